@@ -1,0 +1,2 @@
+export type * from "./machine.ts";
+export type * from "./rpc.ts";

@@ -1,0 +1,58 @@
+/**
+ * What one VM's monitor is made of: the only thing that vmkernel is told of a VM. Pure.
+ * hostd derives it from the VM's .vmx; vmkernel checks every field again (`check-machine.ts`) and plans the monitor from it.
+ * `key` is the vim25 device key, which names a device in every fault and in evidence.
+ */
+import type { DatastorePath, VmId } from "../base/index.ts";
+
+export interface MachineSpec {
+  readonly vm: VmId;
+  /** Display name, 1–80 characters. For people only: it names no file and no process. */
+  readonly name: string;
+  /** The VM's folder. Everything that it owns is beneath it, or is named by a device. */
+  readonly home: DatastorePath;
+  /** SMBIOS UUID, canonical lower case. */
+  readonly biosUuid: string;
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+  /** vcpus is a multiple of it. There is one thread per core, always: paper «Instruction Isolation». */
+  readonly coresPerSocket: number;
+  readonly firmware: { readonly kind: "bios" } | { readonly kind: "efi"; readonly nvram: DatastorePath };
+  /** Keys of bootable devices, first choice first; devices not named come after, disks before NICs. */
+  readonly bootOrder: readonly number[];
+  readonly devices: readonly DeviceSpec[];
+  /** The suspended memory to resume from; absent for a cold start. */
+  readonly resumeFrom?: DatastorePath;
+}
+
+export type ScsiModel = "lsilogic" | "lsisas1068" | "pvscsi";
+export type NicModel = "e1000" | "e1000e" | "vmxnet3";
+
+export type DeviceSpec =
+  /** SCSI bus 0–3. Targets 0–15 without 7. */
+  | { readonly kind: "scsi"; readonly key: number; readonly bus: number; readonly model: ScsiModel }
+  /** SATA bus 0–3, ports 0–29 as ESXi counts; QEMU's AHCI has 6 and refuses more by name. */
+  | { readonly kind: "ahci"; readonly key: number; readonly bus: number }
+  /** The two IDE channels of the chipset: bus 0–1, units 0–1. */
+  | { readonly kind: "ide"; readonly key: number; readonly bus: number }
+  | { readonly kind: "nvme"; readonly key: number; readonly bus: number }
+  | {
+      readonly kind: "disk";
+      readonly key: number;
+      readonly controllerKey: number;
+      readonly unit: number;
+      /** A VMDK descriptor with flat extents. */
+      readonly descriptor: DatastorePath;
+      readonly mode: "persistent" | "independent_persistent" | "independent_nonpersistent";
+    }
+  | { readonly kind: "cdrom"; readonly key: number; readonly controllerKey: number; readonly unit: number; readonly image?: DatastorePath }
+  | { readonly kind: "floppy"; readonly key: number; readonly unit: number; readonly image?: DatastorePath }
+  /** Its cable is unplugged until virtual networking lands. `mac` is lower case, colon-separated. */
+  | { readonly kind: "nic"; readonly key: number; readonly model: NicModel; readonly mac: string }
+  | { readonly kind: "video"; readonly key: number; readonly vramKiB: number }
+  | { readonly kind: "xhci"; readonly key: number }
+  | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath }
+  /** VMCI on ESXi: the channel of VMware Tools. Here a virtio-serial port that the QEMU guest agent answers on. */
+  | { readonly kind: "toolsChannel"; readonly key: number };
+
+export type DeviceKind = DeviceSpec["kind"];

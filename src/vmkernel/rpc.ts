@@ -1,0 +1,160 @@
+/**
+ * The typed requests that hostd, the CLI and evidence may put to vmkernel, and what they get back.
+ * One JSON text a line over a unix socket (`/run/bulkhead/vmkernel.sock`): {id, request} → {id, result} | {id, fault}; {event} unasked.
+ * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
+ */
+import type { DatastorePath, VmId } from "../base/index.ts";
+import type { MachineSpec } from "./machine.ts";
+
+export type VmkernelRequest =
+  | { readonly kind: "describeHost" }
+  | { readonly kind: "listDatastores" }
+  /** Files. Paths are opened beneath the datastore's root without following a symlink. */
+  | { readonly kind: "readText"; readonly file: DatastorePath }
+  /** Replaces the file in one step (a temporary beside it, fsync, rename), so that a reader sees the old text or the new. */
+  | { readonly kind: "writeText"; readonly file: DatastorePath; readonly text: string; readonly mustBeNew?: boolean }
+  | { readonly kind: "listFolder"; readonly folder: DatastorePath }
+  | { readonly kind: "makeFolder"; readonly folder: DatastorePath }
+  /** A file, or a folder that is empty. FileNotFound when it is not there. */
+  | { readonly kind: "remove"; readonly path: DatastorePath }
+  | { readonly kind: "createDisk"; readonly descriptor: DatastorePath; readonly disk: NewDisk }
+  | { readonly kind: "describeDisk"; readonly descriptor: DatastorePath }
+  /** The descriptor and its extents. FileLocked while a monitor holds it. */
+  | { readonly kind: "deleteDisk"; readonly descriptor: DatastorePath }
+  /** Monitors. A power request returns when it has taken effect. */
+  | { readonly kind: "powerOn"; readonly machine: MachineSpec }
+  | { readonly kind: "powerOff"; readonly vm: VmId }
+  | { readonly kind: "reset"; readonly vm: VmId }
+  /** Writes the guest's memory to `to` and ends the monitor; on failure the guest runs on and `to` is gone. */
+  | { readonly kind: "suspend"; readonly vm: VmId; readonly to: DatastorePath }
+  /** Asks the guest to shut down (guest agent, ACPI where there is none); does not wait for it. */
+  | { readonly kind: "shutdownGuest"; readonly vm: VmId }
+  | { readonly kind: "listMonitors" }
+  | { readonly kind: "inspectMonitor"; readonly vm: VmId }
+  /** Powers every guest off in order (asked first, then ended after `graceMs`) and ends vmkernel. */
+  | { readonly kind: "shutdownHost"; readonly graceMs: number };
+
+export interface VmkernelResults {
+  describeHost: HostDescription;
+  listDatastores: readonly DatastoreDescription[];
+  readText: string;
+  writeText: null;
+  listFolder: readonly FolderEntry[];
+  makeFolder: null;
+  remove: null;
+  createDisk: DiskDescription;
+  describeDisk: DiskDescription;
+  deleteDisk: null;
+  powerOn: MonitorDescription;
+  powerOff: null;
+  reset: null;
+  suspend: null;
+  shutdownGuest: null;
+  listMonitors: readonly MonitorDescription[];
+  inspectMonitor: MonitorInspection;
+  shutdownHost: null;
+}
+
+export type VmkernelEvent =
+  /** The monitor is gone: asked to, the guest powered itself off, or it died. */
+  | {
+      readonly kind: "monitorEnded";
+      readonly vm: VmId;
+      readonly because: "poweredOff" | "suspended" | "guestShutdown" | "crashed";
+      readonly detail: string;
+    }
+  | { readonly kind: "guestChanged"; readonly vm: VmId; readonly guest: GuestState }
+  | { readonly kind: "guestReset"; readonly vm: VmId };
+
+/** What the machine is, and what on it is weaker than the design. */
+export interface HostDescription {
+  readonly hostName: string;
+  readonly uuid: string;
+  readonly vendor: string;
+  readonly model: string;
+  readonly kernel: string;
+  readonly cpu: {
+    readonly model: string;
+    readonly vendor: string;
+    readonly mhz: number;
+    readonly packages: number;
+    readonly cores: number;
+    readonly threads: number;
+  };
+  readonly memoryBytes: number;
+  readonly bootedAtMs: number;
+  /** `because` is a sentence: what the self-test guest did on /dev/kvm. */
+  readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
+  /** Empty on a whole host; with --degraded, a sentence for each thing that is missing. */
+  readonly weaknesses: readonly string[];
+}
+
+export interface DatastoreDescription {
+  readonly name: string;
+  /** The folder on the host, absolute. */
+  readonly root: string;
+  readonly uuid: string;
+  readonly capacityBytes: number;
+  readonly freeBytes: number;
+}
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: "file" | "folder";
+  readonly sizeBytes: number;
+  /** Bytes that it takes on the disk: less than its size where it is sparse. */
+  readonly allocatedBytes: number;
+  readonly modifiedAtMs: number;
+}
+
+export interface NewDisk {
+  readonly capacityBytes: number;
+  readonly provisioning: "thin" | "thick" | "eagerZeroedThick";
+  readonly adapterType: "lsilogic" | "ide";
+  /** 16 bytes as 32 hex digits, "6000c29…". */
+  readonly uuid: string;
+}
+
+export interface DiskDescription {
+  readonly capacityBytes: number;
+  readonly allocatedBytes: number;
+  readonly provisioning: "thin" | "thick";
+  readonly adapterType: string;
+  readonly uuid: string;
+  readonly contentId: string;
+  /** The files of the disk besides its descriptor. */
+  readonly extents: readonly DatastorePath[];
+}
+
+export interface MonitorDescription {
+  readonly vm: VmId;
+  readonly name: string;
+  readonly home: DatastorePath;
+  readonly pid: number;
+  readonly uid: number;
+  readonly startedAtMs: number;
+  readonly accelerator: "kvm" | "tcg";
+  /** In what its confinement is weaker than the design (--degraded); empty otherwise. */
+  readonly weaknesses: readonly string[];
+  readonly guest: GuestState;
+}
+
+/** What the guest agent said last. */
+export type GuestState =
+  | { readonly tools: "notRunning" }
+  | {
+      readonly tools: "running";
+      readonly hostName?: string;
+      readonly osName?: string;
+      readonly nics: readonly { readonly mac: string; readonly addresses: readonly string[] }[];
+    };
+
+/** What is really there: the raw material of evidence. */
+export interface MonitorInspection {
+  readonly description: MonitorDescription;
+  /** Every process in the VM's cgroup (by uid where there is no cgroup), the monitor last. */
+  readonly pids: readonly number[];
+  readonly machine: MachineSpec;
+  /** Answers of the running QEMU to query-pci, query-block, query-chardev, and the qdev tree, as it gave them. */
+  readonly qmp: { readonly pci: unknown; readonly block: unknown; readonly chardev: unknown; readonly qtree: string };
+}

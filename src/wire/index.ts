@@ -1,0 +1,1 @@
+export * from "./vim25/index.ts";

@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+// Unit tests lie beside their sources and run side by side; whole-host tests (test/) drive real guests, so they run one at a time.
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["src/**/*.test.ts", "guest/**/*.test.ts", "scripts/**/*.test.ts"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "host",
+          include: ["test/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
