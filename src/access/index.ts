@@ -1,0 +1,5 @@
+export * from "./accounts.ts";
+export * from "./audit.ts";
+export * from "./password.ts";
+export * from "./permissions.ts";
+export * from "./roles.ts";
