@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { disabledMethods, refuseInState } from "./admission.ts";
+
+const powerStates = ["poweredOff", "poweredOn", "suspended"] as const;
+const task = { type: "Task", value: "haTask-1-vim.VirtualMachine.powerOn-1" };
+
+test("every power state × method", () => {
+  const table = powerStates.map((powerState) => [powerState, disabledMethods({ powerState, activeTask: undefined, accessible: true })]);
+  expect(Object.fromEntries(table)).toMatchInlineSnapshot(`
+    {
+      "poweredOff": [
+        "PowerOffVM_Task",
+        "ResetVM_Task",
+        "SuspendVM_Task",
+        "ShutdownGuest",
+        "RebootGuest",
+      ],
+      "poweredOn": [
+        "PowerOnVM_Task",
+        "ReconfigVM_Task",
+        "UnregisterVM",
+        "Destroy_Task",
+      ],
+      "suspended": [
+        "ResetVM_Task",
+        "SuspendVM_Task",
+        "ShutdownGuest",
+        "RebootGuest",
+        "ReconfigVM_Task",
+      ],
+    }
+  `);
+});
+
+test("a second power-on names the state asked for and the state it is in", () => {
+  const refusal = refuseInState("PowerOnVM_Task", { powerState: "poweredOn", activeTask: undefined, accessible: true });
+  expect(refusal).toMatchObject({ fault: "InvalidPowerState", fields: { requestedState: "poweredOn", existingState: "poweredOn" } });
+});
+
+test("while a task works on a VM, the next request names that task", () => {
+  const refusal = refuseInState("Destroy_Task", { powerState: "poweredOff", activeTask: task, accessible: true });
+  expect(refusal).toMatchObject({ fault: "TaskInProgress", fields: { task } });
+});
+
+test("a VM whose .vmx is gone can only be unregistered", () => {
+  const vm = { powerState: "poweredOff", activeTask: undefined, accessible: false } as const;
+  expect(refuseInState("PowerOnVM_Task", vm)).toMatchObject({ fault: "InvalidState" });
+  expect(refuseInState("UnregisterVM", vm)).toBeUndefined();
+});
+
+test("a method outside the table is legal in every state", () => {
+  expect(refuseInState("toString", { powerState: "poweredOff", activeTask: task, accessible: true })).toBeUndefined();
+});

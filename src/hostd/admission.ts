@@ -1,0 +1,72 @@
+/**
+ * Which request is legal in which state of a VM: one table. Pure.
+ * Source: vim25 InvalidPowerState and TaskInProgress, as the methods' documentation names them.
+ */
+import type { Fault } from "../base/index.ts";
+import { fault, type MoRef, type VirtualMachinePowerState } from "../wire/index.ts";
+
+const legalFrom = {
+  PowerOnVM_Task: ["poweredOff", "suspended"],
+  PowerOffVM_Task: ["poweredOn", "suspended"], // powering off a suspended VM gives up its memory
+  ResetVM_Task: ["poweredOn"],
+  SuspendVM_Task: ["poweredOn"],
+  ShutdownGuest: ["poweredOn"],
+  RebootGuest: ["poweredOn"],
+  ReconfigVM_Task: ["poweredOff"],
+  UnregisterVM: ["poweredOff", "suspended"],
+  Destroy_Task: ["poweredOff", "suspended"],
+  Rename_Task: ["poweredOff", "poweredOn", "suspended"],
+} as const satisfies Record<string, readonly VirtualMachinePowerState[]>;
+
+export type VmMethod = keyof typeof legalFrom;
+
+const reaches = {
+  PowerOnVM_Task: "poweredOn",
+  PowerOffVM_Task: "poweredOff",
+  SuspendVM_Task: "suspended",
+} as const satisfies Partial<Record<VmMethod, VirtualMachinePowerState>>;
+
+const label: Readonly<Record<VirtualMachinePowerState, string>> = {
+  poweredOff: "Powered off",
+  poweredOn: "Powered on",
+  suspended: "Suspended",
+};
+
+export interface VmSituation {
+  readonly powerState: VirtualMachinePowerState;
+  /** The task that works on the VM now. */
+  readonly activeTask: MoRef<"Task"> | undefined;
+  /** Whether its .vmx can be read. */
+  readonly accessible: boolean;
+}
+
+/** Decides whether `method` may run on a VM in that situation. Methods outside the table are legal in every state. */
+export function refuseInState(method: string, vm: VmSituation): Fault | undefined {
+  if (!isVmMethod(method)) return undefined;
+  if (vm.activeTask !== undefined) {
+    return fault("TaskInProgress", "The operation is not allowed in the current state: another task is already in progress.", {
+      task: vm.activeTask,
+    });
+  }
+  const states: readonly VirtualMachinePowerState[] = legalFrom[method];
+  if (!states.includes(vm.powerState)) {
+    const requestedState = method in reaches ? reaches[method as keyof typeof reaches] : undefined;
+    return fault("InvalidPowerState", `The attempted operation cannot be performed in the current state (${label[vm.powerState]}).`, {
+      ...(requestedState === undefined ? {} : { requestedState }),
+      existingState: vm.powerState,
+    });
+  }
+  if (!vm.accessible && method !== "UnregisterVM") {
+    return fault("InvalidState", "The configuration file of the virtual machine cannot be read.", {});
+  }
+  return undefined;
+}
+
+function isVmMethod(method: string): method is VmMethod {
+  return Object.hasOwn(legalFrom, method);
+}
+
+/** The methods of the table that a VM in that situation would refuse: vim25 VirtualMachine.disabledMethod. */
+export function disabledMethods(vm: VmSituation): readonly VmMethod[] {
+  return (Object.keys(legalFrom) as VmMethod[]).filter((method) => refuseInState(method, vm) !== undefined);
+}

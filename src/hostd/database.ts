@@ -1,0 +1,46 @@
+/**
+ * hostd's database: what shall be. The registered VMs, accounts and permissions, tasks and events; what is, the kernel holds.
+ * SQLite in WAL mode with synchronous=FULL: a row that was written is there after `kill -9` and after a power failure.
+ */
+import Database from "libsql";
+
+/** An open database. */
+export type Connection = Database.Database;
+
+// Each statement runs once on a database that has fewer; new ones are added at the end and old ones never change.
+const MIGRATIONS = [
+  `CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT`,
+  `CREATE TABLE account (name TEXT PRIMARY KEY, full_name TEXT NOT NULL, password_hash TEXT NOT NULL) STRICT`,
+  `CREATE TABLE permission (entity TEXT NOT NULL, principal TEXT NOT NULL, role_id INTEGER NOT NULL, propagate INTEGER NOT NULL,
+     PRIMARY KEY (entity, principal)) STRICT`,
+  // AUTOINCREMENT: an id is never given to a second VM, so a client that still holds it can't reach another one
+  `CREATE TABLE vm (id INTEGER PRIMARY KEY AUTOINCREMENT, vmx TEXT NOT NULL UNIQUE) STRICT`,
+  `CREATE TABLE task (id INTEGER PRIMARY KEY AUTOINCREMENT, moid TEXT NOT NULL UNIQUE, info TEXT NOT NULL, journal TEXT NOT NULL,
+     completed_at INTEGER) STRICT`,
+  `CREATE TABLE event (key INTEGER PRIMARY KEY AUTOINCREMENT, created_at INTEGER NOT NULL, event TEXT NOT NULL) STRICT`,
+];
+
+/** Opens the database, made or brought up to date where needed. `path` may be ":memory:". */
+export function openDatabase(path: string): Connection {
+  const database = new Database(path);
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+  const { user_version: done } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (done > MIGRATIONS.length) throw new Error(`${path} was written by a newer version (schema ${done}, known ${MIGRATIONS.length})`);
+  for (const [index, statement] of MIGRATIONS.entries()) {
+    if (index < done) continue;
+    database.transaction(() => {
+      database.exec(statement);
+      database.exec(`PRAGMA user_version = ${index + 1}`);
+    })();
+  }
+  return database;
+}
+
+/** A setting that is made once and kept: the host's instance UUID and the like. */
+export function settingOnce(database: Connection, key: string, make: () => string): string {
+  const row = database.prepare("SELECT value FROM setting WHERE key = ?").get(key) as { value: string } | undefined;
+  if (row !== undefined) return row.value;
+  const value = make();
+  database.prepare("INSERT INTO setting (key, value) VALUES (?, ?)").run(key, value);
+  return value;
+}

@@ -1,0 +1,73 @@
+/**
+ * What becomes of a task that a crash interrupted. The decision is pure; recovery is done by vms.ts at start.
+ * A journal is written before the first step and names everything that the task would leave behind.
+ */
+import type { DatastorePath, VmId } from "../base/index.ts";
+
+export type Journal =
+  /** Nothing outlives the process: the task failed. */
+  | { readonly kind: "none" }
+  /** What the monitor is now decides: the kernel holds what is. */
+  | { readonly kind: "power"; readonly vm: VmId; readonly wanted: "poweredOn" | "poweredOff" | "suspended" }
+  /** The files did not exist before; all of them go unless the VM got registered. */
+  | { readonly kind: "createVm"; readonly vmx: DatastorePath; readonly created: CreatedFiles }
+  /** The files did not exist before; those that the .vmx does not name go. */
+  | { readonly kind: "reconfigure"; readonly vm: VmId; readonly created: CreatedFiles }
+  /** Once begun, a destruction is finished. */
+  | { readonly kind: "destroyVm"; readonly vm: VmId; readonly doomed: DoomedFiles };
+
+/** What a task makes, in the order in which it makes it. */
+export interface CreatedFiles {
+  readonly folder?: DatastorePath;
+  /** Descriptors. */
+  readonly disks: readonly DatastorePath[];
+}
+
+/** What a destruction removes: disks first, the .vmx after them, the folder last and only when it is empty. */
+export interface DoomedFiles {
+  readonly disks: readonly DatastorePath[];
+  readonly files: readonly DatastorePath[];
+  readonly folder: DatastorePath;
+}
+
+export interface Facts {
+  /** The registered VM that the journal speaks of, if there is one. */
+  readonly registered: boolean;
+  readonly powerState: "poweredOn" | "poweredOff" | "suspended";
+  /** Descriptors that the VM's .vmx names now. */
+  readonly disksInUse: readonly DatastorePath[];
+}
+
+export type Recovery =
+  | { readonly kind: "succeeded" }
+  | {
+      readonly kind: "failed";
+      readonly remove: { readonly disks: readonly DatastorePath[]; readonly folder?: DatastorePath; readonly vmx?: DatastorePath };
+    }
+  | { readonly kind: "finish"; readonly doomed: DoomedFiles };
+
+const nothing = { disks: [] } as const;
+
+/** Decides how an interrupted task ends, so that nothing is lost and nothing is half-done. Pure. */
+export function decideRecovery(journal: Journal, facts: Facts): Recovery {
+  switch (journal.kind) {
+    case "none":
+      return { kind: "failed", remove: nothing };
+    case "power":
+      return facts.powerState === journal.wanted ? { kind: "succeeded" } : { kind: "failed", remove: nothing };
+    case "createVm": {
+      if (facts.registered) return { kind: "succeeded" };
+      const { folder, disks } = journal.created;
+      return { kind: "failed", remove: { disks, vmx: journal.vmx, ...(folder === undefined ? {} : { folder }) } };
+    }
+    case "reconfigure": {
+      // The .vmx is replaced in one step: when it names a new disk, the change has been made.
+      const inUse = new Set(facts.disksInUse.map((disk) => `${disk.datastore}/${disk.path}`));
+      const unused = journal.created.disks.filter((disk) => !inUse.has(`${disk.datastore}/${disk.path}`));
+      const applied = journal.created.disks.length > 0 && unused.length === 0;
+      return applied ? { kind: "succeeded" } : { kind: "failed", remove: { disks: unused } };
+    }
+    case "destroyVm":
+      return facts.registered ? { kind: "finish", doomed: journal.doomed } : { kind: "succeeded" };
+  }
+}

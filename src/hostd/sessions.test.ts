@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { SESSION_IDLE_MS, Sessions } from "./sessions.ts";
+
+const root = { name: "root", fullName: "Administrator" };
+const client = { address: "127.0.0.1", userAgent: "test" };
+function sessionsAt(): { sessions: Sessions; advance: (ms: number) => void } {
+  let nowMs = 0;
+  const sessions = new Sessions({ now: () => nowMs, sleep: async () => {} });
+  const advance = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { sessions, advance };
+}
+
+test("a session is found by its secret and not by its key", () => {
+  const { sessions } = sessionsAt();
+  const session = sessions.open(root, client);
+  expect(sessions.find(session.secret)).toBe(session);
+  expect(sessions.find(session.key)).toBeUndefined();
+  expect(sessions.find(undefined)).toBeUndefined();
+});
+
+test("an idle session ends, and its objects with it", () => {
+  const { sessions, advance } = sessionsAt();
+  const session = sessions.open(root, client);
+  let disposed = 0;
+  const ref = { type: "ListView", value: session.newMoid() };
+  session.addObject({ instance: { ref, read: () => undefined }, self: undefined, dispose: () => void disposed++ });
+  advance(SESSION_IDLE_MS);
+  expect(sessions.find(session.secret)).toBe(session);
+  advance(SESSION_IDLE_MS + 1);
+  expect(sessions.find(session.secret)).toBeUndefined();
+  expect(disposed).toBe(1);
+});
+
+test("a client that only logs in is stopped at a bound", () => {
+  const { sessions } = sessionsAt();
+  expect(() => {
+    for (let i = 0; i < 100_000; i++) sessions.open(root, client);
+  }).toThrow("sessions already");
+});
