@@ -1,0 +1,289 @@
+/**
+ * Decides whether a machine can exist here, before anything is opened or started. Pure.
+ * What vSphere allows and QEMU has no model of is refused by its name, never left out silently.
+ * Source: vSphere 8 configuration maximums; limits of QEMU's models as noted at each.
+ */
+import { assertNever, type Fault, formatDatastorePath } from "../../base/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { DeviceKind, DeviceSpec, MachineSpec } from "../machine.ts";
+import { NIC_KEY_FIRST, NICS_MAX } from "./pci-addresses.ts";
+
+/** A machine that can be planned; only {@link checkMachine} makes one. */
+export type CheckedMachine = MachineSpec & { readonly checked: unique symbol };
+
+/** What the host has to give. */
+export interface HostLimits {
+  readonly memoryMiB: number;
+  readonly logicalCpus: number;
+}
+
+type Device<Kind extends DeviceKind> = Extract<DeviceSpec, { kind: Kind }>;
+type Controller = Device<"scsi" | "ahci" | "ide" | "nvme">;
+type Attached = Device<"disk" | "cdrom">;
+
+const MEMORY_MIB_MIN = 4; // vSphere's smallest VM
+const VCPUS_MAX = 255; // QEMU's pc machine: 8-bit APIC ids
+const VRAM_KIB = { min: 1024, max: 128 * 1024 }; // vSphere's range
+
+/** How many of each a VM can have. */
+const COUNT_MAX: { readonly [Kind in DeviceKind]?: number } = {
+  scsi: 4,
+  ahci: 4,
+  ide: 2,
+  nvme: 4,
+  nic: NICS_MAX,
+  floppy: 2,
+  video: 1,
+  xhci: 1,
+  toolsChannel: 1,
+  serial: 32,
+};
+
+/** Units of each controller: those that vSphere knows, and those of them that QEMU's model has. */
+const UNITS = {
+  lsilogic: { max: 15, modelMax: 6, modelName: "lsi53c895a has targets 0–6" },
+  lsisas1068: { max: 15, modelMax: 6, modelName: "mptsas1068 has 8 ports, of which 7 is the controller's" },
+  pvscsi: { max: 15, modelMax: 15, modelName: "pvscsi" },
+  ahci: { max: 29, modelMax: 5, modelName: "ich9-ahci has ports 0–5" },
+  ide: { max: 1, modelMax: 1, modelName: "piix3-ide" },
+  nvme: { max: 63, modelMax: 63, modelName: "nvme" },
+} as const;
+const SCSI_CONTROLLER_UNIT = 7; // the controller's own id on its bus
+const FLOPPY_UNIT_MAX = 1;
+const SERIAL_UNIT_MAX = 3; // isa-serial knows COM1–COM4
+
+/** @throws {Fault} as vim25 names it; the message names the device */
+export function checkMachine(machine: MachineSpec, host: HostLimits): CheckedMachine {
+  checkProcessors(machine, host);
+  checkMemory(machine, host);
+  checkKeys(machine.devices);
+  checkCounts(machine.devices);
+  checkPlaces(machine.devices);
+  machine.devices.forEach((device, index) => {
+    checkDevice(device, index, machine.devices);
+  });
+  checkBootOrder(machine);
+  return machine as CheckedMachine;
+}
+
+/** A device as people and faults name it. */
+export function labelOf(device: DeviceSpec): string {
+  return `${device.kind} ${device.key}`;
+}
+
+function checkProcessors({ name, vcpus, coresPerSocket }: MachineSpec, host: HostLimits): void {
+  if (vcpus < 1 || vcpus > VCPUS_MAX) {
+    throw fault("NumVirtualCpusNotSupported", `VM ${name} asks for ${vcpus} virtual CPUs; this platform supports 1 to ${VCPUS_MAX}.`, {
+      maxSupportedVcpusDest: VCPUS_MAX,
+      numCpuVm: vcpus,
+    });
+  }
+  if (vcpus > host.logicalCpus) {
+    throw fault("NotEnoughCpus", `VM ${name} asks for ${vcpus} virtual CPUs; this host has ${host.logicalCpus} logical CPUs.`, {
+      numCpuDest: host.logicalCpus,
+      numCpuVm: vcpus,
+    });
+  }
+  if (coresPerSocket < 1 || vcpus % coresPerSocket !== 0) {
+    const problem = `VM ${name}: ${vcpus} virtual CPUs do not divide into sockets of ${coresPerSocket} cores.`;
+    throw fault("NumVirtualCoresPerSocketNotSupported", problem, {
+      maxSupportedCoresPerSocketDest: vcpus,
+      numCoresPerSocketVm: coresPerSocket,
+    });
+  }
+}
+
+function checkMemory({ name, memoryMiB }: MachineSpec, host: HostLimits): void {
+  if (memoryMiB < MEMORY_MIB_MIN || memoryMiB % 4 !== 0) {
+    throw fault(
+      "MemorySizeNotSupported",
+      `VM ${name} asks for ${memoryMiB} MB of memory; it must be a multiple of 4 MB, at least ${MEMORY_MIB_MIN}.`,
+      {
+        memorySizeMB: memoryMiB,
+        minMemorySizeMB: MEMORY_MIB_MIN,
+        maxMemorySizeMB: host.memoryMiB,
+      },
+    );
+  }
+  if (memoryMiB > host.memoryMiB) {
+    throw fault("InsufficientMemoryResourcesFault", `VM ${name} asks for ${memoryMiB} MB of memory; this host has ${host.memoryMiB} MB.`, {
+      unreserved: host.memoryMiB * 1024 * 1024,
+      requested: memoryMiB * 1024 * 1024,
+    });
+  }
+}
+
+function checkKeys(devices: readonly DeviceSpec[]): void {
+  const seen = new Map<number, DeviceSpec>();
+  devices.forEach((device, index) => {
+    const other = seen.get(device.key);
+    if (other !== undefined) throw refuse(index, device, `has the key of ${labelOf(other)}`);
+    seen.set(device.key, device);
+  });
+}
+
+function checkCounts(devices: readonly DeviceSpec[]): void {
+  for (const [kind, countMax] of Object.entries(COUNT_MAX)) {
+    const count = devices.filter((device) => device.kind === kind).length;
+    if (count > countMax)
+      throw fault("TooManyDevices", `A VM can have ${countMax} ${kind} devices, not ${count}.`, { property: `devices.${kind}` });
+  }
+}
+
+/** No two devices stand at one place: bus of a kind, unit of a controller, number of a port. */
+function checkPlaces(devices: readonly DeviceSpec[]): void {
+  const taken = new Map<string, DeviceSpec>();
+  devices.forEach((device, index) => {
+    const place = placeOf(device);
+    const other = place === undefined ? undefined : taken.get(place);
+    if (other !== undefined) throw refuse(index, device, `stands where ${labelOf(other)} is: ${place}`);
+    if (place !== undefined) taken.set(place, device);
+  });
+}
+
+function placeOf(device: DeviceSpec): string | undefined {
+  switch (device.kind) {
+    case "scsi":
+    case "ahci":
+    case "ide":
+    case "nvme":
+      return `${device.kind} bus ${device.bus}`;
+    case "disk":
+    case "cdrom":
+      return `unit ${device.unit} of controller ${device.controllerKey}`;
+    case "floppy":
+    case "serial":
+      return `${device.kind} unit ${device.unit}`;
+    case "nic":
+    case "video":
+    case "xhci":
+    case "toolsChannel":
+      return undefined;
+    default:
+      return assertNever(device);
+  }
+}
+
+function checkDevice(device: DeviceSpec, index: number, devices: readonly DeviceSpec[]): void {
+  switch (device.kind) {
+    case "scsi":
+    case "ahci":
+    case "nvme":
+    case "ide": {
+      const busMax = device.kind === "ide" ? 1 : 3;
+      if (device.bus > busMax) throw refuse(index, device, `is on bus ${device.bus}; there are buses 0 to ${busMax}`);
+      return;
+    }
+    case "disk":
+      checkAttached(device, index, devices);
+      if (device.mode === "independent_nonpersistent") throw refuseNonPersistent(device);
+      return;
+    case "cdrom":
+      checkAttached(device, index, devices);
+      return;
+    case "floppy":
+      if (device.unit > FLOPPY_UNIT_MAX) throw refuse(index, device, `is unit ${device.unit}; there are units 0 and 1`);
+      return;
+    case "serial":
+      if (device.unit > SERIAL_UNIT_MAX) throw refuseUnsupported(index, device, `is port ${device.unit + 1}; isa-serial has 4`);
+      return;
+    case "nic":
+      checkNic(device, index);
+      return;
+    case "video":
+      if (device.vramKiB < VRAM_KIB.min || device.vramKiB > VRAM_KIB.max) {
+        throw refuse(index, device, `asks for ${device.vramKiB} KB of video memory; ${VRAM_KIB.min} to ${VRAM_KIB.max} are supported`);
+      }
+      return;
+    case "xhci":
+    case "toolsChannel":
+      return;
+    default:
+      assertNever(device);
+  }
+}
+
+function checkAttached(device: Attached, index: number, devices: readonly DeviceSpec[]): void {
+  const parent = devices.find((candidate) => candidate.key === device.controllerKey);
+  if (parent === undefined) {
+    throw fault(
+      "MissingController",
+      `The device ${labelOf(device)} names controller ${device.controllerKey}, which the VM does not have.`,
+      {
+        deviceIndex: index,
+        property: `devices[${index}].controllerKey`,
+      },
+    );
+  }
+  if (!isController(parent)) throw refuseController(device, index, `names ${labelOf(parent)} as its controller`);
+  // An NVMe namespace is a disk; the standard has no removable medium.
+  if (parent.kind === "nvme" && device.kind === "cdrom") throw refuseController(device, index, "is on an NVMe controller");
+  const units = UNITS[parent.kind === "scsi" ? parent.model : parent.kind];
+  const isOwnUnit = parent.kind === "scsi" && device.unit === SCSI_CONTROLLER_UNIT;
+  if (device.unit > units.max || isOwnUnit)
+    throw refuse(index, device, `is unit ${device.unit} of ${labelOf(parent)}, which has no such unit`);
+  if (device.unit > units.modelMax)
+    throw refuseUnsupported(index, device, `is unit ${device.unit} of ${labelOf(parent)}: ${units.modelName}`);
+}
+
+function isController(device: DeviceSpec): device is Controller {
+  return device.kind === "scsi" || device.kind === "ahci" || device.kind === "ide" || device.kind === "nvme";
+}
+
+function checkNic(device: Device<"nic">, index: number): void {
+  if (device.key < NIC_KEY_FIRST || device.key >= NIC_KEY_FIRST + NICS_MAX) {
+    throw refuse(
+      index,
+      device,
+      `has a key outside of ${NIC_KEY_FIRST} to ${NIC_KEY_FIRST + NICS_MAX - 1}, from which a NIC's PCI slot follows`,
+    );
+  }
+  const firstByte = Number.parseInt(device.mac.slice(0, 2), 16);
+  if ((firstByte & 1) === 1 || device.mac === "00:00:00:00:00:00")
+    throw refuse(index, device, `has ${device.mac}, which is no address of one station`);
+}
+
+function checkBootOrder({ bootOrder, devices }: MachineSpec): void {
+  const seen = new Set<number>();
+  for (const key of bootOrder) {
+    const device = devices.find((candidate) => candidate.key === key);
+    const problem =
+      device === undefined
+        ? "is not a device of it"
+        : seen.has(key)
+          ? "is named twice"
+          : isBootable(device)
+            ? undefined
+            : `is ${labelOf(device)}`;
+    if (problem !== undefined) throw fault("InvalidVmConfig", `The VM cannot boot from ${key}: it ${problem}.`, { property: "bootOrder" });
+    seen.add(key);
+  }
+}
+
+export function isBootable(device: DeviceSpec): device is Device<"disk" | "cdrom" | "floppy" | "nic"> {
+  return device.kind === "disk" || device.kind === "cdrom" || device.kind === "floppy" || device.kind === "nic";
+}
+
+function refuse(index: number, device: DeviceSpec, problem: string): Fault {
+  return fault("InvalidDeviceSpec", `The device ${labelOf(device)} ${problem}.`, { deviceIndex: index, property: `devices[${index}]` });
+}
+
+/** vSphere has it, QEMU has no model of it. */
+function refuseUnsupported(index: number, device: DeviceSpec, problem: string): Fault {
+  const message = `The device ${labelOf(device)} ${problem}. This host has no model of more.`;
+  return fault("DeviceUnsupportedForVmPlatform", message, { deviceIndex: index, property: `devices[${index}]` });
+}
+
+function refuseController(device: Attached, index: number, problem: string): Fault {
+  return fault("InvalidController", `The device ${labelOf(device)} ${problem}.`, {
+    deviceIndex: index,
+    controllerKey: device.controllerKey,
+    property: `devices[${index}].controllerKey`,
+  });
+}
+
+/** What the guest writes would need a file that vanishes with the monitor, and the monitor's sandbox has no writable file system. */
+function refuseNonPersistent(device: Device<"disk">): Fault {
+  const message = `The device ${labelOf(device)} (${formatDatastorePath(device.descriptor)}) is independent_nonpersistent, which this host does not support.`;
+  return fault("NonPersistentDisksNotSupported", message, { device: labelOf(device), reason: "independent_nonpersistent" });
+}

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { everyDevice, machineWith } from "./machine.fixture.ts";
+import { parseMachine } from "./parse-machine.ts";
+
+const whole = machineWith(everyDevice, {
+  firmware: { kind: "efi", nvram: { datastore: "datastore1", path: "web/web.vars" } },
+  bootOrder: [2000],
+  resumeFrom: { datastore: "datastore1", path: "web/web.vmss" },
+});
+
+test("a machine comes back from JSON as it was", () => {
+  expect(parseMachine(JSON.parse(JSON.stringify(whole)), "machine")).toEqual(whole);
+});
+
+test("what no field asks for is left behind", () => {
+  expect(parseMachine({ ...whole, extra: "-device vfio-pci" }, "machine")).toEqual(whole);
+});
+
+test.each<[string, Record<string, unknown>, string]>([
+  ["a VM id that names a folder", { vm: "../1" }, "machine.vm"],
+  ["a VM id that is a number", { vm: 7 }, "machine.vm"],
+  ["a home that climbs out", { home: { datastore: "datastore1", path: "../../etc" } }, "machine.home.path"],
+  ["a home that is absolute", { home: { datastore: "datastore1", path: "/etc" } }, "machine.home.path"],
+  ["a datastore that is a folder above", { home: { datastore: "..", path: "web" } }, "machine.home.datastore"],
+  ["a datastore with a slash", { home: { datastore: "a/b", path: "web" } }, "machine.home.datastore"],
+  ["a name with a line end", { name: "a\nb" }, "machine.name"],
+  ["a uuid with an option in it", { biosUuid: "564d1f2e-3c4b-5a69-7887-a1b2c3d4e5f6,x=1" }, "machine.biosUuid"],
+  ["memory as text", { memoryMiB: "128" }, "machine.memoryMiB"],
+  ["memory that is no number", { memoryMiB: Number.NaN }, "machine.memoryMiB"],
+  ["half a CPU", { vcpus: 0.5 }, "machine.vcpus"],
+  ["firmware that nobody knows", { firmware: { kind: "coreboot" } }, "machine.firmware.kind"],
+  ["EFI without its variables", { firmware: { kind: "efi" } }, "machine.firmware.nvram"],
+  ["devices that are no list", { devices: {} }, "machine.devices"],
+  ["devices without end", { devices: Array(401).fill({ kind: "xhci", key: 1 }) }, "machine.devices"],
+  ["a device that nobody knows", { devices: [{ kind: "vfio", key: 1 }] }, "machine.devices[0].kind"],
+  ["a device that is null", { devices: [null] }, "machine.devices[0]"],
+  ["a key below 1", { devices: [{ kind: "xhci", key: 0 }] }, "machine.devices[0].key"],
+  [
+    "a MAC with an option in it",
+    { devices: [{ kind: "nic", key: 4000, model: "e1000", mac: "00:0c:29:00:00:01,netdev=x" }] },
+    "machine.devices[0].mac",
+  ],
+  ["a MAC in upper case", { devices: [{ kind: "nic", key: 4000, model: "e1000", mac: "00:0C:29:00:00:01" }] }, "machine.devices[0].mac"],
+  ["a model that nobody knows", { devices: [{ kind: "scsi", key: 1000, bus: 0, model: "buslogic" }] }, "machine.devices[0].model"],
+])("%s is refused, by the name of the field", (_, change, field) => {
+  expect(() => parseMachine({ ...whole, ...change }, "machine")).toThrow(
+    expect.objectContaining({ fault: "InvalidArgument", fields: { invalidProperty: field } }),
+  );
+});
+
+test.each([
+  ["null", null],
+  ["a text", "machine"],
+  ["a list", []],
+  ["inherited fields", Object.create(whole)],
+])("%s is no machine", (_, value) => {
+  expect(() => parseMachine(value, "machine")).toThrow(expect.objectContaining({ fault: "InvalidArgument" }));
+});

@@ -1,0 +1,104 @@
+/**
+ * Reads a {@link MachineSpec} out of JSON (untrusted: hostd may have been taken over, a run-time file may be damaged). Pure.
+ * Here it gets its shape; whether such a machine can exist is `check-machine.ts`.
+ */
+import { assertNever } from "../../base/index.ts";
+import type { DeviceSpec, MachineSpec } from "../machine.ts";
+import {
+  asShape,
+  readInteger,
+  readIntegers,
+  readOneOf,
+  readOptional,
+  readPath,
+  readShape,
+  readShapes,
+  readText,
+  readVmId,
+  type Shape,
+} from "../shape.ts";
+
+/** More than all buses together can hold. */
+export const DEVICES_MAX = 400;
+const NAME_LENGTH_MAX = 80; // vim25 VirtualMachine.name
+const KEY = { min: 1, max: 0x7fff_ffff }; // vim25 VirtualDevice.key is an int; hostd has given each device its own by now
+const UNIT = { min: 0, max: 0xffff };
+const COUNT = { min: 0, max: 0x7fff_ffff };
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+
+/** @throws {Fault} InvalidArgument, which names the field */
+export function parseMachine(value: unknown, at: string): MachineSpec {
+  const shape = asShape(value, at);
+  const resumeFrom = readOptional(shape, "resumeFrom", readPath);
+  return {
+    vm: readVmId(shape, "vm"),
+    name: readText(shape, "name", { max: NAME_LENGTH_MAX, pattern: /^[^\p{Cc}]+$/u }),
+    home: readPath(shape, "home"),
+    biosUuid: readText(shape, "biosUuid", { max: 36, pattern: UUID }),
+    memoryMiB: readInteger(shape, "memoryMiB", COUNT),
+    vcpus: readInteger(shape, "vcpus", COUNT),
+    coresPerSocket: readInteger(shape, "coresPerSocket", COUNT),
+    firmware: parseFirmware(readShape(shape, "firmware")),
+    bootOrder: readIntegers(shape, "bootOrder", { ...KEY, countMax: DEVICES_MAX }),
+    devices: readShapes(shape, "devices", DEVICES_MAX).map(parseDevice),
+    ...(resumeFrom && { resumeFrom }),
+  };
+}
+
+function parseFirmware(shape: Shape): MachineSpec["firmware"] {
+  const kind = readOneOf(shape, "kind", ["bios", "efi"]);
+  return kind === "bios" ? { kind } : { kind, nvram: readPath(shape, "nvram") };
+}
+
+const KINDS = ["scsi", "ahci", "ide", "nvme", "disk", "cdrom", "floppy", "nic", "video", "xhci", "serial", "toolsChannel"] as const;
+
+function parseDevice(shape: Shape): DeviceSpec {
+  const kind = readOneOf(shape, "kind", KINDS);
+  const key = readInteger(shape, "key", KEY);
+  switch (kind) {
+    case "scsi":
+      return { kind, key, bus: readInteger(shape, "bus", UNIT), model: readOneOf(shape, "model", ["lsilogic", "lsisas1068", "pvscsi"]) };
+    case "ahci":
+    case "ide":
+    case "nvme":
+      return { kind, key, bus: readInteger(shape, "bus", UNIT) };
+    case "disk":
+      return {
+        kind,
+        key,
+        ...parsePlace(shape),
+        descriptor: readPath(shape, "descriptor"),
+        mode: readOneOf(shape, "mode", ["persistent", "independent_persistent", "independent_nonpersistent"]),
+      };
+    case "cdrom":
+      return { kind, key, ...parsePlace(shape), ...parseOptionalFile(shape, "image") };
+    case "floppy":
+      return { kind, key, unit: readInteger(shape, "unit", UNIT), ...parseOptionalFile(shape, "image") };
+    case "nic":
+      return {
+        kind,
+        key,
+        model: readOneOf(shape, "model", ["e1000", "e1000e", "vmxnet3"]),
+        mac: readText(shape, "mac", { max: 17, pattern: MAC }),
+      };
+    case "video":
+      return { kind, key, vramKiB: readInteger(shape, "vramKiB", COUNT) };
+    case "serial":
+      return { kind, key, unit: readInteger(shape, "unit", UNIT), ...parseOptionalFile(shape, "file") };
+    case "xhci":
+    case "toolsChannel":
+      return { kind, key };
+    default:
+      return assertNever(kind);
+  }
+}
+
+function parsePlace(shape: Shape): { readonly controllerKey: number; readonly unit: number } {
+  return { controllerKey: readInteger(shape, "controllerKey", KEY), unit: readInteger(shape, "unit", UNIT) };
+}
+
+function parseOptionalFile<Name extends string>(shape: Shape, name: Name): { readonly [N in Name]?: ReturnType<typeof readPath> } {
+  const path = readOptional(shape, name, readPath);
+  return (path === undefined ? {} : { [name]: path }) as { readonly [N in Name]?: ReturnType<typeof readPath> };
+}

@@ -1,0 +1,264 @@
+/**
+ * What QEMU is told of each configured device: its arguments and the descriptors behind them. Pure.
+ * Source: QEMU 7.2 `-device MODEL,help`; names and ids as VMware's own devices show them to a guest.
+ */
+import { assertNever } from "../../base/index.ts";
+import type { DeviceSpec, NicModel, ScsiModel } from "../machine.ts";
+import type { CheckedMachine } from "./check-machine.ts";
+import { isBootable } from "./check-machine.ts";
+import { deviceId } from "./expected-devices.ts";
+import { pciSlotOf } from "./pci-addresses.ts";
+
+/** What a descriptor that the monitor inherits is for, and so how it must have been opened. */
+export type DescriptorUse =
+  /** Listening sockets, bound by vmkernel. */
+  | { readonly kind: "qmpSocket" }
+  | { readonly kind: "agentSocket" }
+  /** O_RDONLY. */
+  | { readonly kind: "firmwareCode" }
+  /** O_RDWR. */
+  | { readonly kind: "firmwareVariables" }
+  /** O_RDWR. */
+  | { readonly kind: "disk"; readonly key: number }
+  /** O_RDONLY. */
+  | { readonly kind: "image"; readonly key: number }
+  /** O_WRONLY and O_APPEND. */
+  | { readonly kind: "serial"; readonly key: number }
+  /** O_RDONLY. */
+  | { readonly kind: "memory" };
+
+/** What the plan must know of a disk beyond its place: 32 hex digits of its descriptor's uuid. */
+export type DiskUuids = ReadonlyMap<number, string>;
+
+/** Gives a use the next descriptor number; the same order gives the same numbers. */
+export class DescriptorNumbers {
+  readonly #uses: DescriptorUse[] = [];
+
+  take(use: DescriptorUse): number {
+    this.#uses.push(use);
+    return FIRST_DESCRIPTOR + this.#uses.length - 1;
+  }
+
+  get uses(): readonly DescriptorUse[] {
+    return this.#uses;
+  }
+}
+
+/** After standard input, output and error. */
+const FIRST_DESCRIPTOR = 3;
+
+type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind }>;
+
+interface Surroundings {
+  readonly machine: CheckedMachine;
+  readonly diskUuids: DiskUuids;
+  readonly numbers: DescriptorNumbers;
+}
+
+const MODELS: { readonly [Model in ScsiModel | NicModel]: string } = {
+  lsilogic: "lsi53c895a",
+  lsisas1068: "mptsas1068",
+  pvscsi: "pvscsi",
+  e1000: "e1000",
+  e1000e: "e1000e",
+  vmxnet3: "vmxnet3",
+};
+
+/** Controllers come before what hangs on them, else in the order of their keys: one configuration, one command line. */
+export function planDevices(surroundings: Surroundings): string[] {
+  const devices = [...surroundings.machine.devices].sort((a, b) => rankOf(a) - rankOf(b) || a.key - b.key);
+  return devices.flatMap((device) => planDevice(device, surroundings));
+}
+
+function rankOf(device: DeviceSpec): number {
+  return device.kind === "disk" || device.kind === "cdrom" ? 1 : 0;
+}
+
+function planDevice(device: DeviceSpec, surroundings: Surroundings): string[] {
+  const { machine, numbers } = surroundings;
+  switch (device.kind) {
+    case "scsi":
+      return planPciDevice(device, MODELS[device.model]);
+    case "ahci":
+      return planPciDevice(device, "ich9-ahci");
+    case "nvme":
+      return planPciDevice(device, "nvme", [`serial=VMware NVME_000${device.bus}`]);
+    case "ide":
+      return []; // part of the chipset
+    case "disk":
+      return planDisk(device, surroundings);
+    case "cdrom":
+      return [...planImage(device, numbers), ...planCdrom(device, machine)];
+    case "floppy":
+      return [
+        ...planImage(device, numbers),
+        ...deviceArgument("floppy", device, [`unit=${device.unit}`, ...driveOf(device), ...bootIndexOf(machine, device)]),
+      ];
+    case "nic":
+      // Without an option ROM: there is no network to boot from, and no ROM file in the sandbox. Its link is set down before the guest runs.
+      return planPciDevice(device, MODELS[device.model], ["romfile=", `mac=${device.mac}`]);
+    case "video":
+      return planPciDevice(device, "vmware-svga", [`vgamem_mb=${videoMemoryMiB(device)}`]);
+    case "xhci":
+      return planPciDevice(device, "qemu-xhci");
+    case "serial":
+      return planSerial(device, numbers);
+    case "toolsChannel":
+      return planToolsChannel(device, numbers);
+    default:
+      return assertNever(device);
+  }
+}
+
+function planPciDevice(device: DeviceSpec, model: string, options: readonly string[] = []): string[] {
+  return deviceArgument(model, device, ["bus=pci.0", `addr=${pciSlotOf(device)?.toString(16)}`, ...options]);
+}
+
+function deviceArgument(model: string, { key }: DeviceSpec, options: readonly string[]): string[] {
+  return ["-device", [model, `id=${deviceId(key)}`, ...options].join(",")];
+}
+
+/** The descriptor as a set of one, which QEMU opens like a file; only an open with the descriptor's own access mode gets it. */
+export function planDescriptorSet(number: number): string[] {
+  return ["-add-fd", `fd=${number},set=${number}`];
+}
+
+export function descriptorPath(number: number): string {
+  return `/dev/fdset/${number}`;
+}
+
+function planDisk(device: Device<"disk">, { machine, diskUuids, numbers }: Surroundings): string[] {
+  const number = numbers.take({ kind: "disk", key: device.key });
+  const node = driveNode(device);
+  return [
+    ...planDescriptorSet(number),
+    "-blockdev",
+    `driver=raw,node-name=${node},file.driver=file,file.filename=${descriptorPath(number)}`,
+    ...planDiskDevice(device, machine, diskUuids.get(device.key) ?? ""),
+  ];
+}
+
+function planDiskDevice(device: Device<"disk">, machine: CheckedMachine, uuid: string): string[] {
+  const controller = controllerOf(machine, device);
+  const common = [...driveOf(device), ...bootIndexOf(machine, device)];
+  const wwn = `wwn=0x5000c29${uuid.slice(-9)}`; // NAA 5, VMware's OUI 00:0c:29, and what tells this disk from others
+  switch (controller.kind) {
+    case "scsi": {
+      const identity = ["vendor=VMware", "product=Virtual disk", "ver=2.0", `serial=${uuid}`, `device_id=${uuid}`, wwn];
+      return deviceArgument("scsi-hd", device, [...scsiPlace(controller, device.unit), ...common, ...identity]);
+    }
+    case "ahci":
+    case "ide": {
+      const model = controller.kind === "ahci" ? "VMware Virtual SATA Hard Drive" : "VMware Virtual IDE Hard Drive";
+      const identity = [`model=${model}`, "ver=00000001", `serial=${uuid.slice(-ATA_SERIAL_CHARACTERS)}`, wwn];
+      return deviceArgument("ide-hd", device, [...idePlace(controller, device.unit), ...common, ...identity]);
+    }
+    case "nvme":
+      return deviceArgument("nvme-ns", device, [
+        `bus=${deviceId(controller.key)}`,
+        `nsid=${device.unit + 1}`,
+        ...common,
+        `uuid=${uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")}`,
+      ]);
+    default:
+      return assertNever(controller);
+  }
+}
+
+const ATA_SERIAL_CHARACTERS = 20; // IDENTIFY DEVICE words 10–19
+
+function planCdrom(device: Device<"cdrom">, machine: CheckedMachine): string[] {
+  const controller = controllerOf(machine, device);
+  const common = [...driveOf(device), ...bootIndexOf(machine, device)];
+  switch (controller.kind) {
+    case "scsi": {
+      const identity = ["vendor=NECVMWar", "product=VMware SCSI CDR", "ver=1.00"];
+      return deviceArgument("scsi-cd", device, [...scsiPlace(controller, device.unit), ...common, ...identity]);
+    }
+    case "ahci":
+    case "ide": {
+      const model = controller.kind === "ahci" ? "VMware Virtual SATA CDRW Drive" : "VMware Virtual IDE CDROM Drive";
+      return deviceArgument("ide-cd", device, [...idePlace(controller, device.unit), ...common, `model=${model}`, "ver=00000001"]);
+    }
+    case "nvme":
+      throw new Error("an NVMe controller has no CD drive: checkMachine refuses it");
+    default:
+      return assertNever(controller);
+  }
+}
+
+type Controller = Device<"scsi" | "ahci" | "ide" | "nvme">;
+
+function controllerOf(machine: CheckedMachine, device: Device<"disk" | "cdrom">): Controller {
+  const controller = machine.devices.find((candidate) => candidate.key === device.controllerKey);
+  switch (controller?.kind) {
+    case "scsi":
+    case "ahci":
+    case "ide":
+    case "nvme":
+      return controller;
+    default:
+      throw new Error(`device ${device.key} has no controller: checkMachine refuses it`);
+  }
+}
+
+function scsiPlace(controller: Controller, unit: number): string[] {
+  return [`bus=${deviceId(controller.key)}.0`, `scsi-id=${unit}`, "lun=0"];
+}
+
+/** AHCI has a bus for each port; the chipset's IDE channels are the buses ide.0 and ide.1 with two units each. */
+function idePlace(controller: Controller, unit: number): string[] {
+  return controller.kind === "ide" ? [`bus=ide.${controller.bus}`, `unit=${unit}`] : [`bus=${deviceId(controller.key)}.${unit}`, "unit=0"];
+}
+
+function planImage(device: Device<"cdrom" | "floppy">, numbers: DescriptorNumbers): string[] {
+  if (device.image === undefined) return [];
+  const number = numbers.take({ kind: "image", key: device.key });
+  const node = `driver=raw,node-name=${driveNode(device)},read-only=on,file.driver=file,file.filename=${descriptorPath(number)}`;
+  return [...planDescriptorSet(number), "-blockdev", node];
+}
+
+function driveOf(device: Device<"disk" | "cdrom" | "floppy">): string[] {
+  return device.kind === "disk" || device.image !== undefined ? [`drive=${driveNode(device)}`] : [];
+}
+
+function driveNode(device: DeviceSpec): string {
+  return `drive${device.key}`;
+}
+
+/** The chosen order first; then disks, CD drives and floppies by their keys. A NIC has nothing to boot from. */
+function bootIndexOf(machine: CheckedMachine, device: DeviceSpec): string[] {
+  const kinds = ["disk", "cdrom", "floppy"];
+  const rest = machine.devices
+    .filter((candidate) => isBootable(candidate) && candidate.kind !== "nic" && !machine.bootOrder.includes(candidate.key))
+    .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.key - b.key);
+  const index = [...machine.bootOrder, ...rest.map(({ key }) => key)].indexOf(device.key);
+  return [`bootindex=${index}`];
+}
+
+function planSerial(device: Device<"serial">, numbers: DescriptorNumbers): string[] {
+  const chardev = `serial${device.key}`;
+  const port = deviceArgument("isa-serial", device, [`chardev=${chardev}`, `index=${device.unit}`]);
+  if (device.file === undefined) return ["-chardev", `null,id=${chardev}`, ...port];
+  const number = numbers.take({ kind: "serial", key: device.key });
+  return [...planDescriptorSet(number), "-chardev", `file,id=${chardev},path=${descriptorPath(number)},append=on`, ...port];
+}
+
+/** Name of the chardev that the guest agent answers on. */
+export const AGENT_CHARDEV = "agent";
+
+function planToolsChannel(device: Device<"toolsChannel">, numbers: DescriptorNumbers): string[] {
+  const number = numbers.take({ kind: "agentSocket" });
+  return [
+    ...planPciDevice(device, "virtio-serial-pci", ["max_ports=2"]), // port 0 is the console's by the standard and stays empty
+    "-chardev",
+    `socket,id=${AGENT_CHARDEV},fd=${number},server=on,wait=off`,
+    "-device",
+    `virtserialport,bus=${deviceId(device.key)}.0,nr=1,chardev=${AGENT_CHARDEV},name=org.qemu.guest_agent.0`,
+  ];
+}
+
+/** A PCI region: the next power of two. */
+function videoMemoryMiB({ vramKiB }: Device<"video">): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, vramKiB / 1024)));
+}

@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import type { MachineSpec } from "../machine.ts";
+import { checkMachine } from "./check-machine.ts";
+import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
+import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
+
+const host = { memoryMiB: 4096, logicalCpus: 8 };
+
+function plan(machine: MachineSpec, accelerator: "kvm" | "tcg" = "tcg"): MonitorPlan {
+  const disks = machine.devices.filter(({ kind }) => kind === "disk");
+  const diskUuids = new Map(disks.map(({ key }) => [key, `6000c29${key.toString(16).padStart(25, "0")}`]));
+  return planMonitor({ machine: checkMachine(machine, host), accelerator, diskUuids });
+}
+
+/** An option and its value on one line, as people write them. */
+function lines({ args }: MonitorPlan): string[] {
+  return args.join(" ").split(/ (?=-[a-z])/);
+}
+
+test("the whole plan of a machine with one of everything", () => {
+  const whole = plan(machineWith(everyDevice, { vcpus: 4, coresPerSocket: 2, bootOrder: [3002, 2000] }));
+  expect({ ...whole, args: lines(whole) }).toMatchSnapshot();
+});
+
+test("the whole plan of a UEFI machine that is resumed under KVM", () => {
+  const machine = machineWith([{ kind: "ahci", key: 15000, bus: 0 }, diskOn(15000, 0)], {
+    firmware: { kind: "efi", nvram: fileOf("web.vars") },
+    resumeFrom: fileOf("web.vmss"),
+  });
+  const whole = plan(machine, "kvm");
+  expect({ ...whole, args: lines(whole) }).toMatchSnapshot();
+});
+
+test("each descriptor that an argument names is inherited, and each that is inherited is named", () => {
+  const { args, descriptors } = plan(machineWith(everyDevice, { firmware: { kind: "efi", nvram: fileOf("v") }, resumeFrom: fileOf("m") }));
+  const named = args.flatMap((argument) => [...argument.matchAll(/(?:^|,)fd[=:](\d+)/g)].map((match) => Number(match[1])));
+  expect(named.sort((a, b) => a - b)).toEqual(descriptors.map((_, index) => index + 3));
+});
+
+test("the order in which devices are listed changes nothing", () => {
+  expect(plan(machineWith([...everyDevice].reverse()))).toEqual(plan(machineWith(everyDevice)));
+});
+
+test("a device that is taken away moves no other on the bus", () => {
+  const places = (machine: MachineSpec) => lines(plan(machine)).filter((line) => line.includes("addr="));
+  const without = everyDevice.filter(({ key }) => key !== 4000 && key !== 500);
+  expect(places(machineWith(without))).toEqual(places(machineWith(everyDevice)).filter((line) => !/id=dev(4000|500),/.test(line)));
+});
+
+test("no argument carries text of a client", () => {
+  const machine = machineWith(everyDevice, { name: "x,exec=/bin/sh", home: { datastore: "datastore1", path: "evil,file=/etc/shadow" } });
+  expect(plan(machine).args.join(" ")).not.toMatch(/exec|evil|shadow/);
+});
+
+test("no NIC has a backend, and a hyperthread is never shown", () => {
+  const { args } = plan(machineWith(everyDevice, { vcpus: 4, coresPerSocket: 4 }));
+  expect(args.join(" ")).not.toMatch(/netdev|-nic/);
+  expect(args).toContain("cpus=4,sockets=1,cores=4,threads=1");
+});
+
+test("devices that the boot order leaves out follow it: disks, then CD drives", () => {
+  const devices = everyDevice.filter(({ kind }) => kind !== "floppy");
+  const indexes = plan(machineWith(devices, { bootOrder: [4000, 3002] })).args.flatMap((argument) => {
+    const match = /id=dev(\d+).*bootindex=(\d+)/.exec(argument);
+    return match === null ? [] : [[Number(match[2]), Number(match[1])] as const];
+  });
+  const order = indexes.sort(([a], [b]) => a - b).map(([, key]) => key);
+  expect(order).toEqual([3002, 2000, 2016, 2032, 3000, 16000, 32000, 2001, 16001]);
+});

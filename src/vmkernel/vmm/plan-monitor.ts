@@ -1,0 +1,115 @@
+/**
+ * From a checked machine to everything that its monitor is: QEMU's arguments, the descriptors that it inherits, its limits. Pure.
+ * Only `monitor.ts` carries it out. Source: QEMU 7.2 qemu-options; reference numbers as noted.
+ */
+import type { CheckedMachine } from "./check-machine.ts";
+import { DescriptorNumbers, type DescriptorUse, type DiskUuids, descriptorPath, planDescriptorSet, planDevices } from "./plan-devices.ts";
+
+export interface MonitorPlan {
+  /** QEMU's arguments, without its own name. */
+  readonly args: readonly string[];
+  /** What becomes descriptor 3, 4, 5 … of the monitor, in this order; it inherits no other. */
+  readonly descriptors: readonly DescriptorUse[];
+  readonly limits: MonitorLimits;
+}
+
+/** What the monitor's cgroup allows it. */
+export interface MonitorLimits {
+  readonly memoryBytes: number;
+  /** Threads count too. */
+  readonly pids: number;
+}
+
+export interface MonitorQuestion {
+  readonly machine: CheckedMachine;
+  readonly accelerator: "kvm" | "tcg";
+  readonly diskUuids: DiskUuids;
+}
+
+const MIB = 1024 * 1024;
+/** Translated code kept under TCG: a Linux guest that boots and works fills about half of it. Unset, QEMU takes up to 1 GiB. */
+const TRANSLATION_CACHE_MIB = 128;
+/** Measured 97 MiB over the guest's memory with one virtual CPU under TCG, firmware and devices included; the rest is room to breathe. */
+const OVERHEAD_MIB = 192;
+const OVERHEAD_PER_VCPU_MIB = 8;
+/** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
+const THREADS_BESIDE_VCPUS = 96;
+
+export function planMonitor({ machine, accelerator, diskUuids }: MonitorQuestion): MonitorPlan {
+  const numbers = new DescriptorNumbers();
+  const args = [
+    ...planControl(machine, numbers),
+    ...planBoard(machine, accelerator),
+    ...planFirmware(machine, numbers),
+    ...planDevices({ machine, diskUuids, numbers }),
+    ...planIncoming(machine, numbers),
+  ];
+  return { args, descriptors: numbers.uses, limits: planLimits(machine, accelerator) };
+}
+
+function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): string[] {
+  const qmp = numbers.take({ kind: "qmpSocket" });
+  return [
+    // The display name is text of a client: it names no process.
+    ...["-name", `vm-${machine.vm},debug-threads=on`],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-msg", "timestamp=on"],
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...["-chardev", `socket,id=qmp,fd=${qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
+    // The guest runs only when vmkernel has unplugged its NICs' cables and says so; a monitor that was left half-started never ran it.
+    "-S",
+  ];
+}
+
+function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[] {
+  // One thread per core, always: hyperthreads share what an attacker can measure. Paper «Instruction Isolation».
+  const { vcpus, coresPerSocket } = machine;
+  const topology = `cpus=${vcpus},sockets=${vcpus / coresPerSocket},cores=${coresPerSocket},threads=1`;
+  return [
+    ...["-machine", boardOf(machine)],
+    // Every protection that the accelerator can give the guest: NX, SMEP, SMAP, UMIP … Paper «Instruction Isolation», NX/XD.
+    ...(accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", "max"]),
+    ...["-smp", topology, "-m", `size=${machine.memoryMiB}M`],
+    ...[
+      "-uuid",
+      machine.biosUuid,
+      "-smbios",
+      `type=1,manufacturer=VMware,, Inc.,product=VMware Virtual Platform,serial=${smbiosSerial(machine)}`,
+    ],
+    ...["-rtc", "base=utc", "-boot", "menu=off,strict=on"],
+    // A guest that sleeps would look like one that runs; vSphere's VMs are suspended from outside.
+    ...["-global", "PIIX4_PM.disable_s3=1", "-global", "PIIX4_PM.disable_s4=1"],
+  ];
+}
+
+function boardOf({ firmware }: CheckedMachine): string {
+  // mem-merge=off: no page is shared between VMs. vmport=off: VMware's backdoor port is not there to be spoken to.
+  const board = "pc,hpet=off,vmport=off,usb=off,mem-merge=off,dump-guest-core=off";
+  return firmware.kind === "efi" ? `${board},pflash0=efi-code,pflash1=efi-vars` : board;
+}
+
+/** As VMware writes it: `VMware-56 4d 1f …-a3 …`, sixteen bytes of the UUID in two groups. Guests read it to know their VM. */
+function smbiosSerial({ biosUuid }: CheckedMachine): string {
+  const bytes = biosUuid.replaceAll("-", "").match(/../g) ?? [];
+  return `VMware-${bytes.slice(0, 8).join(" ")}-${bytes.slice(8).join(" ")}`;
+}
+
+function planFirmware({ firmware }: CheckedMachine, numbers: DescriptorNumbers): string[] {
+  if (firmware.kind === "bios") return []; // SeaBIOS, QEMU's own choice, from the folder that the sandbox shows read-only
+  const code = numbers.take({ kind: "firmwareCode" });
+  const variables = numbers.take({ kind: "firmwareVariables" });
+  return [
+    ...[...planDescriptorSet(code), ...planDescriptorSet(variables)],
+    ...["-blockdev", `driver=raw,node-name=efi-code,read-only=on,file.driver=file,file.filename=${descriptorPath(code)}`],
+    ...["-blockdev", `driver=raw,node-name=efi-vars,file.driver=file,file.filename=${descriptorPath(variables)}`],
+  ];
+}
+
+function planIncoming({ resumeFrom }: CheckedMachine, numbers: DescriptorNumbers): string[] {
+  return resumeFrom === undefined ? [] : ["-incoming", `fd:${numbers.take({ kind: "memory" })}`];
+}
+
+function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
+  const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
+  const overheadMiB = OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * vcpus + (accelerator === "tcg" ? TRANSLATION_CACHE_MIB : 0);
+  return { memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024, pids: vcpus + THREADS_BESIDE_VCPUS };
+}
