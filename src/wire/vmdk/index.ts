@@ -1,0 +1,2 @@
+export * from "./base-disk.ts";
+export * from "./descriptor.ts";

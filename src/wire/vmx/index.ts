@@ -1,0 +1,2 @@
+export * from "./spaced-uuid.ts";
+export * from "./vmx.ts";
