@@ -1,3 +1,16 @@
 export * from "./fault.ts";
+export {
+  type DecodedRequest,
+  decodeRequest,
+  decodeResponse,
+  encodeFault,
+  encodeRequest,
+  encodeResponse,
+  faultToLocalized,
+  type Request as VimRequest,
+  type Response as VimResponse,
+} from "./messages.ts";
+export * from "./schema.ts";
 export type * from "./types.generated.ts";
 export * from "./values.ts";
+export * from "./versions.ts";

@@ -1,0 +1,173 @@
+/**
+ * vim25 values to XML, in the words of the client's version. Pure.
+ * What the client can't know is left out: properties newer than its version; types newer than it become their nearest known base.
+ * A value that does not fit the schema is a bug of ours and is asserted, with the path to it: no half-right message leaves.
+ * Source: reference on the wire §1.4 and §1.5.
+ */
+import { assert, messageOf } from "../../base/index.ts";
+import { escapeText } from "../soap/escape.ts";
+import { itemElementOf, xsiArrayTypeOf, xsiTypeOf } from "./any-type.ts";
+import { show, writePrimitive } from "./primitives.ts";
+import {
+  dataObjectType,
+  enumType,
+  findType,
+  isSubtype,
+  lineageOf,
+  type Member,
+  type Primitive,
+  type TypeRef,
+  typeOf,
+  versionOfType,
+} from "./schema.ts";
+import type { AnyValue, MoRef } from "./values.ts";
+import { knows } from "./versions.ts";
+
+/** A text in the making. */
+export interface Encoding {
+  /** One growing string: the engine joins the pieces once, when they are sent. */
+  text: string;
+  /** The client's. */
+  readonly version: string;
+  /** The value being written: where a failure happened. */
+  readonly path: (string | number)[];
+}
+
+/**
+ * Writes with `write` and returns the text.
+ * @throws an assertion with the path to the value that does not fit
+ */
+export function encode(version: string, write: (encoding: Encoding) => void): string {
+  const encoding: Encoding = { text: "", version, path: [] };
+  try {
+    write(encoding);
+  } catch (error) {
+    const path = encoding.path.map((step, index) => (typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${step}`));
+    throw new Error(`encoding ${path.join("")}: ${messageOf(error)}`, { cause: error });
+  }
+  return encoding.text;
+}
+
+/** Writes one property or argument; nothing when it is unset, or newer than the client. */
+export function writeMember(encoding: Encoding, member: Member, value: unknown): void {
+  if (!knows(encoding.version, member.version)) return;
+  if (value === undefined && member.optional) return;
+  writeValue(encoding, member.name, member.type, value);
+}
+
+/** Writes a value that is there: an element, or one for each item of an array. */
+export function writeValue(encoding: Encoding, name: string, type: TypeRef, value: unknown): void {
+  encoding.path.push(name);
+  assert(value !== undefined, "is required and unset");
+  if (type.array) writeItems(encoding, name, type, value, false);
+  else writeItem(encoding, name, type, value, false);
+  encoding.path.pop();
+}
+
+function writeItems(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): void {
+  assert(Array.isArray(value), `${show(value)} is no array`);
+  value.forEach((item: unknown, index) => {
+    if (type.item === "TypeName" && !isKnown(encoding, findType(String(item)))) return; // would be said of a base twice
+    encoding.path.push(index);
+    writeItem(encoding, name, type, item, named);
+    encoding.path.pop();
+  });
+}
+
+/** @param named whether xsi:type is written even where it is the declared type: under anyType */
+function writeItem(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): void {
+  switch (type.kind) {
+    case "primitive":
+      writePrimitiveElement(encoding, name, type.item, value, named ? ` xsi:type="${xsiTypeOf(type)}"` : "");
+      break;
+    case "enum":
+      assert(typeof value === "string" && enumType(type.item).values.has(value), `${show(value)} is no ${type.item}`);
+      encoding.text += named ? `<${name} xsi:type="${xsiTypeOf(knownType(encoding, type))}">` : `<${name}>`;
+      encoding.text += `${escapeText(value)}</${name}>`;
+      break;
+    case "reference":
+      writeReference(encoding, name, type, value, named);
+      break;
+    case "dataObject":
+      writeDataObject(encoding, name, type.item, value, named);
+      break;
+    case "anyType":
+      writeAny(encoding, name, value);
+      break;
+    case "void":
+      throw new Error("void has no value");
+  }
+}
+
+function writePrimitiveElement(encoding: Encoding, name: string, type: Primitive, value: unknown, attribute: string): void {
+  const text = writePrimitive(type, type === "TypeName" ? widenTypeName(encoding, value) : value);
+  encoding.text += `<${name}${attribute}>${text}</${name}>`;
+}
+
+function writeReference(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): void {
+  const ref = value as Partial<MoRef> | null;
+  assert(typeof ref?.type === "string" && typeof ref.value === "string", `${show(value)} is no reference`);
+  assert(isSubtype(ref.type, type.item), `a ${ref.type} is no ${type.item}`);
+  const xsiType = named ? ` xsi:type="${xsiTypeOf(type)}"` : "";
+  encoding.text += `<${name} type="${widen(encoding, ref.type)}"${xsiType}>${escapeText(ref.value)}</${name}>`;
+}
+
+function writeDataObject(encoding: Encoding, name: string, declared: string, value: unknown, named: boolean): void {
+  assert(typeof value === "object" && value !== null && !Array.isArray(value), `${show(value)} is no ${declared}`);
+  const object = value as Readonly<Record<string, unknown>>;
+  const runtime = object.$type ?? declared;
+  assert(typeof runtime === "string" && isSubtype(runtime, declared), `a ${show(runtime)} is no ${declared}`);
+  const { members } = dataObjectType(runtime);
+  for (const property of Object.keys(object))
+    assert(property === "$type" || members.has(property), `a ${runtime} has no property ${property}`);
+  const widened = widen(encoding, runtime);
+  if (!named && !isSubtype(widened, declared)) return; // the client has never heard of anything that belongs here
+  encoding.text += named || widened !== declared ? `<${name} xsi:type="${widened}">` : `<${name}>`;
+  for (const member of dataObjectType(widened).members.values()) writeMember(encoding, member, object[member.name]);
+  encoding.text += `</${name}>`;
+}
+
+/** Writes what stands under anyType, with the type that it says it has. */
+function writeAny(encoding: Encoding, name: string, value: unknown): void {
+  const any = value as Partial<AnyValue> | null;
+  const type = typeof any?.anyType === "string" ? findType(any.anyType) : undefined;
+  assert(any !== null && type !== undefined && type.text !== "anyType", `${show(value)} does not say what type of the schema it has`);
+  if (!type.array) {
+    writeItem(encoding, name, type, any.value, true);
+    return;
+  }
+  const item = typeOf(type.item);
+  const shown = knownType(encoding, item);
+  encoding.text += `<${name} xsi:type="${xsiArrayTypeOf(shown)}">`;
+  writeItems(encoding, itemElementOf(shown), item, any.value, true);
+  encoding.text += `</${name}>`;
+}
+
+/** What the client is told that a value under anyType is. */
+function knownType(encoding: Encoding, type: TypeRef): TypeRef {
+  switch (type.kind) {
+    case "enum":
+      return isKnown(encoding, type) ? type : typeOf("string");
+    case "dataObject":
+      return typeOf(widen(encoding, type.item));
+    default:
+      return type;
+  }
+}
+
+/** The nearest type to `name`, itself or a base, that the client's version knows. The roots are as old as the API. */
+function widen(encoding: Encoding, name: string): string {
+  const known = lineageOf(name).find((candidate) => isKnown(encoding, typeOf(candidate)));
+  assert(known !== undefined, `no version knows ${name}`);
+  return known;
+}
+
+function widenTypeName(encoding: Encoding, value: unknown): unknown {
+  const type = typeof value === "string" ? findType(value) : undefined;
+  return type?.kind === "dataObject" || type?.kind === "reference" ? widen(encoding, type.item) : value;
+}
+
+function isKnown(encoding: Encoding, type: TypeRef | undefined): boolean {
+  const since = type === undefined ? undefined : versionOfType(type);
+  return since === undefined || knows(encoding.version, since);
+}
