@@ -93,7 +93,7 @@ const FETCH: MethodRow = {
   params: [["prop", "string", "vmodl.version.version0", ""]],
   result: "anyType",
   optional: true,
-  privilege: "System.Anonymous", // the property's own privilege is what counts
+  privilege: "System.View", // the least that any property asks for; its own privilege counts besides
   faults: ["InvalidProperty"],
 };
 
@@ -190,6 +190,15 @@ export function findMethod(name: string): Method | undefined {
   ]);
   const type = declaringTypes.get(name);
   return type === undefined ? undefined : findManagedObjectType(type)?.methods.get(name);
+}
+
+/** Every privilege that a method or a property of the schema needs, each once. */
+export function schemaPrivileges(): readonly string[] {
+  const all = [...schemaRows().managedObjects.values()].flatMap(({ methods, properties }) => [
+    ...Object.values(methods).map(({ privilege }) => privilege ?? undefined),
+    ...properties.map(([, , , , privilege]) => privilege),
+  ]);
+  return [...new Set(all)].filter((privilege) => privilege !== undefined);
 }
 
 /** Whether `type` is `base` or inherits from it. Names of data objects or of managed objects, untrusted; false for any other. */
