@@ -1,2 +1,3 @@
+export type * from "./attachments.ts";
 export type * from "./machine.ts";
 export type * from "./rpc.ts";

@@ -1,0 +1,5 @@
+export * from "./beneath.ts";
+export * from "./inspect.ts";
+export * from "./open-file.ts";
+export { isErrno, tryLock } from "./syscalls.ts";
+export * from "./whole-file.ts";

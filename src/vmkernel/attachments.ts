@@ -1,0 +1,22 @@
+/**
+ * What storage hands out and a monitor is started with: open files, never paths.
+ * A monitor sees its attachments and nothing else of a datastore: paper «Device Isolation», «a VM detects only the devices assigned to it».
+ */
+import type { DatastorePath } from "../base/index.ts";
+
+/** An open file. Whoever holds it closes it; a monitor that was given a copy keeps its own, and the lock with it. */
+export interface FileAttachment extends Disposable {
+  readonly file: DatastorePath;
+  readonly fd: number;
+  readonly sizeBytes: number;
+  readonly writable: boolean;
+}
+
+/** The flat extent of a disk, open and locked. `file` is the extent. */
+export interface DiskAttachment extends FileAttachment {
+  readonly descriptor: DatastorePath;
+  /** What the guest sees. The extent may be longer: then the monitor must be told this size. */
+  readonly capacityBytes: number;
+  /** 16 bytes as 32 hex digits, "6000c29…": the disk's serial number in the guest. */
+  readonly uuid: string;
+}
