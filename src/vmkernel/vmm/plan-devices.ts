@@ -2,7 +2,8 @@
  * What QEMU is told of each configured device: its arguments and the descriptors behind them. Pure.
  * Source: QEMU 7.2 `-device MODEL,help`; names and ids as VMware's own devices show them to a guest.
  */
-import { assertNever } from "../../base/index.ts";
+import { assert, assertNever } from "../../base/index.ts";
+import type { DiskAttachment } from "../attachments.ts";
 import type { DeviceSpec, NicModel, ScsiModel } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { isBootable } from "./check-machine.ts";
@@ -27,8 +28,8 @@ export type DescriptorUse =
   /** O_RDONLY. */
   | { readonly kind: "memory" };
 
-/** What the plan must know of a disk beyond its place: 32 hex digits of its descriptor's uuid. */
-export type DiskUuids = ReadonlyMap<number, string>;
+/** What the plan must know of each disk beyond its place, by its key. */
+export type PlannedDisks = ReadonlyMap<number, Pick<DiskAttachment, "uuid" | "capacityBytes">>;
 
 /** Gives a use the next descriptor number; the same order gives the same numbers. */
 export class DescriptorNumbers {
@@ -51,7 +52,7 @@ type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind 
 
 interface Surroundings {
   readonly machine: CheckedMachine;
-  readonly diskUuids: DiskUuids;
+  readonly disks: PlannedDisks;
   readonly numbers: DescriptorNumbers;
 }
 
@@ -127,15 +128,13 @@ export function descriptorPath(number: number): string {
   return `/dev/fdset/${number}`;
 }
 
-function planDisk(device: Device<"disk">, { machine, diskUuids, numbers }: Surroundings): string[] {
+function planDisk(device: Device<"disk">, { machine, disks, numbers }: Surroundings): string[] {
+  const disk = disks.get(device.key);
+  assert(disk !== undefined, `disk ${device.key} is attached before its monitor is planned`);
   const number = numbers.take({ kind: "disk", key: device.key });
-  const node = driveNode(device);
-  return [
-    ...planDescriptorSet(number),
-    "-blockdev",
-    `driver=raw,node-name=${node},file.driver=file,file.filename=${descriptorPath(number)}`,
-    ...planDiskDevice(device, machine, diskUuids.get(device.key) ?? ""),
-  ];
+  // The size of the disk, not of the file: an extent may be longer than what its descriptor says of it.
+  const node = `driver=raw,node-name=${driveNode(device)},size=${disk.capacityBytes},file.driver=file,file.filename=${descriptorPath(number)}`;
+  return [...planDescriptorSet(number), "-blockdev", node, ...planDiskDevice(device, machine, disk.uuid)];
 }
 
 function planDiskDevice(device: Device<"disk">, machine: CheckedMachine, uuid: string): string[] {

@@ -7,9 +7,9 @@ import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
 const host = { memoryMiB: 4096, logicalCpus: 8 };
 
 function plan(machine: MachineSpec, accelerator: "kvm" | "tcg" = "tcg"): MonitorPlan {
-  const disks = machine.devices.filter(({ kind }) => kind === "disk");
-  const diskUuids = new Map(disks.map(({ key }) => [key, `6000c29${key.toString(16).padStart(25, "0")}`]));
-  return planMonitor({ machine: checkMachine(machine, host), accelerator, diskUuids });
+  const keys = machine.devices.flatMap((device) => (device.kind === "disk" ? [device.key] : []));
+  const disks = new Map(keys.map((key) => [key, { uuid: `6000c29${key.toString(16).padStart(25, "0")}`, capacityBytes: key * 512 }]));
+  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks });
 }
 
 /** An option and its value on one line, as people write them. */

@@ -3,7 +3,14 @@
  * Only `monitor.ts` carries it out. Source: QEMU 7.2 qemu-options; reference numbers as noted.
  */
 import type { CheckedMachine } from "./check-machine.ts";
-import { DescriptorNumbers, type DescriptorUse, type DiskUuids, descriptorPath, planDescriptorSet, planDevices } from "./plan-devices.ts";
+import {
+  DescriptorNumbers,
+  type DescriptorUse,
+  descriptorPath,
+  type PlannedDisks,
+  planDescriptorSet,
+  planDevices,
+} from "./plan-devices.ts";
 
 export interface MonitorPlan {
   /** QEMU's arguments, without its own name. */
@@ -23,7 +30,7 @@ export interface MonitorLimits {
 export interface MonitorQuestion {
   readonly machine: CheckedMachine;
   readonly accelerator: "kvm" | "tcg";
-  readonly diskUuids: DiskUuids;
+  readonly disks: PlannedDisks;
 }
 
 const MIB = 1024 * 1024;
@@ -35,13 +42,13 @@ const OVERHEAD_PER_VCPU_MIB = 8;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
 const THREADS_BESIDE_VCPUS = 96;
 
-export function planMonitor({ machine, accelerator, diskUuids }: MonitorQuestion): MonitorPlan {
+export function planMonitor({ machine, accelerator, disks }: MonitorQuestion): MonitorPlan {
   const numbers = new DescriptorNumbers();
   const args = [
     ...planControl(machine, numbers),
     ...planBoard(machine, accelerator),
     ...planFirmware(machine, numbers),
-    ...planDevices({ machine, diskUuids, numbers }),
+    ...planDevices({ machine, disks, numbers }),
     ...planIncoming(machine, numbers),
   ];
   return { args, descriptors: numbers.uses, limits: planLimits(machine, accelerator) };
