@@ -192,15 +192,6 @@ export function findMethod(name: string): Method | undefined {
   return type === undefined ? undefined : findManagedObjectType(type)?.methods.get(name);
 }
 
-/** Every privilege that a method or a property of the schema needs, each once. */
-export function schemaPrivileges(): readonly string[] {
-  const all = [...schemaRows().managedObjects.values()].flatMap(({ methods, properties }) => [
-    ...Object.values(methods).map(({ privilege }) => privilege ?? undefined),
-    ...properties.map(([, , , , privilege]) => privilege),
-  ]);
-  return [...new Set(all)].filter((privilege) => privilege !== undefined);
-}
-
 /** Whether `type` is `base` or inherits from it. Names of data objects or of managed objects, untrusted; false for any other. */
 export function isSubtype(type: string, base: string): boolean {
   return lineageOf(type).includes(base);
