@@ -1,0 +1,173 @@
+/**
+ * The QEMU guest agent of one VM, over the socket that its monitor inherited. What answers is inside the guest: hostile, slow,
+ * restarted or not there at all. After any failure the conversation starts anew with a sync.
+ * Source: QEMU docs/interop/qemu-ga, qga/qapi-schema.json «guest-sync-delimited».
+ */
+import { connect, type Socket } from "node:net";
+import { assert, type Deferred, defer, messageOf } from "../../base/index.ts";
+import { LineSplitter } from "../../wire/index.ts";
+import type { GuestState } from "../rpc.ts";
+import { parseGuestState } from "./parse-guest-state.ts";
+
+/** The guest agent said no, something that is no answer, or nothing. */
+export class AgentError extends Error {
+  override readonly name = "AgentError";
+}
+
+const LINE_BYTES_MAX = 256 * 1024; // a guest with hundreds of addresses; the agent sends what is asked for and nothing large
+const ANSWER_TIMEOUT_MS = 3000;
+/** A successful guest-shutdown is not answered; a refusal comes at once. */
+const SHUTDOWN_REFUSAL_MS = 500;
+
+export class GuestAgent {
+  readonly #path: string;
+  #conversation: Conversation | undefined;
+  /** Questions are asked one after the other: answers carry no id. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @throws {AgentError} */
+  describeGuest(): Promise<Extract<GuestState, { tools: "running" }>> {
+    return this.#inTurn(async (ask) => {
+      const hostName = await ask("guest-get-host-name");
+      const osInfo = await ask("guest-get-osinfo").catch(() => undefined); // an old agent does not know it
+      return parseGuestState({ hostName, osInfo, interfaces: await ask("guest-network-get-interfaces") });
+    });
+  }
+
+  /** Asks the guest to power itself off. @throws {AgentError} when it refuses or does not listen */
+  shutdown(): Promise<void> {
+    return this.#inTurn(async (_, conversation) => {
+      await conversation.tell("guest-shutdown", { mode: "powerdown" }, SHUTDOWN_REFUSAL_MS);
+    });
+  }
+
+  close(): void {
+    this.#conversation?.end("closed");
+    this.#conversation = undefined;
+  }
+
+  #inTurn<T>(deed: (ask: (command: string) => Promise<unknown>, conversation: Conversation) => Promise<T>): Promise<T> {
+    const turn = this.#last.then(async () => {
+      this.#conversation ??= await Conversation.open(this.#path);
+      const conversation = this.#conversation;
+      try {
+        return await deed((command) => conversation.ask(command), conversation);
+      } catch (error) {
+        if (conversation.hasEnded) this.#conversation = undefined;
+        throw error;
+      }
+    });
+    this.#last = turn.catch(() => {}); // whoever asked is told; the next one starts anew
+    return turn;
+  }
+}
+
+/** One connection, from its sync to the first thing that goes wrong. */
+class Conversation {
+  readonly #socket: Socket;
+  readonly #lines = new LineSplitter(LINE_BYTES_MAX);
+  #waiting: { readonly take: (line: string) => boolean; readonly answer: Deferred<unknown> } | undefined;
+  #why: string | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (chunk) => this.#receive(chunk));
+    socket.on("error", (error) => this.end(error.message));
+    socket.on("close", () => this.end("the connection was closed"));
+  }
+
+  static async open(path: string): Promise<Conversation> {
+    const conversation = new Conversation(connect(path));
+    // Old answers may still be on their way: 0xff cuts what the agent was reading, and everything before this id's answer is thrown away.
+    const id = Math.floor(performance.now() * 1000);
+    conversation.#socket.write(Buffer.of(SYNC_BYTE));
+    await conversation.#exchange(
+      "guest-sync-delimited",
+      { id },
+      ANSWER_TIMEOUT_MS,
+      (line) => parseAnswer(afterSyncByte(line))?.return === id,
+    );
+    return conversation;
+  }
+
+  get hasEnded(): boolean {
+    return this.#why !== undefined;
+  }
+
+  /** A refusal leaves the conversation whole; silence ends it. */
+  async ask(command: string): Promise<unknown> {
+    const line = await this.#exchange(command, undefined, ANSWER_TIMEOUT_MS, () => true);
+    const answer = parseAnswer(line);
+    if (answer === undefined) {
+      this.end("not a JSON object");
+      throw new AgentError(`${command}: the answer is not a JSON object`);
+    }
+    if (!Object.hasOwn(answer, "return")) throw new AgentError(`${command}: refused`);
+    return answer.return;
+  }
+
+  /** Sends a command that is answered only when it is refused. */
+  async tell(command: string, args: object, refusalMs: number): Promise<void> {
+    const isSilent = Symbol("silent");
+    const line = await Promise.race([
+      this.#exchange(command, args, ANSWER_TIMEOUT_MS, () => true).catch(() => isSilent),
+      new Promise((resolve) => setTimeout(() => resolve(isSilent), refusalMs)),
+    ]);
+    this.end(`${command} was sent`);
+    if (line !== isSilent && !Object.hasOwn(parseAnswer(line) ?? {}, "return")) throw new AgentError(`${command}: refused`);
+  }
+
+  end(why: string): void {
+    this.#why ??= why;
+    this.#socket.destroy();
+    this.#waiting?.answer.reject(new AgentError(why));
+    this.#waiting = undefined;
+  }
+
+  async #exchange(command: string, args: object | undefined, timeoutMs: number, take: (line: string) => boolean): Promise<unknown> {
+    assert(this.#waiting === undefined, "one question at a time");
+    if (this.#why !== undefined) throw new AgentError(`${command}: ${this.#why}`);
+    const answer = defer<unknown>();
+    this.#waiting = { take, answer };
+    const timer = setTimeout(() => this.end(`${command}: no answer within ${timeoutMs} ms`), timeoutMs);
+    this.#socket.write(`${JSON.stringify({ execute: command, ...(args && { arguments: args }) })}\n`);
+    try {
+      return await answer.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      for (const line of this.#lines.push(chunk)) {
+        const waiting = this.#waiting;
+        if (waiting === undefined || !waiting.take(line)) continue; // an answer to nobody: from before the sync, or forged
+        this.#waiting = undefined;
+        waiting.answer.resolve(line);
+      }
+    } catch (error) {
+      this.end(messageOf(error));
+    }
+  }
+}
+
+const SYNC_BYTE = 0xff;
+
+/** The byte 0xff is no UTF-8, so it was read as U+FFFD. */
+function afterSyncByte(line: string): string {
+  return line.slice(line.lastIndexOf("\ufffd") + 1);
+}
+
+function parseAnswer(line: unknown): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(String(line));
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
