@@ -10,6 +10,7 @@ export {
   type Request as VimRequest,
   type Response as VimResponse,
 } from "./messages.ts";
+export * from "./privileges.ts";
 export * from "./schema.ts";
 export type * from "./types.generated.ts";
 export * from "./values.ts";
