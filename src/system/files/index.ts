@@ -1,3 +1,4 @@
+export * from "./append-log.ts";
 export * from "./beneath.ts";
 export * from "./inspect.ts";
 export * from "./open-file.ts";
