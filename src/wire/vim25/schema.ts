@@ -101,6 +101,7 @@ const typeRefs = new Map<string, TypeRef>();
 const dataObjects = new Map<string, DataObjectType>();
 const enums = new Map<string, EnumType>();
 const managedObjects = new Map<string, ManagedObjectType>();
+const subtypes = new Map<string, readonly string[]>();
 let declaringTypes: ReadonlyMap<string, string> | undefined;
 
 /** @param text untrusted: a type's name, with "[]" for an array of it. @returns undefined when the schema has none of that name */
@@ -208,6 +209,16 @@ export function lineageOf(type: string): readonly string[] {
     name = row.base;
   }
   return lineage;
+}
+
+/** The data object types that inherit from `name`, itself first: what a value that is declared so may be. */
+export function subtypesOf(name: string): readonly string[] {
+  const known = subtypes.get(name);
+  if (known !== undefined) return known;
+  const all = [name];
+  for (const type of schemaRows().dataObjects.keys()) if (type !== name && isSubtype(type, name)) all.push(type);
+  subtypes.set(name, all);
+  return all;
 }
 
 /** Whether `name` is a fault of the schema. Untrusted. */
