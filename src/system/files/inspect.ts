@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import type { OpenFile } from "./open-file.ts";
 
 const readAsync = promisify(read);
+const READ_BYTES = 64 * 1024;
 
 /** The file holds more than the caller wants to take. */
 export class FileTooLong extends Error {
@@ -16,19 +17,23 @@ export function describeFile(file: OpenFile): Stats {
 
 /** @throws {FileTooLong} when there is more than `bytesMax` in it, also when it grows while it is read */
 export async function readWhole(file: OpenFile, bytesMax: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let total = 0;
-  for (;;) {
-    const piece = Buffer.alloc(READ_BYTES);
-    const { bytesRead } = await readAsync(file.fd, piece, 0, READ_BYTES, total);
-    if (bytesRead === 0) return Buffer.concat(pieces);
-    total += bytesRead;
-    if (total > bytesMax) throw new FileTooLong(`the file is longer than ${bytesMax} bytes`);
-    pieces.push(piece.subarray(0, bytesRead));
-  }
+  const bytes = await readUpTo(file, bytesMax + 1);
+  if (bytes.length > bytesMax) throw new FileTooLong(`the file is longer than ${bytesMax} bytes`);
+  return bytes;
 }
 
-const READ_BYTES = 64 * 1024;
+/** What the file begins with: all of it when it is no longer than `bytesMax`. */
+export async function readUpTo(file: OpenFile, bytesMax: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (let total = 0; total < bytesMax; ) {
+    const piece = Buffer.alloc(Math.min(READ_BYTES, bytesMax - total));
+    const { bytesRead } = await readAsync(file.fd, piece, 0, piece.length, total);
+    if (bytesRead === 0) break;
+    total += bytesRead;
+    pieces.push(piece.subarray(0, bytesRead));
+  }
+  return Buffer.concat(pieces);
+}
 
 /** Names in the folder, sorted, without "." and "..". */
 export function namesIn(folder: OpenFile): string[] {

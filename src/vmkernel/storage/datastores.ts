@@ -1,0 +1,115 @@
+/** Datastores: the folders `<volumes>/<name>`. A path is opened beneath its datastore's folder, never by its text. */
+import { join } from "node:path";
+import { type DatastorePath, isSafePath, parseDatastorePath } from "../../base/index.ts";
+import {
+  createUnnamedFile,
+  isErrno,
+  makeFolderBeneath,
+  nameFile,
+  namesIn,
+  type OpenFile,
+  openFileBeneath,
+  openFolderBeneath,
+  openHostFolder,
+  readWhole,
+  spaceOf,
+  statBeneath,
+  syncFile,
+  writeAll,
+} from "../../system/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { DatastoreDescription } from "../rpc.ts";
+
+const FIRST_DATASTORE = "datastore1"; // what an installed ESXi calls the one it makes
+/** Holds the datastore's UUID, so that it keeps it when its folder is renamed or mounted elsewhere. */
+export const UUID_FILE = ".datastore-uuid";
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{12}$/; // as VMFS writes it
+const UUID_BYTES_MAX = 64;
+
+export class Datastores {
+  readonly #volumes: string;
+  readonly #random: (bytes: number) => Uint8Array;
+
+  /** @param volumes folder on the host, which exists */
+  constructor(volumes: string, random: (bytes: number) => Uint8Array) {
+    this.#volumes = volumes;
+    this.#random = random;
+  }
+
+  /** Every datastore, by name; the first one is made when there is none. */
+  async list(): Promise<DatastoreDescription[]> {
+    const names = this.#names();
+    if (names.length === 0) {
+      this.#makeFirst();
+      names.push(FIRST_DATASTORE);
+    }
+    return Promise.all(names.map((name) => this.#describe(name)));
+  }
+
+  /**
+   * Opens the datastore that `path` names, having checked the path's form.
+   * @throws {Fault} InvalidDatastore, InvalidDatastorePath
+   */
+  open({ datastore, path }: DatastorePath): OpenFile {
+    const text = `[${datastore}] ${path}`;
+    // Our UUID file is the datastore's, not a client's.
+    if (!isSafePath(path) || path === UUID_FILE)
+      throw fault("InvalidDatastorePath", `${text} is not a path in a datastore`, { datastorePath: text });
+    if (!isDatastoreName(datastore)) throw noSuchDatastore(datastore);
+    try {
+      return openHostFolder(join(this.#volumes, datastore));
+    } catch (error) {
+      if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) throw noSuchDatastore(datastore, { cause: error });
+      throw error;
+    }
+  }
+
+  // A symbolic link is no datastore: what it points to could change under a lock. Another disk is mounted on a folder.
+  #names(): string[] {
+    using volumes = openHostFolder(this.#volumes);
+    return namesIn(volumes).filter((name) => isDatastoreName(name) && statBeneath(volumes, name).isDirectory());
+  }
+
+  #makeFirst(): void {
+    using volumes = openHostFolder(this.#volumes);
+    makeFolderBeneath(volumes, FIRST_DATASTORE);
+  }
+
+  async #describe(name: string): Promise<DatastoreDescription> {
+    using folder = openHostFolder(join(this.#volumes, name));
+    return { name, root: join(this.#volumes, name), uuid: await this.#uuidOf(folder), ...spaceOf(folder) };
+  }
+
+  async #uuidOf(folder: OpenFile): Promise<string> {
+    try {
+      using file = openFileBeneath(folder, UUID_FILE, "read");
+      const uuid = (await readWhole(file, UUID_BYTES_MAX)).toString("utf8").trim();
+      if (!UUID.test(uuid)) throw fault("InvalidDatastore", `${UUID_FILE} holds no datastore UUID`, {});
+      return uuid;
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+    const hex = Buffer.from(this.#random(16)).toString("hex");
+    const uuid = hex.replace(/^(.{8})(.{8})(.{4})(.{12})$/, "$1-$2-$3-$4");
+    using root = openFolderBeneath(folder, "");
+    using file = createUnnamedFile(root);
+    await writeAll(file, Buffer.from(`${uuid}\n`));
+    await syncFile(file);
+    try {
+      nameFile(file, root, UUID_FILE);
+      return uuid;
+    } catch (error) {
+      // Another request was faster: its UUID is the datastore's.
+      if (isErrno(error, "EEXIST")) return this.#uuidOf(folder);
+      throw error;
+    }
+  }
+}
+
+function isDatastoreName(name: string): boolean {
+  return !name.startsWith(".") && parseDatastorePath(`[${name}]`)?.datastore === name;
+}
+
+function noSuchDatastore(name: string, options?: ErrorOptions) {
+  return fault("InvalidDatastore", `There is no datastore ${JSON.stringify(name)} on this host`, { name }, options);
+}

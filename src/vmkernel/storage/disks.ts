@@ -1,0 +1,224 @@
+/** Virtual disks on a datastore: a descriptor and one flat extent beside it. */
+import { createHash } from "node:crypto";
+import { type DatastorePath, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
+import {
+  allocateWhole,
+  createUnnamedFile,
+  describeFile,
+  isErrno,
+  makeSparse,
+  nameFile,
+  OpenFile,
+  openFileBeneath,
+  openFolderBeneath,
+  readUpTo,
+  removeBeneath,
+  spaceOf,
+  splitPath,
+  syncFile,
+  tryLock,
+  writeAll,
+} from "../../system/index.ts";
+import {
+  capacityBytesOf,
+  FRESH_CONTENT_ID,
+  fault,
+  formatVmdkDescriptor,
+  makeBaseDescriptor,
+  parseSpacedUuid,
+  parseVmdkDescriptor,
+  VMDK_DESCRIPTOR_BYTES_MAX,
+  type VmdkDescriptor,
+} from "../../wire/index.ts";
+import type { DiskAttachment } from "../attachments.ts";
+import type { DiskDescription, NewDisk } from "../rpc.ts";
+import { checkNewDisk, extentNameOf, flatExtentOf } from "./disk-rules.ts";
+import { fileFault, fileLocked, noDiskSpace } from "./file-fault.ts";
+
+const HARDWARE_VERSION = 21; // what a disk is made for, as ESXi 8.0.3 writes it
+
+export interface DiskSource {
+  /** The datastore that `path` lies in. */
+  open(path: DatastorePath): OpenFile;
+  random(bytes: number): Uint8Array;
+}
+
+/** Makes the extent, then the descriptor. Neither has a name before it is whole, so a crash leaves nothing behind. */
+export async function createDisk(source: DiskSource, descriptor: DatastorePath, disk: NewDisk): Promise<DiskDescription> {
+  checkNewDisk(descriptor, disk);
+  const extent = inFolder(folderOf(descriptor), extentNameOf(descriptor));
+  using root = source.open(descriptor);
+  using folder = openFolderBeneath(root, splitPath(descriptor.path).folder);
+  using extentFile = createUnnamedFile(folder);
+  await giveSize({ folder, extentFile, extent, disk });
+  using descriptorFile = createUnnamedFile(folder);
+  await writeAll(descriptorFile, Buffer.from(describeNewDisk(source, descriptor, disk)));
+  await Promise.all([syncFile(extentFile), syncFile(descriptorFile)]);
+  nameNew(extentFile, folder, extent);
+  try {
+    nameNew(descriptorFile, folder, descriptor);
+  } catch (error) {
+    removeBeneath(folder, splitPath(extent.path).name);
+    throw error;
+  }
+  await syncFile(folder);
+  return describeDisk(source, descriptor);
+}
+
+export async function describeDisk(source: DiskSource, descriptor: DatastorePath): Promise<DiskDescription> {
+  const parsed = await readDescriptor(source, descriptor);
+  const files = extentFiles(parsed).map((name) => inFolder(folderOf(descriptor), name));
+  const allocated = files.map((file) => {
+    try {
+      using root = source.open(file);
+      using open = openFileBeneath(root, file.path, "read");
+      return describeFile(open).blocks * STAT_BLOCK_BYTES;
+    } catch (error) {
+      throw fileFault(error, file, "opening");
+    }
+  });
+  return {
+    capacityBytes: capacityBytesOf(parsed),
+    allocatedBytes: allocated.reduce((sum, bytes) => sum + bytes, 0),
+    provisioning: parsed.ddb.get("thinProvisioned") === "1" ? "thin" : "thick",
+    adapterType: parsed.ddb.get("adapterType") ?? "lsilogic",
+    uuid: uuidOf(parsed, descriptor),
+    contentId: parsed.contentId,
+    extents: files,
+  };
+}
+
+/** Removes the extents, then the descriptor, so that a removal that was cut short can be asked for again. */
+export async function deleteDisk(source: DiskSource, descriptor: DatastorePath): Promise<void> {
+  const parsed = await readDescriptor(source, descriptor);
+  using root = source.open(descriptor);
+  const held: OpenFile[] = [];
+  try {
+    const files = extentFiles(parsed).map((name) => inFolder(folderOf(descriptor), name));
+    const present = files.filter((file) => {
+      const open = openIfPresent(root, file);
+      if (open !== undefined) held.push(lockOrRefuse(open, file, "exclusive"));
+      return open !== undefined;
+    });
+    for (const file of [...present, descriptor]) removeOne(root, file);
+    using folder = openFolderBeneath(root, splitPath(descriptor.path).folder);
+    await syncFile(folder);
+  } finally {
+    for (const open of held) open[Symbol.dispose]();
+  }
+}
+
+/** Opens and locks the one flat extent of a disk, as `disk-rules.ts` says what can be attached. */
+export async function openDisk(
+  source: DiskSource,
+  descriptor: DatastorePath,
+  { writable }: { writable: boolean },
+): Promise<DiskAttachment> {
+  const parsed = await readDescriptor(source, descriptor);
+  const extent = inFolder(folderOf(descriptor), flatExtentOf(parsed, descriptor, { writable }));
+  const capacityBytes = capacityBytesOf(parsed);
+  try {
+    using root = source.open(extent);
+    using open = lockOrRefuse(
+      openFileBeneath(root, extent.path, writable ? "readWrite" : "read"),
+      extent,
+      writable ? "exclusive" : "shared",
+    );
+    const { size, nlink } = describeFile(open);
+    if (nlink === 0)
+      throw fault("FileNotFound", `File ${formatDatastorePath(extent)} was not found`, { file: formatDatastorePath(extent) });
+    if (size < capacityBytes) {
+      const problem = `${formatDatastorePath(extent)} has ${size} bytes, its descriptor says ${capacityBytes}: the disk is cut short.`;
+      throw fault("InvalidDiskFormat", problem, {});
+    }
+    const uuid = uuidOf(parsed, descriptor);
+    return { file: extent, descriptor, uuid, capacityBytes, sizeBytes: size, writable, ...handOn(open) };
+  } catch (error) {
+    throw fileFault(error, extent, "opening");
+  }
+}
+
+/** The open file as the fields of an attachment: from now the attachment closes it. */
+export function handOn(open: OpenFile): { readonly fd: number; [Symbol.dispose](): void } {
+  const kept = new OpenFile(open.release());
+  return { fd: kept.fd, [Symbol.dispose]: () => kept[Symbol.dispose]() };
+}
+
+/** Locks without waiting; closes the file when another holds it. @throws {Fault} FileLocked */
+export function lockOrRefuse(open: OpenFile, file: DatastorePath, kind: "shared" | "exclusive"): OpenFile {
+  if (tryLock(open.fd, kind)) return open;
+  open[Symbol.dispose]();
+  throw fileLocked(file);
+}
+
+const STAT_BLOCK_BYTES = 512; // stat(2): the unit of st_blocks, whatever the file system's
+
+async function readDescriptor(source: DiskSource, descriptor: DatastorePath): Promise<VmdkDescriptor> {
+  try {
+    using root = source.open(descriptor);
+    using file = openFileBeneath(root, descriptor.path, "read");
+    // One byte more than a descriptor can have: a sparse disk still names itself in its first ones.
+    return parseVmdkDescriptor(await readUpTo(file, VMDK_DESCRIPTOR_BYTES_MAX + 1), formatDatastorePath(descriptor));
+  } catch (error) {
+    throw fileFault(error, descriptor, "reading");
+  }
+}
+
+async function giveSize(job: { folder: OpenFile; extentFile: OpenFile; extent: DatastorePath; disk: NewDisk }): Promise<void> {
+  const { folder, extentFile, extent, disk } = job;
+  if (disk.provisioning === "thin") return makeSparse(extentFile, disk.capacityBytes);
+  // Asked first: filling the file system up to find out would take the space from every running VM.
+  if (spaceOf(folder).freeBytes < disk.capacityBytes) throw noDiskSpace(extent);
+  // Reserved blocks read as zeros until they are written, so what eager zeroing is for, no data of an earlier owner, holds for both.
+  await allocateWhole(extentFile, disk.capacityBytes);
+}
+
+function describeNewDisk(source: DiskSource, descriptor: DatastorePath, disk: NewDisk): string {
+  const content = Buffer.from(source.random(12)).toString("hex");
+  return formatVmdkDescriptor(
+    makeBaseDescriptor({
+      capacityBytes: disk.capacityBytes,
+      thin: disk.provisioning === "thin",
+      adapterType: disk.adapterType,
+      uuid: disk.uuid,
+      longContentId: `${content}${FRESH_CONTENT_ID}`,
+      hardwareVersion: HARDWARE_VERSION,
+      extentFile: extentNameOf(descriptor),
+    }),
+  );
+}
+
+function nameNew(open: OpenFile, folder: OpenFile, file: DatastorePath): void {
+  try {
+    nameFile(open, folder, splitPath(file.path).name);
+  } catch (error) {
+    throw fileFault(error, file, "creating");
+  }
+}
+
+function openIfPresent(root: OpenFile, file: DatastorePath): OpenFile | undefined {
+  try {
+    return openFileBeneath(root, file.path, "read");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw fileFault(error, file, "opening");
+  }
+}
+
+function removeOne(root: OpenFile, file: DatastorePath): void {
+  try {
+    removeBeneath(root, file.path);
+  } catch (error) {
+    throw fileFault(error, file, "removing");
+  }
+}
+
+function extentFiles(descriptor: VmdkDescriptor): string[] {
+  return [...new Set(descriptor.extents.flatMap(({ file }) => (file === undefined ? [] : [file])))];
+}
+
+/** A disk that was made without a UUID gets one that stays the same as long as it lies where it does. */
+function uuidOf(parsed: VmdkDescriptor, descriptor: DatastorePath): string {
+  const written = parseSpacedUuid(parsed.ddb.get("uuid") ?? "");
+  return written ?? `6000c29${createHash("sha256").update(formatDatastorePath(descriptor)).digest("hex").slice(0, 25)}`;
+}

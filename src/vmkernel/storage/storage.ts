@@ -1,0 +1,241 @@
+/**
+ * Storage: what hostd may ask of the datastores, and the open files that monitors are started with.
+ * hostd and monitors get descriptors and texts; only vmkernel ever opens a path.
+ */
+import { randomBytes } from "node:crypto";
+import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
+import {
+  createFileBeneath,
+  createUnnamedFile,
+  describeFile,
+  isErrno,
+  makeFolderBeneath,
+  nameFile,
+  namesIn,
+  type OpenFile,
+  openFileBeneath,
+  openFolderBeneath,
+  readWhole,
+  removeBeneath,
+  replaceFile,
+  splitPath,
+  statBeneath,
+  syncFile,
+  tryLock,
+  writeAll,
+} from "../../system/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { DiskAttachment, FileAttachment } from "../attachments.ts";
+import type { DatastoreDescription, DiskDescription, FolderEntry, NewDisk } from "../rpc.ts";
+import { Datastores, UUID_FILE } from "./datastores.ts";
+import { createDisk, type DiskSource, deleteDisk, describeDisk, handOn, lockOrRefuse, openDisk } from "./disks.ts";
+import { fileFault, fileLocked } from "./file-fault.ts";
+
+/** All paths are untrusted; every failure is a {@link Fault} that names the datastore path. */
+export interface Storage {
+  listDatastores(): Promise<DatastoreDescription[]>;
+  /** At most {@link TEXT_BYTES_MAX}, UTF-8. */
+  readText(file: DatastorePath): Promise<string>;
+  writeText(file: DatastorePath, text: string, options?: { readonly mustBeNew?: boolean }): Promise<void>;
+  listFolder(folder: DatastorePath): Promise<FolderEntry[]>;
+  /** One level: the parent must be there. */
+  makeFolder(folder: DatastorePath): Promise<void>;
+  /** A file or an empty folder. FileLocked while a monitor holds the file. */
+  remove(path: DatastorePath): Promise<void>;
+  createDisk(descriptor: DatastorePath, disk: NewDisk): Promise<DiskDescription>;
+  describeDisk(descriptor: DatastorePath): Promise<DiskDescription>;
+  deleteDisk(descriptor: DatastorePath): Promise<void>;
+  /** Exclusive to its holder when writable, shared with other readers when not. FileLocked when that can't be. */
+  openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
+  /** An ISO or floppy image, read-only. Shared: several VMs may have it in their drives. */
+  openImage(file: DatastorePath): Promise<FileAttachment>;
+  /** A log that is written at its end; made when it is not there. Exclusive. */
+  openAppend(file: DatastorePath): Promise<FileAttachment>;
+  /** A new file to write a guest's memory to. FileAlreadyExists when there is one. Exclusive. */
+  createExclusive(file: DatastorePath): Promise<FileAttachment>;
+  /** A file to read a guest's memory from. */
+  openForRead(file: DatastorePath): Promise<FileAttachment>;
+  /** A VM's EFI variables, writable; begun from `template` when it has none. Exclusive. */
+  openNvram(file: DatastorePath, template: Uint8Array): Promise<FileAttachment>;
+}
+
+/** What readText and writeText take: a .vmx is a few KiB, one with a guest's cloud-init data some hundred. */
+export const TEXT_BYTES_MAX = 1024 * 1024;
+const FOLDER_ENTRIES_MAX = 100_000; // VMFS itself ends at about 130,000 files
+
+/** @param volumes the folder that the datastores lie in, on the host; it exists */
+export function createStorage(volumes: string, random: (bytes: number) => Uint8Array = randomBytes): Storage {
+  const datastores = new Datastores(volumes, random);
+  const source: DiskSource = { open: (path) => datastores.open(path), random };
+  return {
+    listDatastores: () => datastores.list(),
+    readText: (file) => naming(file, "reading", () => readText(source, file)),
+    writeText: (file, text, options) =>
+      naming(file, "writing", () => writeText(source, file, { text, mustBeNew: options?.mustBeNew ?? false })),
+    listFolder: (folder) => naming(folder, "listing", () => listFolder(source, folder)),
+    makeFolder: (folder) => naming(folder, "creating", () => makeFolder(source, folder)),
+    remove: (path) => naming(path, "removing", () => remove(source, path)),
+    createDisk: (descriptor, disk) => naming(descriptor, "creating", () => createDisk(source, descriptor, disk)),
+    describeDisk: (descriptor) => naming(descriptor, "reading", () => describeDisk(source, descriptor)),
+    deleteDisk: (descriptor) => naming(descriptor, "removing", () => deleteDisk(source, descriptor)),
+    openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
+    openImage: (file) => naming(file, "opening", () => openShared(source, file)),
+    openAppend: (file) => naming(file, "opening", () => openAppend(source, file)),
+    createExclusive: (file) => naming(file, "creating", () => createExclusive(source, file)),
+    openForRead: (file) => naming(file, "opening", () => openShared(source, file)),
+    openNvram: (file, template) => naming(file, "opening", () => openNvram(source, file, template)),
+  };
+}
+
+async function naming<T>(path: DatastorePath, doing: string, deed: () => T | Promise<T>): Promise<T> {
+  try {
+    return await deed();
+  } catch (error) {
+    throw fileFault(error, path, doing);
+  }
+}
+
+async function readText(source: DiskSource, file: DatastorePath): Promise<string> {
+  using root = source.open(file);
+  using open = openFileBeneath(root, file.path, "read");
+  const bytes = await readWhole(open, TEXT_BYTES_MAX);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    const path = formatDatastorePath(file);
+    throw fault("CannotAccessFile", `reading ${path}: it is not a text in UTF-8`, { file: path }, { cause: error });
+  }
+}
+
+async function writeText(
+  source: DiskSource,
+  file: DatastorePath,
+  { text, mustBeNew }: { text: string; mustBeNew: boolean },
+): Promise<void> {
+  const bytes = Buffer.from(text);
+  const path = formatDatastorePath(file);
+  if (bytes.length > TEXT_BYTES_MAX)
+    throw fault("InvalidArgument", `${path} would be larger than ${TEXT_BYTES_MAX} bytes`, { invalidProperty: "text" });
+  using root = source.open(file);
+  const { folder: folderPath, name } = splitPath(file.path);
+  using folder = openFolderBeneath(root, folderPath);
+  if (!mustBeNew) refuseOtherThanFile(folder, name);
+  using open = createUnnamedFile(folder);
+  await writeAll(open, bytes);
+  await syncFile(open);
+  if (mustBeNew) nameFile(open, folder, name);
+  else replaceFile(open, folder, name);
+  await syncFile(folder);
+}
+
+/** rename(2) would put a text in the place of a fifo or a symlink without a word: something else had laid it there. */
+function refuseOtherThanFile(folder: OpenFile, name: string): void {
+  try {
+    openFileBeneath(folder, name, "read")[Symbol.dispose]();
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+function listFolder(source: DiskSource, folder: DatastorePath): FolderEntry[] {
+  using root = source.open(folder);
+  using open = openFolderBeneath(root, folder.path);
+  const names = namesIn(open).filter((name) => name !== UUID_FILE);
+  if (names.length > FOLDER_ENTRIES_MAX) {
+    const file = formatDatastorePath(folder);
+    throw fault("FileFault", `listing ${file}: it has more than ${FOLDER_ENTRIES_MAX} entries`, { file });
+  }
+  return names.flatMap((name) => describeEntry(open, name));
+}
+
+/** Nothing for what is neither file nor folder, and for what went away meanwhile: neither can be asked for. */
+function describeEntry(folder: OpenFile, name: string): FolderEntry[] {
+  try {
+    const stats = statBeneath(folder, name);
+    if (!stats.isFile() && !stats.isDirectory()) return [];
+    const kind = stats.isFile() ? "file" : "folder";
+    return [{ name, kind, sizeBytes: stats.size, allocatedBytes: stats.blocks * 512, modifiedAtMs: Math.trunc(stats.mtimeMs) }];
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ELOOP")) return [];
+    throw error;
+  }
+}
+
+async function makeFolder(source: DiskSource, folder: DatastorePath): Promise<void> {
+  using root = source.open(folder);
+  makeFolderBeneath(root, folder.path);
+  using parent = openFolderBeneath(root, splitPath(folder.path).folder);
+  await syncFile(parent);
+}
+
+async function remove(source: DiskSource, path: DatastorePath): Promise<void> {
+  using root = source.open(path);
+  if (statBeneath(root, path.path).isFile()) {
+    using open = openFileBeneath(root, path.path, "read");
+    if (!tryLock(open.fd, "exclusive")) throw fileLocked(path);
+    removeBeneath(root, path.path);
+  } else {
+    removeBeneath(root, path.path);
+  }
+  using parent = openFolderBeneath(root, splitPath(path.path).folder);
+  await syncFile(parent);
+}
+
+function openShared(source: DiskSource, file: DatastorePath): FileAttachment {
+  using root = source.open(file);
+  using open = lockOrRefuse(openFileBeneath(root, file.path, "read"), file, "shared");
+  return attach(open, file, { writable: false });
+}
+
+function openAppend(source: DiskSource, file: DatastorePath): FileAttachment {
+  using root = source.open(file);
+  using open = lockOrRefuse(openOrCreate(root, file.path), file, "exclusive");
+  return attach(open, file, { writable: true });
+}
+
+function openOrCreate(root: OpenFile, path: string): OpenFile {
+  try {
+    return openFileBeneath(root, path, "append");
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    return createFileBeneath(root, path, "append");
+  }
+}
+
+function createExclusive(source: DiskSource, file: DatastorePath): FileAttachment {
+  using root = source.open(file);
+  using open = lockOrRefuse(createFileBeneath(root, file.path, "readWrite"), file, "exclusive");
+  return attach(open, file, { writable: true });
+}
+
+async function openNvram(source: DiskSource, file: DatastorePath, template: Uint8Array): Promise<FileAttachment> {
+  using root = source.open(file);
+  await beginNvram(root, file, template);
+  using open = lockOrRefuse(openFileBeneath(root, file.path, "readWrite"), file, "exclusive");
+  const { size } = describeFile(open);
+  if (size !== template.length) {
+    const path = formatDatastorePath(file);
+    throw fault("CannotAccessFile", `opening ${path}: it has ${size} bytes, the firmware's variables have ${template.length}`, {
+      file: path,
+    });
+  }
+  return attach(open, file, { writable: true });
+}
+
+async function beginNvram(root: OpenFile, file: DatastorePath, template: Uint8Array): Promise<void> {
+  const { folder: folderPath, name } = splitPath(file.path);
+  using folder = openFolderBeneath(root, folderPath);
+  using open = createUnnamedFile(folder);
+  await writeAll(open, template);
+  await syncFile(open);
+  try {
+    nameFile(open, folder, name);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error; // there already: the VM keeps its variables
+  }
+}
+
+function attach(open: OpenFile, file: DatastorePath, { writable }: { writable: boolean }): FileAttachment {
+  const { size } = describeFile(open);
+  return { file, sizeBytes: size, writable, ...handOn(open) };
+}
