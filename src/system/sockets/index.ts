@@ -1,0 +1,3 @@
+export { listenTcp, listenUnix, PortTaken, type UnixSocketOwner } from "./listen.ts";
+export { type Peer, peerOf } from "./peer.ts";
+export { descriptorOf, sendWithDescriptor } from "./send-descriptor.ts";
