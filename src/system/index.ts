@@ -1,2 +1,3 @@
+export * from "./cgroups/index.ts";
 export * from "./files/index.ts";
 export * from "./sockets/index.ts";

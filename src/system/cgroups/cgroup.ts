@@ -1,0 +1,150 @@
+/**
+ * Cgroups by name, whichever version the machine has: "bulkhead-1a2b3c4d/vm-7" is a folder of that name in each tree.
+ * They hold processes past the death of whoever made them, so they are also where a host finds its monitors again.
+ */
+import { readFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { SystemError } from "../../base/index.ts";
+import { errnoCode } from "../libc.ts";
+import { type CgroupLimits, type Controller, findHierarchies, type Hierarchy, planSettings } from "./hierarchies.ts";
+
+/** "bulkhead-<host id>/vm-<id>": one or more such parts, so that a name never leads out of the tree. */
+const CGROUP_NAME = /^[a-z][a-z0-9-]{0,63}(\/[a-z0-9][a-z0-9-]{0,63})*$/;
+
+function checkName(name: string): string {
+  if (!CGROUP_NAME.test(name)) throw new SystemError(`${JSON.stringify(name)} is no name for a cgroup`);
+  return name;
+}
+
+/** The trees of this machine. A mount can come at any time, so they are read anew. */
+export function cgroupHierarchies(): Hierarchy[] {
+  return findHierarchies(readFileSync("/proc/mounts", "utf8"), (root) => {
+    try {
+      return readFileSync(join(root, "cgroup.controllers"), "utf8");
+    } catch {
+      return ""; // hidden beneath another mount: a tree that can't be used
+    }
+  });
+}
+
+/** The controllers that a cgroup made now would have. */
+export function cgroupControllers(): readonly Controller[] {
+  return cgroupHierarchies().flatMap(({ controllers }) => controllers);
+}
+
+/**
+ * Makes the cgroup in every tree, or takes one that is there, and sets its limits.
+ * @throws {SystemError} when a tree can't be written or a limit is refused; then none of it is left
+ */
+export async function createCgroup(name: string, limits: CgroupLimits): Promise<void> {
+  checkName(name);
+  try {
+    for (const hierarchy of cgroupHierarchies()) {
+      await makeIn(hierarchy, name);
+      for (const { file, value, optional } of planSettings(hierarchy, limits)) {
+        try {
+          await writeFile(join(hierarchy.root, name, file), value, { flag: "r+" });
+        } catch (error) {
+          if (!(optional === true && errnoCode(error) === "ENOENT")) throw error;
+        }
+      }
+    }
+  } catch (cause) {
+    await destroyCgroup(name).catch(() => {}); // the first failure is what the caller must hear of
+    throw new SystemError(`making the cgroup ${name}`, { cause });
+  }
+}
+
+async function makeIn({ kind, root, controllers }: Hierarchy, name: string): Promise<void> {
+  let folder = root;
+  for (const part of name.split("/")) {
+    // In a v2 tree a folder has the controllers that its parent hands down.
+    if (kind === "v2") await writeFile(join(folder, "cgroup.subtree_control"), controllers.map((controller) => `+${controller}`).join(" "));
+    folder = join(folder, part);
+    await mkdir(folder).catch((error) => {
+      if (errnoCode(error) !== "EEXIST") throw error;
+    });
+  }
+}
+
+/** Moves a process into the cgroup, in every tree. Its children are born there. */
+export async function addToCgroup(name: string, pid: number): Promise<void> {
+  checkName(name);
+  for (const { root } of cgroupHierarchies()) {
+    const file = join(root, name, "cgroup.procs");
+    try {
+      await writeFile(file, String(pid), { flag: "r+" });
+    } catch (cause) {
+      throw new SystemError(`moving process ${pid} into ${file}`, { cause });
+    }
+  }
+}
+
+/** Every process in the cgroup and in those beneath it, in ascending order; none when it is not there. */
+export async function processesOfCgroup(name: string): Promise<number[]> {
+  checkName(name);
+  const pids = new Set<number>();
+  for (const { root } of cgroupHierarchies()) {
+    for (const folder of await foldersUnder(join(root, name))) {
+      const text = await readFile(join(folder, "cgroup.procs"), "utf8").catch(absent);
+      for (const line of text?.split("\n") ?? []) if (line !== "") pids.add(Number(line));
+    }
+  }
+  return [...pids].sort((a, b) => a - b);
+}
+
+/** The names directly beneath `parent`: "bulkhead-1a2b3c4d" → ["bulkhead-1a2b3c4d/vm-7", …]. */
+export async function listCgroups(parent: string): Promise<string[]> {
+  checkName(parent);
+  const names = new Set<string>();
+  for (const { root } of cgroupHierarchies()) {
+    for (const entry of (await readdir(join(root, parent), { withFileTypes: true }).catch(absent)) ?? []) {
+      if (entry.isDirectory()) names.add(`${parent}/${entry.name}`);
+    }
+  }
+  return [...names].sort();
+}
+
+/** How long the kernel may need to let go of a cgroup whose last process has ended. */
+const RELEASE_TIMEOUT_MS = 2000;
+const RELEASE_RETRY_MS = 20;
+
+/**
+ * Removes the cgroup and those beneath it; its parent too, when that is empty then. Ends nothing.
+ * @throws {SystemError} when there are processes in it still
+ */
+export async function destroyCgroup(name: string): Promise<void> {
+  checkName(name);
+  for (const { root } of cgroupHierarchies()) {
+    for (const folder of (await foldersUnder(join(root, name))).reverse()) await removeFolder(folder);
+    if (name.includes("/")) await rmdir(join(root, dirname(name))).catch(() => {}); // siblings are still in it
+  }
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  const deadline = Date.now() + RELEASE_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await rmdir(folder);
+    } catch (cause) {
+      if (errnoCode(cause) === "ENOENT") return;
+      if (errnoCode(cause) !== "EBUSY" || Date.now() >= deadline) throw new SystemError(`removing the cgroup ${folder}`, { cause });
+      await new Promise((resolve) => setTimeout(resolve, RELEASE_RETRY_MS));
+    }
+  }
+}
+
+/** `folder` and every folder beneath it, parents first; none when it is not there. */
+async function foldersUnder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(absent);
+  if (entries === undefined) return [];
+  const beneath = entries.filter((entry) => entry.isDirectory()).map((entry) => foldersUnder(join(folder, entry.name)));
+  return [folder, ...(await Promise.all(beneath)).flat()];
+}
+
+/** ENODEV: the cgroup was removed while its file was open. */
+function absent(error: unknown): undefined {
+  if (["ENOENT", "ENODEV"].includes(errnoCode(error) ?? "")) return undefined;
+  throw error;
+}

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { cgroupHierarchies } from "./cgroup.ts";
+import { findHierarchies, type Hierarchy, planSettings } from "./hierarchies.ts";
+import { addToCgroup, cgroupControllers, createCgroup, destroyCgroup, listCgroups, processesOfCgroup } from "./index.ts";
+
+const V1_MOUNTS = `proc /proc proc rw 0 0
+cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0
+cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,cpu,cpuacct 0 0
+cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0
+cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0`;
+
+test("a machine with v1 controllers and an empty v2 tree uses the v1 trees", () => {
+  expect(findHierarchies(V1_MOUNTS, () => "")).toEqual([
+    { kind: "v1", root: "/sys/fs/cgroup/memory", controllers: ["memory"] },
+    { kind: "v1", root: "/sys/fs/cgroup/cpu,cpuacct", controllers: ["cpu"] },
+  ]);
+});
+
+test("a machine with one v2 tree uses it", () => {
+  const mounts = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0";
+  expect(findHierarchies(mounts, () => "cpuset cpu io memory pids\n")).toEqual([
+    { kind: "v2", root: "/sys/fs/cgroup", controllers: ["memory", "pids", "cpu"] },
+  ]);
+});
+
+test.each([
+  ["nothing", ""],
+  ["no cgroups", "proc /proc proc rw 0 0"],
+  ["a line cut short", "cgroup /sys/fs/cgroup/memory"],
+])("%s in /proc/mounts is no tree", (_, mounts) => {
+  expect(findHierarchies(mounts, () => "memory")).toEqual([]);
+});
+
+const ALL = { memoryBytes: 1048576, pids: 64, cpuShares: 1024 };
+const tree = (kind: "v1" | "v2", ...controllers: Hierarchy["controllers"]): Hierarchy => ({ kind, root: "/c", controllers });
+const written = (hierarchy: Hierarchy) => planSettings(hierarchy, ALL).map(({ file, value }) => `${file}=${value}`);
+
+test("v1 limits memory before memory with swap, and refuses every device but the monitor's", () => {
+  expect(written(tree("v1", "memory"))).toEqual(["memory.limit_in_bytes=1048576", "memory.memsw.limit_in_bytes=1048576"]);
+  expect(written(tree("v1", "pids", "cpu"))).toEqual(["pids.max=64", "cpu.shares=1024"]);
+  expect(written(tree("v1", "devices"))[0]).toBe("devices.deny=a");
+});
+
+test("v2 has the same limits by its own names", () => {
+  expect(written(tree("v2", "memory", "pids", "cpu", "devices"))).toEqual([
+    "memory.max=1048576",
+    "memory.swap.max=0",
+    "memory.oom.group=1",
+    "pids.max=64",
+    "cpu.weight=40",
+  ]);
+});
+
+const root = process.getuid?.() === 0 && cgroupControllers().includes("pids");
+
+describe.skipIf(!root)("on this machine", () => {
+  const parent = `bulkhead-test-${process.pid}`;
+  const children: ChildProcess[] = [];
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) await once(child, "exit");
+    }
+    await destroyCgroup(parent);
+  });
+
+  async function sleeper(): Promise<number> {
+    const child = spawn("sleep", ["60"]);
+    children.push(child);
+    await once(child, "spawn");
+    return child.pid ?? 0;
+  }
+
+  test("a cgroup holds the process that was added, and has its limits", async () => {
+    await createCgroup(`${parent}/vm-1`, { memoryBytes: 64 * 1024 * 1024, pids: 7 });
+    const pid = await sleeper();
+    await addToCgroup(`${parent}/vm-1`, pid);
+    expect(await processesOfCgroup(`${parent}/vm-1`)).toEqual([pid]);
+    expect(await processesOfCgroup(parent)).toEqual([pid]);
+    expect(await listCgroups(parent)).toEqual([`${parent}/vm-1`]);
+    const pids = cgroupHierarchies().find(({ controllers }) => controllers.includes("pids"));
+    expect(readFileSync(join(pids?.root ?? "", parent, "vm-1/pids.max"), "utf8").trim()).toBe("7");
+  });
+
+  test("a cgroup with a process in it is not removed, and the process goes on", async () => {
+    await createCgroup(`${parent}/vm-1`, { memoryBytes: 64 * 1024 * 1024, pids: 7 });
+    const pid = await sleeper();
+    await addToCgroup(`${parent}/vm-1`, pid);
+    await expect(destroyCgroup(`${parent}/vm-1`)).rejects.toThrow("removing the cgroup");
+    process.kill(pid, 0);
+  });
+
+  test("one that was removed is gone with its empty parent, and removing it again is no error", async () => {
+    await createCgroup(`${parent}/vm-1`, { memoryBytes: 64 * 1024 * 1024, pids: 7 });
+    await destroyCgroup(`${parent}/vm-1`);
+    expect(await listCgroups(parent)).toEqual([]);
+    await destroyCgroup(`${parent}/vm-1`);
+    expect(await processesOfCgroup(parent)).toEqual([]);
+  });
+
+  test("a limit that the kernel refuses leaves no cgroup behind", async () => {
+    await expect(createCgroup(`${parent}/vm-1`, { memoryBytes: 64 * 1024 * 1024, pids: -5 })).rejects.toThrow("making the cgroup");
+    expect(await listCgroups(parent)).toEqual([]);
+  });
+
+  test.each([["../x"], ["/x"], ["a/../b"], [""], ["a//b"], ["."]])("the name %j is refused", async (name) => {
+    await expect(createCgroup(name, { memoryBytes: 1, pids: 1 })).rejects.toThrow("is no name for a cgroup");
+  });
+});

@@ -1,0 +1,2 @@
+export * from "./cgroup.ts";
+export type { CgroupLimits, Controller } from "./hierarchies.ts";
