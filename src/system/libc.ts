@@ -51,10 +51,14 @@ function errnoError(errno: number, syscall: string): Error {
   return Object.assign(new Error(`${code}: ${syscall}`), { code, errno: -errno, syscall });
 }
 
-/** syscall(2) with up to three arguments, one of which may be memory. Numbers are of x86-64, or of all architectures from 424 on. */
-export const syscall3 = libcCall<[number: number, a: number, b: Buffer | null, c: number]>(
-  "int64_t syscall(int64_t number, int64_t a, void *b, int64_t c)",
-);
+/**
+ * syscall(2) with arguments of these types. Numbers are of x86-64, or the same on every architecture from 424 on.
+ * @param types of the arguments, in C: "int fd, void *attributes"
+ */
+export function systemCall<Args extends readonly Argument[]>(number: number, types: string): (...args: Args) => number {
+  const call = libcCall<[number: number, ...args: Args]>(`int64_t syscall(int64_t number, ${types})`);
+  return (...args) => call(number, ...args);
+}
 
 const memfdCreate = libcCall<[name: string, flags: number]>("int memfd_create(const char *name, unsigned int flags)");
 const MFD_CLOEXEC = 1;

@@ -1,0 +1,6 @@
+export * from "./describe.ts";
+export * from "./find.ts";
+export type { CapabilitySets, CgroupMembership, IdRange, Ids, MappedFile } from "./parse-proc.ts";
+export * from "./process-ref.ts";
+export * from "./start.ts";
+export * from "./terminate.ts";
