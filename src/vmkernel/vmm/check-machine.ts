@@ -66,6 +66,14 @@ export function checkMachine(machine: MachineSpec, host: HostLimits): CheckedMac
   return machine as CheckedMachine;
 }
 
+/** @throws {Fault} DeviceNotSupported, before anything was done: QEMU cannot write an NVMe controller's state */
+export function refuseSuspend({ name, devices }: MachineSpec): void {
+  const nvme = devices.find(({ kind }) => kind === "nvme");
+  if (nvme === undefined) return;
+  const message = `VM ${name} cannot be suspended: the state of its device ${labelOf(nvme)} cannot be saved on this host.`;
+  throw fault("DeviceNotSupported", message, { device: labelOf(nvme), reason: "suspend" });
+}
+
 /** A device as people and faults name it. */
 export function labelOf(device: DeviceSpec): string {
   return `${device.kind} ${device.key}`;

@@ -2,7 +2,7 @@
  * What vmkernel writes down about a monitor before it starts it, in the monitor's run-time folder, so that a vmkernel that was
  * killed at any moment can tell what it finds: adopt, end or forget. Gone at a reboot, as the monitors are.
  */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { assertNever, type DatastorePath } from "../../base/index.ts";
 import type { MachineSpec } from "../machine.ts";
@@ -93,3 +93,15 @@ export async function lastLinesOfLog(folder: string): Promise<string> {
 
 const LOG_TAIL_CHARACTERS = 2000;
 const LOG_TAIL_LINES = 4;
+
+/** What a monitor writes to its log is in its own hands, so the log may not grow without end. */
+export async function trimLog(folder: string): Promise<void> {
+  const path = monitorFiles(folder).log;
+  try {
+    if ((await stat(path)).size > LOG_BYTES_MAX) await truncate(path);
+  } catch {
+    // no log, nothing to trim: the monitor is being ended
+  }
+}
+
+const LOG_BYTES_MAX = 1024 * 1024;

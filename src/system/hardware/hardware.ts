@@ -1,0 +1,44 @@
+/** What machine this is, as its kernel tells. */
+import { readFile } from "node:fs/promises";
+import { hostname, release, totalmem, type } from "node:os";
+import { type Processors, parseCpuinfo } from "./parse-cpuinfo.ts";
+
+export interface Hardware {
+  readonly hostName: string;
+  /** From SMBIOS, canonical lower case; undefined where the firmware gives none. */
+  readonly uuid: string | undefined;
+  readonly vendor: string;
+  readonly model: string;
+  /** "Linux 6.1.0-28-amd64". */
+  readonly kernel: string;
+  readonly cpu: Processors;
+  readonly memoryBytes: number;
+  readonly bootedAtMs: number;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export async function readHardware(): Promise<Hardware> {
+  const [uuid, vendor, model, cpuinfo, stat] = await Promise.all([
+    readDmi("product_uuid"),
+    readDmi("sys_vendor"),
+    readDmi("product_name"),
+    readFile("/proc/cpuinfo", "utf8"),
+    readFile("/proc/stat", "utf8"),
+  ]);
+  return {
+    hostName: hostname(),
+    uuid: UUID.test(uuid.toLowerCase()) ? uuid.toLowerCase() : undefined,
+    vendor: vendor || "unknown",
+    model: model || "unknown",
+    kernel: `${type()} ${release()}`,
+    cpu: parseCpuinfo(cpuinfo),
+    memoryBytes: totalmem(),
+    bootedAtMs: Number(/^btime (\d+)$/m.exec(stat)?.[1] ?? 0) * 1000,
+  };
+}
+
+/** "" where there is no SMBIOS, as in some virtual machines. */
+async function readDmi(name: string): Promise<string> {
+  return (await readFile(`/sys/class/dmi/id/${name}`, "utf8").catch(() => "")).trim();
+}

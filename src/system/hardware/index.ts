@@ -1,0 +1,2 @@
+export * from "./hardware.ts";
+export type { Processors } from "./parse-cpuinfo.ts";

@@ -1,0 +1,190 @@
+/**
+ * Every running VM of the host: one operation of a VM at a time, and after a restart of vmkernel the same VMs as before.
+ * The kernel holds what is: processes in cgroups. The run-time files beside them only say what those are.
+ */
+import { type DatastorePath, messageOf, type VmId } from "../base/index.ts";
+import { fault } from "../wire/index.ts";
+import type { MachineSpec } from "./machine.ts";
+import { openAttachments } from "./open-attachments.ts";
+import type { MonitorDescription, MonitorInspection, VmkernelEvent } from "./rpc.ts";
+import type { Storage } from "./storage/index.ts";
+import {
+  type AdoptedMonitor,
+  adoptMonitors,
+  checkMachine,
+  type HostLimits,
+  type Monitor,
+  type MonitorEnd,
+  refuseSuspend,
+  startMonitor,
+  type VmmHost,
+} from "./vmm/index.ts";
+
+export interface MonitorsParts {
+  readonly vmm: VmmHost;
+  readonly storage: Storage;
+  readonly limits: HostLimits;
+  readonly onEvent: (event: VmkernelEvent) => void;
+  readonly hasListeners: () => boolean;
+  readonly log: (line: string) => void;
+}
+
+/** How often a host that shuts down looks whether its guests have powered themselves off. */
+const SHUTDOWN_ASK_AGAIN_MS = 10_000;
+
+export class Monitors {
+  readonly #parts: MonitorsParts;
+  readonly #running = new Map<VmId, Monitor>();
+  readonly #queues = new Map<VmId, Promise<unknown>>();
+  #isShuttingDown = false;
+
+  constructor(parts: MonitorsParts) {
+    this.#parts = parts;
+  }
+
+  /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
+  async adopt(): Promise<void> {
+    const { vmm, onEvent, hasListeners, log } = this.#parts;
+    for (const adopted of await adoptMonitors(vmm, { onEvent, hasListeners })) {
+      log(describeAdoption(adopted));
+      if (adopted.remove !== undefined) await this.#removeIfThere(adopted.remove);
+      if (adopted.monitor !== undefined) this.#keep(adopted.monitor);
+    }
+  }
+
+  /** @throws {Fault} InvalidPowerState when it runs; what is wrong with the machine or its files; what QEMU says against it */
+  powerOn(machine: MachineSpec): Promise<MonitorDescription> {
+    return this.#inTurn(machine.vm, async () => {
+      await this.#refuseRunning(machine);
+      if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
+      const checked = checkMachine(machine, this.#parts.limits);
+      using attachments = await openAttachments(machine, this.#parts.storage);
+      const { vmm, onEvent, hasListeners } = this.#parts;
+      const monitor = await startMonitor(vmm, { machine: checked, attachments, onEvent, hasListeners });
+      this.#keep(monitor);
+      return monitor.describe();
+    });
+  }
+
+  powerOff(vm: VmId): Promise<void> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOff").powerOff());
+  }
+
+  reset(vm: VmId): Promise<void> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").reset());
+  }
+
+  /** @throws {Fault} FileAlreadyExists, NoDiskSpace …; then the guest runs on and `to` is not there */
+  suspend(vm: VmId, to: DatastorePath): Promise<void> {
+    return this.#inTurn(vm, async () => {
+      const monitor = this.#require(vm, "suspended");
+      refuseSuspend(monitor.record.machine);
+      using memory = await this.#parts.storage.createExclusive(to);
+      try {
+        await monitor.suspend(memory, to);
+      } catch (error) {
+        memory[Symbol.dispose]();
+        await this.#removeIfThere(to);
+        throw error;
+      }
+    });
+  }
+
+  shutdownGuest(vm: VmId): Promise<void> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOff").shutdownGuest());
+  }
+
+  list(): MonitorDescription[] {
+    return [...this.#running.values()].filter((monitor) => !monitor.isEnding).map((monitor) => monitor.describe());
+  }
+
+  async inspect(vm: VmId): Promise<MonitorInspection> {
+    return this.#require(vm, "poweredOn").inspect();
+  }
+
+  /** Asks every guest to power itself off, waits, and ends those that did not. */
+  async shutdown(graceMs: number): Promise<void> {
+    this.#isShuttingDown = true;
+    // A power-on that is under way ends first, and its guest is asked with the others.
+    await Promise.all(this.#queues.values());
+    const deadline = performance.now() + graceMs;
+    const all = [...this.#running.values()];
+    await Promise.all(all.map((monitor) => this.#shutdownOne(monitor, deadline)));
+  }
+
+  /** Lets go of the guests; they run on. */
+  release(): void {
+    for (const monitor of this.#running.values()) monitor.release();
+    this.#running.clear();
+  }
+
+  async #shutdownOne(monitor: Monitor, deadline: number): Promise<void> {
+    let hasEnded = false;
+    const ended = monitor.ended.then(() => {
+      hasEnded = true;
+    });
+    while (!hasEnded && performance.now() < deadline) {
+      // Asked again: a guest that was still booting did not hear it.
+      await monitor.shutdownGuest().catch(() => {});
+      await settledWithin(ended, Math.min(SHUTDOWN_ASK_AGAIN_MS, deadline - performance.now()));
+    }
+    if (!hasEnded) await monitor.powerOff();
+  }
+
+  #keep(monitor: Monitor): void {
+    this.#running.set(monitor.vm, monitor);
+    monitor.ended.then((end) => this.#forget(monitor, end));
+  }
+
+  #forget(monitor: Monitor, end: MonitorEnd): void {
+    if (this.#running.get(monitor.vm) === monitor) this.#running.delete(monitor.vm);
+    this.#parts.log(`VM ${monitor.vm}: ${end.because}${end.detail === "" ? "" : ` (${end.detail})`}`);
+    this.#parts.onEvent({ kind: "monitorEnded", vm: monitor.vm, ...end });
+  }
+
+  async #refuseRunning(machine: MachineSpec): Promise<void> {
+    const running = this.#running.get(machine.vm);
+    if (running === undefined) return;
+    // What is ending is off as soon as its processes are gone, and they hold its disks until then.
+    if (running.isEnding) await running.ended;
+    else throw fault("InvalidPowerState", `VM ${machine.name} is powered on.`, { requestedState: "poweredOn", existingState: "poweredOn" });
+  }
+
+  #require(vm: VmId, requestedState: "poweredOn" | "poweredOff" | "suspended"): Monitor {
+    const monitor = this.#running.get(vm);
+    if (monitor !== undefined && !monitor.isEnding) return monitor;
+    throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { requestedState, existingState: "poweredOff" });
+  }
+
+  #inTurn<T>(vm: VmId, deed: () => Promise<T>): Promise<T> {
+    const turn = (this.#queues.get(vm) ?? Promise.resolve()).then(deed);
+    const quiet = turn
+      .catch(() => {}) // its own caller is told
+      .then(() => {
+        if (this.#queues.get(vm) === quiet) this.#queues.delete(vm);
+      });
+    this.#queues.set(vm, quiet);
+    return turn;
+  }
+
+  async #removeIfThere(file: DatastorePath): Promise<void> {
+    try {
+      await this.#parts.storage.remove(file);
+    } catch (error) {
+      this.#parts.log(`removing what a suspend left: ${messageOf(error)}`);
+    }
+  }
+}
+
+function describeAdoption({ vm, plan }: AdoptedMonitor): string {
+  return `VM ${vm}: ${plan.kind}${plan.kind === "end" ? `, because ${plan.because}` : ""}`;
+}
+
+async function settledWithin(deed: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, timeoutMs));
+  });
+  await Promise.race([deed, late]);
+  clearTimeout(timer);
+}

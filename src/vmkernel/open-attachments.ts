@@ -1,0 +1,72 @@
+/** Opens everything that a machine names, for its monitor: all of it or nothing. What a monitor gets is decided here, once. */
+import { readFile } from "node:fs/promises";
+import { assertNever, type DatastorePath } from "../base/index.ts";
+import type { DiskAttachment, FileAttachment } from "./attachments.ts";
+import type { DeviceSpec, MachineSpec } from "./machine.ts";
+import type { Storage } from "./storage/index.ts";
+
+/** A VM's variables begin as a copy of these: no keys enrolled. Debian's ovmf; the code beside it is `FIRMWARE_CODE`. */
+const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+export interface Attachments extends Disposable {
+  /** Disks, images and serial logs by the key of their device. */
+  readonly disks: ReadonlyMap<number, DiskAttachment>;
+  readonly files: ReadonlyMap<number, FileAttachment>;
+  readonly firmwareVariables: FileAttachment | undefined;
+  readonly memory: FileAttachment | undefined;
+}
+
+/** @throws {Fault} FileNotFound, FileLocked, InvalidDiskFormat …, with the file's datastore path */
+export async function openAttachments(machine: MachineSpec, storage: Storage): Promise<Attachments> {
+  const opened: Disposable[] = [];
+  const close = () => {
+    for (const attachment of opened.splice(0)) attachment[Symbol.dispose]();
+  };
+  const keep = <T extends Disposable>(attachment: T): T => {
+    opened.push(attachment);
+    return attachment;
+  };
+  try {
+    const disks = new Map<number, DiskAttachment>();
+    const files = new Map<number, FileAttachment>();
+    for (const device of machine.devices) {
+      if (device.kind === "disk") disks.set(device.key, keep(await storage.openDisk(device.descriptor, { writable: true })));
+      const file = await openFileOf(device, storage);
+      if (file !== undefined) files.set(device.key, keep(file));
+    }
+    const { firmware, resumeFrom } = machine;
+    const firmwareVariables = firmware.kind === "efi" ? keep(await openVariables(firmware.nvram, storage)) : undefined;
+    const memory = resumeFrom === undefined ? undefined : keep(await storage.openForRead(resumeFrom));
+    return { disks, files, firmwareVariables, memory, [Symbol.dispose]: close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** The file behind a device that is no disk. */
+async function openFileOf(device: DeviceSpec, storage: Storage): Promise<FileAttachment | undefined> {
+  switch (device.kind) {
+    case "cdrom":
+    case "floppy":
+      return device.image === undefined ? undefined : storage.openImage(device.image);
+    case "serial":
+      return device.file === undefined ? undefined : storage.openAppend(device.file);
+    case "disk":
+    case "scsi":
+    case "ahci":
+    case "ide":
+    case "nvme":
+    case "nic":
+    case "video":
+    case "xhci":
+    case "toolsChannel":
+      return undefined;
+    default:
+      return assertNever(device);
+  }
+}
+
+async function openVariables(nvram: DatastorePath, storage: Storage): Promise<FileAttachment> {
+  return storage.openNvram(nvram, await readFile(FIRMWARE_VARIABLES));
+}

@@ -1,0 +1,67 @@
+/** The one place where every request to vmkernel is carried out. */
+import { assertNever } from "../base/index.ts";
+import type { Monitors } from "./monitors.ts";
+import type { HostDescription, VmkernelRequest, VmkernelResults } from "./rpc.ts";
+import type { Storage } from "./storage/index.ts";
+
+export interface RequestParts {
+  readonly host: HostDescription;
+  readonly storage: Storage;
+  readonly monitors: Monitors;
+  /** Powers every guest off and lets the process end once the answer is out. */
+  readonly shutdown: (graceMs: number) => Promise<void>;
+}
+
+type Result<Kind extends VmkernelRequest["kind"]> = Promise<VmkernelResults[Kind]>;
+
+/** @param request parsed; what it names is checked by who carries it out */
+export async function performRequest(
+  request: VmkernelRequest,
+  { host, storage, monitors, shutdown }: RequestParts,
+): Promise<VmkernelResults[VmkernelRequest["kind"]]> {
+  switch (request.kind) {
+    case "describeHost":
+      return host satisfies VmkernelResults["describeHost"];
+    case "listDatastores":
+      return storage.listDatastores() satisfies Result<"listDatastores">;
+    case "readText":
+      return storage.readText(request.file) satisfies Result<"readText">;
+    case "writeText":
+      return nothing(storage.writeText(request.file, request.text, { mustBeNew: request.mustBeNew === true }));
+    case "listFolder":
+      return storage.listFolder(request.folder) satisfies Result<"listFolder">;
+    case "makeFolder":
+      return nothing(storage.makeFolder(request.folder));
+    case "remove":
+      return nothing(storage.remove(request.path));
+    case "createDisk":
+      return storage.createDisk(request.descriptor, request.disk) satisfies Result<"createDisk">;
+    case "describeDisk":
+      return storage.describeDisk(request.descriptor) satisfies Result<"describeDisk">;
+    case "deleteDisk":
+      return nothing(storage.deleteDisk(request.descriptor));
+    case "powerOn":
+      return monitors.powerOn(request.machine) satisfies Result<"powerOn">;
+    case "powerOff":
+      return nothing(monitors.powerOff(request.vm));
+    case "reset":
+      return nothing(monitors.reset(request.vm));
+    case "suspend":
+      return nothing(monitors.suspend(request.vm, request.to));
+    case "shutdownGuest":
+      return nothing(monitors.shutdownGuest(request.vm));
+    case "listMonitors":
+      return monitors.list() satisfies VmkernelResults["listMonitors"];
+    case "inspectMonitor":
+      return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
+    case "shutdownHost":
+      return nothing(shutdown(request.graceMs));
+    default:
+      return assertNever(request);
+  }
+}
+
+async function nothing(deed: Promise<void>): Promise<null> {
+  await deed;
+  return null;
+}

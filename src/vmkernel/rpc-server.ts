@@ -1,0 +1,140 @@
+/**
+ * vmkernel's only door: a unix socket that root and hostd's user can reach, each known by what the kernel says of it.
+ * What comes through it is hostile input all the same: bounded, parsed, and answered with a fault.
+ */
+import { existsSync, mkdirSync, unlinkSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { messageOf, SystemError } from "../base/index.ts";
+import { descriptorOf, listenUnix, peerOf } from "../system/index.ts";
+import { LineSplitter } from "../wire/index.ts";
+import { parseRequest } from "./parse-request.ts";
+import type { VmkernelEvent, VmkernelRequest } from "./rpc.ts";
+import { decodeRequest, encodeEvent, encodeFault, encodeResult, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
+
+export interface RpcServerParts {
+  readonly socket: string;
+  /** Who owns the socket beside root: hostd's user and group; root's alone where there is none. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly perform: (request: VmkernelRequest) => Promise<unknown>;
+  readonly log: (line: string) => void;
+}
+
+/** hostd, the command line, evidence, a few of each. */
+const CONNECTIONS_MAX = 64;
+/** Requests of one connection that are under way at once; past it, the connection is not read. */
+const REQUESTS_MAX = 256;
+/** Events that a client does not take: it is stuck, and would have them grow without end. */
+const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
+const ROOT_UID = 0;
+
+export class RpcServer {
+  readonly #parts: RpcServerParts;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(parts: RpcServerParts) {
+    this.#parts = parts;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  /** @throws {SystemError} when a vmkernel answers at the socket already */
+  static async listen(parts: RpcServerParts): Promise<RpcServer> {
+    await refuseSecond(parts.socket);
+    // The folder's own mode is what keeps others out: hostd's sandbox shows it this folder and no other.
+    mkdirSync(dirname(parts.socket), { recursive: true, mode: 0o755 });
+    if (existsSync(parts.socket)) unlinkSync(parts.socket);
+    const rpc = new RpcServer(parts);
+    const fd = listenUnix(parts.socket, { mode: 0o660, uid: ROOT_UID, gid: parts.owner.gid });
+    await new Promise<void>((resolve, reject) => {
+      rpc.#server.once("error", reject);
+      rpc.#server.listen({ fd }, resolve);
+    });
+    return rpc;
+  }
+
+  get hasListeners(): boolean {
+    return this.#sockets.size > 0;
+  }
+
+  broadcast(event: VmkernelEvent): void {
+    const line = encodeEvent(event);
+    for (const socket of this.#sockets) {
+      if (socket.writableLength > UNSENT_BYTES_MAX) socket.destroy();
+      else socket.write(line);
+    }
+  }
+
+  /** Takes no more requests and closes what is open. */
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.end();
+    if (existsSync(this.#parts.socket)) unlinkSync(this.#parts.socket);
+  }
+
+  #accept(socket: Socket): void {
+    socket.on("error", () => {}); // "close" follows
+    const refusal = this.#refusalOf(socket);
+    if (refusal !== undefined) {
+      this.#parts.log(refusal);
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    const lines = new LineSplitter(RPC_LINE_BYTES_MAX);
+    let underWay = 0;
+    const serve = async (line: string) => {
+      underWay += 1;
+      if (underWay >= REQUESTS_MAX) socket.pause();
+      await this.#answer(socket, line);
+      underWay -= 1;
+      if (underWay < REQUESTS_MAX) socket.resume();
+    };
+    socket.on("data", (chunk) => {
+      try {
+        for (const line of lines.push(chunk)) void serve(line);
+      } catch (error) {
+        this.#parts.log(`closing a connection: ${messageOf(error)}`);
+        socket.destroy();
+      }
+    });
+  }
+
+  /** The mode of the socket says the same; the kernel's word on who connected is the check that a changed mode cannot undo. */
+  #refusalOf(socket: Socket): string | undefined {
+    const fd = descriptorOf(socket);
+    if (fd === undefined) return "a connection was closed before it was looked at";
+    const { uid, pid } = peerOf(fd);
+    return uid === ROOT_UID || uid === this.#parts.owner.uid ? undefined : `refusing process ${pid} of user ${uid}`;
+  }
+
+  async #answer(socket: Socket, line: string): Promise<void> {
+    let id = 0;
+    try {
+      const { id: asked, request } = decodeRequest(line);
+      id = asked;
+      this.#write(socket, encodeResult(id, (await this.#parts.perform(parseRequest(request))) ?? null));
+    } catch (error) {
+      this.#write(socket, encodeFault(id, error));
+    }
+  }
+
+  #write(socket: Socket, line: string): void {
+    if (!socket.destroyed && socket.writable) socket.write(line);
+  }
+}
+
+/** Two of them would each end what the other started. */
+async function refuseSecond(path: string): Promise<void> {
+  const answers = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
+  if (answers) throw new SystemError(`a vmkernel of this host runs already: it answers at ${path}`);
+}

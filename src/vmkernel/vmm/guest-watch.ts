@@ -1,0 +1,65 @@
+/** What is known of one guest: asked of its agent while the agent has its channel open, forgotten when it closes it. */
+import { isDeepStrictEqual } from "node:util";
+import type { GuestState } from "../rpc.ts";
+import { GuestAgent } from "./guest-agent.ts";
+
+const NOT_RUNNING: GuestState = { tools: "notRunning" };
+
+export class GuestWatch {
+  readonly #agent: GuestAgent;
+  readonly #onChange: (state: GuestState) => void;
+  #state: GuestState = NOT_RUNNING;
+  #isChannelOpen = false;
+  #isLooking = false;
+
+  constructor(agentSocket: string, onChange: (state: GuestState) => void) {
+    this.#agent = new GuestAgent(agentSocket);
+    this.#onChange = onChange;
+  }
+
+  get state(): GuestState {
+    return this.#state;
+  }
+
+  /** The guest opens the channel when its agent starts; QEMU says so, nobody needs to ask. */
+  setChannelOpen(isOpen: boolean): void {
+    this.#isChannelOpen = isOpen;
+    if (!isOpen) this.#become(NOT_RUNNING);
+  }
+
+  /** Asks the guest how it is, unless that is being done, or nobody would answer. */
+  async look(): Promise<void> {
+    if (!this.#isChannelOpen || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const state = await this.#agent.describeGuest();
+      if (this.#isChannelOpen) this.#become(state);
+    } catch {
+      this.#become(NOT_RUNNING); // an agent that does not answer is none; it is asked again next time
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** @returns whether the agent took it; if not, it is not there or refused */
+  async shutdown(): Promise<boolean> {
+    if (!this.#isChannelOpen) return false;
+    try {
+      await this.#agent.shutdown();
+      return true;
+    } catch {
+      return false; // the caller has another way: the power button
+    }
+  }
+
+  close(): void {
+    this.#isChannelOpen = false;
+    this.#agent.close();
+  }
+
+  #become(state: GuestState): void {
+    if (isDeepStrictEqual(state, this.#state)) return;
+    this.#state = state;
+    this.#onChange(state);
+  }
+}

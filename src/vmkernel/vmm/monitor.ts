@@ -1,0 +1,326 @@
+/**
+ * One running monitor, from its first answer to its end, whoever started it. vmkernel may go and come back in between.
+ * Its commands are not queued here: `../monitors.ts` runs one operation of a VM at a time.
+ */
+import { rm } from "node:fs/promises";
+import { Fault, messageOf, type VmId } from "../../base/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { GuestState, MonitorDescription, MonitorInspection, VmkernelEvent } from "../rpc.ts";
+import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
+import { GuestWatch } from "./guest-watch.ts";
+import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
+import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
+import { saveMemory } from "./save-memory.ts";
+
+export type MonitorEnd = Omit<Extract<VmkernelEvent, { kind: "monitorEnded" }>, "kind" | "vm">;
+
+export interface MonitorParts {
+  /** Its run-time folder. */
+  readonly folder: string;
+  readonly record: MonitorRecord;
+  readonly compartment: Compartment;
+  /** QEMU's file. */
+  readonly program: string;
+  /** Guest events; its end is {@link Monitor.ended}. */
+  readonly onEvent: (event: VmkernelEvent) => void;
+  /** Whether anybody would hear of the guest: if not, its agent is left in peace. */
+  readonly hasListeners: () => boolean;
+}
+
+/** QEMU was told to quit: it flushes its disks and goes. A monitor that takes longer is killed. */
+const QUIT_GRACE_MS = 5000;
+/** From the end of the conversation to the end of the process. */
+const EXIT_GRACE_MS = 3000;
+const EXIT_POLL_MS = 10;
+/** A conversation that breaks while the process lives is taken up again, this often. */
+const RECONNECT_TRIES = 3;
+const RECONNECT_TIMEOUT_MS = 5000;
+/** How often the guest is asked how it is, while anybody listens. */
+const WATCH_INTERVAL_MS = 5000;
+
+export class Monitor {
+  readonly #parts: MonitorParts;
+  readonly #guest: GuestWatch;
+  readonly #ended: Promise<MonitorEnd>;
+  #settleEnd: (end: MonitorEnd) => void = () => {};
+  #record: MonitorRecord;
+  #qmp: QmpConnection | undefined;
+  #pid = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** Why it will end, once that is known. */
+  #because: MonitorEnd["because"] | undefined;
+  #isReleased = false;
+  #isEnding = false;
+
+  constructor(parts: MonitorParts) {
+    this.#parts = parts;
+    this.#record = parts.record;
+    this.#guest = new GuestWatch(monitorFiles(parts.folder).agent, (guest) => {
+      parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#settleEnd = resolve;
+    });
+  }
+
+  get vm(): VmId {
+    return this.#record.machine.vm;
+  }
+
+  get record(): MonitorRecord {
+    return this.#record;
+  }
+
+  /** Resolves when its processes are gone. */
+  get ended(): Promise<MonitorEnd> {
+    return this.#ended;
+  }
+
+  /** Its end has begun and cannot be called off. */
+  get isEnding(): boolean {
+    return this.#isEnding || this.#because !== undefined;
+  }
+
+  /** Takes up the conversation. @throws {MonitorSilent} */
+  async connect(timeoutMs: number): Promise<void> {
+    const qmp = await QmpConnection.open(monitorFiles(this.#parts.folder).qmp, (event) => this.#take(event), timeoutMs);
+    this.#qmp = qmp;
+    this.#pid = (await this.#processes()).at(-1) ?? 0;
+    qmp.closed.then(() => this.#lose(qmp));
+  }
+
+  /** @throws {QmpError | MonitorSilent} */
+  execute(command: string, args?: object): Promise<unknown> {
+    return this.#conversation().execute(command, args);
+  }
+
+  /** QEMU's RunState: running, paused, prelaunch, inmigrate, postmigrate, io-error … */
+  async status(): Promise<string> {
+    const answer = await this.execute("query-status");
+    const status = typeof answer === "object" && answer !== null && "status" in answer ? answer.status : undefined;
+    return typeof status === "string" ? status : "unknown";
+  }
+
+  /** Lets the guest run and begins to watch it. */
+  async run(): Promise<void> {
+    await this.execute("cont");
+    await this.settle();
+  }
+
+  /** Takes up a guest that runs already. */
+  async settle(): Promise<void> {
+    await this.#enter({ kind: "running" });
+    await this.#watch();
+  }
+
+  async #watch(): Promise<void> {
+    this.#guest.setChannelOpen(isAgentListening(await this.execute("query-chardev")));
+    this.#timer ??= setInterval(() => void this.#lookAfter(), WATCH_INTERVAL_MS);
+    this.#timer.unref();
+    if (this.#parts.hasListeners()) void this.#guest.look();
+  }
+
+  /** Ends it at once: what the guest had not written to its disks is lost, as when a plug is pulled. */
+  async powerOff(): Promise<void> {
+    this.#because ??= "poweredOff";
+    await this.#quit();
+  }
+
+  async reset(): Promise<void> {
+    await this.execute("system_reset");
+  }
+
+  /** Asks the guest itself: its agent where one answers, else its power button. */
+  async shutdownGuest(): Promise<void> {
+    if (await this.#guest.shutdown()) return;
+    await this.execute("system_powerdown");
+  }
+
+  /**
+   * Writes the guest's memory and ends it. On failure the guest runs on; what was written is the caller's to remove.
+   * @param memory an open file, O_WRONLY and empty
+   */
+  async suspend(memory: { readonly fd: number }, to: Extract<MonitorPhase, { kind: "suspending" }>["to"]): Promise<void> {
+    try {
+      await this.#enter({ kind: "suspending", to });
+      await this.execute("stop");
+      await saveMemory(this.#conversation(), memory.fd);
+      await this.#enter({ kind: "suspended", to });
+    } catch (cause) {
+      await this.#goOn(cause);
+      throw fault(
+        "GenericVmConfigFault",
+        `Suspending ${this.#record.machine.name}: ${messageOf(cause)}`,
+        { reason: messageOf(cause) },
+        { cause },
+      );
+    }
+    this.#because ??= "suspended";
+    await this.#quit();
+  }
+
+  /** After a suspend that was interrupted: whatever of it is under way is called off, and the guest goes on. */
+  async resumeGuest(): Promise<void> {
+    await this.execute("migrate_cancel");
+    await this.run();
+  }
+
+  describe(): MonitorDescription {
+    const { machine, uid, startedAtMs, accelerator, weaknesses } = this.#record;
+    const { vm, name, home } = machine;
+    return { vm, name, home, pid: this.#pid, uid, startedAtMs, accelerator, weaknesses, guest: this.guest };
+  }
+
+  get guest(): GuestState {
+    return this.#guest.state;
+  }
+
+  async inspect(): Promise<MonitorInspection> {
+    const [pids, pci, block, chardev, qtree] = await Promise.all([
+      this.#processes(),
+      this.execute("query-pci"),
+      this.execute("query-block"),
+      this.execute("query-chardev"),
+      this.execute("human-monitor-command", { "command-line": "info qtree" }),
+    ]);
+    return {
+      description: this.describe(),
+      pids,
+      machine: this.#record.machine,
+      qmp: { pci, block, chardev, qtree: String(qtree) },
+    };
+  }
+
+  /** Lets go of it; it runs on. */
+  release(): void {
+    this.#isReleased = true;
+    this.#stopWatching();
+    this.#qmp?.close();
+  }
+
+  /** Kills whatever is left of it, without asking. */
+  async kill(): Promise<void> {
+    this.#because ??= "poweredOff";
+    await this.#finish();
+  }
+
+  #processes(): Promise<number[]> {
+    return processesOf(this.#parts.compartment, this.#parts.program);
+  }
+
+  #conversation(): QmpConnection {
+    if (this.#qmp !== undefined) return this.#qmp;
+    throw new Fault("InvalidState", `The monitor of ${this.#record.machine.name} does not answer.`);
+  }
+
+  async #enter(phase: MonitorPhase): Promise<void> {
+    this.#record = { ...this.#record, phase };
+    await writeMonitorRecord(this.#parts.folder, this.#record);
+  }
+
+  async #quit(): Promise<void> {
+    // It may go before it answers, or not be able to answer: what counts is whether it is gone.
+    this.#qmp?.execute("quit").catch(() => {});
+    if (!(await this.#hasEndedWithin(QUIT_GRACE_MS))) await this.#finish();
+    await this.#ended;
+  }
+
+  async #hasEndedWithin(timeoutMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), timeoutMs);
+    });
+    try {
+      return await Promise.race([this.#ended.then(() => true), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Back from a suspend that failed. A guest that cannot go on has lost its monitor, and that is reported as its end. */
+  async #goOn(why: unknown): Promise<void> {
+    try {
+      await this.resumeGuest();
+    } catch (cause) {
+      if (!this.isEnding) throw new AggregateError([why, cause], `suspending ${this.#record.machine.name}, and going on afterwards`);
+    }
+  }
+
+  #take(event: QmpEvent): void {
+    switch (event.name) {
+      case "SHUTDOWN":
+        if (event.data.guest === true) this.#because ??= "guestShutdown";
+        return;
+      case "RESET":
+        if (event.data.guest === true) this.#parts.onEvent({ kind: "guestReset", vm: this.vm });
+        return;
+      case "VSERPORT_CHANGE":
+        this.#guest.setChannelOpen(event.data.open === true);
+        if (this.#parts.hasListeners()) void this.#guest.look();
+        return;
+      default: // QEMU has dozens, and newer ones more; those that matter here are above
+    }
+  }
+
+  async #lookAfter(): Promise<void> {
+    await trimLog(this.#parts.folder);
+    if (this.#parts.hasListeners()) await this.#guest.look();
+  }
+
+  #stopWatching(): void {
+    clearInterval(this.#timer);
+    this.#guest.close();
+  }
+
+  /** The conversation has ended: most likely because the process has. */
+  async #lose(qmp: QmpConnection): Promise<void> {
+    if (this.#isReleased || this.#qmp !== qmp) return;
+    this.#qmp = undefined;
+    if (await this.#hasExited()) return this.#finish();
+    for (let tries = 0; tries < RECONNECT_TRIES; tries += 1) {
+      try {
+        return await this.connect(RECONNECT_TIMEOUT_MS);
+      } catch {
+        if (await this.#hasExited()) break;
+      }
+    }
+    // What cannot be managed cannot be left running.
+    await this.#finish();
+  }
+
+  async #hasExited(): Promise<boolean> {
+    const until = performance.now() + EXIT_GRACE_MS;
+    while ((await this.#processes()).length > 0) {
+      if (performance.now() > until) return false;
+      await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
+    }
+    return true;
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#stopWatching();
+    this.#qmp?.close();
+    const log = await lastLinesOfLog(this.#parts.folder);
+    try {
+      await endCompartment(this.#parts.compartment);
+      await rm(this.#parts.folder, { recursive: true, force: true });
+    } catch (error) {
+      // Reported with its end: what is left of it cannot run its guest, and the next start of this VM will say so too.
+      this.#settleEnd({ because: "crashed", detail: messageOf(error) });
+      return;
+    }
+    const because = this.#because ?? "crashed";
+    this.#settleEnd({ because, detail: because === "crashed" ? log : "" });
+  }
+}
+
+function isAgentListening(chardevs: unknown): boolean {
+  if (!Array.isArray(chardevs)) return false;
+  return chardevs.some((chardev: unknown) => {
+    if (typeof chardev !== "object" || chardev === null) return false;
+    const { label, "frontend-open": isOpen } = chardev as Readonly<Record<string, unknown>>;
+    return label === "agent" && isOpen === true;
+  });
+}

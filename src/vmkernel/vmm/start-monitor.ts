@@ -1,0 +1,184 @@
+/**
+ * Starts the monitor of a VM, all of it or nothing: a start that fails, or is cut short by the death of vmkernel, leaves no
+ * process, no cgroup and no folder. The record is written first, so that whatever a dead vmkernel left can be told apart.
+ */
+import { closeSync, openSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { assert, assertNever, Fault, messageOf, SystemError, Undo } from "../../base/index.ts";
+import { type ConfinedProcess, createCgroup, listenUnix, startConfined, uidsInUse } from "../../system/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { DiskAttachment, FileAttachment } from "../attachments.ts";
+import type { CheckedMachine } from "./check-machine.ts";
+import { type Compartment, cgroupOf, endCompartment } from "./compartment.ts";
+import { deviceId } from "./expected-devices.ts";
+import { Monitor, type MonitorParts } from "./monitor.ts";
+import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
+import type { DescriptorUse } from "./plan-devices.ts";
+import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
+import { pickUid, type VmmHost } from "./vmm-host.ts";
+
+/** What the monitor is given, by the key of its device. Each is open already; the caller closes its own copies. */
+export interface MonitorAttachments {
+  readonly disks: ReadonlyMap<number, DiskAttachment>;
+  /** Images and serial logs. */
+  readonly files: ReadonlyMap<number, FileAttachment>;
+  readonly firmwareVariables: FileAttachment | undefined;
+  readonly memory: FileAttachment | undefined;
+}
+
+export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "hasListeners"> {
+  readonly machine: CheckedMachine;
+  readonly attachments: MonitorAttachments;
+}
+
+const FIRMWARE_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"; // Debian's ovmf, without secure boot
+/** QEMU answers within 100 ms; with fifty started at once on two cores, within ten seconds. */
+const GREETING_TIMEOUT_MS = 30_000;
+const RESUME_POLL_MS = 10;
+const SOCKET_MODE = 0o600;
+
+/** Uids that starts under way have chosen, and no process has yet. */
+const promised = new Set<number>();
+
+/** @throws {Fault} GenericVmConfigFault with QEMU's own words when it does not come up */
+export async function startMonitor(host: VmmHost, order: MonitorOrder): Promise<Monitor> {
+  const uid = takeUid(host);
+  try {
+    return await startAs(uid, host, order);
+  } finally {
+    promised.delete(uid);
+  }
+}
+
+async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise<Monitor> {
+  const { machine, attachments } = order;
+  const plan = planMonitor({ machine, accelerator: host.accelerator, disks: attachments.disks });
+  const folder = join(host.folder, machine.vm);
+  const compartment: Compartment =
+    host.cgroup === undefined ? { kind: "uid", uid } : { kind: "cgroup", name: cgroupOf(host.cgroup, machine.vm) };
+  await clear(folder, compartment);
+  await using undo = new Undo();
+  undo.add(() => clear(folder, compartment));
+  const record: MonitorRecord = {
+    machine,
+    uid,
+    startedAtMs: Date.now(),
+    accelerator: host.accelerator,
+    weaknesses: host.weaknesses,
+    phase: { kind: "starting" },
+  };
+  await mkdir(folder, { mode: 0o700 });
+  await writeMonitorRecord(folder, record);
+  if (compartment.kind === "cgroup") await createCgroup(compartment.name, plan.limits);
+  const monitor = new Monitor({ ...order, folder, record, compartment, program: host.program });
+  undo.add(() => monitor.release());
+  try {
+    const process = await launch({ host, uid, plan, folder, compartment, attachments });
+    await Promise.race([bringUp(monitor), failWhenEnded(process)]);
+  } catch (error) {
+    throw await explain(error, machine, folder);
+  }
+  undo.release();
+  return monitor;
+}
+
+function takeUid({ uids }: VmmHost): number {
+  const uid = pickUid(uids, new Set([...uidsInUse(), ...promised]));
+  if (uid === undefined) throw new SystemError(`all ${uids.count} uids for monitors are taken`);
+  promised.add(uid);
+  return uid;
+}
+
+/** Also what a monitor of this VM that could not be ended once has left. */
+async function clear(folder: string, compartment: Compartment): Promise<void> {
+  await endCompartment(compartment);
+  await rm(folder, { recursive: true, force: true });
+}
+
+interface Launch {
+  readonly host: VmmHost;
+  readonly uid: number;
+  readonly plan: MonitorPlan;
+  readonly folder: string;
+  readonly compartment: Compartment;
+  readonly attachments: MonitorAttachments;
+}
+
+/** Starts the process with its descriptors. Those that are made here are closed here: the monitor has its own copies by then. */
+async function launch({ host, uid, plan, folder, compartment, attachments }: Launch): Promise<ConfinedProcess> {
+  const made: number[] = [];
+  const make = (fd: number) => {
+    made.push(fd);
+    return fd;
+  };
+  try {
+    const descriptors = plan.descriptors.map((use) => descriptorFor(use, { attachments, folder, make }));
+    return await startConfined({
+      argv: host.confine(uid, [host.program, ...plan.args]),
+      descriptors,
+      log: make(openSync(monitorFiles(folder).log, "a", SOCKET_MODE)),
+      stdin: "null",
+      cgroup: compartment.kind === "cgroup" ? compartment.name : undefined,
+    });
+  } finally {
+    for (const fd of made) closeSync(fd);
+  }
+}
+
+interface Sources {
+  readonly attachments: MonitorAttachments;
+  readonly folder: string;
+  readonly make: (fd: number) => number;
+}
+
+function descriptorFor(use: DescriptorUse, { attachments, folder, make }: Sources): number {
+  switch (use.kind) {
+    case "qmpSocket":
+      return make(listenUnix(monitorFiles(folder).qmp, { mode: SOCKET_MODE }));
+    case "agentSocket":
+      return make(listenUnix(monitorFiles(folder).agent, { mode: SOCKET_MODE }));
+    case "firmwareCode":
+      return make(openSync(FIRMWARE_CODE, "r"));
+    case "firmwareVariables":
+      return descriptorOf(attachments.firmwareVariables, use);
+    case "disk":
+      return descriptorOf(attachments.disks.get(use.key), use);
+    case "image":
+    case "serial":
+      return descriptorOf(attachments.files.get(use.key), use);
+    case "memory":
+      return descriptorOf(attachments.memory, use);
+    default:
+      return assertNever(use);
+  }
+}
+
+function descriptorOf(attachment: FileAttachment | undefined, use: DescriptorUse): number {
+  assert(attachment !== undefined, `${JSON.stringify(use)} was opened before its monitor starts`);
+  return attachment.fd;
+}
+
+/** From the first answer to a guest that runs. */
+async function bringUp(monitor: Monitor): Promise<void> {
+  await monitor.connect(GREETING_TIMEOUT_MS);
+  const { devices, resumeFrom } = monitor.record.machine;
+  if (resumeFrom !== undefined) {
+    while ((await monitor.status()) === "inmigrate") await new Promise((resolve) => setTimeout(resolve, RESUME_POLL_MS));
+  }
+  for (const device of devices) {
+    if (device.kind === "nic") await monitor.execute("set_link", { name: deviceId(device.key), up: false });
+  }
+  await monitor.run();
+}
+
+async function failWhenEnded(process: ConfinedProcess): Promise<never> {
+  const end = await process.ended;
+  throw new SystemError(end.kind === "exited" ? `it ended with code ${end.code}` : `it was ended by ${end.signal}`);
+}
+
+async function explain(error: unknown, { name }: CheckedMachine, folder: string): Promise<Fault> {
+  if (error instanceof Fault) return error;
+  const reason = (await lastLinesOfLog(folder)) || messageOf(error);
+  return fault("GenericVmConfigFault", `Starting the monitor of VM ${name}: ${reason}`, { reason }, { cause: error });
+}
