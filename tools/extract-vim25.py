@@ -51,12 +51,20 @@ def is_fault(name):
     return False
 
 
+def held(kind):
+    """The type of what a property or a result holds: a fault comes with its message, localized, alone and in an array alike.
+
+    Only LocalizedMethodFault.fault is bare.
+    """
+    item, brackets, _ = (kind or "").partition("[]")
+    return "LocalizedMethodFault" + brackets if is_fault(item) else wsdl(kind)
+
+
 def member(entry):
     """[name, type, version, flags, privilege?]: flags "?" optional, "~" travels as the key of what it links to."""
     name, kind, version, flags = entry[:4]
     text = ("?" if flags & OPTIONAL else "") + ("~" if flags & LINK else "")
-    # a property that holds a fault holds it with its message, localized; only LocalizedMethodFault.fault is bare
-    row = [name, "LocalizedMethodFault" if is_fault(kind) else wsdl(kind), version, text]
+    row = [name, held(kind), version, text]
     if len(entry) > 4 and entry[4]:
         row.append(entry[4])
     return row
@@ -66,11 +74,11 @@ def method(entry):
     vmodl, name, version, params, (_, result, task_result), privilege, faults = entry
     body = {
         "vmodl": vmodl, "version": version, "params": [member(p[:4]) for p in params],
-        "result": wsdl(result), "optional": bool(_ & OPTIONAL), "privilege": privilege,
+        "result": held(result), "optional": bool(_ & OPTIONAL), "privilege": privilege,
         "faults": [wsdl(f) for f in faults or []],
     }
     if name.endswith("_Task"):
-        body["taskResult"] = wsdl(task_result)
+        body["taskResult"] = held(task_result)
     return name, body
 
 

@@ -24,7 +24,7 @@ const primitives: { readonly [P in Primitive]: fc.Arbitrary<unknown> } = {
   long: fc.maxSafeInteger(),
   float: fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
   double: fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
-  dateTime: fc.date({ min: new Date("0000-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59.999Z"), noInvalidDate: true }),
+  dateTime: fc.date({ min: new Date("0001-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59.999Z"), noInvalidDate: true }),
   base64Binary: fc.uint8Array({ maxLength: 40 }),
 };
 
@@ -33,6 +33,7 @@ export function makeDataObject(gen: GeneratorValue, declared: string, depth = 0)
   const runtime = depth < DEPTH_MAX ? gen(() => fc.constantFrom(...subtypesOf(declared))) : declared;
   const object: Record<string, unknown> = { $type: runtime };
   for (const member of dataObjectType(runtime).members.values()) {
+    if (member.name === "dynamicType" || member.name === "dynamicProperty") continue; // part of every type, and never sent by anybody
     const value = makeMember(gen, member, depth + 1);
     if (value !== undefined) object[member.name] = value;
   }

@@ -185,6 +185,7 @@ test.each([
   ["a day that there is not", TIME("2023-02-29T00:00:00Z"), "dateTime"],
   ["an hour that there is not", TIME("2023-02-28T24:00:00Z"), "dateTime"],
   ["an offset that there is not", TIME("2023-02-28T00:00:00+15:00"), "dateTime"],
+  ["the year 0", TIME("0000-02-28T00:00:00Z"), "dateTime"],
   ["a date without a time", TIME("2023-02-28"), "dateTime"],
   ["no base64", options('<value xsi:type="xsd:base64Binary">AAA</value>'), "changedValue[0].value"],
   ["a byte past its range", options('<value xsi:type="xsd:byte">256</value>'), "changedValue[0].value"],

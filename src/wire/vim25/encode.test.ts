@@ -139,6 +139,36 @@ test("the name of a type newer than the client is left out of a list", () => {
   expect(encoded("TypeName[]", ["VirtualE1000", "VirtualPrecisionClock"], "6.7.1")).toBe("<returnval>VirtualE1000</returnval>");
 });
 
+test("the name of a type newer than the client, where there must be one, is its base's", () => {
+  expect(encoded("TypeName", "VirtualPrecisionClock", "6.7.1")).toBe("<returnval>VirtualDevice</returnval>");
+});
+
+test("what has no base that means anything is left out, with all that can't be without it", () => {
+  const sgx = { anyType: "VirtualMachineSgxInfo", value: { epcSize: 1 } }; // 7.0
+  const objects = [
+    {
+      obj: { type: "VirtualMachine", value: "1" },
+      propSet: [
+        { name: "name", val: { anyType: "string", value: "vm" } },
+        { name: "config.sgxInfo", val: sgx },
+      ],
+    },
+  ];
+  expect(encoded("anyType", sgx, "6.7.1")).toBe("");
+  expect(encoded("anyType", { ...sgx, anyType: "VirtualMachineSgxInfo[]", value: [] }, "6.7.1")).toBe("");
+  expect(encoded("RetrieveResult", { objects }, "6.7.1")).toBe(
+    '<returnval><objects><obj type="VirtualMachine">1</obj><propSet><name>name</name><val xsi:type="xsd:string">vm</val></propSet></objects></returnval>',
+  );
+  expect(encoded("RetrieveResult", { objects }, "7.0.0.0")).toContain("<epcSize>1</epcSize>");
+});
+
+test("faults in an array come with their messages, as alone", () => {
+  const no = faultToLocalized(fault("InvalidProperty", "No.", { name: "n" }));
+  expect(encoded("IscsiStatus", { reason: [no] })).toBe(
+    '<returnval><reason><fault xsi:type="InvalidProperty"><name>n</name></fault><localizedMessage>No.</localizedMessage></reason></returnval>',
+  );
+});
+
 test("an enumeration newer than the client is a string under anyType", () => {
   expect(encoded("anyType", { anyType: "HostCryptoState", value: "safe" }, "6.0")).toContain('xsi:type="xsd:string"');
 });
@@ -175,6 +205,7 @@ test.each([
   ["a long past what is exact", "long", 2 ** 53, /is no long/],
   ["not a number", "double", Number.NaN, /is no double/],
   ["no date", "dateTime", new Date(Number.NaN), /is no dateTime/],
+  ["the year 0, which XML Schema lacks", "dateTime", new Date("0000-06-01T00:00:00Z"), /out of the years/],
   ["the year 10000", "dateTime", new Date(Date.UTC(10000, 0)), /out of the years/],
   ["a value that the enumeration lacks", "VirtualMachinePowerState", "on", /on is no VirtualMachinePowerState/],
   ["a reference of another type", "VirtualMachine", { type: "Folder", value: "x" }, /Folder is no VirtualMachine/],

@@ -15,7 +15,7 @@ import {
   isSubtype,
   lineageOf,
   type Member,
-  type Primitive,
+  type PrimitiveRef,
   type TypeRef,
   typeOf,
   versionOfType,
@@ -48,71 +48,80 @@ export function encode(version: string, write: (encoding: Encoding) => void): st
   return encoding.text;
 }
 
-/** Writes one property or argument; nothing when it is unset, or newer than the client. */
-export function writeMember(encoding: Encoding, member: Member, value: unknown): void {
-  if (!knows(encoding.version, member.version)) return;
-  if (value === undefined && member.optional) return;
-  writeValue(encoding, member.name, member.type, value);
+/**
+ * Writes one property or argument; nothing when it is unset, or newer than the client.
+ * @returns false when the client's version has no words for something that must be there: then the whole has none either
+ */
+export function writeMember(encoding: Encoding, member: Member, value: unknown): boolean {
+  if (!knows(encoding.version, member.version)) return true;
+  if (value === undefined && member.optional) return true;
+  return writeValue(encoding, member.name, member.type, value) || member.optional;
 }
 
-/** Writes a value that is there: an element, or one for each item of an array. */
-export function writeValue(encoding: Encoding, name: string, type: TypeRef, value: unknown): void {
+/**
+ * Writes a value that is there: an element, or one for each item of an array.
+ * @returns false, and nothing is written, when the client's version has no words for it
+ */
+export function writeValue(encoding: Encoding, name: string, type: TypeRef, value: unknown): boolean {
   encoding.path.push(name);
   assert(value !== undefined, "is required and unset");
-  if (type.array) writeItems(encoding, name, type, value, false);
-  else writeItem(encoding, name, type, value, false);
+  const said = type.array ? writeItems(encoding, name, type, value, false) : writeItem(encoding, name, type, value, false);
   encoding.path.pop();
+  return said;
 }
 
-function writeItems(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): void {
+/** An item that the client has no words for is left out; what is left is still a list. */
+function writeItems(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): true {
   assert(Array.isArray(value), `${show(value)} is no array`);
   value.forEach((item: unknown, index) => {
-    if (type.item === "TypeName" && !isKnown(encoding, findType(String(item)))) return; // would be said of a base twice
     encoding.path.push(index);
     writeItem(encoding, name, type, item, named);
     encoding.path.pop();
   });
+  return true;
 }
 
 /** @param named whether xsi:type is written even where it is the declared type: under anyType */
-function writeItem(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): void {
+function writeItem(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): boolean {
   switch (type.kind) {
     case "primitive":
-      writePrimitiveElement(encoding, name, type.item, value, named ? ` xsi:type="${xsiTypeOf(type)}"` : "");
-      break;
+      return writePrimitiveElement(encoding, name, type, value, named);
     case "enum":
       assert(typeof value === "string" && enumType(type.item).values.has(value), `${show(value)} is no ${type.item}`);
       encoding.text += named ? `<${name} xsi:type="${xsiTypeOf(knownType(encoding, type))}">` : `<${name}>`;
       encoding.text += `${escapeText(value)}</${name}>`;
-      break;
+      return true;
     case "reference":
-      writeReference(encoding, name, type, value, named);
-      break;
+      return writeReference(encoding, name, type, value, named);
     case "dataObject":
-      writeDataObject(encoding, name, type.item, value, named);
-      break;
+      return writeDataObject(encoding, name, type.item, value, named);
     case "anyType":
-      writeAny(encoding, name, value);
-      break;
+      return writeAny(encoding, name, value);
     case "void":
       throw new Error("void has no value");
   }
 }
 
-function writePrimitiveElement(encoding: Encoding, name: string, type: Primitive, value: unknown, attribute: string): void {
-  const text = writePrimitive(type, type === "TypeName" ? widenTypeName(encoding, value) : value);
-  encoding.text += `<${name}${attribute}>${text}</${name}>`;
+function writePrimitiveElement(encoding: Encoding, name: string, type: PrimitiveRef, value: unknown, named: boolean): boolean {
+  let text = writePrimitive(type.item, value);
+  if (type.item === "TypeName" && !isKnown(encoding, findType(text))) {
+    if (type.array) return false; // its base would be said once more
+    text = widen(encoding, text);
+  }
+  encoding.text += named ? `<${name} xsi:type="${xsiTypeOf(type)}">${text}</${name}>` : `<${name}>${text}</${name}>`;
+  return true;
 }
 
-function writeReference(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): void {
+function writeReference(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): boolean {
   const ref = value as Partial<MoRef> | null;
   assert(typeof ref?.type === "string" && typeof ref.value === "string", `${show(value)} is no reference`);
   assert(isSubtype(ref.type, type.item), `a ${ref.type} is no ${type.item}`);
   const xsiType = named ? ` xsi:type="${xsiTypeOf(type)}"` : "";
   encoding.text += `<${name} type="${widen(encoding, ref.type)}"${xsiType}>${escapeText(ref.value)}</${name}>`;
+  return true;
 }
 
-function writeDataObject(encoding: Encoding, name: string, declared: string, value: unknown, named: boolean): void {
+function writeDataObject(encoding: Encoding, name: string, declared: string, value: unknown, named: boolean): boolean {
   assert(typeof value === "object" && value !== null && !Array.isArray(value), `${show(value)} is no ${declared}`);
   const object = value as Readonly<Record<string, unknown>>;
   const runtime = object.$type ?? declared;
@@ -121,26 +130,36 @@ function writeDataObject(encoding: Encoding, name: string, declared: string, val
   for (const property of Object.keys(object))
     assert(property === "$type" || members.has(property), `a ${runtime} has no property ${property}`);
   const widened = widen(encoding, runtime);
-  if (!named && !isSubtype(widened, declared)) return; // the client has never heard of anything that belongs here
+  if (isWordless(widened, runtime) || (!named && !isSubtype(widened, declared))) return false;
+  const before = encoding.text;
   encoding.text += named || widened !== declared ? `<${name} xsi:type="${widened}">` : `<${name}>`;
-  for (const member of dataObjectType(widened).members.values()) writeMember(encoding, member, object[member.name]);
+  for (const member of dataObjectType(widened).members.values()) {
+    if (writeMember(encoding, member, object[member.name])) continue;
+    encoding.text = before;
+    return false;
+  }
   encoding.text += `</${name}>`;
+  return true;
 }
 
 /** Writes what stands under anyType, with the type that it says it has. */
-function writeAny(encoding: Encoding, name: string, value: unknown): void {
+function writeAny(encoding: Encoding, name: string, value: unknown): boolean {
   const any = value as Partial<AnyValue> | null;
   const type = typeof any?.anyType === "string" ? findType(any.anyType) : undefined;
   assert(any !== null && type !== undefined && type.text !== "anyType", `${show(value)} does not say what type of the schema it has`);
-  if (!type.array) {
-    writeItem(encoding, name, type, any.value, true);
-    return;
-  }
+  if (!type.array) return writeItem(encoding, name, type, any.value, true);
   const item = typeOf(type.item);
   const shown = knownType(encoding, item);
+  if (isWordless(shown.item, item.item)) return false;
   encoding.text += `<${name} xsi:type="${xsiArrayTypeOf(shown)}">`;
   writeItems(encoding, itemElementOf(shown), item, any.value, true);
   encoding.text += `</${name}>`;
+  return true;
+}
+
+/** Whether all that a client could be told of a type is that it is data: clients can do nothing with that, and some fail on it. */
+function isWordless(widened: string, type: string): boolean {
+  return widened === "DynamicData" && type !== widened;
 }
 
 /** What the client is told that a value under anyType is. */
@@ -160,11 +179,6 @@ function widen(encoding: Encoding, name: string): string {
   const known = lineageOf(name).find((candidate) => isKnown(encoding, typeOf(candidate)));
   assert(known !== undefined, `no version knows ${name}`);
   return known;
-}
-
-function widenTypeName(encoding: Encoding, value: unknown): unknown {
-  const type = typeof value === "string" ? findType(value) : undefined;
-  return type?.kind === "dataObject" || type?.kind === "reference" ? widen(encoding, type.item) : value;
 }
 
 function isKnown(encoding: Encoding, type: TypeRef | undefined): boolean {

@@ -13,7 +13,7 @@ export type Refusal = { readonly refused: string };
 const SCALAR_CHARACTERS_MAX = 64; // no number, date or boolean is longer; keeps the patterns below cheap on hostile text
 const INTEGER = /^[+-]?[0-9]+$/;
 const NUMBER = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
-const DATE_TIME = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?$/;
+const DATE_TIME = /^(?!0000)([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?$/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /** Inclusive. A long ends where a JavaScript number stops being exact; nothing that vim25 counts comes near. */
@@ -146,7 +146,7 @@ export function writePrimitive(type: Primitive, value: unknown): string {
 function writeDateTime(value: unknown): string {
   assert(value instanceof Date && !Number.isNaN(value.getTime()), `${show(value)} is no dateTime`);
   const text = value.toISOString();
-  assert(/^[0-9]{4}-/.test(text), `${text} is out of the years that a dateTime can say`);
+  assert(/^(?!0000)[0-9]{4}-/.test(text), `${text} is out of the years that a dateTime can say`);
   return text;
 }
 

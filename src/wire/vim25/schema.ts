@@ -23,14 +23,21 @@ const PRIMITIVES = [
 export type Primitive = (typeof PRIMITIVES)[number];
 
 /** A type as a property, a parameter or a result names it: "VirtualDevice[]" is {item: "VirtualDevice", array: true}. */
-export type TypeRef =
-  | { readonly kind: "primitive"; readonly text: string; readonly item: Primitive; readonly array: boolean }
-  | {
-      readonly kind: "anyType" | "void" | "enum" | "dataObject" | "reference";
-      readonly text: string;
-      readonly item: string;
-      readonly array: boolean;
-    };
+export type TypeRef = PrimitiveRef | NamedRef;
+
+export interface PrimitiveRef {
+  readonly kind: "primitive";
+  readonly text: string;
+  readonly item: Primitive;
+  readonly array: boolean;
+}
+
+export interface NamedRef {
+  readonly kind: "anyType" | "void" | "enum" | "dataObject" | "reference";
+  readonly text: string;
+  readonly item: string;
+  readonly array: boolean;
+}
 
 export interface Member {
   readonly name: string;

@@ -657,7 +657,7 @@ export interface ApplyHostProfileConfigurationResult extends DynamicData {
   readonly completeTime: Date;
   readonly host: MoRef<"HostSystem">;
   readonly status: string;
-  readonly errors?: readonly MethodFault[] | undefined;
+  readonly errors?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface ApplyHostProfileConfigurationSpec extends ProfileExecuteResult {
   readonly host: MoRef<"HostSystem">;
@@ -881,8 +881,8 @@ export interface ChangesInfoEventArgument extends DynamicData {
 export interface CheckResult extends DynamicData {
   readonly vm?: MoRef<"VirtualMachine"> | undefined;
   readonly host?: MoRef<"HostSystem"> | undefined;
-  readonly warning?: readonly MethodFault[] | undefined;
-  readonly error?: readonly MethodFault[] | undefined;
+  readonly warning?: readonly LocalizedMethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface ChoiceOption extends OptionType {
   readonly choiceInfo: readonly ElementDescription[];
@@ -1207,7 +1207,7 @@ export interface ClusterDrsFaultsFaultsByVirtualDisk extends ClusterDrsFaultsFau
 }
 export interface ClusterDrsFaultsFaultsByVm extends DynamicData {
   readonly vm?: MoRef<"VirtualMachine"> | undefined;
-  readonly fault: readonly MethodFault[];
+  readonly fault: readonly LocalizedMethodFault[];
 }
 export interface ClusterDrsMigration extends DynamicData {
   readonly key: string;
@@ -2629,7 +2629,7 @@ export interface DistributedVirtualSwitchKeyedOpaqueBlob extends DynamicData {
 }
 export interface DistributedVirtualSwitchManagerCompatibilityResult extends DynamicData {
   readonly host: MoRef<"HostSystem">;
-  readonly error?: readonly MethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface DistributedVirtualSwitchManagerDvsProductSpec extends DynamicData {
   readonly newSwitchProductSpec?: DistributedVirtualSwitchProductSpec | undefined;
@@ -3062,7 +3062,7 @@ export interface DynamicProperty extends DynamicData {
   readonly val: AnyValue;
 }
 export interface EVCAdmissionFailed extends NotSupportedHostInCluster {
-  readonly faults?: readonly MethodFault[] | undefined;
+  readonly faults?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface EVCAdmissionFailedCPUFeaturesForMode extends EVCAdmissionFailed {
   readonly currentEVCModeKey: string;
@@ -3081,7 +3081,7 @@ export interface EVCAdmissionFailedHostSoftware extends EVCAdmissionFailed { }
 export interface EVCAdmissionFailedHostSoftwareForMode extends EVCAdmissionFailed { }
 export interface EVCAdmissionFailedVmActive extends EVCAdmissionFailed { }
 export interface EVCConfigFault extends VimFault {
-  readonly faults?: readonly MethodFault[] | undefined;
+  readonly faults?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface EVCMode extends ElementDescription {
   readonly guaranteedCPUFeatures?: readonly HostCpuIdInfo[] | undefined;
@@ -3440,11 +3440,11 @@ export interface FaultToleranceVmNotDasProtected extends VimFault {
 }
 export interface FaultsByHost extends DynamicData {
   readonly host: MoRef<"HostSystem">;
-  readonly faults?: readonly MethodFault[] | undefined;
+  readonly faults?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface FaultsByVM extends DynamicData {
   readonly vm: MoRef<"VirtualMachine">;
-  readonly faults?: readonly MethodFault[] | undefined;
+  readonly faults?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface FcoeConfig extends DynamicData {
   readonly priorityClass: number;
@@ -3580,7 +3580,7 @@ export interface FolderNewHostSpec extends DynamicData {
 export interface FtIssuesOnHost extends VmFaultToleranceIssue {
   readonly host: MoRef<"HostSystem">;
   readonly hostName: string;
-  readonly errors?: readonly MethodFault[] | undefined;
+  readonly errors?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface FtVmHostRuleViolation extends VmConfigFault {
   readonly vmName: string;
@@ -3623,7 +3623,7 @@ export interface GeneralVmErrorEvent extends GeneralEvent { }
 export interface GeneralVmInfoEvent extends GeneralEvent { }
 export interface GeneralVmWarningEvent extends GeneralEvent { }
 export interface GenericDrsFault extends VimFault {
-  readonly hostFaults?: readonly MethodFault[] | undefined;
+  readonly hostFaults?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface GenericVmConfigFault extends VmConfigFault {
   readonly reason: string;
@@ -4249,7 +4249,7 @@ export interface HostCompliantEvent extends HostEvent { }
 export interface HostConfigAppliedEvent extends HostEvent { }
 export interface HostConfigChange extends DynamicData { }
 export interface HostConfigFailed extends HostConfigFault {
-  readonly failure: readonly MethodFault[];
+  readonly failure: readonly LocalizedMethodFault[];
 }
 export interface HostConfigFault extends VimFault { }
 export interface HostConfigInfo extends DynamicData {
@@ -5918,7 +5918,7 @@ export interface HostProfileValidationFailureInfo extends DynamicData {
   readonly host?: MoRef<"HostSystem"> | undefined;
   readonly applyProfile?: HostApplyProfile | undefined;
   readonly failures?: readonly ProfileUpdateFailedUpdateFailure[] | undefined;
-  readonly faults?: readonly MethodFault[] | undefined;
+  readonly faults?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface HostProfilesEntityCustomizations extends DynamicData { }
 export interface HostProtocolEndpoint extends DynamicData {
@@ -6788,7 +6788,7 @@ export interface IncompatibleDefaultDevice extends MigrationFault {
 }
 export interface IncompatibleHostForFtSecondary extends VmFaultToleranceIssue {
   readonly host: MoRef<"HostSystem">;
-  readonly error?: readonly MethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface IncompatibleHostForVmReplication extends ReplicationFault {
   readonly vmName: string;
@@ -7020,7 +7020,7 @@ export interface InventoryHasStandardAloneHosts extends NotEnoughLicenses {
 }
 export interface IoFilterHostIssue extends DynamicData {
   readonly host: MoRef<"HostSystem">;
-  readonly issue: readonly MethodFault[];
+  readonly issue: readonly LocalizedMethodFault[];
 }
 export interface IoFilterInfo extends DynamicData {
   readonly id: string;
@@ -7140,7 +7140,7 @@ export interface IscsiPortInfo extends DynamicData {
   readonly pathStatus?: string | undefined;
 }
 export interface IscsiStatus extends DynamicData {
-  readonly reason?: readonly MethodFault[] | undefined;
+  readonly reason?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface IsoImageFileInfo extends FileInfo { }
 export interface IsoImageFileQuery extends FileQuery { }
@@ -7752,7 +7752,7 @@ export interface NoCompatibleHardAffinityHost extends VmConfigFault {
 }
 export interface NoCompatibleHost extends VimFault {
   readonly host?: readonly MoRef<"HostSystem">[] | undefined;
-  readonly error?: readonly MethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface NoCompatibleHostWithAccessToDevice extends NoCompatibleHost { }
 export interface NoCompatibleSoftAffinityHost extends VmConfigFault {
@@ -8125,8 +8125,8 @@ export interface OvfCreateDescriptorParams extends DynamicData {
 }
 export interface OvfCreateDescriptorResult extends DynamicData {
   readonly ovfDescriptor: string;
-  readonly error?: readonly MethodFault[] | undefined;
-  readonly warning?: readonly MethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
+  readonly warning?: readonly LocalizedMethodFault[] | undefined;
   readonly includeImageFiles?: boolean | undefined;
 }
 export interface OvfCreateImportSpecParams extends OvfManagerCommonParams {
@@ -8143,8 +8143,8 @@ export interface OvfCreateImportSpecParams extends OvfManagerCommonParams {
 export interface OvfCreateImportSpecResult extends DynamicData {
   readonly importSpec?: ImportSpec | undefined;
   readonly fileItem?: readonly OvfFileItem[] | undefined;
-  readonly warning?: readonly MethodFault[] | undefined;
-  readonly error?: readonly MethodFault[] | undefined;
+  readonly warning?: readonly LocalizedMethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface OvfDeploymentOption extends DynamicData {
   readonly key: string;
@@ -8277,8 +8277,8 @@ export interface OvfParseDescriptorResult extends DynamicData {
   readonly defaultDeploymentOption: string;
   readonly entityName?: readonly KeyValue[] | undefined;
   readonly annotatedOst?: OvfConsumerOstNode | undefined;
-  readonly error?: readonly MethodFault[] | undefined;
-  readonly warning?: readonly MethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
+  readonly warning?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface OvfProperty extends OvfInvalidPackage {
   readonly type: string;
@@ -8379,8 +8379,8 @@ export interface OvfValidateHostResult extends DynamicData {
   readonly downloadSize?: number | undefined;
   readonly flatDeploymentSize?: number | undefined;
   readonly sparseDeploymentSize?: number | undefined;
-  readonly error?: readonly MethodFault[] | undefined;
-  readonly warning?: readonly MethodFault[] | undefined;
+  readonly error?: readonly LocalizedMethodFault[] | undefined;
+  readonly warning?: readonly LocalizedMethodFault[] | undefined;
   readonly supportedDiskProvisioning?: readonly string[] | undefined;
 }
 export interface OvfWrongElement extends OvfElement { }
@@ -8642,7 +8642,7 @@ export interface PlacementRankResult extends DynamicData {
   readonly usedSpaceMB: number;
   readonly totalSpaceMB: number;
   readonly utilization: number;
-  readonly faults?: readonly MethodFault[] | undefined;
+  readonly faults?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface PlacementRankSpec extends DynamicData {
   readonly specs: readonly PlacementSpec[];
@@ -8706,7 +8706,7 @@ export interface PowerOnFtSecondaryFailed extends VmFaultToleranceIssue {
   readonly vm: MoRef<"VirtualMachine">;
   readonly vmName: string;
   readonly hostSelectionBy: FtIssuesOnHostHostSelectionType;
-  readonly hostErrors?: readonly MethodFault[] | undefined;
+  readonly hostErrors?: readonly LocalizedMethodFault[] | undefined;
   readonly rootCause: LocalizedMethodFault;
 }
 export interface PowerOnFtSecondaryTimedout extends Timedout {
@@ -12371,8 +12371,8 @@ export interface VmFaultToleranceInvalidFileBacking extends VmFaultToleranceIssu
 }
 export interface VmFaultToleranceIssue extends VimFault { }
 export interface VmFaultToleranceOpIssuesList extends VmFaultToleranceIssue {
-  readonly errors?: readonly MethodFault[] | undefined;
-  readonly warnings?: readonly MethodFault[] | undefined;
+  readonly errors?: readonly LocalizedMethodFault[] | undefined;
+  readonly warnings?: readonly LocalizedMethodFault[] | undefined;
 }
 export interface VmFaultToleranceStateChangedEvent extends VmEvent {
   readonly oldState: VirtualMachineFaultToleranceState;
@@ -18154,7 +18154,7 @@ export interface ManagedObjects {
       RecommendDatastores: { args: { readonly storageSpec: StoragePlacementSpec; }; result: StoragePlacementResult };
       RefreshStorageDrsRecommendation: { args: { readonly pod: MoRef<"StoragePod">; }; result: void };
       RefreshStorageDrsRecommendationsForPod_Task: { args: { readonly pod: MoRef<"StoragePod">; }; result: MoRef<"Task"> };
-      ValidateStoragePodConfig: { args: { readonly pod: MoRef<"StoragePod">; readonly spec: StorageDrsConfigSpec; }; result: MethodFault | undefined };
+      ValidateStoragePodConfig: { args: { readonly pod: MoRef<"StoragePod">; readonly spec: StorageDrsConfigSpec; }; result: LocalizedMethodFault | undefined };
     };
   };
   Task: {
@@ -18344,8 +18344,8 @@ export interface ManagedObjects {
       PutUsbScanCodes: { args: { readonly spec: UsbScanCodeSpec; }; result: number };
       QueryChangedDiskAreas: { args: { readonly snapshot?: MoRef<"VirtualMachineSnapshot"> | undefined; readonly deviceKey: number; readonly startOffset: number; readonly changeId: string; }; result: DiskChangeInfo };
       QueryConnections: { args: {  }; result: readonly VirtualMachineConnection[] | undefined };
-      QueryFaultToleranceCompatibility: { args: {  }; result: readonly MethodFault[] | undefined };
-      QueryFaultToleranceCompatibilityEx: { args: { readonly forLegacyFt?: boolean | undefined; }; result: readonly MethodFault[] | undefined };
+      QueryFaultToleranceCompatibility: { args: {  }; result: readonly LocalizedMethodFault[] | undefined };
+      QueryFaultToleranceCompatibilityEx: { args: { readonly forLegacyFt?: boolean | undefined; }; result: readonly LocalizedMethodFault[] | undefined };
       QueryUnownedFiles: { args: {  }; result: readonly string[] | undefined };
       RebootGuest: { args: {  }; result: void };
       ReconfigVM_Task: { args: { readonly spec: VirtualMachineConfigSpec; }; result: MoRef<"Task"> };
