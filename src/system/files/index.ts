@@ -1,5 +1,6 @@
 export * from "./append-log.ts";
 export * from "./beneath.ts";
+export * from "./identity.ts";
 export * from "./inspect.ts";
 export * from "./open-file.ts";
 export { isErrno, tryLock } from "./syscalls.ts";

@@ -1,0 +1,55 @@
+/** What guests see, and what two of them could share. Pure. Paper «Device Isolation». */
+
+import { type Claim, judgeLooks, type Look } from "../claim.ts";
+import { compareDevices } from "../compare-devices.ts";
+import type { ObservedMonitor } from "../observe.ts";
+import { nameOf } from "./monitors.ts";
+
+const NO_MONITOR = "No VM is powered on, so there is no guest to look at.";
+
+/** «A guest OS in an individual virtual machine cannot detect any device other than the virtual devices made available to it.» */
+const devicesAsConfigured: Claim = {
+  claim: "The devices in each guest are the devices configured, and no more.",
+  heading: "Device Isolation",
+  judge: ({ monitors }) =>
+    judgeLooks(
+      monitors.flatMap((monitor): readonly Look[] => {
+        const { same, missing, surplus } = compareDevices(monitor.inspection.machine, monitor.inspection.qmp);
+        return [
+          { fact: `${nameOf(monitor)}: as configured: ${same.join("; ")}`, holds: same.length > 0 },
+          ...missing.map((what) => ({ fact: `${nameOf(monitor)}: configured and not in the guest: ${what}`, holds: false })),
+          ...surplus.map((what) => ({ fact: `${nameOf(monitor)}: in the guest and not configured: ${what}`, holds: false })),
+        ];
+      }),
+      NO_MONITOR,
+    ),
+};
+
+/** «A virtual machine is incapable of mounting another virtual machine's disk unless the disk has been explicitly assigned to both.» */
+const disksApart: Claim = {
+  claim: "No two running VMs hold a descriptor of the same writable file.",
+  heading: "Device Isolation",
+  judge: ({ monitors }) => {
+    const writers = new Map<string, { readonly monitor: ObservedMonitor; readonly target: string }[]>();
+    for (const monitor of monitors) {
+      for (const { kind, access, device, inode, target } of monitor.process.descriptors) {
+        if ((kind !== "file" && kind !== "blockDevice") || access === "read" || access === "path" || isPrivateMemory(target)) continue;
+        const id = `${device}:${inode}`;
+        const known = writers.get(id) ?? [];
+        if (!known.some((writer) => writer.monitor === monitor)) writers.set(id, [...known, { monitor, target }]);
+      }
+    }
+    const looks = [...writers].map(([id, holders]) => ({
+      fact: `${holders[0]?.target} (${id}) is open for writing in ${holders.map(({ monitor }) => nameOf(monitor)).join(" and ")}`,
+      holds: holders.length === 1,
+    }));
+    return judgeLooks(looks, NO_MONITOR);
+  },
+};
+
+/** Anonymous memory files have an inode each, and no other process can name them. */
+function isPrivateMemory(target: string): boolean {
+  return target.startsWith("/memfd:");
+}
+
+export const deviceClaims: readonly Claim[] = [devicesAsConfigured, disksApart];

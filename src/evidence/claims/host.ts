@@ -1,0 +1,26 @@
+/** The host's own processes. Pure. Paper «Host Agent» and «Limit Root Access». */
+import { type Claim, judgeLooks, judgeUnlessDegraded } from "../claim.ts";
+
+const hostdHasNoPrivilege: Claim = {
+  claim: "The host agent, which parses what clients send, is not root and holds no capability.",
+  heading: "Host Agent",
+  judge: ({ hostd }) => {
+    if (hostd === undefined) return { verdict: "not shown", facts: ["hostd is not running."] };
+    const held = Object.entries(hostd.capabilities).filter(([, set]) => !/^0+$/.test(set));
+    const fact = `hostd, pid ${hostd.pid}: uid ${hostd.uids.real}/${hostd.uids.effective}; capabilities ${held.map(([name, set]) => `${name} ${set}`).join(", ") || "none"}; no_new_privs ${hostd.noNewPrivileges ? 1 : 0}`;
+    const uids = Object.values(hostd.uids);
+    return judgeLooks([{ fact, holds: held.length === 0 && hostd.noNewPrivileges && !uids.includes(0) }], "");
+  },
+};
+
+const hostdHasNoNetwork: Claim = {
+  claim: "The host agent can answer on the socket that it was given and reach no network itself.",
+  heading: "Host Agent",
+  judge: ({ hostd, hostNamespaces, weaknesses }) => {
+    if (hostd === undefined) return { verdict: "not shown", facts: ["hostd is not running."] };
+    const fact = `hostd, pid ${hostd.pid}: net:[${hostd.namespaces.net}], the host's is net:[${hostNamespaces.net}]`;
+    return judgeUnlessDegraded([{ fact, holds: hostd.namespaces.net !== hostNamespaces.net }], "", weaknesses);
+  },
+};
+
+export const hostClaims: readonly Claim[] = [hostdHasNoPrivilege, hostdHasNoNetwork];

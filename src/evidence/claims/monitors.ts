@@ -1,0 +1,158 @@
+/**
+ * How each monitor is confined, read from outside. Pure.
+ * Paper «Instruction Isolation»: only the VMM runs with privilege over its guest; here it has none over anything else.
+ */
+import { type Claim, judgeLooks, judgeUnlessDegraded, type Look } from "../claim.ts";
+import type { Observation, ObservedMonitor } from "../observe.ts";
+
+const NO_MONITOR = "No VM is powered on, so there is no monitor to look at.";
+const OWN_NAMESPACES = ["user", "pid", "mnt", "net", "ipc", "uts"] as const;
+/** Names in the root folder of a monitor: devices (null alone), libraries, QEMU and its firmware, an empty /tmp. */
+const ROOT_ENTRIES: ReadonlySet<string> = new Set(["dev", "lib", "lib64", "tmp", "usr", "etc"]);
+
+export function nameOf({ inspection, process }: ObservedMonitor): string {
+  return `VM ${inspection.description.vm} (${inspection.description.name}), pid ${process.pid}`;
+}
+
+function unlessDegraded(claim: string, look: (monitor: ObservedMonitor, observation: Observation) => readonly Look[]): Claim {
+  const judge = (observation: Observation) =>
+    judgeUnlessDegraded(
+      [...observation.monitors.flatMap((monitor) => look(monitor, observation)), ...unseen(observation)],
+      NO_MONITOR,
+      observation.weaknesses,
+    );
+  return { claim, heading: "Instruction Isolation", judge };
+}
+
+/** A monitor that could not be looked at is never taken for one that is as claimed. */
+function unseen({ unseen: names }: Observation): readonly Look[] {
+  return names.map((fact) => ({ fact: `could not be looked at: ${fact}`, holds: false }));
+}
+
+const ownUid: Claim = {
+  claim: "Each monitor runs as a user of its own that nothing else on the machine runs as, and never as root.",
+  heading: "Instruction Isolation",
+  judge: (observation) =>
+    judgeLooks(
+      [
+        ...observation.monitors.map((monitor) => {
+          const { real, effective, saved, fileSystem } = monitor.process.uids;
+          const ids = new Set([real, effective, saved, fileSystem]);
+          const strangers = monitor.pidsOfUid.filter((pid) => !monitor.inspection.pids.includes(pid));
+          const fact = `${nameOf(monitor)}: uid ${[...ids].join("/")}; other processes with it: ${strangers.join(", ") || "none"}`;
+          return { fact, holds: ids.size === 1 && !ids.has(0) && strangers.length === 0 };
+        }),
+        ...unseen(observation),
+      ],
+      NO_MONITOR,
+    ),
+};
+
+const noCapability: Claim = {
+  claim: "No monitor holds or can regain any capability.",
+  heading: "Instruction Isolation",
+  judge: (observation) =>
+    judgeLooks(
+      [
+        ...observation.monitors.map((monitor) => {
+          const { capabilities, noNewPrivileges } = monitor.process;
+          const held = Object.entries(capabilities).filter(([, set]) => !/^0+$/.test(set));
+          const sets = held.map(([name, set]) => `${name} ${set}`).join(", ") || "all five sets empty";
+          const fact = `${nameOf(monitor)}: ${sets}; no_new_privs ${noNewPrivileges ? 1 : 0}`;
+          return { fact, holds: held.length === 0 && noNewPrivileges };
+        }),
+        ...unseen(observation),
+      ],
+      NO_MONITOR,
+    ),
+};
+
+const seccomp: Claim = {
+  claim: "Every thread of every monitor is under a seccomp filter.",
+  heading: "Instruction Isolation",
+  judge: (observation) =>
+    judgeLooks(
+      [
+        ...observation.monitors.map((monitor) => {
+          const bare = monitor.threads.filter((thread) => thread.seccomp !== "filter");
+          const filters = Math.min(...monitor.threads.map((thread) => thread.seccompFilters));
+          const fact = `${nameOf(monitor)}: ${monitor.threads.length} threads, ${bare.length} without a filter, at least ${filters} filters each`;
+          return { fact, holds: monitor.threads.length > 0 && bare.length === 0 };
+        }),
+        ...unseen(observation),
+      ],
+      NO_MONITOR,
+    ),
+};
+
+const ownNamespaces = unlessDegraded(
+  "Each monitor has user, pid, mount, net, ipc and uts namespaces that neither the host nor another monitor is in.",
+  (monitor, { hostNamespaces, monitors }) => {
+    const shared = OWN_NAMESPACES.filter(
+      (kind) =>
+        monitor.process.namespaces[kind] === hostNamespaces[kind] ||
+        monitors.some((other) => other !== monitor && other.process.namespaces[kind] === monitor.process.namespaces[kind]),
+    );
+    const inodes = OWN_NAMESPACES.map((kind) => `${kind}:[${monitor.process.namespaces[kind]}]`).join(" ");
+    return [{ fact: `${nameOf(monitor)}: ${inodes}; shared: ${shared.join(", ") || "none"}`, holds: shared.length === 0 }];
+  },
+);
+
+const emptyRoot = unlessDegraded(
+  "Each monitor sees a root folder with its own program and libraries, and nothing of the host.",
+  (monitor) => {
+    const { rootEntries } = monitor.process;
+    const strange = rootEntries.filter((name) => !ROOT_ENTRIES.has(name));
+    return [{ fact: `${nameOf(monitor)}: root holds ${rootEntries.join(" ")}`, holds: strange.length === 0 }];
+  },
+);
+
+const ownCgroup = unlessDegraded("Each monitor and its sandbox are in a cgroup of their own.", (monitor, { monitors }) => {
+  const path = monitor.process.cgroups.find(({ path: text }) => text.includes(`/vm-${monitor.inspection.description.vm}`))?.path;
+  const others = monitors.filter((other) => other !== monitor && other.process.cgroups.some((group) => group.path === path));
+  return [{ fact: `${nameOf(monitor)}: ${path ?? "no cgroup of its own"}`, holds: path !== undefined && others.length === 0 }];
+});
+
+/** What a monitor may have open besides its VM's files. */
+const HARMLESS_TARGETS = /^(\/dev\/null|anon_inode:\[(eventfd|eventpoll|signalfd|timerfd)\]|\/memfd:[^/]* \(deleted\)|pipe:\[\d+\])$/;
+const CONTROL_SOCKETS_MAX = 8; // QMP and guest agent: each a listening socket, a connection and QEMU's duplicates
+
+const ownDescriptors: Claim = {
+  claim: "Each monitor has open the files of its own VM, its control sockets and its log, and nothing else.",
+  heading: "Device Isolation",
+  judge: (observation) => judgeLooks([...observation.monitors.flatMap(lookAtDescriptors), ...unseen(observation)], NO_MONITOR),
+};
+
+function lookAtDescriptors(monitor: ObservedMonitor): readonly Look[] {
+  const own = new Map(monitor.attachments.map((attachment) => [attachment.id, attachment]));
+  const looks: Look[] = [];
+  let sockets = 0;
+  for (const { fd, target, kind, access, device, inode } of monitor.process.descriptors) {
+    const attachment = own.get(`${device}:${inode}`);
+    if (attachment !== undefined) {
+      const holds = attachment.writable || access === "read";
+      looks.push({ fact: `${nameOf(monitor)}: fd ${fd} is ${attachment.path}, ${access}`, holds });
+    } else if (kind === "socket") {
+      sockets++;
+    } else if (!HARMLESS_TARGETS.test(target) && !isOwnLog(monitor, target, access) && !isFirmware(target, access)) {
+      looks.push({
+        fact: `${nameOf(monitor)}: fd ${fd} is ${target} (${kind}, ${access}), which is not of its configuration`,
+        holds: false,
+      });
+    }
+  }
+  looks.push({ fact: `${nameOf(monitor)}: ${sockets} sockets`, holds: sockets <= CONTROL_SOCKETS_MAX });
+  return looks;
+}
+
+/** QEMU's messages go to a file in the VM's run-time folder, append-only. */
+function isOwnLog(monitor: ObservedMonitor, target: string, access: string): boolean {
+  return access === "write" && target.endsWith(`/monitors/${monitor.inspection.description.vm}/qemu.log`);
+}
+
+/** UEFI's code is one file for all VMs, which no monitor can write. */
+function isFirmware(target: string, access: string): boolean {
+  return access === "read" && target.startsWith("/usr/share/");
+}
+
+export const monitorClaims: readonly Claim[] = [ownUid, noCapability, seccomp, ownNamespaces, emptyRoot, ownCgroup, ownDescriptors];

@@ -1,0 +1,140 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import type { VmId } from "../base/index.ts";
+import { namespacesOf } from "../system/index.ts";
+import type { MachineSpec, MonitorInspection } from "../vmkernel/index.ts";
+import { formatEvidence, judge, summarize } from "./index.ts";
+import { type Observation, observeMonitor } from "./observe.ts";
+
+/**
+ * Each property is broken on purpose with a real process in the place of a monitor: one that is root, holds capabilities, has no
+ * seccomp filter, shares the host's namespaces and root folder, and has a stranger's file open.
+ */
+const folder = mkdtempSync(join(tmpdir(), "evidence-"));
+const started: ReturnType<typeof spawn>[] = [];
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill("SIGKILL");
+});
+
+/** A process that waits, with a file open as its descriptor 3. */
+async function waitingProcess(file: string, flags: string): Promise<number> {
+  const fd = openSync(file, flags);
+  const child = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", fd] });
+  closeSync(fd);
+  started.push(child);
+  await new Promise((resolve) => child.once("spawn", resolve));
+  return child.pid ?? 0;
+}
+
+const machine: MachineSpec = {
+  vm: "1" as VmId,
+  name: "impostor",
+  home: { datastore: "d", path: "v" },
+  biosUuid: "00000000-0000-0000-0000-000000000001",
+  memoryMiB: 64,
+  vcpus: 1,
+  coresPerSocket: 1,
+  firmware: { kind: "bios" },
+  bootOrder: [],
+  devices: [],
+};
+
+function inspectionOf(pid: number, vm = "1"): MonitorInspection {
+  const description = {
+    vm: vm as VmId,
+    name: `impostor ${vm}`,
+    home: machine.home,
+    pid,
+    uid: process.getuid?.() ?? 0,
+    startedAtMs: 0,
+    accelerator: "tcg" as const,
+    weaknesses: [],
+    guest: { tools: "notRunning" as const },
+  };
+  return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], qtree: "" } };
+}
+
+function observation(monitors: Observation["monitors"], weaknesses: readonly string[] = []): Observation {
+  return {
+    weaknesses,
+    accelerator: { kind: "tcg", because: "" },
+    hostNamespaces: namespacesOf("self"),
+    monitors,
+    unseen: [],
+    hostd: undefined,
+    vmkernel: undefined,
+  };
+}
+
+const verdicts = (observed: Observation) => Object.fromEntries(judge(observed).map(({ claim, verdict }) => [claim, verdict]));
+
+describe("an unconfined process in the place of a monitor", async () => {
+  const secret = join(folder, "secret");
+  writeFileSync(secret, "another VM's");
+
+  test.each([
+    ["Each monitor runs as a user of its own that nothing else on the machine runs as, and never as root."],
+    ["No monitor holds or can regain any capability."],
+    ["Every thread of every monitor is under a seccomp filter."],
+    ["Each monitor has user, pid, mount, net, ipc and uts namespaces that neither the host nor another monitor is in."],
+    ["Each monitor sees a root folder with its own program and libraries, and nothing of the host."],
+    ["Each monitor and its sandbox are in a cgroup of their own."],
+    ["Each monitor has open the files of its own VM, its control sockets and its log, and nothing else."],
+    ["The devices in each guest are the devices configured, and no more."],
+  ])("turns red: %s", async (claim) => {
+    const pid = await waitingProcess(secret, "r");
+    expect(verdicts(observation([observeMonitor(inspectionOf(pid), [])]))[claim]).toBe("fail");
+  });
+
+  test("is named with its pid and the file that it has open", async () => {
+    const pid = await waitingProcess(secret, "r");
+    const text = formatEvidence(judge(observation([observeMonitor(inspectionOf(pid), [])])));
+    expect(text).toContain(`pid ${pid}: fd 3 is ${secret} (file, read), which is not of its configuration`);
+  });
+});
+
+const apart = "No two running VMs hold a descriptor of the same writable file.";
+
+test("two monitors that have one file open for writing turn red, under whatever name they opened it", async () => {
+  const disk = join(folder, "disk-flat.vmdk");
+  writeFileSync(disk, "");
+  const monitors = [];
+  for (const vm of ["1", "2"]) monitors.push(observeMonitor(inspectionOf(await waitingProcess(disk, "r+"), vm), []));
+  expect(verdicts(observation(monitors))[apart]).toBe("fail");
+});
+
+test("two monitors that only read one file, or write files of their own, do not", async () => {
+  const [image, one, two] = ["image.iso", "one", "two"].map((name) => join(folder, name)) as [string, string, string];
+  for (const file of [image, one, two]) writeFileSync(file, "");
+  const readers = [];
+  for (const vm of ["1", "2"]) readers.push(observeMonitor(inspectionOf(await waitingProcess(image, "r"), vm), []));
+  const writers = [];
+  for (const file of [one, two]) writers.push(observeMonitor(inspectionOf(await waitingProcess(file, "r+"), file), []));
+  expect(verdicts(observation(readers))[apart]).not.toBe("fail");
+  expect(verdicts(observation(writers))[apart]).toBe("pass");
+});
+
+test("without a VM nothing is shown, and nothing is called passed", () => {
+  const evidence = judge(observation([]));
+  expect(evidence.every(({ verdict }) => verdict === "not shown")).toBe(true);
+  expect(summarize(evidence)).toMatch(/: 0 pass, 0 fail, \d+ not shown$/);
+});
+
+test("what a degraded host gave up counts as not shown and says why; what it did not give up can still fail", async () => {
+  const pid = await waitingProcess(join(folder, "secret"), "r");
+  const observed = observation([observeMonitor(inspectionOf(pid), [])], ["this machine has no user namespaces"]);
+  const namespaces = judge(observed).find(({ claim }) => claim.startsWith("Each monitor has user, pid"));
+  expect(namespaces?.verdict).toBe("not shown");
+  expect(namespaces?.facts[0]).toContain("no user namespaces");
+  expect(verdicts(observed)["No monitor holds or can regain any capability."]).toBe("fail");
+});
+
+test("a monitor that could not be looked at fails what is claimed of every monitor", () => {
+  const observed = { ...observation([]), unseen: ["VM 7 (gone)"] };
+  expect(verdicts(observed)["No monitor holds or can regain any capability."]).toBe("fail");
+});
+
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -1,0 +1,118 @@
+/**
+ * Looks at the live host: every monitor from outside, through the kernel's own accounts in /proc and through QEMU's, beside what
+ * the VM's configuration says. What is judged is this and nothing that the host's own software believes of itself.
+ */
+import { type DatastorePath, formatDatastorePath, messageOf } from "../base/index.ts";
+import {
+  allPids,
+  describeProcess,
+  fileIdentity,
+  type Namespaces,
+  namespacesOf,
+  type ProcessDescription,
+  processesOfUid,
+  type ThreadDescription,
+  threadsOf,
+} from "../system/index.ts";
+import type { DatastoreDescription, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
+
+/** A file whatever its name: "device:inode". */
+export type FileId = string;
+
+export interface Attachment {
+  readonly id: FileId;
+  readonly path: string;
+  readonly writable: boolean;
+}
+
+export interface ObservedMonitor {
+  readonly inspection: MonitorInspection;
+  readonly process: ProcessDescription;
+  readonly threads: readonly ThreadDescription[];
+  /** Files that its configuration gives it. */
+  readonly attachments: readonly Attachment[];
+  /** Processes anywhere on the machine that have its uid. */
+  readonly pidsOfUid: readonly number[];
+}
+
+export interface Observation {
+  readonly weaknesses: readonly string[];
+  readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
+  readonly hostNamespaces: Namespaces;
+  readonly monitors: readonly ObservedMonitor[];
+  /** Monitors that ended or could not be looked at meanwhile, and why. */
+  readonly unseen: readonly string[];
+  readonly hostd: ProcessDescription | undefined;
+  readonly vmkernel: ProcessDescription | undefined;
+}
+
+/** The processes of the host itself. */
+export interface HostPids {
+  readonly hostd: number | undefined;
+  readonly vmkernel: number | undefined;
+}
+
+export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids): Promise<Observation> {
+  const { weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
+  const datastores = await vmkernel.request({ kind: "listDatastores" });
+  const monitors: ObservedMonitor[] = [];
+  const unseen: string[] = [];
+  for (const { vm, name } of await vmkernel.request({ kind: "listMonitors" })) {
+    try {
+      const inspection = await vmkernel.request({ kind: "inspectMonitor", vm });
+      monitors.push(observeMonitor(inspection, await attachmentsOf(vmkernel, inspection.machine, datastores)));
+    } catch (error) {
+      unseen.push(`VM ${vm} (${name}): ${messageOf(error)}`);
+    }
+  }
+  return {
+    weaknesses,
+    accelerator,
+    hostNamespaces: namespacesOf("self"),
+    monitors,
+    unseen,
+    hostd: describeIfThere(pids.hostd),
+    vmkernel: describeIfThere(pids.vmkernel),
+  };
+}
+
+/** Looks at the process that an inspection names. */
+export function observeMonitor(inspection: MonitorInspection, attachments: readonly Attachment[]): ObservedMonitor {
+  const { pid, uid } = inspection.description;
+  return { inspection, process: describeProcess(pid), threads: threadsOf(pid), attachments, pidsOfUid: processesOfUid(uid) };
+}
+
+function describeIfThere(pid: number | undefined): ProcessDescription | undefined {
+  return pid !== undefined && allPids().includes(pid) ? describeProcess(pid) : undefined;
+}
+
+async function attachmentsOf(
+  vmkernel: Pick<VmkernelClient, "request">,
+  machine: MachineSpec,
+  datastores: readonly DatastoreDescription[],
+): Promise<readonly Attachment[]> {
+  const found: Attachment[] = [];
+  const add = (path: DatastorePath | undefined, writable: boolean): void => {
+    const root = datastores.find(({ name }) => name === path?.datastore)?.root;
+    if (path === undefined || root === undefined) return;
+    const id = fileIdentity(`${root}/${path.path}`);
+    if (id !== undefined) found.push({ id, path: formatDatastorePath(path), writable });
+  };
+  for (const device of machine.devices) {
+    switch (device.kind) {
+      case "disk":
+        for (const extent of (await vmkernel.request({ kind: "describeDisk", descriptor: device.descriptor })).extents) add(extent, true);
+        break;
+      case "cdrom":
+      case "floppy":
+        add(device.image, false);
+        break;
+      case "serial":
+        add(device.file, true);
+        break;
+      default: // controllers, NICs and the like have no file
+    }
+  }
+  if (machine.firmware.kind === "efi") add(machine.firmware.nvram, true);
+  return found;
+}
