@@ -1,0 +1,206 @@
+/**
+ * The host's HTTPS endpoint of the vSphere API: /sdk.
+ * Hostile clients reach it before anybody logs in, so time, connections, bodies and calls each have a bound. A call may take long
+ * (clients wait for updates in it); sending the request and taking the answer may not.
+ * Source: reference on the wire §1.1; paper «Network Access to Administrative Interfaces».
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Fault } from "../../base/index.ts";
+import { advertisedVersions } from "../../wire/index.ts";
+import { answerRequest, type SdkAnswer, type SdkHandlers } from "./answer.ts";
+import { BodyBudget, receiveBody } from "./request-body.ts";
+import { formatSessionCookie, readSessionCookie } from "./session-cookie.ts";
+
+export interface SdkLimits {
+  /** TCP connections, from all clients. */
+  readonly connectionsMax: number;
+  /** Calls being answered at a time, waits for updates included. */
+  readonly callsMax: number;
+  /** From a connection's first byte to the end of its headers. */
+  readonly headersTimeoutMs: number;
+  /** … and to the end of its body. */
+  readonly requestTimeoutMs: number;
+  /** Without any progress in taking the answer. */
+  readonly sendTimeoutMs: number;
+}
+
+const DEFAULT_LIMITS: SdkLimits = {
+  connectionsMax: 1024, // twice the sessions that a host holds
+  callsMax: 2048, // two for each connection: one waits while another works
+  headersTimeoutMs: 20_000,
+  requestTimeoutMs: 60_000, // 4 MiB at 70 kB/s
+  sendTimeoutMs: 60_000,
+};
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 90_000; // clients poll tasks every few seconds, and keep idle connections for about a minute
+const HEADER_BYTES_MAX = 16 * 1024;
+const USER_AGENT_CHARACTERS_MAX = 256;
+
+export interface SdkServerOptions extends SdkHandlers {
+  /** An open listening socket, or where to open one; port 0 takes a free one. */
+  readonly listen: { readonly fd: number } | { readonly host: string; readonly port: number };
+  /** PEM. */
+  readonly tls: { readonly key: string; readonly cert: string };
+  readonly limits?: Partial<SdkLimits>;
+}
+
+export interface SdkServer extends AsyncDisposable {
+  readonly port: number;
+  /** Stops listening and ends every connection. */
+  close(): Promise<void>;
+}
+
+/** @throws when the address is taken or can't be listened on */
+export async function startSdkServer(options: SdkServerOptions): Promise<SdkServer> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const endpoint = new Endpoint(options, limits);
+  const server = createServer(
+    {
+      key: options.tls.key,
+      cert: options.tls.cert,
+      minVersion: "TLSv1.2",
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
+    },
+    (request, response) => void endpoint.handle(request, response),
+  );
+  server.maxConnections = limits.connectionsMax;
+  const sockets = trackSockets(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.listen, resolve);
+  });
+  const close = () => closeServer(server, sockets);
+  return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: close };
+}
+
+/** Connections that have not finished their handshake are not among those that the server itself can end. */
+function trackSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const socket of sockets) socket.destroy();
+  await closed;
+}
+
+class Endpoint {
+  readonly #handlers: SdkHandlers;
+  readonly #limits: SdkLimits;
+  readonly #budget = new BodyBudget();
+  #calls = 0;
+
+  constructor(handlers: SdkHandlers, limits: SdkLimits) {
+    this.#handlers = handlers;
+    this.#limits = limits;
+  }
+
+  /** Never throws: whatever goes wrong ends at most this one connection. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on("error", () => request.socket.destroy()); // the client is gone, and with it whoever would be told
+    try {
+      await this.#route(request, response);
+    } catch (error) {
+      this.#handlers.onBug(error);
+      request.socket.destroy();
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split("?", 1)[0];
+    switch (path) {
+      case "/sdk":
+      case "/sdk/":
+      case "/sdk/vimService":
+        if (request.method !== "POST") return sendText(response, 405, "Only POST is answered here.", { Allow: "POST" });
+        return await this.#soap(request, response);
+      case "/sdk/vimServiceVersions.xml":
+        if (request.method !== "GET" && request.method !== "HEAD")
+          return sendText(response, 405, "Only GET is answered here.", { Allow: "GET, HEAD" });
+        return send(response, 200, serviceVersions(), {});
+      default:
+        return sendText(response, 404, "There is nothing here. The vSphere API is at /sdk.", {});
+    }
+  }
+
+  async #soap(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A page on another site can make a browser send text/plain or a form with the user's cookie, but XML only if we allow it.
+    if (!/\bxml\b/i.test(request.headers["content-type"] ?? "")) {
+      this.#refuse(request, "its Content-Type is not XML");
+      return sendText(response, 415, "Requests are text/xml.", {});
+    }
+    if (this.#calls >= this.#limits.callsMax) {
+      this.#refuse(request, "the host answers too many requests at a time");
+      return sendText(response, 503, "The host answers too many requests at a time.", { "Retry-After": "5", Connection: "close" });
+    }
+    this.#calls++;
+    try {
+      const body = await receiveBody(request, this.#budget);
+      if (body.kind === "brokenOff") return void request.socket.destroy();
+      this.#reply(request, response, await this.#answer(request, response, body.kind === "whole" ? body.bytes : body.fault));
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, body: Uint8Array | Fault): Promise<SdkAnswer> {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    if (response.destroyed) gone.abort();
+    const soapAction = request.headers.soapaction;
+    const client = { ...clientOf(request), sessionKey: readSessionCookie(request.headers.cookie), signal: gone.signal };
+    return await answerRequest(body, typeof soapAction === "string" ? soapAction : undefined, client, this.#handlers);
+  }
+
+  #reply(request: IncomingMessage, response: ServerResponse, { status, xml, setSession }: SdkAnswer): void {
+    if (response.destroyed) return;
+    response.setTimeout(this.#limits.sendTimeoutMs, () => request.socket.destroy());
+    send(response, status, xml, setSession === undefined ? {} : { "Set-Cookie": formatSessionCookie(setSession) });
+  }
+
+  #refuse(request: IncomingMessage, why: string): void {
+    this.#handlers.onRefused?.({ ...clientOf(request), reason: `The request cannot be read: ${why}.` });
+  }
+}
+
+function clientOf(request: IncomingMessage): { readonly clientAddress: string; readonly userAgent: string } {
+  return {
+    clientAddress: request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "",
+    userAgent: (request.headers["user-agent"] ?? "").slice(0, USER_AGENT_CHARACTERS_MAX),
+  };
+}
+
+/** What a client looks for to learn that this is a host, and what it speaks. */
+function serviceVersions(): string {
+  const [newest, ...prior] = advertisedVersions();
+  return (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<namespaces version="1.0"><namespace><name>urn:vim25</name>' +
+    `<version>${newest}</version><priorVersions>${prior.map((id) => `<version>${id}</version>`).join("")}</priorVersions>` +
+    "</namespace></namespaces>\n"
+  );
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+function send(response: ServerResponse, status: number, xml: string, headers: Headers): void {
+  const body = Buffer.from(xml);
+  response.writeHead(status, { "Content-Type": "text/xml; charset=utf-8", "Content-Length": body.byteLength, ...headers });
+  response.end(body);
+}
+
+function sendText(response: ServerResponse, status: number, text: string, headers: Headers): void {
+  response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8", ...headers });
+  response.end(`${text}\n`);
+}

@@ -1,0 +1,25 @@
+/**
+ * The session cookie of the vSphere API. Pure.
+ * Source: reference on the wire §1.2. Some clients send the whole Set-Cookie text back as their Cookie, quotes and attributes
+ * included, so what is read is lenient; the same cookie opens every door of the host.
+ */
+
+const NAME = "vmware_soap_session";
+const KEY = /^[A-Za-z0-9_-]{1,128}$/; // ours are 40 hex digits
+
+/** @param header the Cookie header (untrusted). @returns what it holds for us, or undefined */
+export function readSessionCookie(header: string | undefined): string | undefined {
+  for (const part of header?.split(/[;,]/) ?? []) {
+    const equals = part.indexOf("=");
+    if (equals < 0 || part.slice(0, equals).trim() !== NAME) continue;
+    const value = part.slice(equals + 1).trim();
+    const key = value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+    return KEY.test(key) ? key : undefined;
+  }
+  return undefined;
+}
+
+/** The Set-Cookie header for a session, in the very form that ESXi gives it: clients take it apart by hand. */
+export function formatSessionCookie(key: string): string {
+  return `${NAME}="${key}"; Path=/; HttpOnly; Secure;`;
+}
