@@ -2,10 +2,10 @@
  * Cgroups by name, whichever version the machine has: "bulkhead-1a2b3c4d/vm-7" is a folder of that name in each tree.
  * They hold processes past the death of whoever made them, so they are also where a host finds its monitors again.
  */
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { SystemError } from "../../base/index.ts";
+import { messageOf, SystemError } from "../../base/index.ts";
 import { errnoCode } from "../libc.ts";
 import { type CgroupLimits, type Controller, findHierarchies, type Hierarchy, planSettings } from "./hierarchies.ts";
 
@@ -17,15 +17,25 @@ function checkName(name: string): string {
   return name;
 }
 
-/** The trees of this machine. A mount can come at any time, so they are read anew. */
+/** The trees of this machine that we can write. A mount can come at any time, so they are read anew. */
 export function cgroupHierarchies(): Hierarchy[] {
-  return findHierarchies(readFileSync("/proc/mounts", "utf8"), (root) => {
+  const found = findHierarchies(readFileSync("/proc/mounts", "utf8"), (root) => {
     try {
       return readFileSync(join(root, "cgroup.controllers"), "utf8");
     } catch {
       return ""; // hidden beneath another mount: a tree that can't be used
     }
   });
+  return found.filter(({ root }) => isWritable(root));
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false; // mounted read-only, as in most containers
+  }
 }
 
 /** The controllers that a cgroup made now would have. */
@@ -38,9 +48,26 @@ export function cgroupControllers(): readonly Controller[] {
  * @throws {SystemError} when a tree can't be written or a limit is refused; then none of it is left
  */
 export async function createCgroup(name: string, limits: CgroupLimits): Promise<void> {
+  await createIn(cgroupHierarchies(), name, limits);
+}
+
+/** Tries to make a cgroup with a limit of this controller. @returns undefined when it worked, else why it did not */
+export async function tryCgroup(name: string, controller: Controller): Promise<string | undefined> {
+  const hierarchies = cgroupHierarchies().filter(({ controllers }) => controllers.includes(controller));
+  if (hierarchies.length === 0) return `no ${controller} controller is mounted writable`;
+  try {
+    await createIn(hierarchies, name, { memoryBytes: 64 * 1024 * 1024, pids: 8 });
+    await destroyCgroup(name);
+    return undefined;
+  } catch (error) {
+    return `${errnoCode(error) ?? messageOf(error)} in ${hierarchies[0]?.root}`;
+  }
+}
+
+async function createIn(hierarchies: readonly Hierarchy[], name: string, limits: CgroupLimits): Promise<void> {
   checkName(name);
   try {
-    for (const hierarchy of cgroupHierarchies()) {
+    for (const hierarchy of hierarchies) {
       await makeIn(hierarchy, name);
       for (const { file, value, optional } of planSettings(hierarchy, limits)) {
         try {
