@@ -1,0 +1,135 @@
+/**
+ * Where the guest's parts are on this machine: Debian's cloud kernel and its modules, busybox, the guest agent and its libraries.
+ * A part whose package is not installed is downloaded and unpacked beside the image, never installed: a second kernel in /boot could
+ * become the one that this machine starts, and the agent would answer the hypervisor below us.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+
+/** What the guest can drive; none needs another, and what they share is found in the modules themselves. NVMe is built into the kernel. */
+const DRIVERS = ["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "vmxnet3", "virtio_pci", "button", "evdev"];
+
+/**
+ * @param {string} packagesFolder where packages that are not installed are unpacked, and found again
+ * @param {(line: string) => void} report
+ * @returns {{ kernel: string, stub: string, files: ({ path: string, source: string } | { path: string, text: string })[] }}
+ *   `kernel` and `stub` (what UEFI starts, before the kernel) are paths; `files` go into the initramfs, `source` or `text` is their content
+ */
+export function findParts(packagesFolder, report) {
+  const { kernel, modulesFolder } = findKernel(packagesFolder, report);
+  const agent = findAgent(packagesFolder, report);
+  return {
+    kernel,
+    stub: "/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+    files: [
+      { path: "bin/busybox", source: "/bin/busybox" },
+      { path: "sbin/qemu-ga", source: agent },
+      ...librariesOf(agent).map((library) => ({ path: library.slice(1), source: library })),
+      ...moduleFiles(modulesFolder),
+    ],
+  };
+}
+
+function findKernel(packagesFolder, report) {
+  const installed = newestCloudKernel("/");
+  if (installed !== undefined) return installed;
+  const folder = unpack({ packagesFolder, name: newestKernelPackage(), report });
+  const unpacked = newestCloudKernel(folder);
+  if (unpacked === undefined) throw new Error(`no kernel in ${folder}`);
+  return unpacked;
+}
+
+function newestCloudKernel(root) {
+  const boot = join(root, "boot");
+  const releases = existsSync(boot) ? readdirSync(boot).flatMap((name) => /^vmlinuz-(\d.*-cloud-amd64)$/.exec(name)?.[1] ?? []) : [];
+  const newest = releases
+    .filter((release) => existsSync(join(root, "lib/modules", release, "kernel")))
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .at(-1);
+  return newest && { kernel: join(boot, `vmlinuz-${newest}`), modulesFolder: join(root, "lib/modules", newest, "kernel") };
+}
+
+/** linux-image-cloud-amd64 is only a name for it. */
+function newestKernelPackage() {
+  const depends = execFileSync("apt-cache", ["depends", "--important", "linux-image-cloud-amd64"], { encoding: "utf8" });
+  const name = /Depends: (linux-image-\d\S*-cloud-amd64)\b/.exec(depends)?.[1];
+  if (name === undefined)
+    throw new Error("Debian's package lists name no kernel for linux-image-cloud-amd64; is `apt-get update` working?");
+  return name;
+}
+
+function findAgent(packagesFolder, report) {
+  const path = "usr/sbin/qemu-ga";
+  return existsSync(`/${path}`) ? `/${path}` : join(unpack({ packagesFolder, name: "qemu-guest-agent", report }), path);
+}
+
+/** Downloads and unpacks a package once; in one step, so that a half-unpacked one is never found again. */
+function unpack({ packagesFolder, name, report }) {
+  const folder = join(packagesFolder, name);
+  if (existsSync(folder)) return folder;
+  report(`downloading Debian's ${name}`);
+  mkdirSync(packagesFolder, { recursive: true });
+  const work = mkdtempSync(join(packagesFolder, "unpacking-"));
+  try {
+    execFileSync("apt-get", ["download", "-q", "-o", "APT::Sandbox::User=root", name], { cwd: work, stdio: ["ignore", "ignore", "pipe"] });
+    const [archive] = readdirSync(work);
+    execFileSync("dpkg-deb", ["-x", join(work, archive ?? ""), join(work, "unpacked")]);
+    renameSync(join(work, "unpacked"), folder);
+  } catch (cause) {
+    throw new Error(`downloading Debian's package ${name} failed: ${String(cause.stderr ?? cause.message).trim()}`, { cause });
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function librariesOf(program) {
+  const listed = execFileSync("ldd", [program], { encoding: "utf8" });
+  const missing = /^\s*(\S+) => not found/m.exec(listed)?.[1];
+  if (missing !== undefined) throw new Error(`the guest agent needs ${missing}, which this machine does not have`);
+  return listed.match(/\/\S+/g)?.filter((path) => !path.endsWith(":")) ?? [];
+}
+
+function moduleFiles(modulesFolder) {
+  const files = new Map(
+    readdirSync(modulesFolder, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ko"))
+      .map((path) => [basename(path, ".ko").replaceAll("-", "_"), join(modulesFolder, path)]),
+  );
+  const ordered = inLoadOrder(DRIVERS, (name) => {
+    const file = files.get(name);
+    if (file === undefined) throw new Error(`the kernel in ${modulesFolder} has no module ${name}`);
+    return dependenciesOf(readFileSync(file));
+  });
+  return [
+    ...ordered.map((name) => ({ path: `modules/${name}.ko`, source: files.get(name) ?? "" })),
+    { path: "modules/libraries", text: lines(ordered.filter((name) => !DRIVERS.includes(name))) },
+    { path: "modules/drivers", text: lines(DRIVERS) },
+  ];
+}
+
+function lines(modules) {
+  return modules.map((name) => `${name}.ko\n`).join("");
+}
+
+/** What a module says it needs: `depends=a,b` among the zero-terminated strings of its .modinfo section. */
+export function dependenciesOf(moduleBytes) {
+  const match = /\0depends=([^\0]*)\0/.exec(moduleBytes.toString("latin1"));
+  return (match?.[1] ?? "")
+    .split(",")
+    .filter(Boolean)
+    .map((name) => name.replaceAll("-", "_"));
+}
+
+/** Every module after those that it needs, each once. */
+export function inLoadOrder(wanted, dependencies) {
+  const ordered = new Set();
+  const visit = (name) => {
+    if (ordered.has(name)) return;
+    for (const needed of dependencies(name)) visit(needed);
+    ordered.add(name);
+  };
+  for (const name of wanted) visit(name);
+  return [...ordered];
+}
