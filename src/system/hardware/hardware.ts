@@ -42,3 +42,8 @@ export async function readHardware(): Promise<Hardware> {
 async function readDmi(name: string): Promise<string> {
   return (await readFile(`/sys/class/dmi/id/${name}`, "utf8").catch(() => "")).trim();
 }
+
+/** Another one after each start of the machine. */
+export async function readBootId(): Promise<string> {
+  return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+}

@@ -1,6 +1,7 @@
 /** Passes an open file to the process at the other end of a unix socket. Source: unix(7) SCM_RIGHTS, sendmsg(2), cmsg(3). */
+import { createRequire } from "node:module";
 import type { Socket } from "node:net";
-import koffi from "koffi";
+import type koffi from "koffi";
 import { SystemError } from "../../base/index.ts";
 
 const SOL_SOCKET = 1;
@@ -10,17 +11,28 @@ const MSG_NOSIGNAL = 0x4000; // a peer that has gone is an error here, not the e
 const CONTROL_LENGTH = 20;
 const CONTROL_BYTES = 24;
 
-const iovec = koffi.struct("bulkhead_iovec", { base: "void *", length: "size_t" });
-const msghdr = koffi.struct("bulkhead_msghdr", {
-  name: "void *",
-  nameLength: "uint32_t",
-  vectors: koffi.pointer(iovec),
-  vectorCount: "size_t",
-  control: "void *",
-  controlLength: "size_t",
-  flags: "int",
-});
-const sendmsg = koffi.load("libc.so.6").func("sendmsg", "int64_t", ["int", koffi.pointer(msghdr), "int"]);
+type SendMessage = (socket: number, message: object, flags: number) => unknown;
+
+let bound: { readonly sendmsg: SendMessage; readonly errno: () => number } | undefined;
+
+/** Bound when it is first used: koffi takes 4 MB, which a process that passes nothing pays nothing of. */
+function bind(): NonNullable<typeof bound> {
+  if (bound !== undefined) return bound;
+  const library = createRequire(import.meta.url)("koffi") as typeof koffi;
+  const vector = library.struct("BulkheadIovec", { base: "void *", length: "size_t" });
+  const header = library.struct("BulkheadMsghdr", {
+    name: "void *",
+    nameLength: "uint32_t",
+    vectors: library.pointer(vector),
+    vectorCount: "size_t",
+    control: "void *",
+    controlLength: "size_t",
+    flags: "int",
+  });
+  const sendmsg = library.load("libc.so.6").func("sendmsg", "int64_t", ["int", library.pointer(header), "int"]) as SendMessage;
+  bound = { sendmsg, errno: () => library.errno() };
+  return bound;
+}
 
 /** The descriptor of a connected socket of Node's; undefined once it is closed. */
 export function descriptorOf(socket: Socket): number | undefined {
@@ -51,6 +63,7 @@ export function sendWithDescriptor(socket: Socket, text: string, fd: number): vo
     controlLength: CONTROL_BYTES,
     flags: 0,
   };
+  const { sendmsg, errno } = bind();
   const sent = Number(sendmsg(to, message, MSG_NOSIGNAL));
-  if (sent !== bytes.length) throw new SystemError(`passing descriptor ${fd}: sendmsg gave ${sent}, errno ${koffi.errno()}`);
+  if (sent !== bytes.length) throw new SystemError(`passing descriptor ${fd}: sendmsg gave ${sent}, errno ${errno()}`);
 }

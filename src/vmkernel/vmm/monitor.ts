@@ -255,6 +255,7 @@ export class Monitor {
         if (event.data.guest === true) this.#parts.onEvent({ kind: "guestReset", vm: this.vm });
         return;
       case "VSERPORT_CHANGE":
+        // The tools channel has the only port that a VM has.
         this.#guest.setChannelOpen(event.data.open === true);
         if (this.#parts.hasListeners()) void this.#guest.look();
         return;

@@ -245,6 +245,7 @@ function planSerial(device: Device<"serial">, numbers: DescriptorNumbers): strin
 
 /** Name of the chardev that the guest agent answers on. */
 export const AGENT_CHARDEV = "agent";
+const AGENT_PORT = "agent-port";
 
 function planToolsChannel(device: Device<"toolsChannel">, numbers: DescriptorNumbers): string[] {
   const number = numbers.take({ kind: "agentSocket" });
@@ -253,7 +254,8 @@ function planToolsChannel(device: Device<"toolsChannel">, numbers: DescriptorNum
     "-chardev",
     `socket,id=${AGENT_CHARDEV},fd=${number},server=on,wait=off`,
     "-device",
-    `virtserialport,bus=${deviceId(device.key)}.0,nr=1,chardev=${AGENT_CHARDEV},name=org.qemu.guest_agent.0`,
+    // With an id: QEMU tells that the guest opened or closed a port only of one that has it (VSERPORT_CHANGE).
+    `virtserialport,id=${AGENT_PORT},bus=${deviceId(device.key)}.0,nr=1,chardev=${AGENT_CHARDEV},name=org.qemu.guest_agent.0`,
   ];
 }
 

@@ -6,7 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, assertNever, Fault, messageOf, SystemError, Undo } from "../../base/index.ts";
-import { type ConfinedProcess, createCgroup, listenUnix, startConfined, uidsInUse } from "../../system/index.ts";
+import { type ConfinedProcess, createCgroup, listenUnix, uidsInUse } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import type { CheckedMachine } from "./check-machine.ts";
@@ -16,7 +16,10 @@ import { Monitor, type MonitorParts } from "./monitor.ts";
 import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
 import type { DescriptorUse } from "./plan-devices.ts";
 import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
-import { pickUid, type VmmHost } from "./vmm-host.ts";
+import { planSandbox } from "./sandbox.ts";
+import { startSandboxed } from "./sandbox-start.ts";
+import { pickUid } from "./sandbox-uid.ts";
+import type { VmmHost } from "./vmm-host.ts";
 
 /** What the monitor is given, by the key of its device. Each is open already; the caller closes its own copies. */
 export interface MonitorAttachments {
@@ -83,9 +86,9 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
   return monitor;
 }
 
-function takeUid({ uids }: VmmHost): number {
-  const uid = pickUid(uids, new Set([...uidsInUse(), ...promised]));
-  if (uid === undefined) throw new SystemError(`all ${uids.count} uids for monitors are taken`);
+function takeUid({ hostId }: VmmHost): number {
+  const uid = pickUid(hostId, new Set([...uidsInUse(), ...promised]));
+  if (uid === undefined) throw new SystemError("every uid for monitors is taken");
   promised.add(uid);
   return uid;
 }
@@ -114,13 +117,20 @@ async function launch({ host, uid, plan, folder, compartment, attachments }: Lau
   };
   try {
     const descriptors = plan.descriptors.map((use) => descriptorFor(use, { attachments, folder, make }));
-    return await startConfined({
-      argv: host.confine(uid, [host.program, ...plan.args]),
-      descriptors,
-      log: make(openSync(monitorFiles(folder).log, "a", SOCKET_MODE)),
-      stdin: "null",
-      cgroup: compartment.kind === "cgroup" ? compartment.name : undefined,
+    const { isolation, program, readOnlyPaths, kvm } = host;
+    const sandbox = planSandbox({
+      isolation,
+      uid,
+      ...(kvm && { group: kvm.gid }),
+      program,
+      args: plan.args,
+      readOnlyPaths,
+      devicePaths: kvm === undefined ? [] : [kvm.path],
+      descriptorCount: descriptors.length,
     });
+    const log = make(openSync(monitorFiles(folder).log, "a", SOCKET_MODE));
+    const cgroup = compartment.kind === "cgroup" ? compartment.name : undefined;
+    return await startSandboxed(sandbox, { descriptors, log, stdin: "null", cgroup });
   } finally {
     for (const fd of made) closeSync(fd);
   }

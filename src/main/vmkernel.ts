@@ -1,0 +1,144 @@
+/**
+ * The vmkernel process: the only one with privileges, and without any network socket. It starts and ends monitors, opens what lies
+ * on datastores, and serves its typed requests on one unix socket.
+ *
+ *   vmkernel --root DIR [--degraded] [--bulkhead-uid N --bulkhead-gid N]
+ *
+ * Standard input is its lifeline: its end, like SIGTERM, ends vmkernel and leaves every guest running, to be adopted by the next one.
+ * One JSON line on standard output says that it is ready; what happens is told on standard error.
+ */
+import { mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type HostPaths, hostPaths, messageOf, SystemError } from "../base/index.ts";
+import { tryLock } from "../system/index.ts";
+import {
+  chooseAccelerator,
+  createStorage,
+  decideIsolation,
+  describeHost,
+  describeVmmHost,
+  type HostDescription,
+  hostCgroup,
+  Monitors,
+  performRequest,
+  probeIsolation,
+  QEMU,
+  RpcServer,
+  rememberAccelerator,
+  type Storage,
+  type VmmHost,
+} from "../vmkernel/index.ts";
+
+interface Options {
+  readonly paths: HostPaths;
+  readonly degraded: boolean;
+  /** hostd's user; root's where there is none. */
+  readonly bulkhead: { readonly uid: number; readonly gid: number };
+}
+
+const MIB = 1024 * 1024;
+/** The answer to shutdownHost is on its way; its client reads it and closes. */
+const LAST_ANSWER_MS = 200;
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  const { paths } = options;
+  makeFolders(paths);
+  holdHost(paths);
+  const probe = await probeIsolation(hostCgroup(paths));
+  const decision = decideIsolation(probe, options);
+  if (decision.kind === "refuse") throw new SystemError(decision.line);
+  const { weaknesses } = decision;
+  const accelerator = await rememberAccelerator({ folder: paths.run, program: QEMU, choose: chooseAccelerator });
+  const host = await describeHost(paths, { accelerator, weaknesses });
+  const vmm = await describeVmmHost(paths, { accelerator: accelerator.kind, isolation: probe.have, weaknesses });
+  await serve({ options, host, vmm, storage: createStorage(paths.volumes) });
+  console.log(JSON.stringify({ ready: true, accelerator, weaknesses }));
+}
+
+interface Parts {
+  readonly options: Options;
+  readonly host: HostDescription;
+  readonly vmm: VmmHost;
+  readonly storage: Storage;
+}
+
+/** Takes up what runs, then opens the door: whoever comes through it finds the truth. */
+async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
+  let server: RpcServer | undefined;
+  const monitors = new Monitors({
+    vmm,
+    storage,
+    limits: { memoryMiB: Math.floor(host.memoryBytes / MIB), logicalCpus: host.cpu.threads },
+    onEvent: (event) => server?.broadcast(event),
+    hasListeners: () => server?.hasListeners === true,
+    log,
+  });
+  const stop = () => {
+    server?.close();
+    monitors.release();
+    process.exit(0);
+  };
+  const shutdown = async (graceMs: number) => {
+    await monitors.shutdown(graceMs);
+    setTimeout(stop, LAST_ANSWER_MS);
+  };
+  await monitors.adopt();
+  server = await RpcServer.listen({
+    socket: options.paths.vmkernelSocket,
+    owner: options.bulkhead,
+    perform: (request) => performRequest(request, { host, storage, monitors, shutdown }),
+    log,
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+  process.stdin.on("end", stop).on("error", stop).resume();
+}
+
+function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      root: { type: "string" },
+      degraded: { type: "boolean", default: false },
+      "bulkhead-uid": { type: "string", default: "0" },
+      "bulkhead-gid": { type: "string", default: "0" },
+    },
+  });
+  if (values.root === undefined) throw new SystemError("which host? say --root DIR");
+  const bulkhead = { uid: readId(values["bulkhead-uid"], "--bulkhead-uid"), gid: readId(values["bulkhead-gid"], "--bulkhead-gid") };
+  return { paths: hostPaths(values.root), degraded: values.degraded, bulkhead };
+}
+
+function readId(text: string, option: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new SystemError(`${option} ${text}: not a user's or group's number`);
+  return Number(text);
+}
+
+/** Everything beneath `run` is root's alone but for the folder of the socket. */
+function makeFolders(paths: HostPaths): void {
+  mkdirSync(paths.run, { recursive: true, mode: 0o711 });
+  mkdirSync(paths.monitors, { recursive: true, mode: 0o700 });
+  mkdirSync(paths.rpcFolder, { recursive: true, mode: 0o755 });
+  mkdirSync(paths.volumes, { recursive: true, mode: 0o700 });
+}
+
+/** Two vmkernels would each end what the other started. The kernel frees the lock when this process ends, however it does. */
+function holdHost(paths: HostPaths): void {
+  const fd = openSync(join(paths.run, "vmkernel.lock"), "a", 0o600);
+  if (!tryLock(fd, "exclusive")) throw new SystemError(`a vmkernel runs for ${paths.root} already`);
+}
+
+function log(line: string): void {
+  console.error(`vmkernel: ${line}`);
+}
+
+main().catch((error: unknown) => {
+  log(describeFailure(error));
+  process.exit(1);
+});
+
+function describeFailure(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${describeFailure(cause)}`;
+}
