@@ -1,0 +1,77 @@
+/** Those who wait for something to change. Changes that come together wake them once. */
+import { fault } from "../../wire/index.ts";
+
+const COALESCE_MS = 5; // a power-on touches a dozen properties within a millisecond; nobody notices five
+const TIMEOUT_MS_MAX = 2 ** 31 - 1; // timers of Node fire at once when they are set for longer
+const WAITERS_MAX = 64; // of one collector: the threads of one client
+
+interface Waiter {
+  wake(): void;
+  cancel(): void;
+}
+
+export class Waiters {
+  readonly #waiting = new Set<Waiter>();
+  #waking: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  /**
+   * Resolves when woken, and when `timeoutMs` is over.
+   * @throws {Fault} RequestCanceled, when cancelled or when the signal aborts
+   */
+  async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#ended) throw canceled();
+    if (this.#waiting.size >= WAITERS_MAX) throw fault("ResourceInUse", `${WAITERS_MAX} requests wait on the collector already`, {});
+    const { promise, resolve, reject } = deferred();
+    const waiter = { wake: resolve, cancel: () => reject(canceled()) };
+    const timer = setTimeout(resolve, Math.min(timeoutMs, TIMEOUT_MS_MAX)).unref();
+    this.#waiting.add(waiter);
+    signal.addEventListener("abort", waiter.cancel);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(waiter);
+      signal.removeEventListener("abort", waiter.cancel);
+    }
+  }
+
+  wake(): void {
+    clearTimeout(this.#waking);
+    this.#waking = undefined;
+    for (const waiter of this.#waiting) waiter.wake();
+  }
+
+  /** Wakes after a moment, together with what else comes in it. */
+  wakeSoon(): void {
+    if (this.#waiting.size === 0) return; // who begins to wait now looks first
+    this.#waking ??= setTimeout(() => this.wake(), COALESCE_MS).unref();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#waking);
+    this.#waking = undefined;
+    for (const waiter of this.#waiting) waiter.cancel();
+  }
+
+  /** Cancels those who wait and whoever comes after. */
+  end(): void {
+    this.#ended = true;
+    this.cancel();
+  }
+}
+
+function canceled() {
+  return fault("RequestCanceled", "The request was canceled by a user.", {});
+}
+
+/** Promise.withResolvers, which Node 20 does not have. */
+function deferred(): { promise: Promise<void>; resolve: () => void; reject: (reason: Error) => void } {
+  let resolve = (): void => {};
+  let reject = (_: Error): void => {};
+  const promise = new Promise<void>((fulfil, refuse) => {
+    resolve = fulfil;
+    reject = refuse;
+  });
+  return { promise, resolve, reject };
+}
