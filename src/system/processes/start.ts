@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { SystemError } from "../../base/index.ts";
 import { addToCgroup } from "../cgroups/index.ts";
+import { systemCall } from "../libc.ts";
 import { findProgram } from "./find.ts";
 import { isAlive, type ProcessRef, processRef } from "./process-ref.ts";
 
@@ -35,6 +36,13 @@ export interface ConfinedProcess extends ProcessRef {
 
 export type ProcessEnd = { readonly kind: "exited"; readonly code: number } | { readonly kind: "killed"; readonly signal: NodeJS.Signals };
 
+const closeRange = systemCall<[first: number, last: number, flags: number]>(
+  436,
+  "unsigned int first, unsigned int last, unsigned int flags",
+);
+const ALL_DESCRIPTORS = { first: 3, last: 0xffff_ffff };
+const CLOSE_RANGE_CLOEXEC = 4;
+
 const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 const GATE = {
   null: 'read -r _ || exit 1; exec "$@" </dev/null',
@@ -45,6 +53,8 @@ const GATE = {
 /** @throws {SystemError} when it can't be started or put into its cgroup; then nothing of it runs */
 export async function startConfined(command: ConfinedCommand): Promise<ConfinedProcess> {
   const { argv, descriptors, log, stdin, cgroup, environment = {} } = command;
+  // What Node opens is closed on exec; what we ourselves were started with may not be, and would be one more thing it inherits.
+  closeRange(ALL_DESCRIPTORS.first, ALL_DESCRIPTORS.last, CLOSE_RANGE_CLOEXEC);
   const child = spawn("/bin/sh", ["-c", GATE[stdin], "sh", ...argv], {
     stdio: ["pipe", log, log, ...descriptors],
     // A session of its own: a Ctrl-C at our terminal, or our own end, is not its.
