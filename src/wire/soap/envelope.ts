@@ -17,9 +17,10 @@ const START =
 const END = "\n</soapenv:Envelope>";
 
 /** @param header elements, ready-made; none when it is empty */
-export function writeEnvelope(body: string, header = ""): string {
+export function writeEnvelope(body: readonly (string | Buffer)[], header = ""): Buffer {
   const head = header === "" ? "" : `<soapenv:Header>${header}</soapenv:Header>\n`;
-  return `${START}${head}<soapenv:Body>\n${body}\n</soapenv:Body>${END}`;
+  const parts = [`${START}${head}<soapenv:Body>\n`, ...body, `\n</soapenv:Body>${END}`];
+  return Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part)));
 }
 
 export interface SoapMessage {

@@ -25,7 +25,9 @@ import { knows } from "./versions.ts";
 
 /** A text in the making. */
 export interface Encoding {
-  /** One growing string: the engine joins the pieces once, when they are sent. */
+  /** What is done, as UTF-8. */
+  readonly chunks: Buffer[];
+  /** What comes next. */
   text: string;
   /** The client's. */
   readonly version: string;
@@ -33,19 +35,28 @@ export interface Encoding {
   readonly path: (string | number)[];
 }
 
+/** A string that grows is a tree of its pieces to the engine: one of a whole inventory would be millions of them to collect. */
+const CHUNK_CHARACTERS = 32 * 1024;
+
 /**
- * Writes with `write` and returns the text.
+ * Writes with `write` and returns the text as UTF-8.
  * @throws an assertion with the path to the value that does not fit
  */
-export function encode(version: string, write: (encoding: Encoding) => void): string {
-  const encoding: Encoding = { text: "", version, path: [] };
+export function encode(version: string, write: (encoding: Encoding) => void): Buffer {
+  const encoding: Encoding = { chunks: [], text: "", version, path: [] };
   try {
     write(encoding);
   } catch (error) {
     const path = encoding.path.map((step, index) => (typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${step}`));
     throw new Error(`encoding ${path.join("")}: ${messageOf(error)}`, { cause: error });
   }
-  return encoding.text;
+  return Buffer.concat([...encoding.chunks, Buffer.from(encoding.text)]);
+}
+
+function finishChunk(encoding: Encoding): void {
+  if (encoding.text.length < CHUNK_CHARACTERS) return;
+  encoding.chunks.push(Buffer.from(encoding.text));
+  encoding.text = "";
 }
 
 /**
@@ -64,7 +75,7 @@ export function writeMember(encoding: Encoding, member: Member, value: unknown):
  */
 export function writeValue(encoding: Encoding, name: string, type: TypeRef, value: unknown): boolean {
   encoding.path.push(name);
-  assert(value !== undefined, "is required and unset");
+  if (value === undefined) throw new Error("it is required and unset");
   const said = type.array ? writeItems(encoding, name, type, value, false) : writeItem(encoding, name, type, value, false);
   encoding.path.pop();
   return said;
@@ -72,10 +83,11 @@ export function writeValue(encoding: Encoding, name: string, type: TypeRef, valu
 
 /** An item that the client has no words for is left out; what is left is still a list. */
 function writeItems(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): true {
-  assert(Array.isArray(value), `${show(value)} is no array`);
+  if (!Array.isArray(value)) throw misfit(value, type);
   value.forEach((item: unknown, index) => {
     encoding.path.push(index);
     writeItem(encoding, name, type, item, named);
+    finishChunk(encoding);
     encoding.path.pop();
   });
   return true;
@@ -87,14 +99,14 @@ function writeItem(encoding: Encoding, name: string, type: TypeRef, value: unkno
     case "primitive":
       return writePrimitiveElement(encoding, name, type, value, named);
     case "enum":
-      assert(typeof value === "string" && enumType(type.item).values.has(value), `${show(value)} is no ${type.item}`);
+      if (typeof value !== "string" || !enumType(type.item).values.has(value)) throw misfit(value, type);
       encoding.text += named ? `<${name} xsi:type="${xsiTypeOf(knownType(encoding, type))}">` : `<${name}>`;
       encoding.text += `${escapeText(value)}</${name}>`;
       return true;
     case "reference":
       return writeReference(encoding, name, type, value, named);
     case "dataObject":
-      return writeDataObject(encoding, name, type.item, value, named);
+      return writeDataObject(encoding, name, type, value, named);
     case "anyType":
       return writeAny(encoding, name, value);
     case "void":
@@ -106,7 +118,7 @@ function writePrimitiveElement(encoding: Encoding, name: string, type: Primitive
   let text = writePrimitive(type.item, value);
   if (type.item === "TypeName" && !isKnown(encoding, findType(text))) {
     if (type.array) return false; // its base would be said once more
-    text = widen(encoding, text);
+    text = lineageOf(text).find((base) => isKnown(encoding, typeOf(base))) ?? "string"; // an enumeration is a string to its elders
   }
   encoding.text += named ? `<${name} xsi:type="${xsiTypeOf(type)}">${text}</${name}>` : `<${name}>${text}</${name}>`;
   return true;
@@ -114,28 +126,31 @@ function writePrimitiveElement(encoding: Encoding, name: string, type: Primitive
 
 function writeReference(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): boolean {
   const ref = value as Partial<MoRef> | null;
-  assert(typeof ref?.type === "string" && typeof ref.value === "string", `${show(value)} is no reference`);
-  assert(isSubtype(ref.type, type.item), `a ${ref.type} is no ${type.item}`);
+  if (typeof ref?.type !== "string" || typeof ref.value !== "string" || !isSubtype(ref.type, type.item)) throw misfit(value, type);
   const xsiType = named ? ` xsi:type="${xsiTypeOf(type)}"` : "";
   encoding.text += `<${name} type="${widen(encoding, ref.type)}"${xsiType}>${escapeText(ref.value)}</${name}>`;
   return true;
 }
 
-function writeDataObject(encoding: Encoding, name: string, declared: string, value: unknown, named: boolean): boolean {
-  assert(typeof value === "object" && value !== null && !Array.isArray(value), `${show(value)} is no ${declared}`);
+function writeDataObject(encoding: Encoding, name: string, type: TypeRef, value: unknown, named: boolean): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw misfit(value, type);
   const object = value as Readonly<Record<string, unknown>>;
-  const runtime = object.$type ?? declared;
-  assert(typeof runtime === "string" && isSubtype(runtime, declared), `a ${show(runtime)} is no ${declared}`);
+  const runtime = object.$type ?? type.item;
+  if (typeof runtime !== "string" || !isSubtype(runtime, type.item)) throw misfit(value, type);
   const { members } = dataObjectType(runtime);
   for (const property of Object.keys(object))
-    assert(property === "$type" || members.has(property), `a ${runtime} has no property ${property}`);
-  const widened = widen(encoding, runtime);
-  if (isWordless(widened, runtime) || (!named && !isSubtype(widened, declared))) return false;
-  const before = encoding.text;
-  encoding.text += named || widened !== declared ? `<${name} xsi:type="${widened}">` : `<${name}>`;
-  for (const member of dataObjectType(widened).members.values()) {
-    if (writeMember(encoding, member, object[member.name])) continue;
-    encoding.text = before;
+    if (property !== "$type" && !members.has(property)) throw new Error(`a ${runtime} has no property ${property}`);
+  const { widened, known } = shapeOf(encoding, runtime);
+  if (isWordless(widened, runtime) || (!named && !isSubtype(widened, type.item))) return false;
+  const { text: textBefore, chunks } = encoding;
+  const chunksBefore = chunks.length;
+  encoding.text += named || widened !== type.item ? `<${name} xsi:type="${widened}">` : `<${name}>`;
+  for (const member of known) {
+    const property = object[member.name];
+    if (property === undefined && member.optional) continue;
+    if (writeValue(encoding, member.name, member.type, property) || member.optional) continue;
+    chunks.length = chunksBefore;
+    encoding.text = textBefore;
     return false;
   }
   encoding.text += `</${name}>`;
@@ -146,7 +161,8 @@ function writeDataObject(encoding: Encoding, name: string, declared: string, val
 function writeAny(encoding: Encoding, name: string, value: unknown): boolean {
   const any = value as Partial<AnyValue> | null;
   const type = typeof any?.anyType === "string" ? findType(any.anyType) : undefined;
-  assert(any !== null && type !== undefined && type.text !== "anyType", `${show(value)} does not say what type of the schema it has`);
+  if (any === null || type === undefined || type.text === "anyType")
+    throw new Error(`${show(value)} does not say what type of the schema it has`);
   if (!type.array) return writeItem(encoding, name, type, any.value, true);
   const item = typeOf(type.item);
   const shown = knownType(encoding, item);
@@ -155,6 +171,11 @@ function writeAny(encoding: Encoding, name: string, value: unknown): boolean {
   writeItems(encoding, itemElementOf(shown), item, any.value, true);
   encoding.text += `</${name}>`;
   return true;
+}
+
+/** A bug of ours. Its message is only put together when there is one: this runs for every value of every answer. */
+function misfit(value: unknown, type: TypeRef): Error {
+  return new Error(`${show(value)} is no ${type.text}`);
 }
 
 /** Whether all that a client could be told of a type is that it is data: clients can do nothing with that, and some fail on it. */
@@ -172,6 +193,27 @@ function knownType(encoding: Encoding, type: TypeRef): TypeRef {
     default:
       return type;
   }
+}
+
+/** What a version knows of a type: the nearest base, and the members of that. */
+interface Shape {
+  readonly widened: string;
+  readonly known: readonly Member[];
+}
+
+/** By version and type: an inventory says the same few types thousands of times. As large as the schema at most, for each version. */
+const shapes = new Map<string, Map<string, Shape>>();
+
+function shapeOf(encoding: Encoding, runtime: string): Shape {
+  const ofVersion = shapes.get(encoding.version) ?? new Map<string, Shape>();
+  shapes.set(encoding.version, ofVersion);
+  const found = ofVersion.get(runtime);
+  if (found !== undefined) return found;
+  const widened = widen(encoding, runtime);
+  const members = [...dataObjectType(widened).members.values()];
+  const shape = { widened, known: members.filter((member) => knows(encoding.version, member.version)) };
+  ofVersion.set(runtime, shape);
+  return shape;
 }
 
 /** The nearest type to `name`, itself or a base, that the client's version knows. The roots are as old as the API. */

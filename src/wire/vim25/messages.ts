@@ -82,27 +82,27 @@ export interface Response {
   readonly version: string;
 }
 
-/** @throws an assertion with the path when the value does not fit its type */
-export function encodeResponse({ method, returnType, returnValue, version }: Response): string {
+/** @returns UTF-8. @throws an assertion with the path when the value does not fit its type */
+export function encodeResponse({ method, returnType, returnValue, version }: Response): Buffer {
   const type = typeOf(returnType);
   assert(returnValue === undefined || type.kind !== "void", `${method} is void and returned something`);
   const result = returnValue === undefined ? "" : encode(version, (encoding) => writeValue(encoding, "returnval", type, returnValue));
-  return writeEnvelope(`<${method}Response xmlns="urn:vim25">${result}</${method}Response>`);
+  return writeEnvelope([`<${method}Response xmlns="urn:vim25">`, result, `</${method}Response>`]);
 }
 
 /** A fault as the whole answer, for HTTP status 500. */
-export function encodeFault(raised: Fault, version: string): string {
+export function encodeFault(raised: Fault, version: string): Buffer {
   const any = { anyType: "MethodFault", value: faultToValue(raised) };
-  const text = encode(version, (encoding) => writeValue(encoding, FAULT_ELEMENT, typeOf("anyType"), any));
+  const text = encode(version, (encoding) => writeValue(encoding, FAULT_ELEMENT, typeOf("anyType"), any)).toString();
   // The element is named after the type that the client is told, which encoding decided.
   const shown = /^<\w+ xsi:type="(\w+)">/.exec(text)?.[1];
   assert(shown !== undefined, `${raised.fault} was not encoded as a fault`);
   const fields = text.slice(text.indexOf(">") + 1, text.lastIndexOf("<"));
-  return writeEnvelope(
+  return writeEnvelope([
     "<soapenv:Fault><faultcode>ServerFaultCode</faultcode>" +
       `<faultstring>${escapeText(raised.message)}</faultstring>` +
       `<detail><${shown}Fault xmlns="urn:vim25" xsi:type="${shown}">${fields}</${shown}Fault></detail></soapenv:Fault>`,
-  );
+  ]);
 }
 
 const FAULT_ELEMENT = "fault";
@@ -136,7 +136,7 @@ export function encodeRequest({ method, thisRef, args, operationId, version = NE
   });
   const self = `<_this type="${escapeAttribute(thisRef.type)}">${escapeText(thisRef.value)}</_this>`;
   const header = operationId === undefined ? "" : `<operationID xmlns="urn:vim25">${escapeText(operationId)}</operationID>`;
-  return writeEnvelope(`<${method} xmlns="urn:vim25">${self}${written}</${method}>`, header);
+  return writeEnvelope([`<${method} xmlns="urn:vim25">${self}`, written, `</${method}>`], header).toString();
 }
 
 function methodNamed(name: string): Method {

@@ -3,7 +3,6 @@
  * Source: XML Schema part 2, reference on the wire §1.4. A host speaks of bytes and shorts as Java does, signed: PCI vendor 0x8086
  * travels as -32634. Both forms are accepted, and what is written and read is always the signed one.
  */
-import { assert } from "../../base/index.ts";
 import { escapeText } from "../soap/escape.ts";
 import { findType, type Primitive } from "./schema.ts";
 
@@ -110,50 +109,54 @@ function readBase64(text: string): Uint8Array | Refusal {
 
 /**
  * The text of a value, escaped.
- * @throws an assertion when `value` is none of `type`: a bug of ours
+ * @throws when `value` is none of `type`: a bug of ours
  */
 export function writePrimitive(type: Primitive, value: unknown): string {
   switch (type) {
     case "string":
     case "MethodName":
     case "PropertyPath":
-      assert(typeof value === "string", `${show(value)} is no string`);
-      return escapeText(value);
+      if (typeof value === "string") return escapeText(value);
+      break;
     case "TypeName":
-      assert(typeof value === "string" && findType(value) !== undefined, `${show(value)} names no type`);
-      return value;
+      if (typeof value === "string" && findType(value) !== undefined) return value;
+      break;
     case "boolean":
-      assert(typeof value === "boolean", `${show(value)} is no boolean`);
-      return value ? "true" : "false";
+      if (typeof value === "boolean") return value ? "true" : "false";
+      break;
     case "byte":
     case "short":
     case "int":
     case "long":
-      assert(typeof value === "number" && isInRange(type, value), `${show(value)} is no ${type}`);
-      return String(signed(type, value));
+      if (typeof value === "number" && isInRange(type, value)) return String(signed(type, value));
+      break;
     case "float":
     case "double":
-      assert(typeof value === "number" && Number.isFinite(value), `${show(value)} is no ${type}`);
-      return String(value);
+      if (typeof value === "number" && Number.isFinite(value)) return String(value);
+      break;
     case "dateTime":
-      return writeDateTime(value);
+      if (value instanceof Date && !Number.isNaN(value.getTime())) return writeDateTime(value);
+      break;
     case "base64Binary":
-      assert(value instanceof Uint8Array, `${show(value)} is no base64Binary`);
-      return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+      if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+      break;
   }
+  throw new Error(`${show(value)} is no ${type}`);
 }
 
-function writeDateTime(value: unknown): string {
-  assert(value instanceof Date && !Number.isNaN(value.getTime()), `${show(value)} is no dateTime`);
+function writeDateTime(value: Date): string {
   const text = value.toISOString();
-  assert(/^(?!0000)[0-9]{4}-/.test(text), `${text} is out of the years that a dateTime can say`);
+  if (!/^(?!0000)[0-9]{4}-/.test(text)) throw new Error(`${text} is out of the years that a dateTime can say`);
   return text;
 }
 
 /** A value in an assertion's message: enough to know it by. */
 export function show(value: unknown): string {
   if (value instanceof Date) return "a date";
-  if (typeof value === "object" && value !== null)
-    return Array.isArray(value) ? "an array" : `{${Object.keys(value).slice(0, 5).join(", ")}}`;
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) {
+    const { $type, type } = value as { $type?: unknown; type?: unknown };
+    return typeof $type === "string" ? `a ${$type}` : typeof type === "string" ? `a ${type}` : "an object";
+  }
   return String(value).slice(0, 60);
 }

@@ -15,7 +15,7 @@ test("whatever the schema can say arrives as it was sent", () => {
       const value = makeDataObject(gen, name);
       const sent = { anyType: value.$type as string, value };
       const xml = encodeResponse({ method: "Fetch", returnType: "anyType", returnValue: sent, version: "8.0.3.0" });
-      expect(decodeResponse(Buffer.from(xml), "Fetch", LIMITS)).toEqual(sent);
+      expect(decodeResponse(xml, "Fetch", LIMITS)).toEqual(sent);
     }),
     { numRuns: 1500 },
   );
@@ -38,7 +38,7 @@ test("a client of any version is told of no type that came after it", () => {
     fc.property(fc.gen(), fc.constantFrom(...typeNames), fc.constantFrom(...advertisedVersions()), (gen, name, version) => {
       const value = makeDataObject(gen, name);
       const xml = encodeResponse({ method: "Fetch", returnType: "anyType", returnValue: { anyType: name, value }, version });
-      for (const [, type] of xml.matchAll(/ (?:xsi:)?type="(?:ArrayOf)?(\w+)"/g)) {
+      for (const [, type] of xml.toString().matchAll(/ (?:xsi:)?type="(?:ArrayOf)?(\w+)"/g)) {
         const since = type === undefined || findType(type) === undefined ? undefined : versionOfType(typeOf(type));
         expect(since === undefined || knows(version, since), `${type} in ${version}`).toBe(true);
       }

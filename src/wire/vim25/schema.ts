@@ -108,6 +108,7 @@ const typeRefs = new Map<string, TypeRef>();
 const dataObjects = new Map<string, DataObjectType>();
 const enums = new Map<string, EnumType>();
 const managedObjects = new Map<string, ManagedObjectType>();
+const lineages = new Map<string, readonly string[]>();
 const subtypes = new Map<string, readonly string[]>();
 let declaringTypes: ReadonlyMap<string, string> | undefined;
 
@@ -207,14 +208,13 @@ export function isSubtype(type: string, base: string): boolean {
 
 /** A data object or managed object type and what it inherits from, the root last; empty for a name that is neither. */
 export function lineageOf(type: string): readonly string[] {
+  const known = lineages.get(type);
+  if (known !== undefined) return known;
   const { dataObjects: data, managedObjects: managed } = schemaRows();
-  const lineage: string[] = [];
-  for (let name: string | null = type; name !== null; ) {
-    const row: { readonly base: string | null } | undefined = data.get(name) ?? managed.get(name);
-    if (row === undefined) break;
-    lineage.push(name);
-    name = row.base;
-  }
+  const row = data.get(type) ?? managed.get(type);
+  if (row === undefined) return [];
+  const lineage = [type, ...(row.base === null ? [] : lineageOf(row.base))];
+  lineages.set(type, lineage);
   return lineage;
 }
 
