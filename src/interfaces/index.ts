@@ -1,4 +1,5 @@
 export type { SdkCall, SdkRefusal, SdkReply } from "./sdk/answer.ts";
 export { type ConnectOptions, connectVim, type HostTrust, moRef, SERVICE_INSTANCE, type VimClient } from "./sdk/client.ts";
+export { mutateRequest, randomOf } from "./sdk/mutate.ts";
 export { type SdkLimits, type SdkServer, type SdkServerOptions, startSdkServer } from "./sdk/server.ts";
 export { formatSessionCookie, readSessionCookie } from "./sdk/session-cookie.ts";

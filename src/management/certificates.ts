@@ -7,6 +7,7 @@ import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { type Clock, systemClock } from "../base/index.ts";
 
 const KEY_FILE = "rui.key";
 const CERTIFICATE_FILE = "rui.crt";
@@ -14,11 +15,12 @@ const VALID_YEARS = 10;
 const BACKDATED_MS = 24 * 60 * 60 * 1000; // a client whose clock is behind would not accept one that begins now
 const ALGORITHM = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) };
 
-export interface HostCertificate {
+export interface HostCertificate extends Thumbprint {
   /** PEM, as a TLS server takes them. */
   readonly key: string;
   readonly cert: string;
-  readonly thumbprint: Thumbprint;
+  /** The certificate's bytes, as vim25's HostConfigInfo.certificate has them. */
+  readonly der: Uint8Array;
 }
 
 export interface Thumbprint {
@@ -27,31 +29,33 @@ export interface Thumbprint {
   readonly sha256: string;
 }
 
-export interface CertificateOptions {
-  /** The folder of both files; made when it is not there. */
-  readonly folder: string;
+export interface HostNames {
   readonly hostName: string;
   /** IP addresses that clients reach the host by. */
   readonly addresses: readonly string[];
-  readonly nowMs: number;
 }
 
 /**
- * The certificate in the folder. One that is missing, can't be parsed, has run out or does not belong to its key is replaced by a new
- * self-signed one, and kept beside it under ".old".
+ * The certificate in `folder`, which is made when it is not there. One that is missing, can't be parsed, has run out or does not
+ * belong to its key is replaced by a new self-signed one for `names`, and kept beside it under ".old".
  */
-export async function ensureHostCertificate(options: CertificateOptions): Promise<HostCertificate> {
-  await mkdir(options.folder, { recursive: true, mode: 0o700 });
-  const found = await readCertificate(options);
+export async function loadOrCreateCertificate(folder: string, names: HostNames, clock: Clock = systemClock): Promise<HostCertificate> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const found = await readCertificate(folder, clock.now());
   if (found !== undefined) {
-    await chmod(join(options.folder, KEY_FILE), 0o600);
+    await chmod(join(folder, KEY_FILE), 0o600);
     return found;
   }
-  const { key, cert } = await makeCertificate(options);
-  for (const name of [KEY_FILE, CERTIFICATE_FILE]) await keepOld(join(options.folder, name));
-  await writeWhole(join(options.folder, KEY_FILE), key, 0o600);
-  await writeWhole(join(options.folder, CERTIFICATE_FILE), cert, 0o644);
-  return { key, cert, thumbprint: thumbprintOf(cert) };
+  const { key, cert } = await makeCertificate(names, clock.now());
+  for (const name of [KEY_FILE, CERTIFICATE_FILE]) await keepOld(join(folder, name));
+  await writeWhole(join(folder, KEY_FILE), key, 0o600);
+  await writeWhole(join(folder, CERTIFICATE_FILE), cert, 0o644);
+  return describe(key, cert);
+}
+
+function describe(key: string, cert: string): HostCertificate {
+  const { raw } = new X509Certificate(cert);
+  return { key, cert, der: new Uint8Array(raw), ...thumbprintOf(raw) };
 }
 
 /** @param cert PEM or DER */
@@ -66,13 +70,13 @@ export function thumbprintOf(cert: string | Uint8Array): Thumbprint {
   return { sha1: digest("sha1"), sha256: digest("sha256") };
 }
 
-async function readCertificate({ folder, nowMs }: CertificateOptions): Promise<HostCertificate | undefined> {
+async function readCertificate(folder: string, nowMs: number): Promise<HostCertificate | undefined> {
   try {
     const key = await readFile(join(folder, KEY_FILE), "utf8");
     const cert = await readFile(join(folder, CERTIFICATE_FILE), "utf8");
     const parsed = new X509Certificate(cert);
     const isGood = parsed.checkPrivateKey(createPrivateKey(key)) && Date.parse(parsed.validTo) > nowMs;
-    return isGood ? { key, cert, thumbprint: thumbprintOf(cert) } : undefined;
+    return isGood ? describe(key, cert) : undefined;
   } catch (error) {
     // Not being allowed to read, or a broken disk, is no reason to put a new identity in the old one's place.
     if (error instanceof Error && "syscall" in error && (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
@@ -80,7 +84,7 @@ async function readCertificate({ folder, nowMs }: CertificateOptions): Promise<H
   }
 }
 
-async function makeCertificate({ hostName, addresses, nowMs }: CertificateOptions): Promise<{ key: string; cert: string }> {
+async function makeCertificate({ hostName, addresses }: HostNames, nowMs: number): Promise<{ key: string; cert: string }> {
   // Loaded only on a host's first start: it is large, and an idle host shall be small.
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");

@@ -57,7 +57,7 @@ export type SdkClient = Pick<SdkCall, "sessionKey" | "clientAddress" | "userAgen
 
 export interface SdkAnswer {
   readonly status: 200 | 500;
-  readonly xml: string;
+  readonly xml: Buffer;
   readonly setSession?: string;
 }
 

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ensureHostCertificate } from "../../management/index.ts";
+import { loadOrCreateCertificate } from "../../management/index.ts";
 import {
   fault,
   type ParaVirtualSCSIController,
@@ -159,7 +159,7 @@ async function runPython(port: number): Promise<{ readonly out: string; readonly
 
 test.skipIf(!existsSync("/usr/lib/python3/dist-packages/pyVmomi"))("pyVmomi connects, logs in and reads a VM's configuration", async () => {
   const folder = await mkdtemp(join(tmpdir(), "pyvmomi-"));
-  const tls = await ensureHostCertificate({ folder, hostName: "host1", addresses: [], nowMs: Date.now() });
+  const tls = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: [] });
   await rm(folder, { recursive: true });
   const bugs: unknown[] = [];
   const refusals: unknown[] = [];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { Fault } from "../../base/index.ts";
-import { ensureHostCertificate, type HostCertificate } from "../../management/index.ts";
+import { type HostCertificate, loadOrCreateCertificate } from "../../management/index.ts";
 import { encodeRequest, fault, parseXml } from "../../wire/index.ts";
 import type { SdkCall, SdkRefusal, SdkReply } from "./answer.ts";
 import { connectVim, moRef, SERVICE_INSTANCE } from "./client.ts";
@@ -16,7 +16,7 @@ const KEY = "0123456789abcdef0123456789abcdef01234567";
 let certificate: HostCertificate;
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), "sdk-server-"));
-  certificate = await ensureHostCertificate({ folder, hostName: "host1", addresses: ["127.0.0.1"], nowMs: Date.now() });
+  certificate = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: ["127.0.0.1"] });
   await rm(folder, { recursive: true });
 });
 
@@ -45,7 +45,7 @@ async function start(invoke: (call: SdkCall) => Promise<SdkReply>, limits: Parti
   });
 }
 
-const client = () => connectVim({ url: `https://127.0.0.1:${server.port}/sdk`, thumbprint: certificate.thumbprint.sha256 });
+const client = () => connectVim({ url: `https://127.0.0.1:${server.port}/sdk`, thumbprint: certificate.sha256 });
 const time = async (): Promise<SdkReply> => ({ returnValue: new Date(0), returnType: "dateTime" });
 const currentTime = encodeRequest({ method: "CurrentTime", thisRef: SERVICE_INSTANCE, args: {} });
 
@@ -347,7 +347,7 @@ test("a host with another certificate is not spoken to", async () => {
   await start(time);
   const url = `https://127.0.0.1:${server.port}`;
   await expect(connectVim({ url, thumbprint: "00".repeat(32) })).rejects.toThrow("thumbprint");
-  await using bySha1 = await connectVim({ url, thumbprint: certificate.thumbprint.sha1 });
+  await using bySha1 = await connectVim({ url, thumbprint: certificate.sha1 });
   await using unseen = await connectVim({ url, insecure: true });
   expect(await bySha1.call(SERVICE_INSTANCE, "CurrentTime", {})).toEqual(await unseen.call(SERVICE_INSTANCE, "CurrentTime", {}));
 });
@@ -361,7 +361,10 @@ test("500 mutated requests: each gets an answer that can be read, and the next g
     extraConfig: [{ key: "k", value: { anyType: "string", value: "v" } }],
     deviceChange: [{ operation: "add", device: disk }],
   };
-  const seeds = [currentTime, encodeRequest({ method: "ReconfigVM_Task", thisRef: moRef("VirtualMachine", "1"), args: { spec } })];
+  const seeds = [
+    currentTime,
+    encodeRequest({ method: "ReconfigVM_Task", thisRef: moRef("VirtualMachine", "1"), args: { spec } }).toString(),
+  ];
   const statuses = new Set<number>();
   for (let seed = 0; seed < 500; seed++) {
     const random = randomOf(seed);

@@ -183,21 +183,20 @@ function clientOf(request: IncomingMessage): { readonly clientAddress: string; r
 }
 
 /** What a client looks for to learn that this is a host, and what it speaks. */
-function serviceVersions(): string {
+function serviceVersions(): Buffer {
   const [newest, ...prior] = advertisedVersions();
-  return (
+  return Buffer.from(
     '<?xml version="1.0" encoding="UTF-8"?>\n<namespaces version="1.0"><namespace><name>urn:vim25</name>' +
-    `<version>${newest}</version><priorVersions>${prior.map((id) => `<version>${id}</version>`).join("")}</priorVersions>` +
-    "</namespace></namespaces>\n"
+      `<version>${newest}</version><priorVersions>${prior.map((id) => `<version>${id}</version>`).join("")}</priorVersions>` +
+      "</namespace></namespaces>\n",
   );
 }
 
 type Headers = Readonly<Record<string, string>>;
 
-function send(response: ServerResponse, status: number, xml: string, headers: Headers): void {
-  const body = Buffer.from(xml);
-  response.writeHead(status, { "Content-Type": "text/xml; charset=utf-8", "Content-Length": body.byteLength, ...headers });
-  response.end(body);
+function send(response: ServerResponse, status: number, xml: Buffer, headers: Headers): void {
+  response.writeHead(status, { "Content-Type": "text/xml; charset=utf-8", "Content-Length": xml.byteLength, ...headers });
+  response.end(xml);
 }
 
 function sendText(response: ServerResponse, status: number, text: string, headers: Headers): void {
