@@ -6,7 +6,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
 import { SystemError } from "../../base/index.ts";
+import { LineSplitter, LineTooLong } from "../../wire/index.ts";
 import { addToCgroup } from "../cgroups/index.ts";
 import { systemCall } from "../libc.ts";
 import { findProgram } from "./find.ts";
@@ -17,15 +19,20 @@ export interface ConfinedCommand {
   readonly argv: readonly string[];
   /** They become descriptor 3, 4, 5 … of the command; it inherits no other. The caller closes its own. */
   readonly descriptors: readonly number[];
-  /** Where standard output and error go. */
-  readonly log: number;
+  /** Where standard output and error go: a file, or whoever listens to their lines. */
+  readonly log: number | OutputListener;
   /** "lifeline": a pipe that the command reads the end of when we die or let go; see {@link ConfinedProcess.letGo}. */
   readonly stdin: "null" | "lifeline";
   /** A cgroup that is there, by name; undefined where the machine has none (--degraded). */
   readonly cgroup: string | undefined;
   /** Beside PATH. Nothing of our own environment is passed on. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What it reads first on its lifeline. */
+  readonly input?: string;
 }
+
+/** A line of a process's output, without its end. Told until we or the process end. */
+export type OutputListener = (line: string, from: "stdout" | "stderr") => void;
 
 export interface ConfinedProcess extends ProcessRef {
   /** Resolves when the started process has ended and was reaped. Does not keep us alive. */
@@ -52,22 +59,24 @@ const GATE = {
 
 /** @throws {SystemError} when it can't be started or put into its cgroup; then nothing of it runs */
 export async function startConfined(command: ConfinedCommand): Promise<ConfinedProcess> {
-  const { argv, descriptors, log, stdin, cgroup, environment = {} } = command;
+  const { argv, descriptors, log, stdin, cgroup, environment = {}, input = "" } = command;
+  const output = typeof log === "number" ? log : "pipe";
   // What Node opens is closed on exec; what we ourselves were started with may not be, and would be one more thing it inherits.
   closeRange(ALL_DESCRIPTORS.first, ALL_DESCRIPTORS.last, CLOSE_RANGE_CLOEXEC);
   const child = spawn("/bin/sh", ["-c", GATE[stdin], "sh", ...argv], {
-    stdio: ["pipe", log, log, ...descriptors],
+    stdio: ["pipe", output, output, ...descriptors],
     // A session of its own: a Ctrl-C at our terminal, or our own end, is not its.
     detached: true,
     cwd: "/",
     env: { PATH, ...environment },
   });
   const ended = endOf(child);
+  if (typeof log === "function") listenToOutput(child, log);
   try {
     await once(child, "spawn");
     const ref = processRef(pidOf(child));
     if (cgroup !== undefined) await addToCgroup(cgroup, ref.pid);
-    openGate(child, stdin);
+    openGate(child, stdin, input);
     return { ...ref, ended, letGo: () => child.stdin?.destroy() };
   } catch (cause) {
     child.stdin?.destroy(); // the gate closes
@@ -78,12 +87,36 @@ export async function startConfined(command: ConfinedCommand): Promise<ConfinedP
   }
 }
 
-function openGate({ stdin: pipe }: ChildProcess, kind: ConfinedCommand["stdin"]): void {
+/** Well over any line of ours; what a process that has gone mad writes is cut there and let go. */
+const OUTPUT_LINE_BYTES_MAX = 64 * 1024;
+
+function listenToOutput({ stdout, stderr }: ChildProcess, listener: OutputListener): void {
+  for (const [from, stream] of [["stdout", stdout] as const, ["stderr", stderr] as const]) {
+    let splitter = new LineSplitter(OUTPUT_LINE_BYTES_MAX);
+    stream?.on("data", (chunk: Buffer) => {
+      try {
+        for (const line of splitter.push(chunk)) listener(line, from);
+      } catch (error) {
+        if (!(error instanceof LineTooLong)) throw error;
+        splitter = new LineSplitter(OUTPUT_LINE_BYTES_MAX);
+      }
+    });
+    stream?.on("error", () => {}); // the process is gone: `ended` tells it
+    unref(stream);
+  }
+}
+
+/** A pipe to a process is no reason for us to stay. */
+function unref(pipe: Readable | Writable | null): void {
+  if (pipe !== null && "unref" in pipe && typeof pipe.unref === "function") pipe.unref();
+}
+
+function openGate({ stdin: pipe }: ChildProcess, kind: ConfinedCommand["stdin"], input: string): void {
   // A command that has already ended (EPIPE) is told by `ended`.
   pipe?.on("error", () => {});
   if (kind === "null") pipe?.end("\n");
-  else pipe?.write("\n");
-  if (pipe !== null && "unref" in pipe && typeof pipe.unref === "function") pipe.unref();
+  else pipe?.write(`\n${input}`);
+  unref(pipe);
 }
 
 function pidOf({ pid }: ChildProcess): number {
