@@ -13,11 +13,11 @@ import { parseArgs } from "node:util";
 import { type HostPaths, hostPaths, messageOf, SystemError } from "../base/index.ts";
 import { tryLock } from "../system/index.ts";
 import {
-  chooseAccelerator,
   createStorage,
   decideIsolation,
   describeHost,
   describeVmmHost,
+  endTrials,
   type HostDescription,
   hostCgroup,
   Monitors,
@@ -27,6 +27,7 @@ import {
   RpcServer,
   rememberAccelerator,
   type Storage,
+  testAccelerators,
   type VmmHost,
 } from "../vmkernel/index.ts";
 
@@ -46,11 +47,12 @@ async function main(): Promise<void> {
   const { paths } = options;
   makeFolders(paths);
   holdHost(paths);
+  await endTrials(hostCgroup(paths));
   const probe = await probeIsolation(hostCgroup(paths));
   const decision = decideIsolation(probe, options);
   if (decision.kind === "refuse") throw new SystemError(decision.line);
   const { weaknesses } = decision;
-  const accelerator = await rememberAccelerator({ folder: paths.run, program: QEMU, choose: chooseAccelerator });
+  const accelerator = await rememberAccelerator({ folder: paths.run, program: QEMU, choose: () => testAccelerators(paths, probe.have) });
   const host = await describeHost(paths, { accelerator, weaknesses });
   const vmm = await describeVmmHost(paths, { accelerator: accelerator.kind, isolation: probe.have, weaknesses });
   await serve({ options, host, vmm, storage: createStorage(paths.volumes) });

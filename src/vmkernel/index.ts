@@ -1,3 +1,29 @@
 export type * from "./attachments.ts";
+export * from "./describe-host.ts";
+export * from "./isolation.ts";
+export * from "./isolation-hostd.ts";
+export * from "./isolation-probe.ts";
 export type * from "./machine.ts";
+export * from "./monitors.ts";
+export * from "./perform-request.ts";
+export * from "./remember-accelerator.ts";
 export type * from "./rpc.ts";
+export * from "./rpc-client.ts";
+export * from "./rpc-server.ts";
+export * from "./storage/index.ts";
+export {
+  type Accelerator,
+  chooseAccelerator,
+  describeVmmHost,
+  endTrials,
+  expectedDevices,
+  type HostLimits,
+  hostCgroup,
+  keyOfDeviceId,
+  pickUid,
+  QEMU,
+  type SelfTestPlace,
+  startSandboxed,
+  testAccelerators,
+  type VmmHost,
+} from "./vmm/index.ts";

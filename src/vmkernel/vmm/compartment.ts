@@ -20,6 +20,12 @@ export async function vmsWithCgroup(parent: string): Promise<VmId[]> {
   return (await listCgroups(parent)).flatMap((name) => parseVmId(name.slice(`${parent}/vm-`.length)) ?? []);
 }
 
+/** Ends what a vmkernel that was killed has left of its trials (self-test guest, probe of isolation); no monitor is among them. */
+export async function endTrials(parent: string): Promise<void> {
+  const trials = (await listCgroups(parent)).filter((name) => !name.startsWith(`${parent}/vm-`));
+  await Promise.all(trials.map((name) => endCompartment({ kind: "cgroup", name })));
+}
+
 /** @param program QEMU's file: the process that executes it is the monitor, and the last of the list; the others are its sandbox */
 export async function processesOf(compartment: Compartment, program: string): Promise<number[]> {
   const pids = compartment.kind === "cgroup" ? await processesOfCgroup(compartment.name) : processesOfUid(compartment.uid);

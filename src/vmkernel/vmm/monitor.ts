@@ -117,7 +117,7 @@ export class Monitor {
     this.#guest.setChannelOpen(isAgentListening(await this.execute("query-chardev")));
     this.#timer ??= setInterval(() => void this.#lookAfter(), WATCH_INTERVAL_MS);
     this.#timer.unref();
-    if (this.#parts.hasListeners()) void this.#guest.look();
+    void this.#guest.look(); // once, whoever listens: the first client is to find the answer
   }
 
   /** Ends it at once: what the guest had not written to its disks is lost, as when a plug is pulled. */

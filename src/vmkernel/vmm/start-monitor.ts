@@ -121,7 +121,7 @@ async function launch({ host, uid, plan, folder, compartment, attachments }: Lau
     const sandbox = planSandbox({
       isolation,
       uid,
-      ...(kvm && { group: kvm.gid }),
+      ...(kvm?.group !== undefined && { group: kvm.group }),
       program,
       args: plan.args,
       readOnlyPaths,
