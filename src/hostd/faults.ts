@@ -1,6 +1,6 @@
 /** Anything thrown, as the fault that a client sees. Pure. */
-import { Fault, messageOf } from "../base/index.ts";
-import { fault, type LocalizedMethodFault, type MethodFault } from "../wire/index.ts";
+import { Fault } from "../base/index.ts";
+import { fault } from "../wire/index.ts";
 
 /**
  * The fault itself, or for what is not a fault (a bug, a system failure) a SystemError whose message tells what we were doing.
@@ -9,9 +9,4 @@ import { fault, type LocalizedMethodFault, type MethodFault } from "../wire/inde
 export function faultOf(error: unknown): Fault {
   if (error instanceof Fault) return error;
   return fault("SystemError", "A general system error occurred: Internal error", { reason: "Internal error" }, { cause: error });
-}
-
-/** A fault as a property holds it. */
-export function localize(thrown: Fault): LocalizedMethodFault {
-  return { fault: { $type: thrown.fault, ...thrown.fields } as MethodFault, localizedMessage: messageOf(thrown) };
 }

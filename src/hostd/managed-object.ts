@@ -3,6 +3,7 @@
  * A property that the schema requires and the file lacks does not compile; neither does a method with the wrong result.
  */
 import type { ManagedObjects, MoRef } from "../wire/index.ts";
+import type { Call } from "./agent.ts";
 
 export type TypeName = keyof ManagedObjects;
 type Lineage<T extends TypeName> = ManagedObjects[T]["lineage"];
@@ -12,21 +13,20 @@ export type PropertiesOf<T extends TypeName> = Intersection<ManagedObjects[Linea
 export type MethodsOf<T extends TypeName> = Intersection<ManagedObjects[Lineage<T>]["methods"]>;
 
 type Awaitable<T> = T | Promise<T>;
-type MethodImplementation<Self, Method, Call> = Method extends { args: infer Args; result: infer Result }
+type MethodImplementation<Self, Method> = Method extends { args: infer Args; result: infer Result }
   ? (self: Self, args: Args, call: Call) => Awaitable<Result>
   : never;
 
 /**
  * One managed object type as this host answers it.
  * @typeParam Self what the properties and methods work on: a Vm, the Host, a Task …
- * @typeParam Call who calls and with what (session, audit, tasks), see invoke.ts
  */
-export interface ManagedObjectType<T extends TypeName, Self, Call> {
+export interface ManagedObjectType<T extends TypeName, Self> {
   readonly type: T;
   /** Every required property of the schema, and the optional ones that mean something here. Read often: cheap and without side effect. */
   readonly properties: { readonly [P in keyof PropertiesOf<T>]: (self: Self, reader: Reader) => PropertiesOf<T>[P] };
   /** A method of the schema that is absent here answers NotSupported. */
-  readonly methods: { readonly [M in keyof MethodsOf<T>]?: MethodImplementation<Self, MethodsOf<T>[M], Call> };
+  readonly methods: { readonly [M in keyof MethodsOf<T>]?: MethodImplementation<Self, MethodsOf<T>[M]> };
 }
 
 /** Who reads a property: a few (effectiveRole, currentSession) depend on it. */
@@ -44,4 +44,25 @@ export interface ManagedObjectInstance {
    * @param property a top-level property name; the caller has checked it against the schema
    */
   read(property: string, reader: Reader): unknown;
+}
+
+/** An object with its methods, as invoke() finds it. */
+export interface BoundObject extends ManagedObjectInstance {
+  /** How this host performs a method, or undefined when it does not. */
+  method(name: string): ((args: unknown, call: Call) => Awaitable<unknown>) | undefined;
+}
+
+/** Ties a type's declaration to one object of that type. */
+export function bind<T extends TypeName, Self>(type: ManagedObjectType<T, Self>, moid: string, self: Self): BoundObject {
+  // The schema decides which names reach here; Object.hasOwn keeps inherited names such as "constructor" out all the same.
+  const properties = type.properties as Readonly<Record<string, (self: Self, reader: Reader) => unknown>>;
+  const methods = type.methods as Readonly<Record<string, (self: Self, args: unknown, call: Call) => Awaitable<unknown>>>;
+  return {
+    ref: { type: type.type, value: moid },
+    read: (name, reader) => (Object.hasOwn(properties, name) ? properties[name]?.(self, reader) : undefined),
+    method(name) {
+      const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+      return method === undefined ? undefined : (args, call) => method(self, args, call);
+    },
+  };
 }

@@ -24,6 +24,12 @@ test.each<[string, Journal, Partial<Facts>, unknown]>([
     { registered: false },
     { kind: "failed", remove: { disks: [path("v/v.vmdk")], vmx: path("v/v.vmx"), folder: path("v") } },
   ],
+  [
+    "a register that was cut short leaves the files that it was given",
+    { kind: "registerVm", vmx: path("v/v.vmx") },
+    { registered: false },
+    { kind: "failed", remove: { disks: [] } },
+  ],
   ["a reconfigure whose new disk is in the .vmx succeeded", grow, { disksInUse: [path("v/v_1.vmdk")] }, { kind: "succeeded" }],
   ["a reconfigure whose new disk is not takes it back", grow, {}, { kind: "failed", remove: { disks: [path("v/v_1.vmdk")] } }],
   ["a destruction goes on", destroy, {}, { kind: "finish", doomed: (destroy as { doomed: unknown }).doomed }],

@@ -1,5 +1,5 @@
 /**
- * What becomes of a task that a crash interrupted. The decision is pure; recovery is done by vms.ts at start.
+ * What becomes of a task that a crash interrupted. The decision is pure; recover.ts carries it out at start.
  * A journal is written before the first step and names everything that the task would leave behind.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
@@ -11,6 +11,8 @@ export type Journal =
   | { readonly kind: "power"; readonly vm: VmId; readonly wanted: "poweredOn" | "poweredOff" | "suspended" }
   /** The files did not exist before; all of them go unless the VM got registered. */
   | { readonly kind: "createVm"; readonly vmx: DatastorePath; readonly created: CreatedFiles }
+  /** The files were there before and stay. */
+  | { readonly kind: "registerVm"; readonly vmx: DatastorePath }
   /** The files did not exist before; those that the .vmx does not name go. */
   | { readonly kind: "reconfigure"; readonly vm: VmId; readonly created: CreatedFiles }
   /** Once begun, a destruction is finished. */
@@ -60,6 +62,8 @@ export function decideRecovery(journal: Journal, facts: Facts): Recovery {
       const { folder, disks } = journal.created;
       return { kind: "failed", remove: { disks, vmx: journal.vmx, ...(folder === undefined ? {} : { folder }) } };
     }
+    case "registerVm":
+      return facts.registered ? { kind: "succeeded" } : { kind: "failed", remove: nothing };
     case "reconfigure": {
       // The .vmx is replaced in one step: when it names a new disk, the change has been made.
       const inUse = new Set(facts.disksInUse.map((disk) => `${disk.datastore}/${disk.path}`));

@@ -25,7 +25,7 @@ test("an idle session ends, and its objects with it", () => {
   const session = sessions.open(root, client);
   let disposed = 0;
   const ref = { type: "ListView", value: session.newMoid() };
-  session.addObject({ instance: { ref, read: () => undefined }, self: undefined, dispose: () => void disposed++ });
+  session.addObject({ instance: { ref, read: () => undefined, method: () => undefined }, dispose: () => void disposed++ });
   advance(SESSION_IDLE_MS);
   expect(sessions.find(session.secret)).toBe(session);
   advance(SESSION_IDLE_MS + 1);

@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
-import type { ManagedObjectInstance } from "./managed-object.ts";
+import type { BoundObject } from "./managed-object.ts";
 
 export const SESSION_IDLE_MS = 30 * 60_000; // ESXi's Config.HostAgent.vmacore.soap.sessionTimeout
 const SESSIONS_MAX = 500; // a client that logs in and never out can't exhaust the host's memory
@@ -67,10 +67,9 @@ export class Session {
   }
 }
 
-/** An object of one session: how it is read, what its methods work on, and how it ends. */
+/** An object of one session, and how it ends. */
 export interface SessionObject {
-  readonly instance: ManagedObjectInstance;
-  readonly self: unknown;
+  readonly instance: BoundObject;
   dispose(): void;
 }
 

@@ -4,10 +4,18 @@
  * Source: reference/vim25.md §1.7; vim25 TaskInfo.
  */
 import type { Clock, Fault } from "../base/index.ts";
-import { type AnyValue, fault, type LocalizedMethodFault, type MoRef, type TaskInfo, type TaskReasonUser } from "../wire/index.ts";
+import {
+  type AnyValue,
+  fault,
+  faultToLocalized,
+  type LocalizedMethodFault,
+  type MoRef,
+  type TaskInfo,
+  type TaskReasonUser,
+} from "../wire/index.ts";
 import type { Changes } from "./changes.ts";
 import type { Connection } from "./database.ts";
-import { faultOf, localize } from "./faults.ts";
+import { faultOf } from "./faults.ts";
 import type { Journal } from "./recovery.ts";
 import { fromStored, toStored } from "./stored.ts";
 
@@ -106,7 +114,7 @@ export class Tasks {
   /** A task that ends in error before it begins: what a request that is not admitted gets. */
   reject(subject: TaskSubject, refusal: Fault): Task {
     const task = this.#create(subject, { kind: "none" });
-    this.finish(task, { error: localize(refusal) });
+    this.finish(task, { error: faultToLocalized(refusal) });
     return task;
   }
 
@@ -140,7 +148,7 @@ export class Tasks {
     try {
       this.finish(task, { result: await deed({ report }) });
     } catch (error) {
-      this.finish(task, { error: localize(faultOf(error)) });
+      this.finish(task, { error: faultToLocalized(faultOf(error)) });
     }
   }
 

@@ -1,0 +1,66 @@
+/**
+ * The host agent's parts, as managed objects reach them, and the call that a method answers.
+ * Wired together in create-agent.ts; paper «Host Agent».
+ */
+import type { Account, AuditRecord, Permission } from "../access/index.ts";
+import type { Clock } from "../base/index.ts";
+import type { DatastoreDescription, HostDescription } from "../vmkernel/index.ts";
+import type { AnyValue, MoRef } from "../wire/index.ts";
+import type { Changes } from "./changes.ts";
+import type { Events } from "./events.ts";
+import type { Inventory } from "./inventory.ts";
+import type { Journal } from "./recovery.ts";
+import type { Client, Session, Sessions } from "./sessions.ts";
+import type { Progress, Task, Tasks } from "./tasks.ts";
+import type { Vms } from "./vms.ts";
+
+/** What the host is called and where it is reached. */
+export interface HostIdentity {
+  readonly hostName: string;
+  readonly address: string;
+  readonly port: number;
+  /** UUID of this installation, in `about.instanceUuid`. */
+  readonly instanceUuid: string;
+  /** DER of the certificate that clients see, and its SHA-1 thumbprint, colon-separated. */
+  readonly certificate: Uint8Array;
+  readonly thumbprint: string;
+}
+
+export interface HostAgent {
+  readonly clock: Clock;
+  readonly identity: HostIdentity;
+  /** What the machine is; read once at start. */
+  readonly host: HostDescription;
+  /** Refreshed while anyone asks. */
+  readonly datastores: () => readonly DatastoreDescription[];
+  readonly changes: Changes;
+  readonly sessions: Sessions;
+  readonly tasks: Tasks;
+  readonly events: Events;
+  readonly vms: Vms;
+  readonly inventory: Inventory;
+  readonly accounts: { find(name: string): Account | undefined; readonly permissions: () => readonly Permission[] };
+  audit(record: Omit<AuditRecord, "timeMs">): void;
+}
+
+/** One request on its way through invoke(). */
+export interface Call {
+  readonly agent: HostAgent;
+  readonly ref: MoRef;
+  readonly method: string;
+  /** Undefined only for methods that need no more than System.Anonymous. */
+  readonly session: Session | undefined;
+  readonly client: Client;
+  /** Aborted when the client has gone away. */
+  readonly signal: AbortSignal;
+  /** Gives the client a session cookie with the reply. */
+  setSession(secret: string): void;
+  /** Starts the task that this method answers with. `journal` tells a later hostd how to settle it after a crash. */
+  startTask(entityName: string, journal: Journal, deed: (progress: Progress, task: Task) => Promise<AnyValue | undefined>): Task;
+}
+
+/** The session of a call that has been authenticated. */
+export function sessionOf(call: Call): Session {
+  if (call.session === undefined) throw new Error(`${call.method} reached its object without a session`);
+  return call.session;
+}

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { refuseAccess, refuseRead, requiredPrivileges } from "./authorize.ts";
+
+const root = { entity: "ha-folder-root", principal: "root", roleId: -1, propagate: true };
+const auditor = { ...root, principal: "auditor", roleId: -2 };
+const permissions = [root, auditor];
+const vm = { type: "VirtualMachine", value: "1" };
+const path = ["1", "ha-folder-vm", "ha-datacenter", "ha-folder-root"];
+const powerOn = ["VirtualMachine.Interact.PowerOn"];
+
+test.each<[string, string | undefined, readonly string[], string | undefined]>([
+  ["root may power on", "root", powerOn, undefined],
+  ["a reader may read", "auditor", ["System.Read"], undefined],
+  ["a reader may not power on", "auditor", powerOn, "NoPermission"],
+  ["one missing privilege of several refuses", "auditor", ["System.Read", ...powerOn], "NoPermission"],
+  ["a user without a permission may do nothing", "eve", ["System.View"], "NoPermission"],
+  ["nobody is logged in", undefined, ["System.View"], "NotAuthenticated"],
+  ["nobody needs to be for System.Anonymous", undefined, ["System.Anonymous"], undefined],
+])("%s", (_, userName, privileges, refusal) => {
+  expect(refuseAccess(vm, path, privileges, { userName, permissions })?.fault).toBe(refusal);
+});
+
+test("a refusal names the object and the privilege that is missing", () => {
+  expect(refuseAccess(vm, path, powerOn, { userName: "auditor", permissions })?.fields).toEqual({ object: vm, privilegeId: powerOn[0] });
+});
+
+test("before login only the objects that a client must see to log in can be read", () => {
+  const anyone = { userName: undefined, permissions };
+  expect(refuseRead({ type: "SessionManager", value: "ha-sessionmgr" }, ["ha-sessionmgr", "ha-folder-root"], anyone)).toBeUndefined();
+  expect(refuseRead(vm, path, anyone)?.fault).toBe("NotAuthenticated");
+});
+
+test("a method without a privilege in the schema gets the one of its rule, and by default no less than System.Read", () => {
+  expect(requiredPrivileges("Destroy_Task", undefined, {}, vm)).toEqual(["VirtualMachine.Inventory.Delete"]);
+  expect(requiredPrivileges("ReconfigVM_Task", undefined, { spec: { memoryMB: 1 } }, vm)).toEqual(["VirtualMachine.Config.Memory"]);
+  expect(requiredPrivileges("constructor", undefined, {}, vm)).toEqual(["System.Read"]);
+});

@@ -1,0 +1,86 @@
+/**
+ * Which privilege a method needs, and whether the caller has it: one function, one table. Pure.
+ * The schema names the privilege of most methods; those that it leaves open have a row here, and a method without either does
+ * not build. Source: reference/access-control.md §4; vim25 method privileges.
+ */
+import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
+import type { Fault } from "../base/index.ts";
+import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
+import type { ImplementedMethod } from "./managed-objects/index.ts";
+import { privilegesOfSpec } from "./spec-privileges.ts";
+
+type Rule = (args: unknown, target: MoRef) => readonly PrivilegeId[];
+const always =
+  (...privileges: readonly PrivilegeId[]): Rule =>
+  () =>
+    privileges;
+
+/** Methods for which the schema names no privilege. */
+export const rulesWithoutSchema = {
+  CancelTask: always("Global.CancelTask"),
+  DestroyPropertyFilter: always(VIEW),
+  Destroy_Task: always("VirtualMachine.Inventory.Delete"),
+  ModifyListView: always(VIEW),
+  ReconfigVM_Task: (args) => privilegesOfSpec((args as { spec: VirtualMachineConfigSpec }).spec),
+  Rename_Task: always("VirtualMachine.Config.Rename"),
+  ResetListView: always(VIEW),
+  ResetListViewFromView: always(VIEW),
+} as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;
+
+/** Reads one property of any object; pyVmomi sends it, and the schema's managed objects do not declare it. */
+export const FETCH = "Fetch";
+
+/**
+ * The privileges that a method needs on its object.
+ * @param schemaPrivilege what the schema says; undefined when it says nothing
+ */
+export function requiredPrivileges(
+  method: string,
+  schemaPrivilege: PrivilegeId | undefined,
+  args: unknown,
+  target: MoRef,
+): readonly PrivilegeId[] {
+  if (method === FETCH) return [ANONYMOUS]; // who may read the property is asked when it is read, as for every other read
+  const rule = Object.hasOwn(rulesWithoutSchema, method) ? rulesWithoutSchema[method as keyof typeof rulesWithoutSchema] : undefined;
+  if (rule !== undefined) return rule(args, target);
+  return [schemaPrivilege ?? READ];
+}
+
+/** Objects that can be read before login: vim25 clients ask them what the host is and whether they are logged in. */
+const readableByAnyone: ReadonlySet<string> = new Set(["ServiceInstance", "ha-sessionmgr", "ha-property-collector"]);
+
+export interface Subject {
+  /** Undefined before login. */
+  readonly userName: string | undefined;
+  readonly permissions: readonly Permission[];
+}
+
+/**
+ * Decides whether the subject may use `privileges` on an object.
+ * @param path the object's id and its ancestors' up to the root folder
+ * @returns NotAuthenticated, NoPermission, or undefined when it may
+ */
+export function refuseAccess(
+  target: MoRef,
+  path: readonly string[],
+  privileges: readonly PrivilegeId[],
+  subject: Subject,
+): Fault | undefined {
+  const missing = privileges.find((privilege) => !holds(path, privilege, subject));
+  if (missing === undefined) return undefined;
+  if (subject.userName === undefined) {
+    return fault("NotAuthenticated", "The session is not authenticated.", { object: target, privilegeId: missing });
+  }
+  return fault("NoPermission", "Permission to perform this operation was denied.", { object: target, privilegeId: missing });
+}
+
+function holds(path: readonly string[], privilege: PrivilegeId, { userName, permissions }: Subject): boolean {
+  if (privilege === ANONYMOUS) return true;
+  return userName !== undefined && isAllowed(path, userName, privilege, permissions);
+}
+
+/** Decides whether the subject may read an object's properties. */
+export function refuseRead(target: MoRef, path: readonly string[], subject: Subject): Fault | undefined {
+  if (readableByAnyone.has(target.value)) return undefined;
+  return refuseAccess(target, path, [READ], subject);
+}

@@ -1,0 +1,71 @@
+/** Puts the host agent together from its parts, and brings it to where the former one left off. */
+import { randomUUID } from "node:crypto";
+import { type AuditRecord, formatAuditRecord } from "../access/index.ts";
+import type { Clock } from "../base/index.ts";
+import type { DatastoreDescription } from "../vmkernel/index.ts";
+import { Accounts } from "./accounts.ts";
+import type { HostAgent, HostIdentity } from "./agent.ts";
+import { Changes } from "./changes.ts";
+import { type Connection, settingOnce } from "./database.ts";
+import { Events } from "./events.ts";
+import { Inventory } from "./inventory.ts";
+import { recoverTasks } from "./recover.ts";
+import { Sessions } from "./sessions.ts";
+import { Tasks } from "./tasks.ts";
+import type { Vmkernel } from "./vmkernel.ts";
+import { Vms } from "./vms.ts";
+
+export interface AgentParts {
+  readonly database: Connection;
+  readonly vmkernel: Vmkernel;
+  readonly clock: Clock;
+  readonly identity: Omit<HostIdentity, "instanceUuid">;
+  /** scrypt hash to give root; undefined leaves the one that it has. */
+  readonly rootPasswordHash: string | undefined;
+  writeAudit(line: string): void;
+  /** A failure that is a bug: the host goes on, and this tells a person. */
+  onBug(error: unknown): void;
+}
+
+const DATASTORES_REFRESH_MS = 10_000; // free space is shown, not relied on: vmkernel checks again at every deed
+
+export async function createAgent(parts: AgentParts): Promise<HostAgent> {
+  const { database, vmkernel, clock } = parts;
+  const identity = { ...parts.identity, instanceUuid: settingOnce(database, "instanceUuid", randomUUID) };
+  const accounts = new Accounts(database);
+  accounts.ensureRoot(parts.rootPasswordHash);
+  const changes = new Changes();
+  const vms = new Vms(database, vmkernel);
+  const host = await vmkernel.request({ kind: "describeHost" });
+  let datastores: readonly DatastoreDescription[] = await vmkernel.request({ kind: "listDatastores" });
+
+  const agent: HostAgent = {
+    clock,
+    identity,
+    host,
+    datastores: () => datastores,
+    changes,
+    sessions: new Sessions(clock),
+    tasks: new Tasks(database, changes, clock),
+    events: new Events(database, changes, clock, identity.hostName),
+    vms,
+    accounts,
+    audit: (record: Omit<AuditRecord, "timeMs">) => parts.writeAudit(formatAuditRecord({ timeMs: clock.now(), ...record })),
+    get inventory() {
+      return inventory;
+    },
+  };
+  const inventory = new Inventory(agent);
+  vms.attach(agent);
+
+  vmkernel.onEvent((event) => vms.onVmkernelEvent(event));
+  vmkernel.onReconnect(() => void vms.synchronize().catch(parts.onBug));
+  await vms.load();
+  await recoverTasks(agent);
+
+  const refresh = async (): Promise<void> => {
+    datastores = await vmkernel.request({ kind: "listDatastores" });
+  };
+  setInterval(() => void refresh().catch(() => {}), DATASTORES_REFRESH_MS).unref(); // vmkernel away: the next one comes
+  return agent;
+}

@@ -1,0 +1,3 @@
+export { type AgentParts, createAgent } from "./create-agent.ts";
+export { type Connection, openDatabase } from "./database.ts";
+export { invoke, type Reply, type Request } from "./invoke.ts";

@@ -1,0 +1,122 @@
+/** The inventory: every managed object that a session can name, where it hangs in the tree, and what lies beneath it. */
+import { randomUUID } from "node:crypto";
+import type { DatastoreDescription } from "../vmkernel/index.ts";
+import type { MoRef } from "../wire/index.ts";
+import type { HostAgent } from "./agent.ts";
+import {
+  COMPUTE_RESOURCE,
+  DATACENTER,
+  DATASTORE_FOLDER,
+  ENVIRONMENT_BROWSER,
+  fixedTree,
+  HOST_BROWSER,
+  ROOT_FOLDER,
+  type TreeNode,
+  VM_FOLDER,
+} from "./inventory-tree.ts";
+import { type BoundObject, bind } from "./managed-object.ts";
+import { bindEntity, managedObjectTypes } from "./managed-objects/index.ts";
+import { managers } from "./managed-objects/service-instance.ts";
+import { PropertyCollectorState } from "./property-collector/collector.ts";
+import { sourceFor } from "./property-source.ts";
+import type { Session } from "./sessions.ts";
+
+type Bound = BoundObject;
+
+export class Inventory {
+  readonly #agent: HostAgent;
+  readonly #fixed = new Map<string, Bound>();
+  readonly #parents = new Map<string, MoRef>();
+  readonly #children = new Map<string, MoRef[]>();
+
+  constructor(agent: HostAgent) {
+    this.#agent = agent;
+    for (const node of fixedTree(agent.identity.hostName)) this.#addNode(node);
+    const types = managedObjectTypes;
+    for (const [type, moid] of [
+      [types.ServiceInstance, "ServiceInstance"],
+      [types.OptionManager, managers.setting.value],
+      [types.SessionManager, managers.sessionManager.value],
+      [types.AuthorizationManager, managers.authorizationManager.value],
+      [types.EventManager, managers.eventManager.value],
+      [types.TaskManager, managers.taskManager.value],
+      [types.SearchIndex, managers.searchIndex.value],
+      [types.ViewManager, managers.viewManager.value],
+      [types.EnvironmentBrowser, ENVIRONMENT_BROWSER.value],
+    ] as const) {
+      this.#fixed.set(moid, bind(type as never, moid, agent));
+    }
+    const browser = { agent, ref: HOST_BROWSER, name: "", parent: undefined };
+    this.#fixed.set(HOST_BROWSER.value, bind(types.HostDatastoreBrowser, HOST_BROWSER.value, browser));
+  }
+
+  /** The object of that id, of the host's or of the session's own. */
+  find(moid: string, session?: Session): Bound | undefined {
+    const fixed = session?.findObject(moid)?.instance ?? this.#fixed.get(moid);
+    if (fixed !== undefined) return fixed;
+    if (moid === managers.propertyCollector.value) return this.#collectorOf(session);
+    const vm = this.#agent.vms.find(moid);
+    if (vm !== undefined) return bind(managedObjectTypes.VirtualMachine, moid, { agent: this.#agent, vm });
+    const task = this.#agent.tasks.find(moid);
+    if (task !== undefined) return bind(managedObjectTypes.Task, moid, task);
+    const description = this.#agent.datastores().find(({ uuid }) => uuid === moid);
+    if (description === undefined) return undefined;
+    const entity = { agent: this.#agent, ref: datastoreRef(description), name: description.name, parent: DATASTORE_FOLDER, description };
+    return bind(managedObjectTypes.Datastore, moid, entity);
+  }
+
+  /** The default collector has the filters and versions of one session; before login it can only answer at once. */
+  #collectorOf(session: Session | undefined): Bound {
+    const ref = managers.propertyCollector;
+    const state = new PropertyCollectorState(ref, sourceFor(this.#agent, session), () => session?.newMoid() ?? randomUUID());
+    const instance = bind(managedObjectTypes.PropertyCollector, ref.value, state);
+    session?.addObject({ instance, dispose: () => state.dispose() });
+    return instance;
+  }
+
+  /**
+   * An object's id and those of its ancestors, up to the root folder: the way along which permissions reach it. A task counts as
+   * its entity; what is not in the tree hangs at the root folder.
+   */
+  pathOf(moid: string, session?: Session): readonly string[] {
+    const entity = this.#agent.tasks.find(moid)?.info.entity;
+    if (entity !== undefined) return this.pathOf(entity.value, session);
+    const path = [moid];
+    for (let parent = this.parentOf(moid); parent !== undefined; parent = this.parentOf(parent.value)) path.push(parent.value);
+    return path.at(-1) === ROOT_FOLDER.value ? path : [...path, ROOT_FOLDER.value];
+  }
+
+  parentOf(moid: string): MoRef | undefined {
+    if (this.#agent.vms.find(moid) !== undefined) return VM_FOLDER;
+    if (this.#agent.datastores().some(({ uuid }) => uuid === moid)) return DATASTORE_FOLDER;
+    return this.#parents.get(moid);
+  }
+
+  /** What lies directly beneath a folder, the datacenter or the compute resource; empty for everything else. */
+  childrenOf({ value }: MoRef): readonly MoRef[] {
+    if (value === VM_FOLDER.value) return this.#agent.vms.refs();
+    if (value === DATASTORE_FOLDER.value) return this.datastoreRefs();
+    return this.#children.get(value) ?? [];
+  }
+
+  datastoreRefs(): readonly MoRef<"Datastore">[] {
+    return this.#agent.datastores().map(datastoreRef);
+  }
+
+  datastoreNamed(name: string): MoRef<"Datastore"> | undefined {
+    const found = this.#agent.datastores().find((datastore) => datastore.name === name);
+    return found === undefined ? undefined : datastoreRef(found);
+  }
+
+  #addNode({ ref, name, parent }: TreeNode): void {
+    this.#fixed.set(ref.value, bindEntity({ agent: this.#agent, ref, name, parent }));
+    if (parent === undefined) return;
+    this.#parents.set(ref.value, parent);
+    this.#children.set(parent.value, [...(this.#children.get(parent.value) ?? []), ref]);
+  }
+}
+
+const datastoreRef = ({ uuid }: DatastoreDescription): MoRef<"Datastore"> => ({ type: "Datastore", value: uuid });
+
+/** Where inventory paths begin: `/ha-datacenter/vm/demo`. */
+export const INVENTORY_ROOTS = [DATACENTER, COMPUTE_RESOURCE] as const;

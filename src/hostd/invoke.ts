@@ -1,0 +1,152 @@
+/**
+ * The one road of every request: authenticate, authorize, admit, perform, record.
+ * Every door (SOAP today; JSON, esxcli, shell and console later) ends here, and nothing else reaches the managed objects.
+ * Paper «Host Agent»; DESIGN «One road for every request».
+ */
+import { type Fault, messageOf } from "../base/index.ts";
+import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType } from "../wire/index.ts";
+import { refuseInState } from "./admission.ts";
+import type { Call, HostAgent } from "./agent.ts";
+import { FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
+import { faultOf } from "./faults.ts";
+import type { BoundObject } from "./managed-object.ts";
+import { fetchProperty } from "./property-collector/collect.ts";
+import { sourceFor } from "./property-source.ts";
+import type { Client, Session } from "./sessions.ts";
+import type { Task, TaskSubject } from "./tasks.ts";
+
+/** A decoded request. */
+export interface Request {
+  /** What the client's cookie holds (untrusted); undefined without one. */
+  readonly sessionSecret: string | undefined;
+  readonly client: Client;
+  readonly target: MoRef;
+  readonly method: string;
+  /** Decoded by the schema of the method. */
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly operationId?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Reply {
+  readonly value: unknown;
+  /** The schema's type of the value; "void" for none. */
+  readonly type: string;
+  /** A cookie to set. */
+  readonly setSession?: string;
+}
+
+/** Answers a request, or throws the Fault that the client gets. */
+export async function invoke(agent: HostAgent, request: Request): Promise<Reply> {
+  const session = agent.sessions.find(request.sessionSecret); // 1 authenticate
+  if (session !== undefined) session.callCount++;
+  try {
+    const reply = await answer(agent, request, session);
+    record(agent, request, reply.session ?? session);
+    return reply;
+  } catch (error) {
+    const thrown = faultOf(error);
+    record(agent, request, session, thrown);
+    throw thrown;
+  }
+}
+
+async function answer(agent: HostAgent, request: Request, session: Session | undefined): Promise<Reply & { session?: Session }> {
+  const method = findMethod(request.method);
+  if (method === undefined) throw methodNotFound(request);
+  authorize(agent, request, method, session); // 2 authorize: before anything tells whether the object exists
+  const object = agent.inventory.find(request.target.value, session);
+  if (object === undefined || !isSubtype(object.ref.type, request.target.type)) throw notFound(request.target);
+  const schemaMethod = managedObjectType(object.ref.type).methods.get(request.method);
+  if (schemaMethod === undefined) throw methodNotFound(request);
+  const type = schemaMethod.result.text;
+
+  const refusal = admit(agent, object, request.method); // 3 admit
+  const subject: TaskSubject = {
+    entity: object.ref,
+    entityName: "",
+    method: request.method,
+    vmodlMethod: schemaMethod.vmodl,
+    userName: session?.userName ?? "",
+  };
+  if (refusal !== undefined) {
+    if (schemaMethod.taskResult === undefined) throw refusal;
+    return { value: agent.tasks.reject({ ...subject, entityName: nameOf(object) }, refusal).ref, type };
+  }
+
+  if (request.method === FETCH) {
+    const property = (request.args as { prop: string }).prop;
+    return { value: fetchProperty(sourceFor(agent, session), object.ref, property), type };
+  }
+  const perform = object.method(request.method);
+  if (perform === undefined) throw fault("NotSupported", "The operation is not supported on the object.", {});
+  let cookie: string | undefined;
+  const setSession = (secret: string): void => {
+    cookie = secret;
+  };
+  const value = await perform(request.args, callOf(agent, request, session, subject, setSession)); // 4 perform
+  const opened = cookie === undefined ? undefined : agent.sessions.find(cookie);
+  return { value, type, ...(cookie === undefined ? {} : { setSession: cookie }), ...(opened === undefined ? {} : { session: opened }) };
+}
+
+function authorize(agent: HostAgent, request: Request, method: Method, session: Session | undefined): void {
+  const privileges = requiredPrivileges(request.method, method.privilege, request.args, request.target);
+  const subject = { userName: session?.userName, permissions: agent.accounts.permissions() };
+  const refusal = refuseAccess(request.target, agent.inventory.pathOf(request.target.value, session), privileges, subject);
+  if (refusal !== undefined) throw refusal;
+}
+
+function admit(agent: HostAgent, object: BoundObject, method: string): Fault | undefined {
+  const vm = object.ref.type === "VirtualMachine" ? agent.vms.find(object.ref.value) : undefined;
+  return vm === undefined ? undefined : refuseInState(method, vm.situation);
+}
+
+function callOf(
+  agent: HostAgent,
+  request: Request,
+  session: Session | undefined,
+  subject: TaskSubject,
+  setSession: (secret: string) => void,
+): Call {
+  return {
+    agent,
+    ref: subject.entity,
+    method: request.method,
+    session,
+    client: request.client,
+    signal: request.signal,
+    setSession,
+    startTask(entityName, journal, deed): Task {
+      const vm = agent.vms.find(subject.entity.value);
+      const task = agent.tasks.start({ ...subject, entityName }, journal, (progress) => deed(progress, task));
+      if (vm !== undefined) vm.occupy(task);
+      return task;
+    },
+  };
+}
+
+/** 5 record: who asked what of which object, from where, and how it ended. Passwords and other arguments are not written down. */
+function record(agent: HostAgent, request: Request, session: Session | undefined, thrown?: Fault): void {
+  const denied = thrown?.fault === "NoPermission" || thrown?.fault === "NotAuthenticated";
+  agent.audit({
+    id: denied ? "vim.access.denied" : "api.call",
+    subject: session?.userName ?? "",
+    object: `${request.target.type}:${request.target.value}.${request.method}`,
+    result: thrown === undefined ? "success" : "failure",
+    ip: request.client.address,
+    ...(thrown === undefined ? {} : { reason: thrown.fault, comment: messageOf(thrown) }),
+    ...(request.operationId === undefined ? {} : { opId: request.operationId }),
+  });
+}
+
+function nameOf(object: BoundObject): string {
+  return String(object.read("name", { sessionKey: undefined, userName: undefined }) ?? "");
+}
+
+function notFound(target: MoRef): Fault {
+  return fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: target });
+}
+
+function methodNotFound({ target, method }: Request): Fault {
+  return fault("MethodNotFound", `${target.type} has no method ${method}`, { receiver: target, method });
+}

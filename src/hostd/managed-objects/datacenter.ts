@@ -1,0 +1,19 @@
+/** vim25 Datacenter: the one that a standalone host pretends to be in. */
+import { DATASTORE_FOLDER, HOST_FOLDER, NETWORK_FOLDER, VM_FOLDER, VM_NETWORK } from "../inventory-tree.ts";
+import type { ManagedObjectType } from "../managed-object.ts";
+import { type Entity, managedEntityProperties } from "./managed-entity.ts";
+
+export const datacenter = {
+  type: "Datacenter",
+  properties: {
+    ...managedEntityProperties,
+    vmFolder: () => VM_FOLDER,
+    hostFolder: () => HOST_FOLDER,
+    datastoreFolder: () => DATASTORE_FOLDER,
+    networkFolder: () => NETWORK_FOLDER,
+    datastore: (self) => self.agent.inventory.datastoreRefs(),
+    network: () => [VM_NETWORK],
+    configuration: () => ({}),
+  },
+  methods: {},
+} as const satisfies ManagedObjectType<"Datacenter", Entity>;

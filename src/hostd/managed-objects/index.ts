@@ -1,0 +1,70 @@
+/** Every managed object type that this host has; what is not here does not exist, and a method that is in none answers NotSupported. */
+import { type BoundObject, bind } from "../managed-object.ts";
+import { authorizationManager } from "./authorization-manager.ts";
+import { computeResource, resourcePool } from "./compute-resource.ts";
+import { datacenter } from "./datacenter.ts";
+import { datastore, hostDatastoreBrowser } from "./datastore.ts";
+import { environmentBrowser } from "./environment-browser.ts";
+import { eventManager } from "./event-manager.ts";
+import { folder } from "./folder.ts";
+import { hostSystem } from "./host-system.ts";
+import type { Entity } from "./managed-entity.ts";
+import { network } from "./network.ts";
+import { optionManager } from "./option-manager.ts";
+import { propertyCollector, propertyFilter } from "./property-collector.ts";
+import { searchIndex } from "./search-index.ts";
+import { serviceInstance } from "./service-instance.ts";
+import { sessionManager } from "./session-manager.ts";
+import { task, taskManager } from "./task.ts";
+import { containerView, listView, viewManager } from "./view-manager.ts";
+import { virtualMachine } from "./virtual-machine.ts";
+
+export const managedObjectTypes = {
+  AuthorizationManager: authorizationManager,
+  ComputeResource: computeResource,
+  ContainerView: containerView,
+  Datacenter: datacenter,
+  Datastore: datastore,
+  EnvironmentBrowser: environmentBrowser,
+  EventManager: eventManager,
+  Folder: folder,
+  HostDatastoreBrowser: hostDatastoreBrowser,
+  HostSystem: hostSystem,
+  ListView: listView,
+  Network: network,
+  OptionManager: optionManager,
+  PropertyCollector: propertyCollector,
+  PropertyFilter: propertyFilter,
+  ResourcePool: resourcePool,
+  SearchIndex: searchIndex,
+  ServiceInstance: serviceInstance,
+  SessionManager: sessionManager,
+  Task: task,
+  TaskManager: taskManager,
+  ViewManager: viewManager,
+  VirtualMachine: virtualMachine,
+} as const;
+
+type Types = typeof managedObjectTypes;
+/** The WSDL name of every method that some type here performs. */
+export type ImplementedMethod = { [T in keyof Types]: keyof Types[T]["methods"] }[keyof Types];
+
+/** An entity of the fixed tree, by its type. */
+export function bindEntity(entity: Entity): BoundObject {
+  switch (entity.ref.type) {
+    case "Folder":
+      return bind(folder, entity.ref.value, entity);
+    case "Datacenter":
+      return bind(datacenter, entity.ref.value, entity);
+    case "ComputeResource":
+      return bind(computeResource, entity.ref.value, entity);
+    case "HostSystem":
+      return bind(hostSystem, entity.ref.value, entity);
+    case "ResourcePool":
+      return bind(resourcePool, entity.ref.value, entity);
+    case "Network":
+      return bind(network, entity.ref.value, entity);
+    default:
+      throw new Error(`the inventory's tree has a ${entity.ref.type}, which is no entity`);
+  }
+}

@@ -1,0 +1,35 @@
+/** vim25 ServiceInstance: the door to everything else. */
+import type { ServiceContent } from "../../wire/index.ts";
+import { aboutInfo } from "../about.ts";
+import type { HostAgent } from "../agent.ts";
+import { ROOT_FOLDER } from "../inventory-tree.ts";
+import type { ManagedObjectType } from "../managed-object.ts";
+
+/** The managers that this host has; those that it has not are unset, and clients then say that the feature is not supported. */
+export const managers = {
+  propertyCollector: { type: "PropertyCollector", value: "ha-property-collector" },
+  viewManager: { type: "ViewManager", value: "ViewManager" },
+  setting: { type: "OptionManager", value: "HostAgentSettings" },
+  sessionManager: { type: "SessionManager", value: "ha-sessionmgr" },
+  authorizationManager: { type: "AuthorizationManager", value: "ha-authmgr" },
+  eventManager: { type: "EventManager", value: "ha-eventmgr" },
+  taskManager: { type: "TaskManager", value: "ha-taskmgr" },
+  searchIndex: { type: "SearchIndex", value: "ha-searchindex" },
+} as const satisfies Partial<Record<keyof ServiceContent, { type: string; value: string }>>;
+
+export const serviceInstance = {
+  type: "ServiceInstance",
+  properties: {
+    serverClock: (agent) => new Date(agent.clock.now()),
+    capability: () => ({ provisioningSupported: true, multiHostSupported: false, userShellAccessSupported: true }),
+    content: (agent) => content(agent),
+  },
+  methods: {
+    CurrentTime: (agent) => new Date(agent.clock.now()),
+    RetrieveServiceContent: (agent) => content(agent),
+  },
+} as const satisfies ManagedObjectType<"ServiceInstance", HostAgent>;
+
+function content(agent: HostAgent): ServiceContent {
+  return { rootFolder: ROOT_FOLDER, about: aboutInfo(agent.identity.instanceUuid), ...managers };
+}

@@ -1,0 +1,92 @@
+/** vim25 SessionManager: logging in and out. Source: reference/vim25.md §1.2. */
+import { authenticate } from "../../access/index.ts";
+import { fault, type UserSession } from "../../wire/index.ts";
+import { type HostAgent, sessionOf } from "../agent.ts";
+import type { ManagedObjectType } from "../managed-object.ts";
+import type { Client, Session } from "../sessions.ts";
+
+const LOCALE = "en"; // the only language that messages are in
+
+export const sessionManager = {
+  type: "SessionManager",
+  properties: {
+    sessionList: (agent) => agent.sessions.list().map(userSession),
+    currentSession: (agent, { sessionKey }) =>
+      agent.sessions
+        .list()
+        .filter(({ key }) => key === sessionKey)
+        .map(userSession)[0],
+    defaultLocale: () => LOCALE,
+    messageLocaleList: () => [LOCALE],
+    supportedLocaleList: () => [LOCALE],
+  },
+  methods: {
+    async Login(agent, { userName, password }, call) {
+      if (call.session !== undefined) throw invalidLogin();
+      const account = await authenticate((name) => agent.accounts.find(name), userName, password);
+      if (account === undefined) {
+        reportBadLogin(agent, userName, call.client);
+        throw invalidLogin();
+      }
+      const session = agent.sessions.open(account, call.client);
+      call.setSession(session.secret);
+      agent.audit({ id: "vim.connect", subject: account.name, object: "SessionManager", result: "success", ip: call.client.address });
+      const { address, userAgent } = call.client;
+      const message = `User ${account.name}@${address} logged in as ${userAgent}`;
+      const fields = { ipAddress: address, userAgent, locale: LOCALE, sessionId: session.key };
+      agent.events.post("UserLoginSessionEvent", message, { userName: account.name }, fields);
+      return userSession(session);
+    },
+    Logout(agent, _, call) {
+      const session = sessionOf(call);
+      endSession(agent, session);
+    },
+    SetLocale(_, { locale }, call) {
+      sessionOf(call).locale = locale;
+    },
+    TerminateSession(agent, { sessionId }, call) {
+      for (const key of sessionId) {
+        const session = agent.sessions.list().find((candidate) => candidate.key === key);
+        if (session === undefined) throw fault("NotFound", `There is no session ${key}.`, {});
+        if (session === call.session)
+          throw fault("InvalidArgument", "A session cannot terminate itself.", { invalidProperty: "sessionId" });
+        endSession(agent, session);
+      }
+    },
+  },
+} as const satisfies ManagedObjectType<"SessionManager", HostAgent>;
+
+function invalidLogin() {
+  return fault("InvalidLogin", "Cannot complete login due to an incorrect user name or password.", {});
+}
+
+function reportBadLogin(agent: HostAgent, userName: string, { address }: Client): void {
+  agent.audit({ id: "vim.connect", subject: userName, object: "SessionManager", result: "failure", reason: "InvalidLogin", ip: address });
+  agent.events.post("BadUsernameSessionEvent", `Cannot login ${userName}@${address}`, { userName }, { ipAddress: address });
+}
+
+function endSession(agent: HostAgent, session: Session): void {
+  agent.sessions.close(session);
+  const { userName, client, callCount, loginTimeMs, key } = session;
+  agent.audit({ id: "vim.disconnect", subject: userName, object: "SessionManager", result: "success", ip: client.address });
+  const loginTime = new Date(loginTimeMs);
+  const message = `User ${userName}@${client.address} logged out (login time: ${loginTime.toISOString()}, number of API invocations: ${callCount}, user agent: ${client.userAgent})`;
+  const fields = { ipAddress: client.address, userAgent: client.userAgent, callCount, sessionId: key, loginTime };
+  agent.events.post("UserLogoutSessionEvent", message, { userName }, fields);
+}
+
+function userSession(session: Session): UserSession {
+  return {
+    key: session.key,
+    userName: session.userName,
+    fullName: session.fullName,
+    loginTime: new Date(session.loginTimeMs),
+    lastActiveTime: new Date(session.lastActiveMs),
+    locale: session.locale,
+    messageLocale: LOCALE,
+    extensionSession: false,
+    ipAddress: session.client.address,
+    userAgent: session.client.userAgent,
+    callCount: session.callCount,
+  };
+}

@@ -1,0 +1,207 @@
+/** vim25 VirtualMachine: what a client sees of a VM, and what it can ask of it. The deeds are in vm-deeds/. */
+import { formatDatastorePath } from "../../base/index.ts";
+import type {
+  GuestInfo,
+  ManagedEntityStatus,
+  VirtualMachineCapability,
+  VirtualMachineConfigSummary,
+  VirtualMachineRuntimeInfo,
+  VirtualMachineSummary,
+} from "../../wire/index.ts";
+import { disabledMethods } from "../admission.ts";
+import type { HostAgent } from "../agent.ts";
+import { ENVIRONMENT_BROWSER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "../inventory-tree.ts";
+import type { ManagedObjectType, Reader } from "../managed-object.ts";
+import type { Vm } from "../vm.ts";
+import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
+import { powerOff, powerOn, reset, shutdownGuest, suspend } from "../vm-deeds/power.ts";
+import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
+import { type Entity, managedEntityProperties as entity } from "./managed-entity.ts";
+
+/** A VM with the host that it is on. */
+export interface VmEntity {
+  readonly agent: HostAgent;
+  readonly vm: Vm;
+}
+
+const asEntity = ({ agent, vm }: VmEntity): Entity => ({ agent, ref: vm.ref, name: vm.name, parent: VM_FOLDER });
+const configOf = ({ vm }: VmEntity) => (vm.files.kind === "readable" ? vm.files.config : undefined);
+
+export const virtualMachine = {
+  type: "VirtualMachine",
+  properties: {
+    ...entity,
+    name: ({ vm }) => vm.name,
+    parent: () => VM_FOLDER,
+    overallStatus: (self) => statusOf(self),
+    configStatus: (self) => statusOf(self),
+    effectiveRole: (self, reader: Reader) => entity.effectiveRole(asEntity(self), reader),
+    permission: (self) => entity.permission(asEntity(self)),
+    recentTask: (self) => entity.recentTask(asEntity(self)),
+    disabledMethod: ({ vm }) => disabledMethods(vm.situation),
+    capability: () => capability,
+    config: configOf,
+    environmentBrowser: () => ENVIRONMENT_BROWSER,
+    resourcePool: () => ROOT_POOL,
+    runtime: (self) => runtime(self),
+    guest: (self) => guest(self),
+    summary: (self) => summary(self),
+    datastore: ({ agent, vm }) => {
+      const found = agent.inventory.datastoreNamed(vm.vmxPath.datastore);
+      return found === undefined ? [] : [found];
+    },
+    network: (self) => (nicCount(self) === 0 ? [] : [VM_NETWORK]),
+    rootSnapshot: () => [],
+    guestHeartbeatStatus: (self) => heartbeat(self),
+  },
+  methods: {
+    PowerOnVM_Task: ({ vm }, _, call) => powerOn(call, vm).ref,
+    PowerOffVM_Task: ({ vm }, _, call) => powerOff(call, vm).ref,
+    ResetVM_Task: ({ vm }, _, call) => reset(call, vm).ref,
+    SuspendVM_Task: ({ vm }, _, call) => suspend(call, vm).ref,
+    ShutdownGuest: ({ vm }, _, call) => shutdownGuest(call, vm),
+    ReconfigVM_Task: async ({ vm }, { spec }, call) => (await reconfigure(call, vm, spec)).ref,
+    Rename_Task: ({ vm }, { newName }, call) => rename(call, vm, newName).ref,
+    UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),
+    Destroy_Task: async ({ vm }, _, call) => (await destroyVm(call, vm)).ref,
+  },
+} as const satisfies ManagedObjectType<"VirtualMachine", VmEntity>;
+
+/** Yellow when the VM runs with less isolation than designed; red when its .vmx can't be read. */
+function statusOf({ vm }: VmEntity): ManagedEntityStatus {
+  if (vm.files.kind === "unreadable") return "red";
+  return vm.monitor !== undefined && vm.monitor.weaknesses.length > 0 ? "yellow" : "green";
+}
+
+function runtime({ vm }: VmEntity): VirtualMachineRuntimeInfo {
+  return {
+    host: HOST,
+    connectionState: vm.files.kind === "readable" ? "connected" : "inaccessible",
+    powerState: vm.powerState,
+    faultToleranceState: "notConfigured",
+    toolsInstallerMounted: false,
+    numMksConnections: 0,
+    recordReplayState: "inactive",
+    onlineStandby: false,
+    consolidationNeeded: false,
+    ...(vm.monitor === undefined ? {} : { bootTime: new Date(vm.monitor.startedAtMs) }),
+    ...(vm.files.kind === "readable" ? { maxMemoryUsage: vm.files.config.hardware.memoryMB } : {}),
+  };
+}
+
+function guest(self: VmEntity): GuestInfo {
+  const { vm } = self;
+  const state = vm.monitor?.guest;
+  const guestId = configOf(self)?.guestId;
+  const common = {
+    toolsStatus: "toolsNotRunning" as const,
+    toolsRunningStatus: "guestToolsNotRunning",
+    toolsVersionStatus2: "guestToolsUnmanaged",
+    guestState: vm.monitor === undefined ? "notRunning" : "unknown",
+    ...(guestId === undefined ? {} : { guestId }),
+  };
+  if (state === undefined || state.tools === "notRunning") return common;
+  const nics = state.nics.filter(({ addresses }) => addresses.length > 0);
+  const address = nics.flatMap(({ addresses }) => addresses).find((text) => text.includes("."));
+  return {
+    ...common,
+    toolsStatus: "toolsOk",
+    toolsRunningStatus: "guestToolsRunning",
+    guestState: "running",
+    guestOperationsReady: false,
+    ...(state.hostName === undefined ? {} : { hostName: state.hostName }),
+    ...(state.osName === undefined ? {} : { guestFullName: state.osName }),
+    ...(address === undefined ? {} : { ipAddress: address }),
+    net: state.nics.map(({ mac, addresses }) => ({ macAddress: mac, ipAddress: addresses, connected: false, deviceConfigId: -1 })),
+  };
+}
+
+function heartbeat({ vm }: VmEntity): ManagedEntityStatus {
+  return vm.monitor?.guest.tools === "running" ? "green" : "gray";
+}
+
+function nicCount(self: VmEntity): number {
+  return configOf(self)?.hardware.device?.filter((device) => "macAddress" in device).length ?? 0;
+}
+
+function summary(self: VmEntity): VirtualMachineSummary {
+  const { vm, agent } = self;
+  const info = guest(self);
+  return {
+    vm: vm.ref,
+    runtime: runtime(self),
+    guest: {
+      ...(info.toolsStatus === undefined ? {} : { toolsStatus: info.toolsStatus }),
+      ...(info.toolsRunningStatus === undefined ? {} : { toolsRunningStatus: info.toolsRunningStatus }),
+      ...(info.hostName === undefined ? {} : { hostName: info.hostName }),
+      ...(info.ipAddress === undefined ? {} : { ipAddress: info.ipAddress }),
+    },
+    config: configSummary(self),
+    quickStats: {
+      guestHeartbeatStatus: heartbeat(self),
+      ...(vm.monitor === undefined ? {} : { uptimeSeconds: Math.floor((agent.clock.now() - vm.monitor.startedAtMs) / 1000) }),
+    },
+    overallStatus: statusOf(self),
+  };
+}
+
+function configSummary(self: VmEntity): VirtualMachineConfigSummary {
+  const { vm } = self;
+  const config = configOf(self);
+  const base = { name: vm.name, template: false, vmPathName: formatDatastorePath(vm.vmxPath) };
+  if (config === undefined) return base;
+  const { hardware } = config;
+  return {
+    ...base,
+    memorySizeMB: hardware.memoryMB,
+    numCpu: hardware.numCPU,
+    numEthernetCards: nicCount(self),
+    numVirtualDisks: hardware.device?.filter(({ $type }) => $type === "VirtualDisk").length ?? 0,
+    uuid: config.uuid,
+    guestId: config.guestId,
+    guestFullName: config.guestFullName,
+    ...(config.instanceUuid === undefined ? {} : { instanceUuid: config.instanceUuid }),
+    ...(config.annotation === undefined ? {} : { annotation: config.annotation }),
+  };
+}
+
+/** What a VM of this host can do, true today. */
+const capability: VirtualMachineCapability = {
+  snapshotOperationsSupported: false,
+  multipleSnapshotsSupported: false,
+  snapshotConfigSupported: false,
+  poweredOffSnapshotsSupported: false,
+  memorySnapshotsSupported: false,
+  revertToSnapshotSupported: false,
+  quiescedSnapshotsSupported: false,
+  disableSnapshotsSupported: false,
+  lockSnapshotsSupported: false,
+  consolePreferencesSupported: false,
+  cpuFeatureMaskSupported: false,
+  s1AcpiManagementSupported: false,
+  settingScreenResolutionSupported: false,
+  toolsAutoUpdateSupported: false,
+  vmNpivWwnSupported: false,
+  npivWwnOnNonRdmVmSupported: false,
+  vmNpivWwnDisableSupported: false,
+  vmNpivWwnUpdateSupported: false,
+  swapPlacementSupported: false,
+  toolsSyncTimeSupported: false,
+  virtualMmuUsageSupported: false,
+  diskSharesSupported: false,
+  bootOptionsSupported: true,
+  bootRetryOptionsSupported: false,
+  settingVideoRamSizeSupported: true,
+  settingDisplayTopologySupported: false,
+  recordReplaySupported: false,
+  changeTrackingSupported: false,
+  multipleCoresPerSocketSupported: true,
+  hostBasedReplicationSupported: false,
+  guestAutoLockSupported: false,
+  memoryReservationLockSupported: false,
+  featureRequirementSupported: false,
+  poweredOnMonitorTypeChangeSupported: false,
+  seSparseDiskSupported: false,
+  nestedHVSupported: false,
+  vPMCSupported: false,
+};

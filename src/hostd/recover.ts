@@ -1,0 +1,55 @@
+/** Settles, at start, the tasks that a former hostd left unfinished: each ends in success or error, and nothing stays half-done. */
+import { type DatastorePath, formatDatastorePath } from "../base/index.ts";
+import { type AnyValue, fault, faultToLocalized } from "../wire/index.ts";
+import type { HostAgent } from "./agent.ts";
+import { decideRecovery, type Facts, type Journal } from "./recovery.ts";
+import type { Task } from "./tasks.ts";
+import type { Vm } from "./vm.ts";
+import { diskPathsOf } from "./vm-config/index.ts";
+import { removeDoomedFiles, removeIfEmpty } from "./vm-deeds/destroy.ts";
+import { removeDiskIfThere, removeIfThere } from "./vm-files.ts";
+
+export async function recoverTasks(agent: HostAgent): Promise<void> {
+  for (const { task, journal } of agent.tasks.interrupted()) await settle(agent, task, journal);
+}
+
+async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<void> {
+  const vm = subjectOf(agent, journal);
+  const recovery = decideRecovery(journal, factsOf(agent, vm));
+  const { vmkernel } = agent.vms;
+  switch (recovery.kind) {
+    case "succeeded":
+      return agent.tasks.finish(task, { result: resultOf(journal, vm) });
+    case "finish":
+      await removeDoomedFiles(vmkernel, recovery.doomed, () => {});
+      if (vm !== undefined) agent.vms.leave(vm);
+      return agent.tasks.finish(task, {});
+    case "failed": {
+      const { disks, vmx, folder } = recovery.remove;
+      for (const disk of disks) await removeDiskIfThere(vmkernel, disk);
+      if (vmx !== undefined) await removeIfThere(vmkernel, vmx);
+      if (folder !== undefined) await removeIfEmpty(vmkernel, folder);
+      const reason = "The host agent was restarted before the task was done; what it had begun was undone.";
+      return agent.tasks.finish(task, { error: faultToLocalized(fault("SystemError", reason, { reason })) });
+    }
+  }
+}
+
+function subjectOf(agent: HostAgent, journal: Journal): Vm | undefined {
+  if (journal.kind === "none") return undefined;
+  if ("vm" in journal) return agent.vms.find(journal.vm);
+  const vmx = formatDatastorePath(journal.vmx);
+  return agent.vms.list().find((vm) => formatDatastorePath(vm.vmxPath) === vmx);
+}
+
+function factsOf(agent: HostAgent, vm: Vm | undefined): Facts {
+  const readable = vm?.files.kind === "readable" ? vm.files : undefined;
+  const disksInUse: readonly DatastorePath[] =
+    vm === undefined || readable === undefined ? [] : diskPathsOf(readable.vmx, vm.vmxPath, agent.datastores());
+  return { registered: vm !== undefined, powerState: vm?.powerState ?? "poweredOff", disksInUse };
+}
+
+function resultOf(journal: Journal, vm: Vm | undefined): AnyValue | undefined {
+  const entered = journal.kind === "createVm" || journal.kind === "registerVm";
+  return entered && vm !== undefined ? { anyType: "VirtualMachine", value: vm.ref } : undefined;
+}

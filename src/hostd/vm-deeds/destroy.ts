@@ -1,0 +1,80 @@
+/** Leaving the inventory: UnregisterVM keeps the files, Destroy_Task removes those that are the VM's. */
+import { type DatastorePath, fileNameOf, formatDatastorePath, inFolder } from "../../base/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { Call } from "../agent.ts";
+import type { DoomedFiles } from "../recovery.ts";
+import type { Task } from "../tasks.ts";
+import type { Vm } from "../vm.ts";
+import { diskPathsOf, serialFilesOf } from "../vm-config/index.ts";
+import { removeDiskIfThere, removeIfThere } from "../vm-files.ts";
+import type { Vmkernel } from "../vmkernel.ts";
+import { aboutVm, readableFiles } from "./context.ts";
+
+export function unregisterVm(call: Call, vm: Vm): void {
+  const about = aboutVm(call, vm);
+  call.agent.vms.leave(vm);
+  call.agent.events.post("VmRemovedEvent", `Removed ${vm.name} from the inventory`, about, { template: false });
+}
+
+export async function destroyVm(call: Call, vm: Vm): Promise<Task> {
+  const { vms, events } = call.agent;
+  const doomed = await findDoomedFiles(call, vm);
+  return call.startTask(vm.name, { kind: "destroyVm", vm: vm.id, doomed }, async ({ report }, task) => {
+    const about = aboutVm(call, vm, task);
+    await removeDoomedFiles(vms.vmkernel, doomed, report);
+    vms.leave(vm);
+    events.post("VmRemovedEvent", `Removed ${vm.name} from the inventory`, about, { template: false });
+    return undefined;
+  });
+}
+
+/**
+ * What belongs to the VM: its disks, and in its folder the files that a VM has. An image in its CD drive is not its own, and
+ * neither is a disk that another VM has too: that one is refused, for one of the two would lose it.
+ */
+async function findDoomedFiles(call: Call, vm: Vm): Promise<DoomedFiles> {
+  const { vms } = call.agent;
+  const { vmx } = readableFiles(vm);
+  const datastores = call.agent.datastores();
+  const disks = diskPathsOf(vmx, vm.vmxPath, datastores);
+  for (const other of vms.list()) {
+    if (other === vm || other.files.kind !== "readable") continue;
+    const theirs = new Set(diskPathsOf(other.files.vmx, other.vmxPath, datastores).map(formatDatastorePath));
+    const shared = disks.map(formatDatastorePath).find((disk) => theirs.has(disk));
+    if (shared !== undefined) throw fault("FileLocked", `Unable to access file ${shared}: ${other.name} has it too`, { file: shared });
+  }
+  const entries = await vms.vmkernel.request({ kind: "listFolder", folder: vm.home });
+  const base = fileNameOf(vm.vmxPath).replace(/\.vmx$/i, "");
+  const serial = new Set(serialFilesOf(vmx, vm.vmxPath, datastores).map(formatDatastorePath));
+  const own = entries
+    .filter((entry) => entry.kind === "file" && entry.name !== fileNameOf(vm.vmxPath))
+    .map((entry) => inFolder(vm.home, entry.name))
+    .filter((file) => isFileOfVm(fileNameOf(file), base) || serial.has(formatDatastorePath(file)));
+  return { disks, files: [...own, vm.vmxPath], folder: vm.home };
+}
+
+/** Whether a name is one that a VM named `base` gives to a file of its own: reference/storage.md §1. */
+export function isFileOfVm(name: string, base: string): boolean {
+  if (/^vmware(-\d+)?\.log$/.test(name)) return true;
+  return name.startsWith(base) && /^(-[0-9a-f]{8})?\.(vmxf|vmsd|nvram|efivars|vmss|vswp|vmx~|vmx\.lck)$/.test(name.slice(base.length));
+}
+
+/** The disks go first and the .vmx last, so that a destruction that is cut short can be told from the VM and finished. */
+export async function removeDoomedFiles(
+  vmkernel: Vmkernel,
+  { disks, files, folder }: DoomedFiles,
+  report: (percent: number) => void,
+): Promise<void> {
+  for (const [index, disk] of disks.entries()) {
+    await removeDiskIfThere(vmkernel, disk);
+    report((90 * (index + 1)) / disks.length);
+  }
+  for (const file of files) await removeIfThere(vmkernel, file);
+  if (folder.path !== "") await removeIfEmpty(vmkernel, folder);
+}
+
+/** Removes a folder unless something that is not the VM's is left in it. */
+export async function removeIfEmpty(vmkernel: Vmkernel, folder: DatastorePath): Promise<void> {
+  const entries = await vmkernel.request({ kind: "listFolder", folder }).catch(() => undefined); // gone already
+  if (entries !== undefined && entries.length === 0) await removeIfThere(vmkernel, folder);
+}

@@ -1,0 +1,92 @@
+/** Power: on, off, reset, suspend, and asking the guest to shut down. Source: vim25 VirtualMachine; paper «Virtualization Extensions». */
+import { inFolder } from "../../base/index.ts";
+import { faultToLocalized } from "../../wire/index.ts";
+import type { Call } from "../agent.ts";
+import { faultOf } from "../faults.ts";
+import type { Task } from "../tasks.ts";
+import type { Vm } from "../vm.ts";
+import { machineSpecOf } from "../vm-config/index.ts";
+import { forgetSuspension, rememberSuspension, suspendFileName } from "../vm-files.ts";
+import { aboutVm, readableFiles, requestPower } from "./context.ts";
+
+export function powerOn(call: Call, vm: Vm): Task {
+  const { agent } = call;
+  return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "poweredOn" }, async (_, task) => {
+    const about = aboutVm(call, vm, task);
+    const { vmx, suspendedMemory } = readableFiles(vm);
+    agent.events.post("VmStartingEvent", `${vm.name} is starting`, about, { template: false });
+    try {
+      const machine = machineSpecOf(vmx, {
+        vm: vm.id,
+        vmxPath: vm.vmxPath,
+        datastores: agent.datastores(),
+        ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
+      });
+      const monitor = await requestPower(agent.vms, vm, { kind: "powerOn", machine }, "poweredOn");
+      if (monitor !== undefined) vm.monitor = monitor;
+    } catch (error) {
+      const reason = faultToLocalized(faultOf(error));
+      agent.events.post("VmFailedToPowerOnEvent", `Cannot power on ${vm.name}: ${reason.localizedMessage}`, about, {
+        template: false,
+        reason,
+      });
+      throw error;
+    }
+    vm.changed();
+    agent.events.post("VmPoweredOnEvent", `${vm.name} is powered on`, about, { template: false });
+    // The memory has been handed back to the guest: nothing may ever resume from it again.
+    if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
+    return undefined;
+  });
+}
+
+export function powerOff(call: Call, vm: Vm): Task {
+  const { agent } = call;
+  return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "poweredOff" }, async (_, task) => {
+    const about = aboutVm(call, vm, task);
+    agent.events.post("VmStoppingEvent", `${vm.name} is stopping`, about, { template: false });
+    if (vm.monitor !== undefined) {
+      await requestPower(agent.vms, vm, { kind: "powerOff", vm: vm.id }, "poweredOff");
+      vm.monitor = undefined;
+    } else {
+      const { suspendedMemory } = readableFiles(vm);
+      if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
+    }
+    vm.changed();
+    agent.events.post("VmPoweredOffEvent", `${vm.name} is powered off`, about, { template: false });
+    return undefined;
+  });
+}
+
+export function reset(call: Call, vm: Vm): Task {
+  return call.startTask(vm.name, { kind: "none" }, async (_, task) => {
+    await call.agent.vms.vmkernel.request({ kind: "reset", vm: vm.id });
+    call.agent.events.post("VmResettingEvent", `${vm.name} is reset`, aboutVm(call, vm, task), { template: false });
+    return undefined;
+  });
+}
+
+/**
+ * The .vmx names the memory file before it exists, and the file appears whole or not at all, so at every moment a VM without a
+ * monitor is suspended exactly when the file that its .vmx names is there.
+ */
+export function suspend(call: Call, vm: Vm): Task {
+  const { agent } = call;
+  return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "suspended" }, async (_, task) => {
+    const about = aboutVm(call, vm, task);
+    agent.events.post("VmSuspendingEvent", `${vm.name} is being suspended`, about, { template: false });
+    const name = suspendFileName(vm);
+    await rememberSuspension(agent.vms, vm, name);
+    await requestPower(agent.vms, vm, { kind: "suspend", vm: vm.id, to: inFolder(vm.home, name) }, "suspended");
+    vm.monitor = undefined;
+    await agent.vms.refresh(vm);
+    agent.events.post("VmSuspendedEvent", `${vm.name} is suspended`, about, { template: false });
+    return undefined;
+  });
+}
+
+/** ShutdownGuest asks and returns; the power state follows when the guest obeys. */
+export async function shutdownGuest(call: Call, vm: Vm): Promise<void> {
+  await call.agent.vms.vmkernel.request({ kind: "shutdownGuest", vm: vm.id });
+  call.agent.events.post("VmGuestShutdownEvent", `Guest OS shut down for ${vm.name}`, aboutVm(call, vm), { template: false });
+}

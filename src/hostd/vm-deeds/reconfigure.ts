@@ -1,0 +1,53 @@
+/** ReconfigVM_Task and Rename_Task: the .vmx is replaced in one step, so a VM has its old configuration or the new one. */
+import { Undo } from "../../base/index.ts";
+import { formatVmx, type VirtualMachineConfigSpec } from "../../wire/index.ts";
+import type { Call } from "../agent.ts";
+import { parseEntityName } from "../entity-name.ts";
+import type { Task } from "../tasks.ts";
+import type { Vm } from "../vm.ts";
+import { planReconfigure } from "../vm-config/index.ts";
+import { changeVmx, removeDiskIfThere } from "../vm-files.ts";
+import { aboutVm, readableFiles } from "./context.ts";
+import { configContext, requireAbsent } from "./create.ts";
+
+export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineConfigSpec): Promise<Task> {
+  const { agent } = call;
+  const { vmx, config } = readableFiles(vm);
+  const spec = requested.name === undefined ? requested : { ...requested, name: parseEntityName(requested.name, "spec.name") };
+  if (spec.name !== undefined) agent.vms.requireFreeName(spec.name, vm);
+  const plan = planReconfigure(vmx, spec, { ...(await configContext(agent, vm.vmxPath, vm)), config });
+  for (const descriptor of plan.disksToAttach) await agent.vms.vmkernel.request({ kind: "describeDisk", descriptor });
+  const disks = plan.disksToCreate.map(({ descriptor }) => descriptor);
+  await requireAbsent(agent, disks);
+  return call.startTask(vm.name, { kind: "reconfigure", vm: vm.id, created: { disks } }, async ({ report }, task) => {
+    await using undo = new Undo();
+    const { vmkernel } = agent.vms;
+    for (const [index, { descriptor, disk }] of plan.disksToCreate.entries()) {
+      undo.add(() => removeDiskIfThere(vmkernel, descriptor));
+      await vmkernel.request({ kind: "createDisk", descriptor, disk });
+      report((80 * (index + 1)) / disks.length);
+    }
+    await vmkernel.request({ kind: "writeText", file: vm.vmxPath, text: formatVmx(plan.vmx) });
+    undo.release();
+    // From here on the VM is as it was asked to be; a disk that is no longer its own goes last.
+    for (const descriptor of plan.disksToDelete) await removeDiskIfThere(vmkernel, descriptor);
+    await agent.vms.refresh(vm);
+    const fields = { template: false, configSpec: spec };
+    agent.events.post("VmReconfiguredEvent", `Reconfigured ${vm.name}`, aboutVm(call, vm, task), fields);
+    return undefined;
+  });
+}
+
+export function rename(call: Call, vm: Vm, requested: string): Task {
+  const { agent } = call;
+  const newName = parseEntityName(requested, "newName");
+  agent.vms.requireFreeName(newName, vm);
+  return call.startTask(vm.name, { kind: "none" }, async (_, task) => {
+    readableFiles(vm);
+    const oldName = vm.name;
+    await changeVmx(agent.vms, vm, { displayName: newName });
+    const fields = { template: false, oldName, newName };
+    agent.events.post("VmRenamedEvent", `Renamed ${oldName} to ${newName}`, aboutVm(call, vm, task), fields);
+    return undefined;
+  });
+}

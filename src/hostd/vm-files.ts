@@ -1,0 +1,93 @@
+/** The files of a VM: reading its folder into what hostd knows, and the .vmx key that names a suspended memory. */
+import { createHash } from "node:crypto";
+import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder, messageOf } from "../base/index.ts";
+import type { DiskDescription } from "../vmkernel/index.ts";
+import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx } from "../wire/index.ts";
+import type { Vm, VmFiles } from "./vm.ts";
+import { diskPathsOf, readConfig } from "./vm-config/index.ts";
+import type { Vmkernel } from "./vmkernel.ts";
+import type { Vms } from "./vms.ts";
+
+/** Names the memory file of a suspended VM, relative to its folder. */
+const SUSPEND_STATE_KEY = "checkpoint.vmState";
+
+/** Reads a VM's folder. A file that can't be read or understood makes the VM unreadable, with the reason, and stops nothing else. */
+export async function readVmFiles(vmkernel: Vmkernel, vm: Pick<Vm, "vmxPath">): Promise<VmFiles> {
+  try {
+    const vmx = parseVmx(await vmkernel.request({ kind: "readText", file: vm.vmxPath }), formatDatastorePath(vm.vmxPath));
+    const datastores = await vmkernel.request({ kind: "listDatastores" });
+    const disks = new Map<string, DiskDescription>();
+    for (const descriptor of diskPathsOf(vmx, vm.vmxPath, datastores)) {
+      const disk = await describeDisk(vmkernel, descriptor);
+      if (disk !== undefined) disks.set(formatDatastorePath(descriptor), disk);
+    }
+    const config = readConfig(vmx, { vmxPath: vm.vmxPath, disks, datastores });
+    return { kind: "readable", vmx, config, suspendedMemory: await suspendedMemoryOf(vmkernel, vmx, vm.vmxPath) };
+  } catch (error) {
+    return { kind: "unreadable", because: messageOf(error) };
+  }
+}
+
+/** A disk that is missing or broken leaves the VM readable: powering it on is what fails, with the fault that names the disk. */
+async function describeDisk(vmkernel: Vmkernel, descriptor: DatastorePath): Promise<DiskDescription | undefined> {
+  try {
+    return await vmkernel.request({ kind: "describeDisk", descriptor });
+  } catch {
+    return undefined;
+  }
+}
+
+async function suspendedMemoryOf(vmkernel: Vmkernel, vmx: Vmx, vmxPath: DatastorePath): Promise<DatastorePath | undefined> {
+  const name = readVmx(vmx, SUSPEND_STATE_KEY) ?? "";
+  if (name === "") return undefined;
+  const entries = await vmkernel.request({ kind: "listFolder", folder: folderOf(vmxPath) });
+  return entries.some((entry) => entry.kind === "file" && entry.name === name) ? inFolder(folderOf(vmxPath), name) : undefined;
+}
+
+/** "demo-1a2b3c4d.vmss": as ESXi forms it, the VM's name and a hash of its path. */
+export function suspendFileName(vm: Vm): string {
+  const hash = createHash("sha256").update(formatDatastorePath(vm.vmxPath)).digest("hex").slice(0, 8);
+  return `${fileNameOf(vm.vmxPath).replace(/\.vmx$/i, "")}-${hash}.vmss`;
+}
+
+/** Names the memory file in the .vmx, before it is written. */
+export async function rememberSuspension(vms: Vms, vm: Vm, name: string): Promise<void> {
+  await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: name });
+}
+
+/** Removes the memory file and its name in the .vmx, in this order: without the file the name means nothing. */
+export async function forgetSuspension(vms: Vms, vm: Vm, memory: DatastorePath): Promise<void> {
+  await removeIfThere(vms.vmkernel, memory);
+  await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: "" });
+}
+
+/** Writes some keys of the VM's .vmx, and reads the VM anew. */
+export async function changeVmx(vms: Vms, vm: Vm, change: Readonly<Record<string, string>>): Promise<void> {
+  if (vm.files.kind !== "readable") return;
+  await vms.vmkernel.request({ kind: "writeText", file: vm.vmxPath, text: formatVmx(updateVmx(vm.files.vmx, change)) });
+  await vms.refresh(vm);
+}
+
+/** Removes a file or an empty folder; it is no failure when it is gone already. */
+export async function removeIfThere(vmkernel: Vmkernel, path: DatastorePath): Promise<void> {
+  try {
+    await vmkernel.request({ kind: "remove", path });
+  } catch (error) {
+    if (!isFileNotFound(error)) throw error;
+  }
+}
+
+/** Removes a disk, also one of which a crash left only some files; it is no failure when it is gone already. */
+export async function removeDiskIfThere(vmkernel: Vmkernel, descriptor: DatastorePath): Promise<void> {
+  try {
+    await vmkernel.request({ kind: "deleteDisk", descriptor });
+  } catch (error) {
+    if (!isFileNotFound(error)) throw error;
+    const extent = { ...descriptor, path: descriptor.path.replace(/\.vmdk$/i, "-flat.vmdk") };
+    if (extent.path !== descriptor.path) await removeIfThere(vmkernel, extent);
+  }
+}
+
+function isFileNotFound(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "fault" in error && error.fault === "FileNotFound";
+}

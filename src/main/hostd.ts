@@ -1,0 +1,89 @@
+/**
+ * The hostd process: the host agent behind HTTPS, as user `bulkhead`, with no capability and no network but the socket it is given.
+ *
+ * The supervisor passes the listening socket as descriptor 3 and writes one JSON line to its standard input; the end of that
+ * input is the order to stop. One JSON line on standard output says that it is ready.
+ */
+import { createInterface } from "node:readline";
+import { hostPaths, messageOf, systemClock } from "../base/index.ts";
+import { createAgent, invoke, openDatabase } from "../hostd/index.ts";
+import { startSdkServer } from "../interfaces/index.ts";
+import { loadOrCreateCertificate } from "../management/index.ts";
+import { openAppendLog } from "../system/index.ts";
+import { VmkernelClient } from "../vmkernel/index.ts";
+
+/** The supervisor's first line. */
+interface Instructions {
+  readonly root: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly hostName: string;
+  /** Addresses that the certificate is made for. */
+  readonly addresses: readonly string[];
+  readonly rootPasswordHash?: string;
+}
+
+const LISTENING_SOCKET = 3;
+const AUDIT_BOUND = { bytesMax: 16 * 2 ** 20, olderMax: 4 }; // months of a busy host's calls
+
+async function main(): Promise<void> {
+  const input = createInterface({ input: process.stdin });
+  const { value: line } = await input[Symbol.asyncIterator]().next();
+  if (typeof line !== "string") throw new Error("no instructions on standard input");
+  const instructions = JSON.parse(line) as Instructions;
+  const paths = hostPaths(instructions.root);
+
+  const { hostName, addresses } = instructions;
+  const certificate = await loadOrCreateCertificate(paths.hostdState, { hostName, addresses });
+  const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket);
+  const database = openDatabase(`${paths.hostdState}/hostd.db`);
+  const audit = openAppendLog(`${paths.hostdState}/audit.log`, AUDIT_BOUND);
+  const onBug = (error: unknown): void => console.error(error);
+  const agent = await createAgent({
+    database,
+    vmkernel,
+    clock: systemClock,
+    identity: {
+      hostName,
+      address: instructions.listen.host,
+      port: instructions.listen.port,
+      certificate: certificate.der,
+      thumbprint: certificate.sha1,
+    },
+    rootPasswordHash: instructions.rootPasswordHash,
+    writeAudit: (record) => audit.append(record),
+    onBug,
+  });
+  const server = await startSdkServer({
+    listen: { fd: LISTENING_SOCKET },
+    tls: certificate,
+    onBug,
+    onRefused: ({ clientAddress, reason }) =>
+      agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress }),
+    invoke: async (call) => {
+      const reply = await invoke(agent, {
+        sessionSecret: call.sessionKey,
+        client: { address: call.clientAddress, userAgent: call.userAgent },
+        target: call.thisRef,
+        method: call.method,
+        args: call.args,
+        operationId: call.operationId,
+        signal: call.signal,
+      });
+      const { value: returnValue, type: returnType, setSession } = reply;
+      return { returnValue, returnType, ...(setSession === undefined ? {} : { setSession }) };
+    },
+  });
+
+  input.on("close", async () => {
+    await server.close();
+    await agent.tasks.drain();
+    database.close();
+    process.exit(0);
+  });
+  console.log(JSON.stringify({ ready: true, thumbprint: { sha1: certificate.sha1, sha256: certificate.sha256 } }));
+}
+
+main().catch((error: unknown) => {
+  console.error(messageOf(error));
+  process.exit(1);
+});

@@ -1,0 +1,104 @@
+import { spawn } from "node:child_process";
+import { openSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { hostPaths } from "../src/base/index.ts";
+import type { Evidence } from "../src/evidence/index.ts";
+import { judge } from "../src/evidence/index.ts";
+import { observe, observeMonitor } from "../src/evidence/observe.ts";
+import type { MonitorInspection } from "../src/vmkernel/index.ts";
+import type { MoRef } from "../src/wire/index.ts";
+import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
+import { bootableSpec, createVm, lastTick, succeeded } from "./vm.ts";
+
+/** The claims on a live host with two guests, and each of them broken on purpose on that host. Paper «Device Isolation». */
+let host: TestHost;
+const vms: MoRef[] = [];
+const children: ReturnType<typeof spawn>[] = [];
+
+beforeAll(async () => {
+  host = await startHost();
+  const client = await host.login();
+  for (const name of ["one", "two"]) {
+    const vm = await createVm(client, bootableSpec(name, await installGuestImage(host, `${name}-boot`)));
+    await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+    vms.push(vm);
+  }
+  client.close();
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await host?.stop();
+});
+
+const evidenceOf = async (): Promise<readonly Evidence[]> => JSON.parse((await host.command("evidence", "--json")).stdout);
+const failed = (evidence: readonly Evidence[]): readonly string[] =>
+  evidence.filter(({ verdict }) => verdict === "fail").map(({ claim }) => claim);
+
+test("every claim is shown and passes on a host with two running guests, and the command says so", async () => {
+  const evidence = await evidenceOf();
+  expect(evidence.filter(({ verdict }) => verdict !== "pass")).toEqual([]);
+  expect(evidence.every(({ facts, heading }) => facts.length > 0 && heading !== "")).toBe(true);
+  expect((await host.command("evidence")).code).toBe(0);
+});
+
+test("the guests that are looked at are real ones: both count on their consoles", async () => {
+  await waitFor(async () => lastTick(await datastoreText(host, "one/console.log")) > 0, 120_000);
+  await waitFor(async () => lastTick(await datastoreText(host, "two/console.log")) > 0, 120_000);
+});
+
+test("a stranger with a monitor's uid turns the command red", async () => {
+  const [monitor] = await monitors();
+  const uid = String(monitor?.description.uid);
+  const child = spawn("setpriv", ["--reuid", uid, "--regid", uid, "--clear-groups", "sleep", "60"]);
+  children.push(child);
+  await waitFor(async () => failed(await evidenceOf()).some((claim) => claim.startsWith("Each monitor runs as a user of its own")), 10_000);
+  const { code, stdout } = await host.command("evidence");
+  expect(code).toBe(1);
+  expect(stdout).toContain(`other processes with it: ${child.pid}`);
+  child.kill("SIGKILL");
+  await waitFor(async () => failed(await evidenceOf()).length === 0, 10_000);
+});
+
+test("a device that is in the guest and not in its configuration turns red", async () => {
+  const client = await host.vmkernel();
+  const observed = await observe(client, { hostd: undefined, vmkernel: undefined });
+  const [first, ...others] = observed.monitors;
+  if (first === undefined) throw new Error("there is no monitor");
+  const { machine } = first.inspection;
+  const without = {
+    ...first,
+    inspection: { ...first.inspection, machine: { ...machine, devices: machine.devices.filter(({ kind }) => kind !== "nic") } },
+  };
+  expect(failed(judge({ ...observed, monitors: [without, ...others] }))).toEqual([
+    "The devices in each guest are the devices configured, and no more.",
+  ]);
+  client.close();
+});
+
+test("a second monitor that holds a running VM's disk turns red", async () => {
+  const [one, two] = await monitors();
+  const disk = join(hostPaths(host.root).volumes, "datastore1/images/one-boot-flat.vmdk");
+  const thief = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", openSync(disk, "r+")] });
+  children.push(thief);
+  await waitFor(() => thief.pid !== undefined, 5000);
+  if (one === undefined || two === undefined) throw new Error("there are not two monitors");
+  const client = await host.vmkernel();
+  const observed = await observe(client, { hostd: undefined, vmkernel: undefined });
+  const stolen: MonitorInspection = { ...two, description: { ...two.description, pid: thief.pid ?? 0 } };
+  const [real] = observed.monitors.filter(({ inspection }) => inspection.description.vm === one.description.vm);
+  if (real === undefined) throw new Error("the first monitor was not seen");
+  const claims = failed(judge({ ...observed, monitors: [real, observeMonitor(stolen, [])] }));
+  expect(claims).toContain("No two running VMs hold a descriptor of the same writable file.");
+  client.close();
+});
+
+async function monitors(): Promise<readonly MonitorInspection[]> {
+  const client = await host.vmkernel();
+  try {
+    const list = await client.request({ kind: "listMonitors" });
+    return await Promise.all(list.map(({ vm }) => client.request({ kind: "inspectMonitor", vm })));
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,73 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { installGuestImage, PASSWORD, startHost, type TestHost } from "./harness.ts";
+
+/** «Any software program that utilizes Web services can also communicate directly with the host agent»: paper «Host Agent». */
+const run = promisify(execFile);
+const SCRIPT = join(import.meta.dirname, "clients/lifecycle.py");
+const PYPI_VERSION = "8.0.3.0.1";
+
+let host: TestHost;
+beforeAll(async () => {
+  host = await startHost();
+});
+afterAll(() => host?.stop());
+
+async function lifecycle(python: string): Promise<Record<string, unknown>> {
+  const disk = await installGuestImage(host, `boot-${Math.random().toString(36).slice(2)}`);
+  const { stdout } = await run(python, [SCRIPT, "127.0.0.1", String(host.port), "root", PASSWORD, disk], { timeout: 170_000 });
+  return JSON.parse(stdout);
+}
+
+function check(seen: Record<string, unknown>): void {
+  expect(seen.about).toEqual(["VMware ESXi", "HostAgent", "8.0.3.0"]);
+  expect(seen.datastores).toEqual(["datastore1"]);
+  expect(seen.wrongPassword).toBe("Cannot complete login due to an incorrect user name or password.");
+  expect(seen.secondPowerOn).toMatchObject(["poweredOn", expect.stringContaining("Powered on")]);
+  expect(seen.devices).toMatchSnapshot("devices");
+  expect(seen.events).toMatchSnapshot("events");
+}
+
+describe("a VM's whole life through unmodified pyVmomi", () => {
+  test("Debian's python3-pyvmomi", async () => {
+    check(await lifecycle("/usr/bin/python3"));
+  });
+
+  test(`PyPI's pyvmomi ${PYPI_VERSION}`, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "bulkhead-pyvmomi-"));
+    try {
+      const python = await installFromPypi(folder);
+      if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
+      check(await lifecycle(python));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+/** @returns the interpreter that has it, or undefined where it can't be had */
+async function installFromPypi(folder: string): Promise<string | undefined> {
+  const python = join(folder, "bin/python");
+  try {
+    await run("python3", ["-m", "venv", folder]);
+    await run(python, [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      "--timeout",
+      "10",
+      "--retries",
+      "1",
+      `pyvmomi==${PYPI_VERSION}`,
+    ]);
+  } catch {
+    return undefined;
+  }
+  return existsSync(python) ? python : undefined;
+}
