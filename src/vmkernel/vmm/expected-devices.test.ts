@@ -12,6 +12,7 @@ test("a VM without devices still has its chipset, and nothing else", () => {
     ],
     block: [],
     serial: [],
+    flash: [],
   });
 });
 

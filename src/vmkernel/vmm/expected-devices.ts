@@ -29,6 +29,8 @@ export interface ExpectedDevices {
   readonly block: readonly ExpectedBlockDevice[];
   /** Keys of the serial ports. */
   readonly serial: readonly number[];
+  /** The flash that holds UEFI's code and variables, by the names that query-block gives it; none with a BIOS. */
+  readonly flash: readonly string[];
 }
 
 /** Every VM's: Intel 440FX and PIIX3, the chipset that ESXi's VMs have too. */
@@ -55,6 +57,7 @@ export function expectedDevices(machine: MachineSpec): ExpectedDevices {
     pci: [...CHIPSET, ...machine.devices.flatMap(expectedPciFunction)].sort((a, b) => a.slot - b.slot || a.function - b.function),
     block: machine.devices.flatMap(expectedBlockDevice).sort((a, b) => a.key - b.key),
     serial: machine.devices.flatMap((device) => (device.kind === "serial" ? [device.key] : [])).sort((a, b) => a - b),
+    flash: machine.firmware.kind === "efi" ? ["/machine/system.flash0", "/machine/system.flash1"] : [],
   };
 }
 

@@ -91,10 +91,7 @@ function planDevice(device: DeviceSpec, surroundings: Surroundings): string[] {
     case "cdrom":
       return [...planImage(device, numbers), ...planCdrom(device, machine)];
     case "floppy":
-      return [
-        ...planImage(device, numbers),
-        ...deviceArgument("floppy", device, [`unit=${device.unit}`, ...driveOf(device), ...bootIndexOf(machine, device)]),
-      ];
+      return [...planImage(device, numbers), ...planFloppy(device, machine)];
     case "nic":
       // Without an option ROM: there is no network to boot from, and no ROM file in the sandbox. Its link is set down before the guest runs.
       return planPciDevice(device, MODELS[device.model], ["romfile=", `mac=${device.mac}`]);
@@ -139,7 +136,7 @@ function planDisk(device: Device<"disk">, { machine, disks, numbers }: Surroundi
 
 function planDiskDevice(device: Device<"disk">, machine: CheckedMachine, uuid: string): string[] {
   const controller = controllerOf(machine, device);
-  const common = [...driveOf(device), ...bootIndexOf(machine, device)];
+  const common = [...driveOf(device), `bootindex=${bootIndexOf(machine, device)}`];
   const wwn = `wwn=0x5000c29${uuid.slice(-9)}`; // NAA 5, VMware's OUI 00:0c:29, and what tells this disk from others
   switch (controller.kind) {
     case "scsi": {
@@ -168,7 +165,7 @@ const ATA_SERIAL_CHARACTERS = 20; // IDENTIFY DEVICE words 10–19
 
 function planCdrom(device: Device<"cdrom">, machine: CheckedMachine): string[] {
   const controller = controllerOf(machine, device);
-  const common = [...driveOf(device), ...bootIndexOf(machine, device)];
+  const common = [...driveOf(device), `bootindex=${bootIndexOf(machine, device)}`];
   switch (controller.kind) {
     case "scsi": {
       const identity = ["vendor=NECVMWar", "product=VMware SCSI CDR", "ver=1.00"];
@@ -184,6 +181,12 @@ function planCdrom(device: Device<"cdrom">, machine: CheckedMachine): string[] {
     default:
       return assertNever(controller);
   }
+}
+
+/** The drives hang on the chipset's own controller, which is what boots. */
+function planFloppy(device: Device<"floppy">, machine: CheckedMachine): string[] {
+  const bootIndex = `isa-fdc.bootindex${device.unit === 0 ? "A" : "B"}=${bootIndexOf(machine, device)}`;
+  return [...deviceArgument("floppy", device, [`unit=${device.unit}`, ...driveOf(device)]), "-global", bootIndex];
 }
 
 type Controller = Device<"scsi" | "ahci" | "ide" | "nvme">;
@@ -226,13 +229,12 @@ function driveNode(device: DeviceSpec): string {
 }
 
 /** The chosen order first; then disks, CD drives and floppies by their keys. A NIC has nothing to boot from. */
-function bootIndexOf(machine: CheckedMachine, device: DeviceSpec): string[] {
+function bootIndexOf(machine: CheckedMachine, device: DeviceSpec): number {
   const kinds = ["disk", "cdrom", "floppy"];
   const rest = machine.devices
     .filter((candidate) => isBootable(candidate) && candidate.kind !== "nic" && !machine.bootOrder.includes(candidate.key))
     .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.key - b.key);
-  const index = [...machine.bootOrder, ...rest.map(({ key }) => key)].indexOf(device.key);
-  return [`bootindex=${index}`];
+  return [...machine.bootOrder, ...rest.map(({ key }) => key)].indexOf(device.key);
 }
 
 function planSerial(device: Device<"serial">, numbers: DescriptorNumbers): string[] {
