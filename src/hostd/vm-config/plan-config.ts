@@ -1,0 +1,150 @@
+/**
+ * From what a client asks to what is to be done: CreateVM_Task and ReconfigVM_Task as plans. Pure.
+ * A plan is made whole or refused whole; nothing has happened yet when it is refused.
+ * Source: vim25 VirtualMachineConfigSpec; reference/vim25.md «ConfigSpec features».
+ */
+import { randomBytes } from "node:crypto";
+import { type DatastorePath, folderOf, formatDatastorePath, parseDatastorePath } from "../../base/index.ts";
+import {
+  fault,
+  formatVmx,
+  type ManagedByInfo,
+  updateVmx,
+  type VirtualMachineConfigInfo,
+  type VirtualMachineConfigSpec,
+  VMX_BYTES_MAX,
+  type Vmx,
+  type VmxChanges,
+} from "../../wire/index.ts";
+import { writeBootOrder } from "./boot-order.ts";
+import { checkSize, type HostSize, writeAllocations, writeCoresPerSocket } from "./compute.ts";
+import { planDeviceChanges } from "./device-changes.ts";
+import type { DevicePlan } from "./device-draft.ts";
+import { readDevices } from "./devices/index.ts";
+import { writeExtraConfig } from "./extra-config.ts";
+import { choice, type Fields, invalidArgument, writeFields } from "./fields.ts";
+import { biosUuidOf, changeVersionOf } from "./identity.ts";
+import { beginVmx } from "./new-vmx.ts";
+import type { VmPlace } from "./place.ts";
+import { bootFields, flagFields, identityFields, optionFields, powerOpFields, toolsFields } from "./settings.ts";
+import { unavailableIn } from "./spec-rows.ts";
+
+export interface ConfigContext extends VmPlace {
+  readonly host: HostSize;
+  /** MAC addresses of the host's other VMs, lower case: no new adapter gets one of them. */
+  readonly macsInUse?: ReadonlySet<string>;
+  /** Whether a file is there: a new disk that has no name of its own gets one that is free. */
+  readonly isTaken?: (file: DatastorePath) => boolean;
+  readonly random?: (bytes: number) => Uint8Array;
+}
+
+export type ConfigPlan = Pick<DevicePlan, "vmx" | "disksToCreate" | "disksToAttach" | "disksToDelete">;
+
+export const latencyLevels = choice({ low: "low", normal: "normal", medium: "medium", high: "high" });
+
+/** @throws {Fault} as vim25 CreateVM_Task declares them; each names the property or the device that is wrong */
+export function planCreate(spec: VirtualMachineConfigSpec, context: ConfigContext): ConfigPlan {
+  if ((spec.name ?? "").trim() === "") throw invalidArgument("configSpec.name");
+  const vmx = beginVmx(context, context.random ?? randomBytes);
+  const own = spec.uuid === undefined ? spec : { locationId: spec.uuid, ...spec };
+  return planChange(vmx, own, { ...context, devices: readDevices(vmx, { ...context, disks: new Map() }) });
+}
+
+/**
+ * @param config what {@link readConfig} made of the same .vmx: it knows the sizes of disks
+ * @throws {Fault} as vim25 ReconfigVM_Task declares them
+ */
+export function planReconfigure(
+  vmx: Vmx,
+  spec: VirtualMachineConfigSpec,
+  context: ConfigContext & { readonly config: Pick<VirtualMachineConfigInfo, "hardware"> },
+): ConfigPlan {
+  const seen = spec.changeVersion ?? "";
+  if (seen !== "" && seen !== changeVersionOf(vmx)) {
+    throw fault("ConcurrentAccess", "The configuration has changed since it was read.", {});
+  }
+  if (spec.name !== undefined && spec.name.trim() === "") throw invalidArgument("configSpec.name");
+  return planChange(vmx, spec, { ...context, devices: context.config.hardware.device ?? [] });
+}
+
+function planChange(vmx: Vmx, spec: VirtualMachineConfigSpec, context: ConfigContext & Pick<DevicePlan, "devices">): ConfigPlan {
+  const [unavailable] = unavailableIn(spec);
+  if (unavailable !== undefined) {
+    const property = `configSpec.${unavailable}`;
+    throw fault("InvalidVmConfig", `Invalid virtual machine configuration. This host does not offer what ${property} asks for.`, {
+      property,
+    });
+  }
+  checkSize(spec, vmx, context.host);
+  checkFiles(spec, context);
+  const sized = updateVmx(vmx, { ...writeFields(sizedFields, spec, "configSpec"), ...writeCoresPerSocket(spec) });
+  const set = updateVmx(sized, { ...writeAllocations(spec, sized), ...writeSettings(spec, context) });
+  const plan = planDeviceChanges({
+    vmx: set,
+    devices: context.devices,
+    changes: spec.deviceChange ?? [],
+    place: context,
+    biosUuid: biosUuidOf(set, context),
+    macsInUse: context.macsInUse ?? new Set(),
+    isTaken: context.isTaken ?? (() => false),
+    random: context.random ?? randomBytes,
+  });
+  const order = spec.bootOptions?.bootOrder;
+  const done = order === undefined ? plan.vmx : updateVmx(plan.vmx, writeBootOrder(order, plan.devices));
+  if (Buffer.byteLength(formatVmx(done)) > VMX_BYTES_MAX) {
+    throw fault("InvalidVmConfig", `Invalid virtual machine configuration. It would take more than ${VMX_BYTES_MAX} bytes.`, {});
+  }
+  return { vmx: done, disksToCreate: plan.disksToCreate, disksToAttach: plan.disksToAttach, disksToDelete: plan.disksToDelete };
+}
+
+// 0 cores a socket is no value of the .vmx: writeCoresPerSocket knows what it means.
+const { numCoresPerSocket: _, ...sizedFields } = { ...identityFields, ...optionFields } satisfies Fields<VirtualMachineConfigSpec>;
+
+function writeSettings(spec: VirtualMachineConfigSpec, context: ConfigContext): VmxChanges {
+  const { flags = {}, bootOptions = {}, tools = {}, powerOpInfo = {}, latencySensitivity, managedBy } = spec;
+  if ((tools.pendingCustomization ?? "") !== "") throw invalidArgument("configSpec.tools.pendingCustomization");
+  return {
+    ...writeExtraConfig(spec.extraConfig ?? []),
+    ...writeFields(flagFields, flags, "configSpec.flags"),
+    ...writeFields(bootFields, bootOptions, "configSpec.bootOptions"),
+    ...writeFields(toolsFields, tools, "configSpec.tools"),
+    ...writeFields(powerOpFields, powerOpInfo, "configSpec.powerOpInfo"),
+    ...(latencySensitivity &&
+      writeFields(
+        { level: { key: "sched.cpu.latencySensitivity", codec: latencyLevels } },
+        latencySensitivity as { level: string },
+        "configSpec.latencySensitivity",
+      )),
+    ...(managedBy && writeManagedBy(managedBy)),
+    ...writeAffinity("sched.cpu.affinity", spec.cpuAffinity?.affinitySet, {
+      max: context.host.cpu.threads - 1,
+      at: "configSpec.cpuAffinity",
+    }),
+    ...writeAffinity("numa.nodeAffinity", spec.memoryAffinity?.affinitySet, { max: NUMA_NODES_MAX, at: "configSpec.memoryAffinity" }),
+  };
+}
+
+const NUMA_NODES_MAX = 63;
+
+/** An empty set lets the VM run anywhere. */
+function writeAffinity(key: string, set: readonly number[] | undefined, { max, at }: { max: number; at: string }): VmxChanges {
+  if (set === undefined) return {};
+  if (set.some((cpu) => !Number.isInteger(cpu) || cpu < 0 || cpu > max)) throw invalidArgument(`${at}.affinitySet`);
+  return { [key]: set.length === 0 ? "all" : [...new Set(set)].sort((one, other) => one - other).join(",") };
+}
+
+/** Our own keys: vCenter keeps this in its database, a lone host has only the .vmx. An empty extension frees the VM. */
+function writeManagedBy({ extensionKey, type }: ManagedByInfo): VmxChanges {
+  const isFree = extensionKey === "";
+  return { "managedBy.extensionKey": isFree ? undefined : extensionKey, "managedBy.type": isFree ? undefined : type };
+}
+
+/** A VM's files lie in its folder: other folders for snapshots, suspended memory and logs are not offered. */
+function checkFiles({ files }: VirtualMachineConfigSpec, { vmxPath }: VmPlace): void {
+  const home = formatDatastorePath(folderOf(vmxPath));
+  for (const name of ["snapshotDirectory", "suspendDirectory", "logDirectory"] as const) {
+    const text = files?.[name] ?? "";
+    const folder = parseDatastorePath(text);
+    if (text !== "" && (folder === undefined || formatDatastorePath(folder) !== home)) throw invalidArgument(`configSpec.files.${name}`);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The settings of a VM that are one .vmx key each, grouped as the API groups them. Tables; pure.
+ * Where storage.md §2 names no key for a property, the key is of our own making and marked so: other products leave it alone.
+ */
+import type {
+  ToolsConfigInfo,
+  VirtualMachineBootOptions,
+  VirtualMachineConfigSpec,
+  VirtualMachineDefaultPowerOpInfo,
+  VirtualMachineFlagInfo,
+} from "../../wire/index.ts";
+import { type Codec, choice, type Fields, flag, integer, text, uuid } from "./fields.ts";
+import { formatGuestOs, isGuestOsId, parseGuestOs } from "./guest-os.ts";
+import { BOOT_DELAY_MS_MAX, HARDWARE_VERSION, NAME_LENGTH_MAX, TEXT_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
+
+const milliseconds = integer({ min: 0, max: BOOT_DELAY_MS_MAX });
+const powerOp = choice({ soft: "soft", hard: "hard", preset: "default" });
+
+/** "vmx-21" is written 21. */
+const hardwareVersion: Codec<string> = {
+  read: (written) => (/^[0-9]{1,2}$/.test(written) ? `vmx-${written.padStart(2, "0")}` : undefined),
+  write: (value) => {
+    const number = /^vmx-([0-9]{2})$/.exec(value)?.[1];
+    return number !== undefined && Number(number) >= HARDWARE_VERSION.min && Number(number) <= HARDWARE_VERSION.max
+      ? String(Number(number))
+      : undefined;
+  },
+};
+
+const guestId: Codec<string> = {
+  read: parseGuestOs,
+  write: (value) => (isGuestOsId(value) ? formatGuestOs(value) : undefined),
+};
+
+/** What a VM is: each has a property of its own and is set through it alone. */
+export const identityFields: Fields<
+  Pick<
+    VirtualMachineConfigSpec,
+    | "name"
+    | "guestId"
+    | "alternateGuestName"
+    | "version"
+    | "annotation"
+    | "uuid"
+    | "instanceUuid"
+    | "locationId"
+    | "numCPUs"
+    | "numCoresPerSocket"
+    | "memoryMB"
+    | "firmware"
+  >
+> = {
+  name: { key: "displayName", codec: text({ max: NAME_LENGTH_MAX }) },
+  guestId: { key: "guestOS", codec: guestId },
+  alternateGuestName: { key: "guestOSAltName", codec: text({ max: NAME_LENGTH_MAX * 4 }) },
+  version: { key: "virtualHW.version", codec: hardwareVersion },
+  annotation: { key: "annotation", codec: text({ max: TEXT_LENGTH_MAX }) },
+  uuid: { key: "uuid.bios", codec: uuid },
+  instanceUuid: { key: "vc.uuid", codec: uuid },
+  locationId: { key: "uuid.location", codec: uuid },
+  numCPUs: { key: "numvcpus", codec: integer({ min: 1, max: VCPUS_MAX }) },
+  numCoresPerSocket: { key: "cpuid.coresPerSocket", codec: integer({ min: 1, max: VCPUS_MAX }) },
+  memoryMB: { key: "memSize", codec: integer({ min: 4, max: 2 ** 31 }) },
+  firmware: { key: "firmware", codec: choice({ bios: "bios", efi: "efi" }) },
+};
+
+/** How it runs: extraConfig may set these too, with the same check. */
+export const optionFields: Fields<
+  Pick<
+    VirtualMachineConfigSpec,
+    | "memoryHotAddEnabled"
+    | "cpuHotAddEnabled"
+    | "cpuHotRemoveEnabled"
+    | "changeTrackingEnabled"
+    | "nestedHVEnabled"
+    | "vPMCEnabled"
+    | "memoryReservationLockedToMax"
+    | "maxMksConnections"
+    | "guestAutoLockEnabled"
+    | "migrateEncryption"
+    | "ftEncryptionMode"
+    | "swapPlacement"
+  >
+> = {
+  memoryHotAddEnabled: { key: "mem.hotadd", codec: flag },
+  cpuHotAddEnabled: { key: "vcpu.hotadd", codec: flag },
+  cpuHotRemoveEnabled: { key: "vcpu.hotremove", codec: flag },
+  changeTrackingEnabled: { key: "ctkEnabled", codec: flag },
+  nestedHVEnabled: { key: "vhv.enable", codec: flag },
+  vPMCEnabled: { key: "vpmc.enable", codec: flag },
+  memoryReservationLockedToMax: { key: "sched.mem.pin", codec: flag },
+  maxMksConnections: { key: "RemoteDisplay.maxConnections", codec: integer({ min: -1, max: 40 }) },
+  guestAutoLockEnabled: { key: "tools.guest.desktop.autolock", codec: flag },
+  migrateEncryption: {
+    key: "migrate.encryptionMode",
+    codec: choice({ disabled: "disabled", opportunistic: "opportunistic", required: "required" }),
+  },
+  ftEncryptionMode: {
+    key: "ftcpt.ftEncryptionMode",
+    codec: choice({
+      ftEncryptionDisabled: "ftEncryptionDisabled",
+      ftEncryptionOpportunistic: "ftEncryptionOpportunistic",
+      ftEncryptionRequired: "ftEncryptionRequired",
+    }),
+  },
+  swapPlacement: { key: "sched.swap.placement", codec: choice({ inherit: "inherit", vmDirectory: "vmDirectory", hostLocal: "hostLocal" }) }, // our own key
+};
+
+export const flagFields: Fields<VirtualMachineFlagInfo> = {
+  disableAcceleration: { key: "monitor.disableAcceleration", codec: flag }, // our own key
+  enableLogging: { key: "logging", codec: flag },
+  runWithDebugInfo: { key: "monitor.debugInfo", codec: flag }, // our own key
+  monitorType: { key: "monitor.type", codec: choice({ release: "release", debug: "debug", stats: "stats" }) }, // our own key
+  htSharing: { key: "sched.cpu.htsharing", codec: choice({ any: "any", none: "none", internal: "internal" }) },
+  snapshotDisabled: { key: "snapshot.disabled", codec: flag }, // our own key
+  snapshotLocked: { key: "snapshot.locked", codec: flag }, // our own key
+  diskUuidEnabled: { key: "disk.EnableUUID", codec: flag },
+  virtualMmuUsage: { key: "monitor.virtual_mmu", codec: choice({ automatic: "automatic", on: "hardware", off: "software" }) },
+  virtualExecUsage: { key: "monitor.virtual_exec", codec: choice({ hvAuto: "automatic", hvOn: "hardware", hvOff: "software" }) },
+  snapshotPowerOffBehavior: {
+    key: "snapshot.action",
+    codec: choice({ powerOff: "keep", revert: "autoRevert", prompt: "prompt", take: "autoCommit" }),
+  },
+  recordReplayEnabled: { key: "replay.supported", codec: flag },
+  cbrcCacheEnabled: { key: "sched.cbrc.enabled", codec: flag }, // our own key
+  vvtdEnabled: { key: "vvtd.enable", codec: flag },
+  vbsEnabled: { key: "vbs.enabled", codec: flag }, // our own key
+};
+
+export const defaultFlags: VirtualMachineFlagInfo = {
+  $type: "VirtualMachineFlagInfo",
+  disableAcceleration: false,
+  enableLogging: true,
+  useToe: false,
+  runWithDebugInfo: false,
+  monitorType: "release",
+  htSharing: "any",
+  snapshotDisabled: false,
+  snapshotLocked: false,
+  diskUuidEnabled: false,
+  snapshotPowerOffBehavior: "powerOff",
+  recordReplayEnabled: false,
+  faultToleranceType: "unset",
+  cbrcCacheEnabled: false,
+  vvtdEnabled: false,
+  vbsEnabled: false,
+};
+
+/** All but the order, which names devices: boot-order.ts. */
+export const bootFields: Fields<VirtualMachineBootOptions> = {
+  bootDelay: { key: "bios.bootDelay", codec: milliseconds },
+  enterBIOSSetup: { key: "bios.forceSetupOnce", codec: flag },
+  efiSecureBootEnabled: { key: "uefi.secureBoot.enabled", codec: flag },
+  bootRetryEnabled: { key: "bios.bootRetry.enabled", codec: flag },
+  bootRetryDelay: { key: "bios.bootRetry.delay", codec: milliseconds },
+  networkBootProtocol: { key: "bios.networkBootProtocol", codec: choice({ ipv4: "ipv4", ipv6: "ipv6" }) }, // our own key
+};
+
+export const defaultBoot: VirtualMachineBootOptions = {
+  $type: "VirtualMachineBootOptions",
+  bootDelay: 0,
+  enterBIOSSetup: false,
+  efiSecureBootEnabled: false,
+  bootRetryEnabled: false,
+  bootRetryDelay: 10_000,
+  networkBootProtocol: "ipv4",
+};
+
+export const toolsFields: Fields<ToolsConfigInfo> = {
+  afterPowerOn: { key: "toolScripts.afterPowerOn", codec: flag },
+  afterResume: { key: "toolScripts.afterResume", codec: flag },
+  beforeGuestStandby: { key: "toolScripts.beforeSuspend", codec: flag },
+  beforeGuestShutdown: { key: "toolScripts.beforePowerOff", codec: flag },
+  beforeGuestReboot: { key: "toolScripts.beforeReboot", codec: flag }, // our own key
+  toolsUpgradePolicy: { key: "tools.upgrade.policy", codec: choice({ manual: "manual", upgradeAtPowerCycle: "upgradeAtPowerCycle" }) },
+  syncTimeWithHostAllowed: { key: "time.synchronize.allow", codec: flag },
+  syncTimeWithHost: { key: "tools.syncTime", codec: flag },
+};
+
+export const defaultTools: ToolsConfigInfo = {
+  $type: "ToolsConfigInfo",
+  toolsVersion: 0,
+  afterPowerOn: true,
+  afterResume: true,
+  beforeGuestStandby: true,
+  beforeGuestShutdown: true,
+  beforeGuestReboot: false,
+  toolsUpgradePolicy: "manual",
+  syncTimeWithHostAllowed: true,
+  syncTimeWithHost: false,
+};
+
+export const powerOpFields: Fields<VirtualMachineDefaultPowerOpInfo> = {
+  powerOffType: { key: "powerType.powerOff", codec: powerOp },
+  suspendType: { key: "powerType.suspend", codec: powerOp },
+  resetType: { key: "powerType.reset", codec: powerOp },
+  standbyAction: { key: "powerType.standby", codec: choice({ checkpoint: "checkpoint", powerOnSuspend: "powerOnSuspend" }) }, // our own key
+};
+
+export const defaultPowerOps: VirtualMachineDefaultPowerOpInfo = {
+  $type: "VirtualMachineDefaultPowerOpInfo",
+  powerOffType: "soft",
+  suspendType: "hard",
+  resetType: "soft",
+  defaultPowerOffType: "soft",
+  defaultSuspendType: "hard",
+  defaultResetType: "soft",
+  standbyAction: "checkpoint",
+};
+
+/** Fields that extraConfig may set as well, by lower-case key. */
+export const sharedCodecs: ReadonlyMap<string, Codec<never>> = new Map(
+  [optionFields, flagFields, bootFields, toolsFields, powerOpFields].flatMap((fields) =>
+    Object.values(fields as Readonly<Record<string, { key: string; codec: Codec<never> }>>).map(
+      ({ key, codec }) => [key.toLowerCase(), codec] as const,
+    ),
+  ),
+);
