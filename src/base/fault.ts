@@ -38,3 +38,9 @@ export function assert(condition: unknown, message: string): asserts condition {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The message of anything thrown and of what caused it: "opening x: no such file". For logs and the operator, not for clients. */
+export function messageWithCauses(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${messageWithCauses(cause)}`;
+}

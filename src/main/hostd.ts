@@ -5,7 +5,7 @@
  * input is the order to stop. One JSON line on standard output says that it is ready.
  */
 import { createInterface } from "node:readline";
-import { hostPaths, messageOf, systemClock } from "../base/index.ts";
+import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
 import { createAgent, invoke, openDatabase } from "../hostd/index.ts";
 import { startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
@@ -84,6 +84,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  console.error(messageOf(error));
+  console.error(messageWithCauses(error));
   process.exit(1);
 });

@@ -32,11 +32,13 @@ export function planHostdSandbox(request: HostdSandboxRequest): SandboxPlan {
   const room = [
     ...["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"],
     ...["--new-session", "--die-with-parent", "--clearenv"],
+    // Before what is bound: a host's folders may lie beneath /tmp.
+    ...["--tmpfs", "/tmp", "--chmod", "1777", "/tmp"],
     ...foldersAbove([...request.readOnlyPaths, ...request.writablePaths, ...DEVICES]),
     ...request.readOnlyPaths.flatMap((path) => ["--ro-bind", path, path]),
     ...request.writablePaths.flatMap((path) => ["--bind", path, path]),
     ...DEVICES.flatMap((path) => ["--dev-bind", path, path]),
-    ...["--tmpfs", "/tmp", "--chmod", "1777", "/tmp", "--chdir", "/", "--remount-ro", "/"],
+    ...["--chdir", "/", "--remount-ro", "/"],
   ];
   return {
     argv: ["/usr/bin/bwrap", ...namespaces(isolation), ...room, ...filter, "--", ...command],

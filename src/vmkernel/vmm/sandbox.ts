@@ -113,11 +113,14 @@ export function foldersAbove(paths: readonly string[]): string[] {
   return [...new Set(folders)].sort().flatMap((folder) => ["--dir", folder]);
 }
 
-type User = Pick<SandboxRequest, "uid" | "group">;
+interface User extends Pick<SandboxRequest, "uid" | "group"> {
+  /** Its own group: that of the same number, unless it has another. */
+  readonly gid?: number;
+}
 
-function becomeUser({ uid, group }: User): string[] {
+function becomeUser({ uid, gid = uid, group }: User): string[] {
   const groups = group === undefined ? ["--clear-groups"] : ["--groups", String(group)];
-  return [SETPRIV, "--reuid", String(uid), "--regid", String(uid), ...groups];
+  return [SETPRIV, "--reuid", String(uid), "--regid", String(gid), ...groups];
 }
 
 /** Another user, for good: no capability is left, and no file that it executes gives it one. */
