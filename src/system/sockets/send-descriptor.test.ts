@@ -27,7 +27,7 @@ print(text.decode(), os.read(fds[0], 100).decode())
 test("another process reads the file through the descriptor that it was passed", async () => {
   const path = join(folder, "socket");
   writeFileSync(join(folder, "file"), "inside");
-  const receiver = spawn("python3", ["-c", RECEIVER, path], { stdio: ["ignore", "pipe", "inherit"] });
+  const receiver = spawn("/usr/bin/python3", ["-c", RECEIVER, path], { stdio: ["ignore", "pipe", "inherit"] });
   await once(receiver.stdout, "data");
   const socket = connect(path);
   await once(socket, "connect");

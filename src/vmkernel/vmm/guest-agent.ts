@@ -52,14 +52,9 @@ export class GuestAgent {
 
   #inTurn<T>(deed: (ask: (command: string) => Promise<unknown>, conversation: Conversation) => Promise<T>): Promise<T> {
     const turn = this.#last.then(async () => {
-      this.#conversation ??= await Conversation.open(this.#path);
+      if (this.#conversation === undefined || this.#conversation.hasEnded) this.#conversation = await Conversation.open(this.#path);
       const conversation = this.#conversation;
-      try {
-        return await deed((command) => conversation.ask(command), conversation);
-      } catch (error) {
-        if (conversation.hasEnded) this.#conversation = undefined;
-        throw error;
-      }
+      return deed((command) => conversation.ask(command), conversation);
     });
     this.#last = turn.catch(() => {}); // whoever asked is told; the next one starts anew
     return turn;

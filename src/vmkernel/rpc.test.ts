@@ -1,0 +1,210 @@
+import { execFile } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { fault } from "../wire/index.ts";
+import { parseRequest } from "./parse-request.ts";
+import type { VmkernelEvent, VmkernelRequest } from "./rpc.ts";
+import { ConnectionLost, VmkernelClient } from "./rpc-client.ts";
+import { RpcServer } from "./rpc-server.ts";
+import { decodeMessage, encodeFault, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
+import { machineWith } from "./vmm/machine.fixture.ts";
+
+const file = { datastore: "datastore1", path: "web/web.vmx" };
+const disk = { capacityBytes: 1024, provisioning: "thin", adapterType: "ide", uuid: `6000c29${"0".repeat(25)}` } as const;
+
+const everyRequest: readonly VmkernelRequest[] = [
+  { kind: "describeHost" },
+  { kind: "listDatastores" },
+  { kind: "readText", file },
+  { kind: "writeText", file, text: "a = 1\n", mustBeNew: true },
+  { kind: "listFolder", folder: file },
+  { kind: "makeFolder", folder: file },
+  { kind: "remove", path: file },
+  { kind: "createDisk", descriptor: file, disk },
+  { kind: "describeDisk", descriptor: file },
+  { kind: "deleteDisk", descriptor: file },
+  { kind: "powerOn", machine: machineWith([]) },
+  { kind: "powerOff", vm: machineWith([]).vm },
+  { kind: "reset", vm: machineWith([]).vm },
+  { kind: "suspend", vm: machineWith([]).vm, to: file },
+  { kind: "shutdownGuest", vm: machineWith([]).vm },
+  { kind: "listMonitors" },
+  { kind: "inspectMonitor", vm: machineWith([]).vm },
+  { kind: "shutdownHost", graceMs: 1000 },
+];
+
+test.each(everyRequest.map((request) => [request.kind, request] as const))(
+  "a %s request comes out of its JSON as it went in",
+  (_, request) => {
+    expect(parseRequest(JSON.parse(JSON.stringify(request)))).toEqual(request);
+  },
+);
+
+test.each<[string, unknown, string]>([
+  ["nothing", undefined, "request"],
+  ["a list", [], "request"],
+  ["no kind", {}, "request.kind"],
+  ["a kind that nobody knows", { kind: "exec", command: "id" }, "request.kind"],
+  ["a kind of every object", { kind: "constructor" }, "request.kind"],
+  ["a path as a text", { kind: "readText", file: "[datastore1] a" }, "request.file"],
+  ["a path that climbs", { kind: "readText", file: { datastore: "datastore1", path: "a/../../b" } }, "request.file.path"],
+  ["a path with a NUL", { kind: "remove", path: { datastore: "datastore1", path: "a\0b" } }, "request.path.path"],
+  ["a text past the bound", { kind: "writeText", file, text: "x".repeat(1024 * 1024 + 1) }, "request.text"],
+  ["a flag that is none", { kind: "writeText", file, text: "", mustBeNew: "yes" }, "request.mustBeNew"],
+  [
+    "a disk larger than any",
+    { kind: "createDisk", descriptor: file, disk: { ...disk, capacityBytes: 2 ** 52 } },
+    "request.disk.capacityBytes",
+  ],
+  ["a VM id with an option", { kind: "powerOff", vm: "1 -S" }, "request.vm"],
+  ["an endless grace", { kind: "shutdownHost", graceMs: 1e12 }, "request.graceMs"],
+])("a request with %s is refused, by the name of the field", (_, value, invalidProperty) => {
+  expect(() => parseRequest(value)).toThrow(expect.objectContaining({ fault: "InvalidArgument", fields: { invalidProperty } }));
+});
+
+test("a fault is the same after the wire; what is no fault becomes SystemError, without its stack", () => {
+  const known = fault("InvalidPowerState", "VM web is powered on.", { existingState: "poweredOn" });
+  expect(decodeMessage(encodeFault(3, known))).toEqual({ kind: "fault", id: 3, fault: known });
+  const bug = encodeFault(4, new Error("opening x", { cause: new Error("ENOENT") }));
+  expect(decodeMessage(bug)).toMatchObject({ fault: { fault: "SystemError", message: "opening x: ENOENT" } });
+  expect(bug).not.toContain("rpc.test");
+});
+
+let folder: string;
+let server: RpcServer | undefined;
+let performed: VmkernelRequest[];
+const answers: { perform: (request: VmkernelRequest) => Promise<unknown> } = { perform: async () => null };
+const listen = async (owner = { uid: 0, gid: 0 }) => {
+  const perform = (request: VmkernelRequest) => {
+    performed.push(request);
+    return answers.perform(request);
+  };
+  server = await RpcServer.listen({ socket: join(folder, "socket"), owner, perform, log: () => {} });
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "rpc-"));
+  performed = [];
+  answers.perform = async () => null;
+});
+afterEach(() => {
+  server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const isRoot = process.getuid?.() === 0;
+
+test.skipIf(!isRoot)("answers find their requests, in whatever order they come", async () => {
+  answers.perform = async (request) => {
+    if (request.kind === "listMonitors") await sleep(30);
+    return request.kind;
+  };
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  expect(await Promise.all([client.request({ kind: "listMonitors" }), client.request({ kind: "describeHost" })])).toEqual([
+    "listMonitors",
+    "describeHost",
+  ]);
+  client.close();
+});
+
+test.skipIf(!isRoot)("a fault arrives with its name and fields", async () => {
+  answers.perform = async () => {
+    throw fault("FileLocked", "It is in use.", { file: "[datastore1] a" });
+  };
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  await expect(client.request({ kind: "describeHost" })).rejects.toMatchObject({ fault: "FileLocked", fields: { file: "[datastore1] a" } });
+  client.close();
+});
+
+test.skipIf(!isRoot)("an event reaches every client", async () => {
+  await listen();
+  const clients = await Promise.all([1, 2].map(() => VmkernelClient.connect(join(folder, "socket"))));
+  const seen: VmkernelEvent[] = [];
+  for (const client of clients) client.onEvent((event) => seen.push(event));
+  await Promise.all(clients.map((client) => client.request({ kind: "listMonitors" })));
+  server?.broadcast({ kind: "guestReset", vm: machineWith([]).vm });
+  await sleep(50);
+  expect(seen).toEqual(Array(2).fill({ kind: "guestReset", vm: "7" }));
+  for (const client of clients) client.close();
+});
+
+test.skipIf(!isRoot)("a client whose vmkernel went away says so for what was on its way, and comes back by itself", async () => {
+  answers.perform = () => new Promise(() => {});
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  let reconnected = 0;
+  client.onReconnect(() => {
+    reconnected += 1;
+  });
+  const asked = expect(client.request({ kind: "describeHost" })).rejects.toMatchObject({ name: "ConnectionLost", wasSent: true });
+  while (performed.length === 0) await sleep(5);
+  server?.close();
+  await asked;
+  const held = client.request({ kind: "listMonitors" });
+  answers.perform = async () => ["back"];
+  await listen();
+  expect(await held).toEqual(["back"]);
+  expect(reconnected).toBe(1);
+  client.close();
+  await expect(client.request({ kind: "listMonitors" })).rejects.toBeInstanceOf(ConnectionLost);
+});
+
+test.skipIf(!isRoot)("where nothing listens, a first connection fails at once", async () => {
+  await expect(VmkernelClient.connect(join(folder, "nothing"))).rejects.toBeInstanceOf(ConnectionLost);
+});
+
+test.skipIf(!isRoot)(
+  "lines that are no requests are answered with a fault, a line without end ends the connection, and the server lives",
+  async () => {
+    await listen();
+    expect(await exchange("hello\n")).toMatch(/"name":"InvalidArgument"/);
+    expect(await exchange('{"id":1}\n')).toMatch(/"id":1.*InvalidArgument/);
+    expect(await exchange('{"id":-1,"request":{"kind":"describeHost"}}\n')).toMatch(/InvalidArgument/);
+    expect(await exchange("x".repeat(RPC_LINE_BYTES_MAX + 1))).toBe("");
+    expect(performed).toEqual([]);
+    const client = await VmkernelClient.connect(join(folder, "socket"));
+    expect(await client.request({ kind: "listMonitors" })).toBeNull();
+    client.close();
+  },
+);
+
+test.skipIf(!isRoot)("another user is not answered, even when the socket's mode lets it connect", async () => {
+  await listen({ uid: 65_533, gid: 65_533 });
+  chmodSync(folder, 0o777);
+  chmodSync(join(folder, "socket"), 0o666);
+  expect(await askAs(65_534)).toBe("");
+  expect(performed).toEqual([]);
+});
+
+/** In another process: the kernel tells who connected. */
+async function askAs(uid: number): Promise<string> {
+  const program = `import socket; s=socket.socket(socket.AF_UNIX); s.settimeout(2); s.connect(${JSON.stringify(join(folder, "socket"))})
+try:
+    s.sendall(b'{"id":1,"request":{"kind":"describeHost"}}\\n'); print(s.recv(1000).decode(), end="")
+except OSError: pass`;
+  const { stdout } = await promisify(execFile)("setpriv", ["--reuid", String(uid), "--clear-groups", "/usr/bin/python3", "-c", program]);
+  return stdout;
+}
+
+/** Sends bytes and reads until an answer's line is there, or the end. */
+function exchange(bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(join(folder, "socket"));
+    let answer = "";
+    socket.on("data", (chunk) => {
+      answer += chunk;
+      if (answer.endsWith("\n")) socket.end();
+    });
+    socket.on("error", () => {}); // the server closed while we were still writing
+    socket.on("close", () => resolve(answer));
+    socket.write(bytes);
+  });
+}
+
+const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));

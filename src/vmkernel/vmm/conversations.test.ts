@@ -1,0 +1,175 @@
+/** The two conversations that vmkernel has with what a guest may control: its monitor and its agent. The other side here is ours. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { QMP_LINE_BYTES_MAX } from "../../wire/index.ts";
+import { AgentError, GuestAgent } from "./guest-agent.ts";
+import { MonitorSilent, QmpConnection, type QmpEvent } from "./qmp-connection.ts";
+
+const GREETING = '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}\n';
+
+let folder: string;
+let path: string;
+let server: Server;
+let sockets: Socket[];
+let heard: Record<string, unknown>[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "conversations-"));
+  path = join(folder, "socket");
+  sockets = [];
+  heard = [];
+});
+afterEach(() => {
+  for (const socket of sockets) socket.destroy();
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+type Reply = (command: Record<string, unknown>, socket: Socket) => unknown;
+
+/** Says `first`, then what `reply` gives for each line that it hears; undefined is silence. */
+async function serve(reply: Reply, first = ""): Promise<void> {
+  server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    socket.write(first);
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+      for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+        const command = JSON.parse(text.slice(text.indexOf("{"), end)) as Record<string, unknown>;
+        text = text.slice(end + 1);
+        heard.push(command);
+        const answer = reply(command, socket);
+        if (answer !== undefined) socket.write(typeof answer === "string" ? answer : `${JSON.stringify(answer)}\n`);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+}
+
+const done: Reply = ({ id }) => ({ return: {}, id });
+const open = (onEvent: (event: QmpEvent) => void = () => {}) => QmpConnection.open(path, onEvent, 300);
+
+test("answers find their commands although others come first, and an error names its command", async () => {
+  const late: unknown[] = [];
+  await serve(({ id, execute }, socket) => {
+    if (execute === "first") {
+      late.push(id);
+      return undefined;
+    }
+    if (execute === "bad") return { id, error: { class: "GenericError", desc: "no such thing" } };
+    if (late.length > 0) socket.write(`${JSON.stringify({ return: "one", id: late.pop() })}\n`);
+    return { return: "two", id };
+  }, GREETING);
+  const qmp = await open();
+  const [first, second] = [qmp.execute("first"), qmp.execute("second")];
+  expect([await first, await second]).toEqual(["one", "two"]);
+  await expect(qmp.execute("bad")).rejects.toMatchObject({ name: "QmpError", errorClass: "GenericError", message: "bad: no such thing" });
+  qmp.close();
+  await expect(qmp.execute("after")).rejects.toBeInstanceOf(MonitorSilent);
+});
+
+test("events are heard beside answers", async () => {
+  await serve((command, socket) => {
+    socket.write('{"event": "SHUTDOWN", "data": {"guest": true}}\n');
+    return done(command, socket);
+  }, GREETING);
+  const events: QmpEvent[] = [];
+  const qmp = await open((event) => events.push(event));
+  await qmp.execute("stop");
+  expect(events).toEqual(Array(2).fill({ name: "SHUTDOWN", data: { guest: true } }));
+  qmp.close();
+});
+
+test.each<[string, string]>([
+  ["says nothing", ""],
+  ["speaks another protocol", "HTTP/1.1 200 OK\r\n"],
+  ["never ends its line", "x".repeat(QMP_LINE_BYTES_MAX + 1)],
+])("a monitor that %s is given up", async (_, first) => {
+  await serve(() => undefined, first);
+  await expect(open()).rejects.toBeInstanceOf(MonitorSilent);
+});
+
+test.each<[string, string]>([
+  ["nonsense", "%%%\n"],
+  ["a list", "[]\n"],
+])("a monitor that turns to %s loses the conversation, and what was asked of it fails", async (_, said) => {
+  await serve((command, socket) => (command.execute === "stop" ? said : done(command, socket)), GREETING);
+  const qmp = await open();
+  await expect(qmp.execute("stop")).rejects.toBeInstanceOf(MonitorSilent);
+  await qmp.closed;
+});
+
+test("a monitor that goes away in the middle of a command fails it", async () => {
+  await serve((command, socket) => (command.execute === "quit" ? socket.destroy() && undefined : done(command, socket)), GREETING);
+  const qmp = await open();
+  await expect(qmp.execute("quit")).rejects.toBeInstanceOf(MonitorSilent);
+});
+
+test("an answer to a command that was never given is passed over", async () => {
+  await serve((command, socket) => {
+    socket.write('{"return": "forged", "id": 4711}\n{"return": "forged"}\n');
+    return done(command, socket);
+  }, GREETING);
+  const qmp = await open();
+  expect(await qmp.execute("stop")).toEqual({});
+  qmp.close();
+});
+
+/** What the guest agent says to each command. */
+const agentAnswers: Reply = (command) => {
+  const { id } = (command.arguments ?? {}) as { id?: number };
+  switch (command.execute) {
+    case "guest-sync-delimited":
+      return `{"return": "from before"}\n{"return": 5}\n\ufffd{"return": ${id}}\n`;
+    case "guest-get-host-name":
+      return { return: { "host-name": "web" } };
+    case "guest-get-osinfo":
+      return { error: { class: "CommandNotFound", desc: "" } };
+    case "guest-network-get-interfaces":
+      return { return: [] };
+    default:
+      return undefined; // guest-shutdown: nothing says that it was done
+  }
+};
+
+test("the agent's old answers are thrown away, and a command that it does not know is done without", async () => {
+  await serve(agentAnswers);
+  const agent = new GuestAgent(path);
+  expect(await agent.describeGuest()).toEqual({ tools: "running", hostName: "web", nics: [] });
+  await agent.describeGuest();
+  expect(heard.filter(({ execute }) => execute === "guest-sync-delimited")).toHaveLength(1);
+  agent.close();
+});
+
+test("an agent that answers with nonsense is started over with the next question", async () => {
+  let isSane = false;
+  await serve((command, socket) => (command.execute === "guest-get-host-name" && !isSane ? "[nonsense\n" : agentAnswers(command, socket)));
+  const agent = new GuestAgent(path);
+  await expect(agent.describeGuest()).rejects.toBeInstanceOf(AgentError);
+  isSane = true;
+  expect(await agent.describeGuest()).toMatchObject({ hostName: "web" });
+  agent.close();
+});
+
+test("an agent that is not there is an error, not a hang", async () => {
+  server = createServer();
+  const agent = new GuestAgent(path);
+  await expect(agent.describeGuest()).rejects.toBeInstanceOf(AgentError);
+});
+
+test("a shutdown that is not answered was taken; one that is refused was not", async () => {
+  let isRefusing = false;
+  await serve((command, socket) => {
+    if (command.execute === "guest-shutdown" && isRefusing) return { error: { class: "GenericError", desc: "no" } };
+    return agentAnswers(command, socket);
+  });
+  const agent = new GuestAgent(path);
+  await agent.shutdown();
+  isRefusing = true;
+  await expect(agent.shutdown()).rejects.toThrow("refused");
+});
