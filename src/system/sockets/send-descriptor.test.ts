@@ -28,14 +28,18 @@ test("another process reads the file through the descriptor that it was passed",
   const path = join(folder, "socket");
   writeFileSync(join(folder, "file"), "inside");
   const receiver = spawn("/usr/bin/python3", ["-c", RECEIVER, path], { stdio: ["ignore", "pipe", "inherit"] });
-  await once(receiver.stdout, "data");
+  let said = "";
+  receiver.stdout.on("data", (chunk) => {
+    said += chunk;
+  });
+  while (!said.startsWith("listening")) await once(receiver.stdout, "data");
   const socket = connect(path);
   await once(socket, "connect");
   const fd = openSync(join(folder, "file"), "r");
   sendWithDescriptor(socket, "here:", fd);
   closeSync(fd);
-  const [said] = (await once(receiver.stdout, "data")) as [Buffer];
-  expect(said.toString()).toBe("here: inside\n");
+  await once(receiver, "close");
+  expect(said).toBe("listening\nhere: inside\n");
   socket.destroy();
 });
 
