@@ -15,6 +15,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      { test: { name: "bench", include: ["bench/**/*.bench.ts"], fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
 });

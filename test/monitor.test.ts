@@ -1,5 +1,6 @@
 /** Paper «Secure Virtual Machine Isolation»: the monitor of a VM, from its start to its end, by a real vmkernel and a real guest. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
@@ -184,11 +185,26 @@ test.skipIf(!isRoot)("a reset boots the guest anew in the same monitor", async (
   expect(after?.pid).toBe(before?.pid);
 });
 
-test.skipIf(!isRoot)("a guest that cannot be saved runs on, and its memory file is gone", async () => {
+test.skipIf(!isRoot)("a guest whose memory does not fit on the datastore runs on, and nothing of it stays there", async () => {
+  const small = join(kernel.paths.volumes, "small");
+  mkdirSync(small);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small]);
+  try {
+    const to = { datastore: "small", path: "guest.vmss" };
+    await expect(kernel.client.request({ kind: "suspend", vm: vm("1"), to })).rejects.toMatchObject({ fault: "GenericVmConfigFault" });
+    expect(existsSync(join(small, "guest.vmss"))).toBe(false);
+    const tick = kernel.tick("1");
+    await until("it counts on", () => kernel.tick("1") > tick);
+    expect(phaseOf("1")).toBe("running");
+  } finally {
+    execFileSync("umount", [small]);
+    rmdirSync(small);
+  }
+});
+
+test.skipIf(!isRoot)("a suspend does not overwrite what is there", async () => {
   const taken = inDatastore("1/disk.vmdk");
   await expect(kernel.client.request({ kind: "suspend", vm: vm("1"), to: taken })).rejects.toMatchObject({ fault: "FileAlreadyExists" });
-  const tick = kernel.tick("1");
-  await until("it counts on", () => kernel.tick("1") > tick);
   expect(existsSync(kernel.hostPath("1/disk.vmdk"))).toBe(true);
 });
 

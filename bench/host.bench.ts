@@ -1,9 +1,11 @@
 /**
- * Measures the host against its peers, side by side in one run, and prints the ratios. Run: npm run bench
+ * Measures the host against its peers, side by side in one run, and prints the ratios: `npm run bench`. Nothing is asserted: a
+ * figure is one of this machine on this day.
  * Everything that is compared is measured in turns, so that what else the machine does meets both alike.
  */
 import { readdirSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
@@ -15,7 +17,7 @@ const ROUNDS = 9;
 const NAME = "bench";
 const POLL_MS = 1;
 
-async function main(): Promise<void> {
+test("figures of a host", { timeout: 1_200_000 }, async () => {
   await benchStart();
   const host = await startHost();
   try {
@@ -29,7 +31,7 @@ async function main(): Promise<void> {
   } finally {
     await host.stop();
   }
-}
+});
 
 const console_ = (host: TestHost): string => join(hostPaths(host.root).volumes, "datastore1", NAME, "console.log");
 
@@ -128,7 +130,5 @@ async function monitorPid(host: TestHost): Promise<number> {
 }
 
 function print(what: string, figure: string): void {
-  console.log(`${what.padEnd(64)} ${figure}`);
+  process.stdout.write(`${what.padEnd(64)} ${figure}\n`);
 }
-
-await main();

@@ -1,0 +1,121 @@
+/** A whole host for a test: the real command, vmkernel, hostd and guests, in a folder of its own and on a port of its own. */
+import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { buildGuest } from "../guest/build.mjs";
+import { hostPaths } from "../src/base/index.js";
+import { connectVim } from "../src/interfaces/index.js";
+import { VmkernelClient } from "../src/vmkernel/index.js";
+import { formatVmdkDescriptor, makeBaseDescriptor } from "../src/wire/index.js";
+
+const run = promisify(execFile);
+export const REPOSITORY = resolve(import.meta.dirname, "..");
+const COMMAND = join(REPOSITORY, "bin/bulkhead");
+export const PASSWORD = "Correct-Horse-9";
+const READY_MS = 60_000; // the first start proves the accelerator and makes a certificate on a busy machine
+/** Starts a host and waits until it answers. @param env beyond the machine's own */
+export async function startHost(args = []) {
+  const root = mkdtempSync(join(tmpdir(), "bulkhead-test-"));
+  const port = await freePort();
+  const supervisor = spawn(COMMAND, ["host", "run", "--root", root, "--listen", `127.0.0.1:${port}`, ...args], {
+    env: { ...process.env, BULKHEAD_ROOT_PASSWORD: PASSWORD },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  supervisor.stdout?.on("data", (chunk) => (output += chunk));
+  supervisor.stderr?.on("data", (chunk) => (output += chunk));
+  const startedAt = performance.now();
+  const host = hostAt(root, port, supervisor);
+  try {
+    await waitFor(async () => {
+      if (supervisor.exitCode !== null) throw new Error(`the host ended:\n${output}`);
+      return (await host.command("host", "status", "--json")).code === 0;
+    }, READY_MS);
+  } catch (error) {
+    await host.stop();
+    throw new Error(`the host did not start:\n${output}`, { cause: error });
+  }
+  return { ...host, startedInMs: performance.now() - startedAt };
+}
+function hostAt(root, port, supervisor) {
+  const paths = hostPaths(root);
+  const host = {
+    root,
+    port,
+    async pids() {
+      const { stdout } = await host.command("host", "status", "--json");
+      return JSON.parse(stdout).pids;
+    },
+    async login() {
+      const client = await connectVim({ url: `https://127.0.0.1:${port}/sdk`, insecure: true });
+      await client.call({ type: "SessionManager", value: "ha-sessionmgr" }, "Login", { userName: "root", password: PASSWORD });
+      return client;
+    },
+    vmkernel: () => VmkernelClient.connect(paths.vmkernelSocket),
+    async command(...args) {
+      try {
+        const { stdout, stderr } = await run(COMMAND, [...args, "--root", root], { env: process.env });
+        return { code: 0, stdout, stderr };
+      } catch (error) {
+        const { code, stdout, stderr } = error;
+        return { code, stdout, stderr };
+      }
+    },
+    async stop() {
+      if (supervisor.exitCode === null && supervisor.signalCode === null) {
+        const ended = new Promise((resolve) => supervisor.once("exit", resolve));
+        supervisor.kill("SIGTERM");
+        await ended;
+      }
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+  return host;
+}
+/** Polls until `condition` holds; throws what it throws. */
+export async function waitFor(condition, timeoutMs, intervalMs = 100) {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(intervalMs)) if (await condition()) return;
+  throw new Error(`not so within ${timeoutMs} ms: ${condition}`);
+}
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** The text of a file on datastore1, "" when it is not there. */
+export async function datastoreText(host, path) {
+  return readFile(join(hostPaths(host.root).volumes, "datastore1", path), "utf8").catch(() => "");
+}
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => (address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}
+/**
+ * Puts the tiny guest's disk on datastore1, under a name of its own: a VM boots from it and may write it.
+ * @returns its datastore path
+ */
+export async function installGuestImage(host, name) {
+  const { image } = buildGuest();
+  const folder = join(hostPaths(host.root).volumes, "datastore1", "images");
+  await mkdir(folder, { recursive: true });
+  await run("cp", ["--sparse=always", image, join(folder, `${name}-flat.vmdk`)]);
+  const digest = createHash("sha256").update(name).digest("hex");
+  const descriptor = makeBaseDescriptor({
+    capacityBytes: (await stat(image)).size,
+    thin: true,
+    adapterType: "lsilogic",
+    uuid: `6000c29${digest.slice(0, 25)}`,
+    longContentId: digest.slice(0, 32),
+    hardwareVersion: 21,
+    extentFile: `${name}-flat.vmdk`,
+  });
+  await writeFile(join(folder, `${name}.vmdk`), formatVmdkDescriptor(descriptor));
+  return `[datastore1] images/${name}.vmdk`;
+}
