@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { GuestState } from "../rpc.ts";
 import { GuestAgent } from "./guest-agent.ts";
+import { AGENT_CHARDEV } from "./plan-devices.ts";
 
 const NOT_RUNNING: GuestState = { tools: "notRunning" };
 
@@ -62,4 +63,14 @@ export class GuestWatch {
     this.#state = state;
     this.#onChange(state);
   }
+}
+
+/** Whether the guest has the channel open now, from what query-chardev answers (untrusted). */
+export function isAgentListening(chardevs: unknown): boolean {
+  if (!Array.isArray(chardevs)) return false;
+  return chardevs.some((chardev: unknown) => {
+    if (typeof chardev !== "object" || chardev === null) return false;
+    const { label, "frontend-open": isOpen } = chardev as Readonly<Record<string, unknown>>;
+    return label === AGENT_CHARDEV && isOpen === true;
+  });
 }

@@ -7,7 +7,7 @@ import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { GuestState, MonitorDescription, MonitorInspection, VmkernelEvent } from "../rpc.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
-import { GuestWatch } from "./guest-watch.ts";
+import { GuestWatch, isAgentListening } from "./guest-watch.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 import { saveMemory } from "./save-memory.ts";
@@ -315,13 +315,4 @@ export class Monitor {
     const because = this.#because ?? "crashed";
     this.#settleEnd({ because, detail: because === "crashed" ? log : "" });
   }
-}
-
-function isAgentListening(chardevs: unknown): boolean {
-  if (!Array.isArray(chardevs)) return false;
-  return chardevs.some((chardev: unknown) => {
-    if (typeof chardev !== "object" || chardev === null) return false;
-    const { label, "frontend-open": isOpen } = chardev as Readonly<Record<string, unknown>>;
-    return label === "agent" && isOpen === true;
-  });
 }
