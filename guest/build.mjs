@@ -56,9 +56,14 @@ function buildInto(folder, { parts, files }) {
   }
 }
 
+const ABANDONED_MS = 60 * 60 * 1000; // a build takes seconds
+
+/** Images of other inputs, and what an interrupted build left. */
 function removeOlder(out, current) {
   for (const name of readdirSync(out)) {
-    if (name.startsWith("guest-") && join(out, name) !== current) rmSync(join(out, name), { recursive: true, force: true });
+    const path = join(out, name);
+    const isAbandoned = /^(building|unpacking)-/.test(name) && Date.now() - statSync(path).mtimeMs > ABANDONED_MS;
+    if (isAbandoned || (name.startsWith("guest-") && path !== current)) rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,143 @@
+/** The command `bulkhead`: reads what is asked, calls what does it, prints, and ends with its exit code. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { hostPaths, messageOf } from "../base/index.ts";
+import { formatEvidence } from "../evidence/index.ts";
+import { exitCodeOf as evidenceExitCode, lookAtEvidence } from "./evidence-command.ts";
+import { stopOnSignals } from "./foreground.ts";
+import { type HostOptions, type RunningHost, runHost } from "./host-run.ts";
+import { formatStatus, readHostStatus, exitCodeOf as statusExitCode, statusToJson } from "./host-status.ts";
+import { stopRunningHost } from "./host-stop.ts";
+import { DEFAULT_LISTEN, type ListenAddress, parseListenAddress } from "./listen-address.ts";
+import { requireRoot } from "./machine.ts";
+import { initialPasswordPath, PASSWORD_VARIABLE } from "./root-password.ts";
+import { hostRuns, readRunFile } from "./run-file.ts";
+import { startDemonstration } from "./start/start.ts";
+
+const EXIT = { failure: 1, usage: 2, notRunning: 3 } as const;
+
+interface Options {
+  readonly root: string;
+  readonly listen: ListenAddress;
+  readonly json?: true;
+  readonly degraded?: true;
+}
+
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await buildProgram().parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage; // it has said what is wrong, or shown its help
+      return;
+    }
+    console.error(`bulkhead: ${messageOf(error)}`);
+    if (process.env.BULKHEAD_DEBUG !== undefined) console.error(error);
+    process.exit(EXIT.failure);
+  }
+}
+
+function buildProgram(): Command {
+  const program = new Command("bulkhead")
+    .description("A hypervisor host that speaks the vSphere API and shows on itself that its virtual machines are apart.")
+    .exitOverride()
+    .showHelpAfterError("(add --help for more)");
+  const host = program.command("host").description("run, stop or look at a host on this machine");
+  common(host.command("run"), listenOption())
+    .description("run a host in the foreground; Ctrl-C shuts it down, guests first")
+    .option("--degraded", "run where the machine withholds what isolation needs; `host status` says what is then weaker")
+    .addHelpText("after", `\nroot's password is taken from ${PASSWORD_VARIABLE}, or made at the first start.`)
+    .action(run);
+  common(host.command("stop")).description("shut a running host down, guests first").action(stop);
+  common(host.command("status"))
+    .description("what a host is and what runs on it; exit code 0: runs, 1: not all of it, 3: does not run")
+    .action(status);
+  common(program.command("evidence"))
+    .description("look at every isolation claim on the live host; exit code 1 when one fails")
+    .action(evidence);
+  common(program.command("start", { hidden: true }), listenOption())
+    .option("--degraded")
+    .action(demonstrate);
+  return program;
+}
+
+/** Every command takes all three, so that one set of options fits a whole script; where the host listens matters only when it starts. */
+function common(command: Command, listen = listenOption().hideHelp()): Command {
+  return command
+    .option("--root <dir>", "everything of the host is kept beneath this folder", "/")
+    .addOption(listen)
+    .option("--json", "print JSON");
+}
+
+function listenOption(): Option {
+  const parse = (text: string): ListenAddress => {
+    const address = parseListenAddress(text);
+    if (address === undefined) throw new InvalidArgumentError("It is ADDR:PORT: 127.0.0.1:8443, 0.0.0.0:443, [::1]:8443.");
+    return address;
+  };
+  return new Option("--listen <addr:port>", "where the API is served").default(parse(DEFAULT_LISTEN), DEFAULT_LISTEN).argParser(parse);
+}
+
+function hostOptions({ root, listen, degraded }: Options): HostOptions {
+  return { paths: hostPaths(root), listen, degraded: degraded === true };
+}
+
+async function run(options: Options): Promise<void> {
+  const report = options.json ? () => {} : (line: string) => console.log(line);
+  const host = await runHost(hostOptions(options), report);
+  const { url, thumbprint, weaknesses } = host;
+  if (options.json) console.log(JSON.stringify({ ready: true, url, thumbprint, weaknesses, pids: host.pids() }));
+  else console.log(describeReady(host, options).join("\n"));
+  await stopOnSignals(host, report).stopped;
+  process.exit(0);
+}
+
+function describeReady({ thumbprint, rootPassword, weaknesses }: RunningHost, { root }: Options): string[] {
+  const path = initialPasswordPath(hostPaths(root));
+  const password = {
+    given: `as ${PASSWORD_VARIABLE} says`,
+    made: `in ${path}`,
+    kept: `in ${path}, unless it was changed`,
+    unknown: "as it was",
+  };
+  return [
+    `certificate   SHA-256 ${thumbprint.sha256}`,
+    `user          root, password ${password[rootPassword.kind]}`,
+    ...weaknesses.map((weakness) => `DEGRADED      ${weakness}`),
+  ];
+}
+
+async function stop({ root, json }: Options): Promise<void> {
+  requireRoot();
+  const stopped = await stopRunningHost(hostPaths(root));
+  if (json) console.log(JSON.stringify({ stopped }));
+  else console.log(stopped ? "The host has stopped." : `No host runs on ${hostPaths(root).root}.`);
+}
+
+async function status({ root, json }: Options): Promise<void> {
+  requireRoot();
+  const paths = hostPaths(root);
+  const found = await readHostStatus(paths, hostRuns(paths));
+  console.log(json ? JSON.stringify(statusToJson(found), undefined, 2) : formatStatus(found, paths.root));
+  process.exitCode = statusExitCode(found);
+}
+
+async function evidence({ root, json }: Options): Promise<void> {
+  requireRoot();
+  const paths = hostPaths(root);
+  const running = readRunFile(paths);
+  if (running === undefined) {
+    console.error(`bulkhead: no host runs on ${paths.root}`);
+    process.exitCode = EXIT.notRunning;
+    return;
+  }
+  const found = await lookAtEvidence(paths, running);
+  console.log(json ? JSON.stringify(found, undefined, 2) : formatEvidence(found));
+  process.exitCode = evidenceExitCode(found);
+}
+
+async function demonstrate(options: Options): Promise<void> {
+  await startDemonstration(hostOptions(options));
+  process.exit(0);
+}
+
+await main(process.argv);

@@ -1,0 +1,19 @@
+/** `bulkhead evidence`: every isolation claim, looked at on the live host. */
+import type { HostPaths } from "../base/index.ts";
+import { type Evidence, gatherEvidence } from "../evidence/index.ts";
+import { VmkernelClient } from "../vmkernel/index.ts";
+import type { RunFile } from "./run-file.ts";
+
+export async function lookAtEvidence(paths: HostPaths, { hostdPid, vmkernelPid }: RunFile): Promise<readonly Evidence[]> {
+  const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket);
+  try {
+    return await gatherEvidence(vmkernel, { hostd: hostdPid, vmkernel: vmkernelPid });
+  } finally {
+    vmkernel.close();
+  }
+}
+
+/** 1 when a claim failed. "not shown" is no failure, and never counts as passed. Pure. */
+export function exitCodeOf(evidence: readonly Evidence[]): number {
+  return evidence.some(({ verdict }) => verdict === "fail") ? 1 : 0;
+}

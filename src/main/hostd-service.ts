@@ -1,0 +1,85 @@
+/** hostd as the supervisor runs it: in its sandbox, with the listening socket and its instructions. */
+import { join } from "node:path";
+import { existingPaths, filesOfPrograms } from "../system/index.ts";
+import { planHostdSandbox, startSandboxed } from "../vmkernel/index.ts";
+import type { HostRun } from "./host-run.ts";
+import { INSTALLATION } from "./machine.ts";
+import type { Thumbprint } from "./run-file.ts";
+import { Service } from "./service.ts";
+
+export interface HostdReady {
+  readonly thumbprint: Thumbprint;
+}
+
+export interface HostdParts extends HostRun {
+  /** Listening; hostd gets a copy each time that it is started. */
+  readonly socket: number;
+  readonly hostName: string;
+  readonly addresses: readonly string[];
+  readonly rootPasswordHash: string | undefined;
+  readonly onChange: () => void;
+}
+
+/** Its code: what it executes, and the packages that it loads. */
+const CODE = ["dist", "node_modules", "package.json", "src/wire/vim25/schema.json"].map((name) => join(INSTALLATION, name));
+/** Native parts of packages, which need libraries that Node does not. */
+const NATIVE = ["@libsql/linux-x64-gnu/index.node", "@koromix/koffi-linux-x64/linux_x64/koffi.node"].map((name) =>
+  join(INSTALLATION, "node_modules", name),
+);
+
+export async function startHostd(parts: HostdParts) {
+  const { options, user, isolation, socket, log, onChange } = parts;
+  const { paths, listen } = options;
+  const plan = planHostdSandbox({
+    isolation,
+    ...user,
+    program: process.execPath,
+    args: [join(INSTALLATION, "dist/main/hostd.js")],
+    readOnlyPaths: await readOnlyPaths(),
+    writablePaths: [paths.hostdState, paths.rpcFolder],
+    descriptorCount: 1,
+  });
+  const { hostName, addresses, rootPasswordHash } = parts;
+  const identity = { root: paths.root, listen, hostName, addresses };
+  let passwordHash = rootPasswordHash;
+  return Service.start<HostdReady>({
+    name: "hostd",
+    program: process.execPath,
+    async launch(output) {
+      const input = `${JSON.stringify({ ...identity, rootPasswordHash: passwordHash })}\n`;
+      return startSandboxed(plan, { descriptors: [socket], log: output, stdin: "lifeline", cgroup: undefined, input });
+    },
+    readReady(line) {
+      const ready = parseReady(line);
+      // Stored: when hostd is started again, root may have changed it meanwhile.
+      if (ready !== undefined) passwordHash = undefined;
+      return ready;
+    },
+    log: (line) => log.append(`hostd: ${line}`),
+    onChange,
+  });
+}
+
+async function readOnlyPaths(): Promise<string[]> {
+  const native = existingPaths(NATIVE);
+  const files = await filesOfPrograms([process.execPath, "/usr/bin/setpriv", ...native]);
+  return [...files.filter((file) => !native.includes(file)), ...CODE];
+}
+
+/** hostd parses hostile input: what it says is checked before it is shown. Pure. */
+export function parseReady(line: string): HostdReady | undefined {
+  let message: unknown;
+  try {
+    message = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { ready, thumbprint } = (message ?? {}) as { ready?: unknown; thumbprint?: { sha1?: unknown; sha256?: unknown } };
+  const sha1 = readThumbprint(thumbprint?.sha1);
+  const sha256 = readThumbprint(thumbprint?.sha256);
+  return ready === true && sha1 !== undefined && sha256 !== undefined ? { thumbprint: { sha1, sha256 } } : undefined;
+}
+
+function readThumbprint(value: unknown): string | undefined {
+  return typeof value === "string" && /^[0-9A-F]{2}(:[0-9A-F]{2}){19,31}$/.test(value) ? value : undefined;
+}
