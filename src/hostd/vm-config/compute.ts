@@ -38,7 +38,7 @@ export function checkSize(spec: VirtualMachineConfigSpec, vmx: Vmx, host: HostSi
     const message = `${vcpus} virtual CPUs do not divide into sockets of ${cores} cores.`;
     throw fault("NumVirtualCoresPerSocketNotSupported", message, { maxSupportedCoresPerSocketDest: vcpus, numCoresPerSocketVm: cores });
   }
-  if (version !== undefined) checkVersion(version, vmx, host);
+  if (version !== undefined) checkVersion(version, host);
 }
 
 /** 0 means that the host chooses: one core a socket. */
@@ -96,11 +96,14 @@ function checkMemory(memoryMib: number, host: HostSize): void {
 }
 
 /** A VM's hardware is raised and never lowered: its guest has met the newer one. */
-function checkVersion(version: string, vmx: Vmx, { hostName }: HostSize): void {
-  if (identityFields.version?.codec.write(version) === undefined) {
-    const message = `Virtual hardware ${version} is not supported: vmx-${String(HARDWARE_VERSION.min).padStart(2, "0")} to vmx-${HARDWARE_VERSION.max} are.`;
-    throw fault("VirtualHardwareVersionNotSupported", message, { hostName, host: HOST_REF });
-  }
+export function refuseLowerVersion({ version }: VirtualMachineConfigSpec, vmx: Vmx): void {
   const current = readField(identityFields.version, vmx);
-  if (current !== undefined && version < current) throw invalidArgument("configSpec.version", `the VM has ${current} already`);
+  if (version !== undefined && current !== undefined && version < current)
+    throw invalidArgument("configSpec.version", `the VM has ${current} already`);
+}
+
+function checkVersion(version: string, { hostName }: HostSize): void {
+  if (identityFields.version?.codec.write(version) !== undefined) return;
+  const message = `Virtual hardware ${version} is not supported: vmx-${String(HARDWARE_VERSION.min).padStart(2, "0")} to vmx-${HARDWARE_VERSION.max} are.`;
+  throw fault("VirtualHardwareVersionNotSupported", message, { hostName, host: HOST_REF });
 }

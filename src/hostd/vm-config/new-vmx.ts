@@ -23,7 +23,6 @@ export function beginVmx(place: VmPlace, random: (bytes: number) => Uint8Array):
     "pciBridge0.present": "TRUE",
     ...Object.fromEntries(bridges),
     "vmci0.present": "TRUE",
-    "hpet0.present": "TRUE",
     "svga.present": "TRUE",
     "floppy0.present": "FALSE", // without the key, VMware's own products see a floppy drive
     displayName: baseNameOf(place),

@@ -17,16 +17,16 @@ import {
   type VmxChanges,
 } from "../../wire/index.ts";
 import { writeBootOrder } from "./boot-order.ts";
-import { checkSize, type HostSize, writeAllocations, writeCoresPerSocket } from "./compute.ts";
+import { checkSize, type HostSize, refuseLowerVersion, writeAllocations, writeCoresPerSocket } from "./compute.ts";
 import { planDeviceChanges } from "./device-changes.ts";
 import type { DevicePlan } from "./device-draft.ts";
 import { readDevices } from "./devices/index.ts";
 import { writeExtraConfig } from "./extra-config.ts";
-import { choice, type Fields, invalidArgument, writeFields } from "./fields.ts";
+import { type Fields, invalidArgument, writeFields } from "./fields.ts";
 import { biosUuidOf, changeVersionOf } from "./identity.ts";
 import { beginVmx } from "./new-vmx.ts";
 import type { VmPlace } from "./place.ts";
-import { bootFields, flagFields, identityFields, optionFields, powerOpFields, toolsFields } from "./settings.ts";
+import { bootFields, flagFields, identityFields, latencyLevels, optionFields, powerOpFields, toolsFields } from "./settings.ts";
 import { unavailableIn } from "./spec-rows.ts";
 
 export interface ConfigContext extends VmPlace {
@@ -39,8 +39,6 @@ export interface ConfigContext extends VmPlace {
 }
 
 export type ConfigPlan = Pick<DevicePlan, "vmx" | "disksToCreate" | "disksToAttach" | "disksToDelete">;
-
-export const latencyLevels = choice({ low: "low", normal: "normal", medium: "medium", high: "high" });
 
 /** @throws {Fault} as vim25 CreateVM_Task declares them; each names the property or the device that is wrong */
 export function planCreate(spec: VirtualMachineConfigSpec, context: ConfigContext): ConfigPlan {
@@ -64,6 +62,7 @@ export function planReconfigure(
     throw fault("ConcurrentAccess", "The configuration has changed since it was read.", {});
   }
   if (spec.name !== undefined && spec.name.trim() === "") throw invalidArgument("configSpec.name");
+  refuseLowerVersion(spec, vmx);
   return planChange(vmx, spec, { ...context, devices: context.config.hardware.device ?? [] });
 }
 

@@ -23,7 +23,6 @@ import { type GuestOsId, guestFullName, isGuestOsId, OTHER_GUEST } from "./guest
 import { biosUuidOf, changeVersionOf, displayNameOf } from "./identity.ts";
 import { HARDWARE_VERSION } from "./limits.ts";
 import { descriptorOf } from "./new-disks.ts";
-import { latencyLevels } from "./plan-config.ts";
 import {
   bootFields,
   defaultBoot,
@@ -32,6 +31,7 @@ import {
   defaultTools,
   flagFields,
   identityFields,
+  latencyLevels,
   optionFields,
   powerOpFields,
   toolsFields,

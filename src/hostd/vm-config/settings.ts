@@ -197,6 +197,9 @@ export const powerOpFields: Fields<VirtualMachineDefaultPowerOpInfo> = {
   standbyAction: { key: "powerType.standby", codec: choice({ checkpoint: "checkpoint", powerOnSuspend: "powerOnSuspend" }) }, // our own key
 };
 
+/** "custom" is of old versions of the API: it said no more than its nearest level. */
+export const latencyLevels = choice({ low: "low", normal: "normal", medium: "medium", high: "high" });
+
 export const defaultPowerOps: VirtualMachineDefaultPowerOpInfo = {
   $type: "VirtualMachineDefaultPowerOpInfo",
   powerOffType: "soft",
