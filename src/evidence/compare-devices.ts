@@ -33,13 +33,16 @@ function without(from: readonly string[], taken: readonly string[]): readonly st
 const pciText = (slot: number, pciFunction: number, id: string): string => `PCI ${slot}.${pciFunction} ${id}`;
 const blockText = (key: number | undefined, medium: boolean, readOnly: boolean): string =>
   `block device ${key ?? "without a key"}${medium ? "" : ", empty"}${medium && readOnly ? ", read-only" : ""}`;
+/** The chips that hold UEFI's code and variables. */
+const flashText = (path: string): string => `flash ${path}`;
 const serialText = (key: number | undefined): string => `serial port ${key ?? "without a key"}`;
 
-function describeExpected({ pci, block, serial }: ReturnType<typeof expectedDevices>): readonly string[] {
+function describeExpected({ pci, block, serial, flash }: ReturnType<typeof expectedDevices>): readonly string[] {
   return [
     ...pci.map((item) => pciText(item.slot, item.function, item.id)),
     ...block.map((item) => blockText(item.key, item.hasMedium, item.isReadOnly)),
     ...serial.map(serialText),
+    ...flash.map(flashText),
   ];
 }
 
@@ -58,10 +61,10 @@ function pciFunctions(answer: unknown): readonly string[] {
   );
 }
 
-/** Flash of the firmware is no device of the guest's: it has no name that the guest could see it by. */
 function blockDevices(answer: unknown): readonly string[] {
   return listOf(answer).flatMap(({ qdev, inserted }) => {
     if (typeof qdev !== "string" || qdev === "") return [];
+    if (qdev.startsWith("/machine/system.flash")) return [flashText(qdev)];
     const key = keyOfDeviceId(/(?:^|\/)(dev\d+)(?:\/|$)/.exec(qdev)?.[1] ?? qdev);
     const medium = objectOf(inserted);
     return [blockText(key, inserted !== undefined, medium.ro === true)];

@@ -39,7 +39,7 @@ test("a fault becomes the task's error, with its fields and message", async () =
     throw fault("FileNotFound", "File [d] x.vmdk was not found", { file: "[d] x.vmdk" });
   });
   await tasks.drain();
-  expect(task.info.error).toEqual({
+  expect(task.info.error).toMatchObject({
     fault: { $type: "FileNotFound", file: "[d] x.vmdk" },
     localizedMessage: "File [d] x.vmdk was not found",
   });

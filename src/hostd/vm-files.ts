@@ -1,7 +1,7 @@
 /** The files of a VM: reading its folder into what hostd knows, and the .vmx key that names a suspended memory. */
 import { createHash } from "node:crypto";
 import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder, messageOf } from "../base/index.ts";
-import type { DiskDescription } from "../vmkernel/index.ts";
+import type { DiskDescription, FolderEntry } from "../vmkernel/index.ts";
 import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx } from "../wire/index.ts";
 import type { Vm, VmFiles } from "./vm.ts";
 import { diskPathsOf, readConfig } from "./vm-config/index.ts";
@@ -21,8 +21,10 @@ export async function readVmFiles(vmkernel: Vmkernel, vm: Pick<Vm, "vmxPath">): 
       const disk = await describeDisk(vmkernel, descriptor);
       if (disk !== undefined) disks.set(formatDatastorePath(descriptor), disk);
     }
-    const config = readConfig(vmx, { vmxPath: vm.vmxPath, disks, datastores });
-    return { kind: "readable", vmx, config, suspendedMemory: await suspendedMemoryOf(vmkernel, vmx, vm.vmxPath) };
+    const entries = await vmkernel.request({ kind: "listFolder", folder: folderOf(vm.vmxPath) });
+    const modifiedAtMs = entries.find(({ name }) => name === fileNameOf(vm.vmxPath))?.modifiedAtMs ?? 0;
+    const config = readConfig(vmx, { vmxPath: vm.vmxPath, disks, datastores, modifiedAtMs });
+    return { kind: "readable", vmx, config, suspendedMemory: suspendedMemoryIn(entries, vmx, vm.vmxPath) };
   } catch (error) {
     return { kind: "unreadable", because: messageOf(error) };
   }
@@ -37,11 +39,10 @@ async function describeDisk(vmkernel: Vmkernel, descriptor: DatastorePath): Prom
   }
 }
 
-async function suspendedMemoryOf(vmkernel: Vmkernel, vmx: Vmx, vmxPath: DatastorePath): Promise<DatastorePath | undefined> {
+function suspendedMemoryIn(entries: readonly FolderEntry[], vmx: Vmx, vmxPath: DatastorePath): DatastorePath | undefined {
   const name = readVmx(vmx, SUSPEND_STATE_KEY) ?? "";
-  if (name === "") return undefined;
-  const entries = await vmkernel.request({ kind: "listFolder", folder: folderOf(vmxPath) });
-  return entries.some((entry) => entry.kind === "file" && entry.name === name) ? inFolder(folderOf(vmxPath), name) : undefined;
+  const isThere = name !== "" && entries.some((entry) => entry.kind === "file" && entry.name === name);
+  return isThere ? inFolder(folderOf(vmxPath), name) : undefined;
 }
 
 /** "demo-1a2b3c4d.vmss": as ESXi forms it, the VM's name and a hash of its path. */

@@ -4,6 +4,7 @@ import type {
   GuestInfo,
   ManagedEntityStatus,
   VirtualMachineCapability,
+  VirtualMachineConfigInfo,
   VirtualMachineConfigSummary,
   VirtualMachineRuntimeInfo,
   VirtualMachineSummary,
@@ -13,6 +14,7 @@ import type { HostAgent } from "../agent.ts";
 import { ENVIRONMENT_BROWSER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import type { Vm } from "../vm.ts";
+import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, reset, shutdownGuest, suspend } from "../vm-deeds/power.ts";
 import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
@@ -25,7 +27,10 @@ export interface VmEntity {
 }
 
 const asEntity = ({ agent, vm }: VmEntity): Entity => ({ agent, ref: vm.ref, name: vm.name, parent: VM_FOLDER });
-const configOf = ({ vm }: VmEntity) => (vm.files.kind === "readable" ? vm.files.config : undefined);
+function configOf({ vm }: VmEntity): VirtualMachineConfigInfo | undefined {
+  if (vm.files.kind === "unreadable") return undefined;
+  return vm.monitor === undefined ? vm.files.config : asRunning(vm.files.config);
+}
 
 export const virtualMachine = {
   type: "VirtualMachine",

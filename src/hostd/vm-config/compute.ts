@@ -9,6 +9,8 @@ import { HARDWARE_VERSION, MEMORY_MIB, VCPUS_MAX } from "./limits.ts";
 import { identityFields } from "./settings.ts";
 import { cpuFields, memoryFields } from "./shares.ts";
 
+const INT_MAX = 2 ** 31 - 1; // the fault says it in an xsd:int; a client may ask for more than that
+
 export type HostSize = Pick<HostDescription, "hostName" | "memoryBytes" | "cpu">;
 
 const HOST_REF = { type: "HostSystem", value: "ha-host" };
@@ -92,7 +94,11 @@ function checkMemory(memoryMib: number, host: HostSize): void {
   const maxMemorySizeMB = Math.trunc(host.memoryBytes / 1024 ** 2 / MEMORY_MIB.step) * MEMORY_MIB.step;
   if (memoryMib >= MEMORY_MIB.min && memoryMib <= maxMemorySizeMB && memoryMib % MEMORY_MIB.step === 0) return;
   const message = `${memoryMib} MB of memory are not supported: multiples of ${MEMORY_MIB.step} MB up to ${maxMemorySizeMB} MB are.`;
-  throw fault("MemorySizeNotSupported", message, { memorySizeMB: memoryMib, minMemorySizeMB: MEMORY_MIB.min, maxMemorySizeMB });
+  throw fault("MemorySizeNotSupported", message, {
+    memorySizeMB: Math.min(memoryMib, INT_MAX),
+    minMemorySizeMB: MEMORY_MIB.min,
+    maxMemorySizeMB,
+  });
 }
 
 /** A VM's hardware is raised and never lowered: its guest has met the newer one. */

@@ -17,15 +17,17 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
   if (spec.name !== undefined) agent.vms.requireFreeName(spec.name, vm);
   const plan = planReconfigure(vmx, spec, { ...(await configContext(agent, vm.vmxPath, vm)), config });
   for (const descriptor of plan.disksToAttach) await agent.vms.vmkernel.request({ kind: "describeDisk", descriptor });
-  const disks = plan.disksToCreate.map(({ descriptor }) => descriptor);
+  // A disk that replaces another takes its place: it is neither new nor anything to take back.
+  const disks = plan.disksToCreate.filter(({ replaces }) => !replaces).map(({ descriptor }) => descriptor);
   await requireAbsent(agent, disks);
   return call.startTask(vm.name, { kind: "reconfigure", vm: vm.id, created: { disks } }, async ({ report }, task) => {
     await using undo = new Undo();
     const { vmkernel } = agent.vms;
-    for (const [index, { descriptor, disk }] of plan.disksToCreate.entries()) {
-      undo.add(() => removeDiskIfThere(vmkernel, descriptor));
+    for (const [index, { descriptor, disk, replaces }] of plan.disksToCreate.entries()) {
+      if (replaces) await removeDiskIfThere(vmkernel, descriptor);
+      else undo.add(() => removeDiskIfThere(vmkernel, descriptor));
       await vmkernel.request({ kind: "createDisk", descriptor, disk });
-      report((80 * (index + 1)) / disks.length);
+      report((80 * (index + 1)) / plan.disksToCreate.length);
     }
     await vmkernel.request({ kind: "writeText", file: vm.vmxPath, text: formatVmx(plan.vmx) });
     undo.release();
