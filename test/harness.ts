@@ -73,7 +73,7 @@ function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<Test
       await client.call({ type: "SessionManager", value: "ha-sessionmgr" }, "Login", { userName: "root", password: PASSWORD });
       return client;
     },
-    vmkernel: () => VmkernelClient.connect(paths.vmkernelSocket),
+    vmkernel: () => VmkernelClient.connect(paths.vmkernelSocket, READY_MS),
     async command(...args) {
       try {
         const { stdout, stderr } = await run(COMMAND, [...args, "--root", root], { env: process.env });

@@ -10,7 +10,7 @@ import { createAgent, invoke, openDatabase } from "../hostd/index.ts";
 import { startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
-import { VmkernelClient } from "../vmkernel/index.ts";
+import { HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
 
 /** The supervisor's first line. */
 interface Instructions {
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
 
   const { hostName, addresses } = instructions;
   const certificate = await loadOrCreateCertificate(paths.hostdState, { hostName, addresses });
-  const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket);
+  const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket, HOLD_MS);
   const database = openDatabase(`${paths.hostdState}/hostd.db`);
   const audit = openAppendLog(`${paths.hostdState}/audit.log`, AUDIT_BOUND);
   const onBug = (error: unknown): void => console.error(error);

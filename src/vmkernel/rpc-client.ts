@@ -4,6 +4,7 @@
  * and the caller asks again for the truth.
  */
 import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../base/index.ts";
 import { LineSplitter } from "../wire/index.ts";
 import type { VmkernelEvent, VmkernelRequest, VmkernelResults } from "./rpc.ts";
@@ -35,7 +36,7 @@ interface Held {
 
 const RETRY_MS = { first: 50, last: 1000 };
 /** vmkernel starts in under two seconds and adopts the running monitors before it listens. */
-const HOLD_MS = 15_000;
+export const HOLD_MS = 15_000;
 
 export class VmkernelClient {
   readonly #path: string;
@@ -53,15 +54,20 @@ export class VmkernelClient {
     this.#path = path;
   }
 
-  /** @throws {ConnectionLost} when nothing listens at `path` now */
-  static async connect(path: string): Promise<VmkernelClient> {
+  /**
+   * @param waitMs how long to wait for a vmkernel that is just being started
+   * @throws {ConnectionLost} when nothing listens at `path` by then
+   */
+  static async connect(path: string, waitMs = 0): Promise<VmkernelClient> {
     const client = new VmkernelClient(path);
-    try {
-      client.#use(await openSocket(path));
-    } catch (cause) {
-      throw new ConnectionLost(`connecting to vmkernel at ${path}`, false, { cause });
+    for (const deadline = Date.now() + waitMs; ; await delay(RETRY_MS.first)) {
+      try {
+        client.#use(await openSocket(path));
+        return client;
+      } catch (cause) {
+        if (Date.now() >= deadline) throw new ConnectionLost(`connecting to vmkernel at ${path}`, false, { cause });
+      }
     }
-    return client;
   }
 
   /**
