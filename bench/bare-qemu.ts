@@ -1,6 +1,6 @@
 /** The peer: the very same QEMU command line that the host gave a monitor, started by hand, with no sandbox and no host around it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeProcess, listenUnix } from "../src/system/index.ts";
@@ -15,23 +15,18 @@ export interface CommandLine {
   readonly descriptors: readonly Opened[];
 }
 
-/**
- * Reads the command line of a running monitor.
- * @param resolve where a file of the monitor lies on the host: its own view has no path
- */
-export function commandLineOf(pid: number, resolve: (inode: number) => string | undefined): CommandLine {
-  const { command, descriptors } = describeProcess(pid);
+/** Reads the command line of a running monitor. @param files what the host opened for it: the guest's serial log and its one disk */
+export function commandLineOf(pid: number, files: { readonly serialLog: string; readonly disk: string }): CommandLine {
+  const { command } = describeProcess(pid);
   const [program = "", ...args] = command;
-  const named = [...args.join(" ").matchAll(/\bfd=(\d+)/g)].map(([, fd]) => Number(fd));
-  const opened = named
-    .sort((a, b) => a - b)
-    .map((number): Opened => {
-      const found = descriptors.find(({ fd }) => fd === number);
-      if (found?.kind !== "file") return { kind: "socket" };
-      const path = resolve(found.inode);
-      if (path === undefined) throw new Error(`descriptor ${number} of ${pid} is a file that is not known: ${found.target}`);
-      return { kind: "file", path, flags: found.flags };
-    });
+  const text = args.join("\n");
+  const numbers = [...text.matchAll(/\bfd=(\d+)/g)].map(([, fd]) => Number(fd)).sort((a, b) => a - b);
+  const opened = numbers.map((fd): Opened => {
+    if (!text.includes(`/dev/fdset/${fd}`)) return { kind: "socket" };
+    return text.includes(`path=/dev/fdset/${fd},append=on`)
+      ? { kind: "file", path: files.serialLog, flags: constants.O_WRONLY | constants.O_APPEND }
+      : { kind: "file", path: files.disk, flags: constants.O_RDWR };
+  });
   // Started by hand it runs at once: nobody waits to unplug its cables and to let it go.
   return { program, args: args.filter((argument) => argument !== "-S"), descriptors: opened };
 }
@@ -40,7 +35,7 @@ export function commandLineOf(pid: number, resolve: (inode: number) => string | 
 export function startBare({ program, args, descriptors }: CommandLine): { readonly child: ChildProcess; stop(): Promise<void> } {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bare-"));
   const fds = descriptors.map((opened, index) =>
-    opened.kind === "socket" ? listenUnix(join(folder, `${index}.sock`), { mode: 0o600 }) : openSync(opened.path, opened.flags & 0o2003),
+    opened.kind === "socket" ? listenUnix(join(folder, `${index}.sock`), { mode: 0o600 }) : openSync(opened.path, opened.flags),
   );
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "ignore", ...fds] });
   for (const fd of fds) closeSync(fd);

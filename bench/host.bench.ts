@@ -3,7 +3,7 @@
  * figure is one of this machine on this day.
  * Everything that is compared is measured in turns, so that what else the machine does meets both alike.
  */
-import { readdirSync, statSync, truncateSync } from "node:fs";
+import { statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
@@ -33,7 +33,7 @@ test("figures of a host", { timeout: 1_200_000 }, async () => {
   }
 });
 
-const console_ = (host: TestHost): string => join(hostPaths(host.root).volumes, "datastore1", NAME, "console.log");
+const serialLog = (host: TestHost): string => join(hostPaths(host.root).volumes, "datastore1", NAME, "console.log");
 
 /** From the order to start to an answering API, with everything already on the disk and in its cache. */
 async function benchStart(): Promise<void> {
@@ -55,9 +55,8 @@ async function benchIdle(host: TestHost): Promise<void> {
 
 async function learnCommandLine(host: TestHost, client: VimClient, vm: MoRef): Promise<CommandLine> {
   await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
-  const root = join(hostPaths(host.root).volumes, "datastore1");
-  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).map((name) => join(root, name));
-  const line = commandLineOf(await monitorPid(host), (inode) => files.find((file) => statSync(file).ino === inode));
+  const disk = join(hostPaths(host.root).volumes, "datastore1/images", `${NAME}-boot-flat.vmdk`);
+  const line = commandLineOf(await monitorPid(host), { serialLog: serialLog(host), disk });
   await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
   return line;
 }
@@ -66,14 +65,14 @@ async function learnCommandLine(host: TestHost, client: VimClient, vm: MoRef): P
 async function benchPowerOn(host: TestHost, client: VimClient, vm: MoRef, line: CommandLine): Promise<void> {
   const [api, bare]: [number[], number[]] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
-    truncateSync(console_(host), 0);
+    truncateSync(serialLog(host), 0);
     let started = performance.now();
     const task = await client.call(vm, "PowerOnVM_Task", {});
     api.push((await firstByte(host)) - started);
     await succeeded(client, task);
     await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
 
-    truncateSync(console_(host), 0);
+    truncateSync(serialLog(host), 0);
     started = performance.now();
     const { stop } = startBare(line);
     bare.push((await firstByte(host)) - started);
@@ -87,7 +86,7 @@ async function benchPowerOn(host: TestHost, client: VimClient, vm: MoRef, line: 
 }
 
 async function firstByte(host: TestHost): Promise<number> {
-  await waitFor(() => statSync(console_(host)).size > 0, 60_000, POLL_MS);
+  await waitFor(() => statSync(serialLog(host)).size > 0, 60_000, POLL_MS);
   return performance.now();
 }
 
@@ -96,13 +95,13 @@ async function benchMemory(host: TestHost, client: VimClient, vm: MoRef, line: C
   const [confined, bare]: [number[], number[]] = [[], []];
   const booted = () => waitFor(async () => lastTick(await datastoreText(host, `${NAME}/console.log`)) >= 3, 120_000);
   for (let round = 0; round < 3; round++) {
-    truncateSync(console_(host), 0);
+    truncateSync(serialLog(host), 0);
     await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
     await booted();
     confined.push((await monitorPids(host)).reduce((sum, pid) => sum + pssKiB(pid), 0));
     await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
 
-    truncateSync(console_(host), 0);
+    truncateSync(serialLog(host), 0);
     const { child, stop } = startBare(line);
     await booted();
     bare.push(pssKiB(child.pid ?? 0));

@@ -16,6 +16,8 @@ export interface Foreground {
 export function stopOnSignals(host: RunningHost, report: Report): Foreground {
   let asked = 0;
   let firstMs = 0;
+  // Nothing else may: its processes live without it, and signals alone do not keep Node running.
+  const alive = setInterval(() => {}, 2 ** 30);
   const stopped = new Promise<void>((resolve, reject) => {
     const onSignal = (): void => {
       if (asked === 1 && performance.now() - firstMs < ECHO_MS) return;
@@ -24,7 +26,10 @@ export function stopOnSignals(host: RunningHost, report: Report): Foreground {
       if (asked === 1) report("shutting down: guests first (once more to power them off)");
       else if (asked === 2) report("powering guests off");
       else return;
-      host.stop(asked === 1 ? GUESTS_GRACE_MS : 0).then(resolve, reject);
+      host
+        .stop(asked === 1 ? GUESTS_GRACE_MS : 0)
+        .finally(() => clearInterval(alive))
+        .then(resolve, reject);
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   });

@@ -8,7 +8,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
 import { type AppendLog, listenTcp, openAppendLog, processRef } from "../system/index.ts";
-import { decideIsolation, hostCgroup, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
+import { decideIsolation, HOLD_MS, hostCgroup, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
 import { type HostdReady, startHostd } from "./hostd-service.ts";
 import { formatListenAddress, type ListenAddress, urlOf } from "./listen-address.ts";
 import { findBulkheadUser, ownAddresses, requireRoot, type UserIds } from "./machine.ts";
@@ -203,7 +203,8 @@ async function hurry(host: HostRun): Promise<void> {
 /** Resolves when every guest is off. */
 async function shutGuestsDown({ options, services, log }: HostRun, graceMs: number): Promise<void> {
   try {
-    const client = await VmkernelClient.connect(options.paths.vmkernelSocket);
+    // It may just have died and be starting again: without it the guests would stay.
+    const client = await VmkernelClient.connect(options.paths.vmkernelSocket, HOLD_MS);
     try {
       services.vmkernel?.letEnd();
       await client.request({ kind: "shutdownHost", graceMs });
