@@ -37,9 +37,7 @@ test("whatever an update tells is what the schema says", () => {
   rename(source, "1", "renamed");
   source.put("VirtualMachine", "1", { config: { extraConfig: [] } });
   const second = collector.checkForUpdates(first?.version);
-  expect(encode("CheckForUpdates", "UpdateSet", second)).toContain(
-    "<name>config.extraConfig[&quot;guestinfo.b&quot;]</name><op>remove</op>",
-  );
+  expect(encode("CheckForUpdates", "UpdateSet", second)).toContain('<name>config.extraConfig["guestinfo.b"]</name><op>remove</op>');
   source.refuse("1", refusal);
   source.remove("9");
   source.changes.changed(VM);
