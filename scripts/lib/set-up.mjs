@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NEEDS_MIB, requireSpace } from "./machine.mjs";
 import { findMissing } from "./packages.mjs";
-import { runQuietly, startLog } from "./progress.mjs";
+import { runQuietly, say, startLog } from "./progress.mjs";
 import { REPOSITORY } from "./repository.mjs";
 
 /**
@@ -27,8 +27,10 @@ async function installPackages(missing) {
   const env = { DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_MODE: "l" };
   const apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"];
   await runQuietly("reading Debian's package lists", [...apt, "update"], { env, hint: "Is Debian's package mirror reachable?" });
-  const what = `installing ${missing.length} Debian packages: ${missing.join(", ")}`;
-  await runQuietly(what, [...apt, "install", "--yes", "--no-install-recommends", ...missing], { env });
+  say(`missing: ${missing.join(", ")}`);
+  await runQuietly(`installing ${missing.length} Debian packages`, [...apt, "install", "--yes", "--no-install-recommends", ...missing], {
+    env,
+  });
 }
 
 const STAMP = join(REPOSITORY, "node_modules/.installed-from");
@@ -46,7 +48,8 @@ function lockHash() {
 async function installModules() {
   // NODE_ENV=production would leave out the compiler.
   const env = { NODE_ENV: "development" };
-  await runQuietly("installing npm packages", ["npm", "ci", "--include=dev", "--no-audit", "--no-fund"], {
+  const retries = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]; // npm's own would keep a person waiting for minutes
+  await runQuietly("installing npm packages", ["npm", "ci", "--include=dev", "--no-audit", "--no-fund", ...retries], {
     env,
     hint: "Is the npm registry reachable?",
   });
