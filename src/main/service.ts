@@ -111,7 +111,11 @@ export class Service<Ready> {
     });
     this.#process = process;
     if (this.#stopping) process.letGo();
-    const outcome = await Promise.race([ready.then((ready) => ({ ready })), endsWithin(process, READY_MS)]);
+    const outcome = await within<boolean | { ready: Ready }>(
+      READY_MS,
+      [ready.then((said) => ({ ready: said })), process.ended.then(() => true)],
+      false,
+    );
     if (typeof outcome === "boolean") {
       await endTree(process);
       await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
@@ -141,14 +145,19 @@ export class Service<Ready> {
   }
 }
 
-async function endsWithin(process: ConfinedProcess, timeoutMs: number): Promise<boolean> {
+function endsWithin(process: ConfinedProcess, timeoutMs: number): Promise<boolean> {
+  return within(timeoutMs, [process.ended.then(() => true)], false);
+}
+
+/** The first of the outcomes, or `late` when none comes in time. */
+async function within<T>(timeoutMs: number, outcomes: readonly Promise<T>[], late: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, false);
+  const timeout = new Promise<T>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, late);
   });
-  const ended = await Promise.race([process.ended.then(() => true), late]);
+  const outcome = await Promise.race([...outcomes, timeout]);
   clearTimeout(timer);
-  return ended;
+  return outcome;
 }
 
 /** The process and everything beneath it. */
