@@ -15,7 +15,7 @@ import { formatVmdkDescriptor, makeBaseDescriptor } from "../src/wire/index.ts";
 
 const run = promisify(execFile);
 export const REPOSITORY = resolve(import.meta.dirname, "..");
-const COMMAND = join(REPOSITORY, "bin/bulkhead");
+export const COMMAND = join(REPOSITORY, "bin/bulkhead");
 export const PASSWORD = "Correct-Horse-9";
 const READY_MS = 60_000; // the first start proves the accelerator and makes a certificate on a busy machine
 
@@ -31,14 +31,24 @@ export interface TestHost {
   vmkernel(): Promise<VmkernelClient>;
   /** Runs `bulkhead` with this host's --root. @returns exit code and output */
   command(...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
-  stop(): Promise<void>;
+  /** @param keepRoot so that it can be started again */
+  stop(keepRoot?: boolean): Promise<void>;
 }
 
-/** Starts a host and waits until it answers. @param env beyond the machine's own */
-export async function startHost(args: readonly string[] = []): Promise<TestHost> {
-  const root = mkdtempSync(join(tmpdir(), "bulkhead-test-"));
+export interface HostStart {
+  /** To `host run`, beyond --root and --listen. */
+  readonly args?: readonly string[];
+  /** Of a host that ran before; a new one otherwise. */
+  readonly root?: string;
+  /** A command that runs the host: one that makes it a smaller machine. */
+  readonly within?: readonly string[];
+}
+
+/** Starts a host and waits until it answers. */
+export async function startHost({ args = [], root = newRoot(), within = [] }: HostStart = {}): Promise<TestHost> {
   const port = await freePort();
-  const supervisor = spawn(COMMAND, ["host", "run", "--root", root, "--listen", `127.0.0.1:${port}`, ...args], {
+  const [program = "", ...rest] = [...within, COMMAND, "host", "run", "--root", root, "--listen", `127.0.0.1:${port}`, ...args];
+  const supervisor = spawn(program, rest, {
     env: { ...process.env, BULKHEAD_ROOT_PASSWORD: PASSWORD },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -58,6 +68,8 @@ export async function startHost(args: readonly string[] = []): Promise<TestHost>
   }
   return { ...host, startedInMs: performance.now() - startedAt };
 }
+
+export const newRoot = (): string => mkdtempSync(join(tmpdir(), "bulkhead-test-"));
 
 function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<TestHost, "startedInMs"> {
   const paths = hostPaths(root);
@@ -83,13 +95,13 @@ function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<Test
         return { code, stdout, stderr };
       }
     },
-    async stop() {
+    async stop(keepRoot = false) {
       if (supervisor.exitCode === null && supervisor.signalCode === null) {
         const ended = new Promise((resolve) => supervisor.once("exit", resolve));
         supervisor.kill("SIGTERM");
         await ended;
       }
-      rmSync(root, { recursive: true, force: true });
+      if (!keepRoot) rmSync(root, { recursive: true, force: true });
     },
   };
   return host;
@@ -108,7 +120,7 @@ export async function datastoreText(host: TestHost, path: string): Promise<strin
   return readFile(join(hostPaths(host.root).volumes, "datastore1", path), "utf8").catch(() => "");
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

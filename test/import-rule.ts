@@ -53,7 +53,7 @@ const HARMLESS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 ]);
 
 interface Exception {
-  /** A module, or "system path" for the name of a file that is Linux's and not ours. */
+  /** A module, a file outside src/ by its path in the repository, or "system path" for the name of a file that is Linux's and not ours. */
   readonly what: string;
   /** A file, or a folder with everything in it. */
   readonly where: string;
@@ -136,15 +136,15 @@ function namesIn(clause: string): readonly string[] | undefined {
     .map((name) => name.split(/\s+/)[0] ?? "");
 }
 
-function judge(path: string, one: Import): readonly string[] {
+function judge(path: string, one: Import, exceptions: readonly Exception[]): readonly string[] {
   if (one.from === "a name that is computed") return [`${path} imports ${one.from}`];
-  return one.from.startsWith(".") ? judgeRelative(path, one.from) : judgeModule(path, one, EXCEPTIONS);
+  return one.from.startsWith(".") ? judgeRelative(path, one.from, exceptions) : judgeModule(path, one, exceptions);
 }
 
-function judgeRelative(path: string, from: string): readonly string[] {
+function judgeRelative(path: string, from: string, exceptions: readonly Exception[]): readonly string[] {
   const target = new URL(from, `file:///src/${path}`).pathname;
   const breach = (why: string): readonly string[] => [`${path} imports ${from}: ${why}`];
-  if (!target.startsWith("/src/")) return isTest(path) ? [] : breach("it is outside src/");
+  if (!target.startsWith("/src/")) return isTest(path) || isExcepted(target.slice(1), path, exceptions) ? [] : breach("it is outside src/");
   const [layer, own = ""] = [target.split("/")[2] ?? "", path.split("/")[0]];
   const [height, ownHeight] = [LAYERS.indexOf(layer as never), LAYERS.indexOf(own as never)];
   if (height === -1 || ownHeight === -1) return breach(`${height === -1 ? layer : own} is no layer`);
@@ -162,7 +162,7 @@ function judgeModule(path: string, { from, names, typeOnly }: Import, exceptions
   if (!RESTRICTED.has(bare) || typeOnly || path.startsWith("system/") || isTest(path)) return [];
   if (names?.every((name) => HARMLESS.get(bare)?.has(name) === true) === true) return [];
   const what = bare.replace(/\/promises$/, "");
-  if (exceptions.some((exception) => exception.what === what && covers(exception, path))) return [];
+  if (isExcepted(what, path, exceptions)) return [];
   return [`${path} imports ${from}: only system/ may`];
 }
 
@@ -173,14 +173,15 @@ function judgeText({ path, text }: SourceFile, exceptions = EXCEPTIONS): readonl
   const breaches: string[] = [];
   if (DEFAULT_EXPORT.test(text)) breaches.push(`${path} has a default export`);
   const readsFiles = importsOf(text).some(({ from, typeOnly }) => /^(node:)?fs(\/promises)?$/.test(from) && !typeOnly);
-  const allowed =
-    path.startsWith("system/") ||
-    isTest(path) ||
-    exceptions.some((exception) => exception.what === "system path" && covers(exception, path));
+  const allowed = path.startsWith("system/") || isTest(path) || isExcepted("system path", path, exceptions);
   const [systemPath] = SYSTEM_PATH.exec(text) ?? [];
   if (readsFiles && systemPath !== undefined && !allowed)
     breaches.push(`${path} reads files and names ${systemPath.slice(1)}: only system/ may`);
   return breaches;
+}
+
+function isExcepted(what: string, path: string, exceptions: readonly Exception[]): boolean {
+  return exceptions.some((exception) => exception.what === what && covers(exception, path));
 }
 
 function covers({ where }: Exception, path: string): boolean {

@@ -13,7 +13,7 @@ import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
 import { HOST, HOST_BROWSER, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
-import { type Entity, managedEntityProperties } from "./managed-entity.ts";
+import { type Entity, managedEntityProperties, weaknessEvents } from "./managed-entity.ts";
 
 const HZ_PER_MHZ = 1_000_000;
 
@@ -22,6 +22,8 @@ export const hostSystem = {
   properties: {
     ...managedEntityProperties,
     overallStatus: ({ agent }): ManagedEntityStatus => statusOf(agent),
+    configStatus: ({ agent }): ManagedEntityStatus => statusOf(agent),
+    configIssue: ({ agent }) => weaknessEvents(agent, agent.host.weaknesses),
     runtime: ({ agent }) => runtime(agent),
     summary: ({ agent }) => summary(agent),
     hardware: ({ agent }) => hardware(agent),

@@ -1,6 +1,6 @@
 /** What every entity of the inventory has: vim25 ManagedEntity. */
 import { roleOn, systemRoles } from "../../access/index.ts";
-import type { ManagedEntityStatus, MoRef } from "../../wire/index.ts";
+import type { Event, ManagedEntityStatus, MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 
@@ -38,3 +38,21 @@ export const managedEntityProperties = {
 
 /** The roles that a permission may name: vim25 AuthorizationManager.roleList. */
 export const roleList = systemRoles;
+
+/** What is weaker than the design (--degraded), as clients show it at an entity: vim25 ManagedEntity.configIssue. */
+export function weaknessEvents(
+  agent: HostAgent,
+  weaknesses: readonly string[],
+  vm?: { readonly ref: MoRef; readonly name: string },
+): readonly Event[] {
+  return weaknesses.map((weakness, index) => ({
+    $type: "GeneralHostWarningEvent",
+    key: -1 - index, // it is a state and no event of the log
+    chainId: -1 - index,
+    createdTime: new Date(agent.host.bootedAtMs),
+    userName: "",
+    fullFormattedMessage: weakness,
+    message: weakness,
+    ...(vm === undefined ? {} : { vm: { name: vm.name, vm: vm.ref } }),
+  }));
+}

@@ -18,7 +18,7 @@ import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, reset, shutdownGuest, suspend } from "../vm-deeds/power.ts";
 import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
-import { type Entity, managedEntityProperties as entity } from "./managed-entity.ts";
+import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 
 /** A VM with the host that it is on. */
 export interface VmEntity {
@@ -40,6 +40,7 @@ export const virtualMachine = {
     parent: () => VM_FOLDER,
     overallStatus: (self) => statusOf(self),
     configStatus: (self) => statusOf(self),
+    configIssue: ({ agent, vm }) => weaknessEvents(agent, vm.monitor?.weaknesses ?? [], { ref: vm.ref, name: vm.name }),
     effectiveRole: (self, reader: Reader) => entity.effectiveRole(asEntity(self), reader),
     permission: (self) => entity.permission(asEntity(self)),
     recentTask: (self) => entity.recentTask(asEntity(self)),
