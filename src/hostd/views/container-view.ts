@@ -49,12 +49,12 @@ export class ContainerView {
     });
   }
 
-  /** Each member once. */
+  /** Each member once, without those that the view's session may not see. */
   get view(): readonly MoRef[] {
     const { members, containers } = this.#walk();
     this.#containers = containers;
     const wanted = this.type.length === 0 ? ["ManagedEntity"] : this.type;
-    return members.filter((member) => wanted.some((type) => isSubtype(member.type, type)));
+    return members.filter((member) => wanted.some((type) => isSubtype(member.type, type)) && this.#source.refusal(member) === undefined);
   }
 
   dispose(): void {

@@ -63,6 +63,12 @@ describe("a container view", () => {
     expect(idsOf(viewOf({ types: ["VirtualMachine"] }, source).view)).toEqual([]);
   });
 
+  test("holds no object that its session may not see, though its folder names it", () => {
+    const source = smallHost();
+    source.refuse("1", fault("NoPermission", "denied", { object: ROOT, privilegeId: "System.View" }));
+    expect(idsOf(viewOf({ types: ["VirtualMachine"] }, source).view)).toEqual(["2"]);
+  });
+
   test("is of the present, and tells when something may have come or gone", () => {
     const { source, view, signals } = viewOf({ types: ["VirtualMachine"] });
     source.put("VirtualMachine", "2", vmProperties("2"));
