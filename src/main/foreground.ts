@@ -29,6 +29,7 @@ export function stopOnSignals(host: RunningHost, report: Report): Foreground {
       host
         .stop(asked === 1 ? GUESTS_GRACE_MS : 0)
         .finally(() => clearInterval(alive))
+        .then(() => report("the host has stopped"))
         .then(resolve, reject);
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);

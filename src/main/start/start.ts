@@ -77,10 +77,12 @@ interface Shown {
 }
 
 function describe({ url, thumbprint, rootPassword, weaknesses }: RunningHost, { options, console, evidence }: Shown): string[] {
-  const root = options.paths.root === hostPaths("/").root ? "" : ` --root ${options.paths.root}`;
+  const isElsewhere = options.paths.root !== hostPaths("/").root;
+  const root = isElsewhere ? ` --root ${options.paths.root}` : "";
   const command = relative(process.cwd(), `${INSTALLATION}/bin/bulkhead`) || "bin/bulkhead";
   const listen = formatListenAddress(options.listen);
-  const example = `examples/first-session.py${listen === DEFAULT_LISTEN ? "" : ` --url ${url}`}`;
+  const passwordFile = isElsewhere && rootPassword.kind !== "given" ? ` --password-file ${initialPasswordPath(options.paths)}` : "";
+  const example = `examples/first-session.py${listen === DEFAULT_LISTEN ? "" : ` --url ${url}`}${passwordFile}`;
   const password = "password" in rootPassword && rootPassword.kind !== "given" ? rootPassword.password : `as ${PASSWORD_VARIABLE} says`;
   return [
     "",
