@@ -31,8 +31,10 @@ export interface HostAgent {
   readonly identity: HostIdentity;
   /** What the machine is; read once at start. */
   readonly host: HostDescription;
-  /** Refreshed while anyone asks. */
+  /** As they were looked at last, which is seconds ago: free space is shown, not relied on. */
   readonly datastores: () => readonly DatastoreDescription[];
+  /** Looks at them now. */
+  refreshDatastores(): Promise<void>;
   readonly changes: Changes;
   readonly sessions: Sessions;
   readonly tasks: Tasks;

@@ -37,13 +37,21 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const changes = new Changes();
   const vms = new Vms(database, vmkernel);
   const host = await vmkernel.request({ kind: "describeHost" });
-  let datastores: readonly DatastoreDescription[] = await vmkernel.request({ kind: "listDatastores" });
+  let datastores: readonly DatastoreDescription[] = [];
+  const refreshDatastores = async (): Promise<void> => {
+    const before = datastores;
+    datastores = await vmkernel.request({ kind: "listDatastores" });
+    const changed = datastores.filter(({ name, freeBytes }) => before.find((old) => old.name === name)?.freeBytes !== freeBytes);
+    changes.changed(...changed.map(({ uuid }) => ({ type: "Datastore", value: uuid })));
+  };
+  await refreshDatastores();
 
   const agent: HostAgent = {
     clock,
     identity,
     host,
     datastores: () => datastores,
+    refreshDatastores,
     changes,
     sessions: new Sessions(clock),
     tasks: new Tasks(database, changes, clock),
@@ -63,9 +71,6 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   await vms.load();
   await recoverTasks(agent);
 
-  const refresh = async (): Promise<void> => {
-    datastores = await vmkernel.request({ kind: "listDatastores" });
-  };
-  setInterval(() => void refresh().catch(() => {}), DATASTORES_REFRESH_MS).unref(); // vmkernel away: the next one comes
+  setInterval(() => void refreshDatastores().catch(() => {}), DATASTORES_REFRESH_MS).unref(); // vmkernel away: the next one comes
   return agent;
 }

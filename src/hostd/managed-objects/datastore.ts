@@ -56,7 +56,7 @@ export const datastore = {
     browser: () => HOST_BROWSER,
   },
   methods: {
-    RefreshDatastore: () => undefined, // the figures are read afresh whenever somebody asks
+    RefreshDatastore: ({ agent }) => agent.refreshDatastores(),
   },
 } as const satisfies ManagedObjectType<"Datastore", DatastoreEntity>;
 
