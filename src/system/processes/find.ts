@@ -23,9 +23,9 @@ export function uidsInUse(): Set<number> {
   return new Set(allPids().flatMap((pid) => uidsOf(pid)));
 }
 
-/** Processes whose real, effective or saved uid it is. */
+/** Processes whose real, effective or saved uid it is, without those that ended and were not reaped yet. */
 export function processesOfUid(uid: number): number[] {
-  return allPids().filter((pid) => uidsOf(pid).includes(uid));
+  return allPids().filter((pid) => uidsOf(pid).includes(uid) && findProcess(pid) !== undefined);
 }
 
 function uidsOf(pid: number): readonly number[] {
