@@ -39,3 +39,22 @@ test("a client that only logs in is stopped at a bound", () => {
     for (let i = 0; i < 100_000; i++) sessions.open(root, client);
   }).toThrow("sessions already");
 });
+
+test("an object that the session has no room for ends at once", () => {
+  const { sessions } = sessionsAt();
+  const session = sessions.open(root, client);
+  let open = 0;
+  const add = (): void => {
+    const ref = { type: "ListView", value: session.newMoid() };
+    const dispose = (): void => {
+      open--;
+    };
+    open++;
+    session.addObject({ instance: { ref, read: () => undefined, method: () => undefined }, dispose });
+  };
+  expect(() => {
+    for (;;) add();
+  }).toThrow("already");
+  session.dispose();
+  expect(open).toBe(0);
+});

@@ -43,9 +43,10 @@ export class Session {
     return `session[${this.key}]${randomUUID()}`;
   }
 
-  /** Adds an object that ends with the session. */
+  /** Adds an object that ends with the session; one that there is no room for ends at once. */
   addObject(object: SessionObject): void {
     if (this.#objects.size >= OBJECTS_PER_SESSION_MAX) {
+      object.dispose();
       throw fault("ResourceInUse", `the session has ${OBJECTS_PER_SESSION_MAX} filters, collectors and views already`, {});
     }
     this.#objects.set(object.instance.ref.value, object);

@@ -27,7 +27,11 @@ export const propertyCollector = {
       const session = sessionOf(call);
       const ref = { type: "PropertyCollector", value: session.newMoid() };
       const state = new PropertyCollectorState(ref, sourceFor(call.agent, session), () => session.newMoid());
-      session.addObject({ instance: bind(propertyCollector, ref.value, state), dispose: () => state.dispose() });
+      const dispose = (): void => {
+        for (const filter of state.filters) session.removeObject(filter.value);
+        state.dispose();
+      };
+      session.addObject({ instance: bind(propertyCollector, ref.value, state), dispose });
       return ref;
     },
     DestroyPropertyCollector: (self, _, call) => sessionOf(call).removeObject(self.ref.value),

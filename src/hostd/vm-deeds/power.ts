@@ -25,7 +25,8 @@ export function powerOn(call: Call, vm: Vm): Task {
       const monitor = await requestPower(agent.vms, vm, { kind: "powerOn", machine }, "poweredOn");
       if (monitor !== undefined) vm.monitor = monitor;
     } catch (error) {
-      await agent.vms.synchronize(); // a monitor that was listed while it started is gone
+      // A monitor that was listed while it started is gone. While vmkernel is away this waits for the next connection.
+      await agent.vms.synchronize().catch(() => {});
       const reason = faultToLocalized(faultOf(error));
       agent.events.post("VmFailedToPowerOnEvent", `Cannot power on ${vm.name}: ${reason.localizedMessage}`, about, {
         template: false,
