@@ -69,7 +69,9 @@ for (const [name, { properties, methods }] of sorted(schema.managedObjects)) {
   out.push("    };\n  };");
 }
 out.push("}");
-const withoutPrivilege = sorted(schema.managedObjects).flatMap(([, { methods }]) => sorted(methods).filter(([, m]) => m.privilege === null));
+const withoutPrivilege = sorted(schema.managedObjects).flatMap(([, { methods }]) =>
+  sorted(methods).filter(([, m]) => m.privilege === null),
+);
 out.push("/** Methods that the schema leaves without a privilege: what they need depends on their arguments, or the host must decide. */");
 out.push(`export type MethodsWithoutPrivilege = ${withoutPrivilege.map(([name]) => JSON.stringify(name)).join(" | ")};`, "");
 writeFileSync(new URL("../src/wire/vim25/types.generated.ts", import.meta.url), out.join("\n"));
