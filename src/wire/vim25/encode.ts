@@ -4,22 +4,12 @@
  * A value that does not fit the schema is a bug of ours and is asserted, with the path to it: no half-right message leaves.
  * Source: reference on the wire §1.4 and §1.5.
  */
-import { assert, messageOf } from "../../base/index.ts";
+import { messageOf } from "../../base/index.ts";
 import { escapeText } from "../soap/escape.ts";
 import { itemElementOf, xsiArrayTypeOf, xsiTypeOf } from "./any-type.ts";
+import { isWordless, knownType, shapeOf, widen, widenTypeName } from "./known-types.ts";
 import { show, writePrimitive } from "./primitives.ts";
-import {
-  dataObjectType,
-  enumType,
-  findType,
-  isSubtype,
-  lineageOf,
-  type Member,
-  type PrimitiveRef,
-  type TypeRef,
-  typeOf,
-  versionOfType,
-} from "./schema.ts";
+import { dataObjectType, enumType, findType, isSubtype, type Member, type PrimitiveRef, type TypeRef, typeOf } from "./schema.ts";
 import type { AnyValue, MoRef } from "./values.ts";
 import { knows } from "./versions.ts";
 
@@ -53,7 +43,8 @@ export function encode(version: string, write: (encoding: Encoding) => void): Bu
   return Buffer.concat([...encoding.chunks, Buffer.from(encoding.text)]);
 }
 
-function finishChunk(encoding: Encoding): void {
+/** Called between the items of a list, where a text may grow without end. */
+export function finishChunk(encoding: Encoding): void {
   if (encoding.text.length < CHUNK_CHARACTERS) return;
   encoding.chunks.push(Buffer.from(encoding.text));
   encoding.text = "";
@@ -116,9 +107,10 @@ function writeItem(encoding: Encoding, name: string, type: TypeRef, value: unkno
 
 function writePrimitiveElement(encoding: Encoding, name: string, type: PrimitiveRef, value: unknown, named: boolean): boolean {
   let text = writePrimitive(type.item, value);
-  if (type.item === "TypeName" && !isKnown(encoding, findType(text))) {
-    if (type.array) return false; // its base would be said once more
-    text = lineageOf(text).find((base) => isKnown(encoding, typeOf(base))) ?? "string"; // an enumeration is a string to its elders
+  if (type.item === "TypeName") {
+    const known = widenTypeName(encoding, text);
+    if (type.array && known !== text) return false; // its base would be said once more
+    text = known;
   }
   encoding.text += named ? `<${name} xsi:type="${xsiTypeOf(type)}">${text}</${name}>` : `<${name}>${text}</${name}>`;
   return true;
@@ -174,56 +166,6 @@ function writeAny(encoding: Encoding, name: string, value: unknown): boolean {
 }
 
 /** A bug of ours. Its message is only put together when there is one: this runs for every value of every answer. */
-function misfit(value: unknown, type: TypeRef): Error {
+export function misfit(value: unknown, type: TypeRef): Error {
   return new Error(`${show(value)} is no ${type.text}`);
-}
-
-/** Whether all that a client could be told of a type is that it is data: clients can do nothing with that, and some fail on it. */
-function isWordless(widened: string, type: string): boolean {
-  return widened === "DynamicData" && type !== widened;
-}
-
-/** What the client is told that a value under anyType is. */
-function knownType(encoding: Encoding, type: TypeRef): TypeRef {
-  switch (type.kind) {
-    case "enum":
-      return isKnown(encoding, type) ? type : typeOf("string");
-    case "dataObject":
-      return typeOf(widen(encoding, type.item));
-    default:
-      return type;
-  }
-}
-
-/** What a version knows of a type: the nearest base, and the members of that. */
-interface Shape {
-  readonly widened: string;
-  readonly known: readonly Member[];
-}
-
-/** By version and type: an inventory says the same few types thousands of times. As large as the schema at most, for each version. */
-const shapes = new Map<string, Map<string, Shape>>();
-
-function shapeOf(encoding: Encoding, runtime: string): Shape {
-  const ofVersion = shapes.get(encoding.version) ?? new Map<string, Shape>();
-  shapes.set(encoding.version, ofVersion);
-  const found = ofVersion.get(runtime);
-  if (found !== undefined) return found;
-  const widened = widen(encoding, runtime);
-  const members = [...dataObjectType(widened).members.values()];
-  const shape = { widened, known: members.filter((member) => knows(encoding.version, member.version)) };
-  ofVersion.set(runtime, shape);
-  return shape;
-}
-
-/** The nearest type to `name`, itself or a base, that the client's version knows. The roots are as old as the API. */
-function widen(encoding: Encoding, name: string): string {
-  const known = lineageOf(name).find((candidate) => isKnown(encoding, typeOf(candidate)));
-  assert(known !== undefined, `no version knows ${name}`);
-  return known;
-}
-
-function isKnown(encoding: Encoding, type: TypeRef | undefined): boolean {
-  const since = type === undefined ? undefined : versionOfType(type);
-  return since === undefined || knows(encoding.version, since);
 }
