@@ -4,7 +4,7 @@
  * not build. Source: reference/access-control.md §4; vim25 method privileges.
  */
 import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
-import type { Fault } from "../base/index.ts";
+import { type Fault, parseDatastorePath } from "../base/index.ts";
 import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
 import type { ImplementedMethod } from "./managed-objects/index.ts";
 import { privilegesOfSpec } from "./spec-privileges.ts";
@@ -25,7 +25,21 @@ export const rulesWithoutSchema = {
   Rename_Task: always("VirtualMachine.Config.Rename"),
   ResetListView: always(VIEW),
   ResetListViewFromView: always(VIEW),
+  SearchDatastoreSubFolders_Task: always("Datastore.Browse"),
+  SearchDatastore_Task: always("Datastore.Browse"),
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;
+
+/** Methods whose object serves all datastores, and the argument that names the one that is meant: there the privilege is needed. */
+const datastoreArguments: ReadonlyMap<string, string> = new Map([
+  ["SearchDatastore_Task", "datastorePath"],
+  ["SearchDatastoreSubFolders_Task", "datastorePath"],
+]);
+
+/** The name of the datastore that a call is about, or undefined when it is about its object. */
+export function datastoreConcerned(method: string, args: Readonly<Record<string, unknown>>): string | undefined {
+  const text = args[datastoreArguments.get(method) ?? ""];
+  return typeof text === "string" ? parseDatastorePath(text)?.datastore : undefined;
+}
 
 /** Reads one property of any object; pyVmomi sends it, and the schema's managed objects do not declare it. */
 export const FETCH = "Fetch";

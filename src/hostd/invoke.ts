@@ -7,7 +7,7 @@ import { type Fault, messageOf } from "../base/index.ts";
 import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
-import { FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
+import { datastoreConcerned, FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
 import type { BoundObject } from "./managed-object.ts";
 import { fetchProperty } from "./property-collector/collect.ts";
@@ -54,7 +54,8 @@ export async function invoke(agent: HostAgent, request: Request): Promise<Reply>
 async function answer(agent: HostAgent, request: Request, session: Session | undefined): Promise<Reply & { session?: Session }> {
   const method = findMethod(request.method);
   if (method === undefined) throw methodNotFound(request);
-  authorize(agent, request, method, session); // 2 authorize: before anything tells whether the object exists
+  const entity = entityConcerned(agent, request);
+  authorize(agent, { request, entity, method, session }); // 2 authorize: before anything tells whether the object exists
   const object = agent.inventory.find(request.target.value, session);
   if (object === undefined || !isSubtype(object.ref.type, request.target.type)) throw notFound(request.target);
   const schemaMethod = managedObjectType(object.ref.type).methods.get(request.method);
@@ -63,7 +64,7 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
 
   const refusal = admit(agent, object, request.method); // 3 admit
   const subject: TaskSubject = {
-    entity: object.ref,
+    entity: entity === request.target ? object.ref : entity,
     entityName: "",
     method: request.method,
     vmodlMethod: schemaMethod.vmodl,
@@ -84,15 +85,28 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   const setSession = (secret: string): void => {
     cookie = secret;
   };
-  const value = await perform(request.args, callOf(agent, request, session, subject, setSession)); // 4 perform
+  const value = await perform(request.args, callOf(agent, { request, ref: object.ref, session, subject, setSession })); // 4 perform
   const opened = cookie === undefined ? undefined : agent.sessions.find(cookie);
   return { value, type, ...(cookie === undefined ? {} : { setSession: cookie }), ...(opened === undefined ? {} : { session: opened }) };
 }
 
-function authorize(agent: HostAgent, request: Request, method: Method, session: Session | undefined): void {
+/** What a call is about: its object, or the datastore that an argument of it names. */
+function entityConcerned({ inventory }: HostAgent, { method, args, target }: Request): MoRef {
+  const datastore = datastoreConcerned(method, args);
+  return (datastore === undefined ? undefined : inventory.datastoreNamed(datastore)) ?? target;
+}
+
+interface Asking {
+  readonly request: Request;
+  readonly entity: MoRef;
+  readonly method: Method;
+  readonly session: Session | undefined;
+}
+
+function authorize(agent: HostAgent, { request, entity, method, session }: Asking): void {
   const privileges = requiredPrivileges(request.method, method.privilege, request.args, request.target);
   const subject = { userName: session?.userName, permissions: agent.accounts.permissions() };
-  const refusal = refuseAccess(request.target, agent.inventory.pathOf(request.target.value, session), privileges, subject);
+  const refusal = refuseAccess(entity, agent.inventory.pathOf(entity.value, session), privileges, subject);
   if (refusal !== undefined) throw refusal;
 }
 
@@ -101,16 +115,15 @@ function admit(agent: HostAgent, object: BoundObject, method: string): Fault | u
   return vm === undefined ? undefined : refuseInState(method, vm.situation);
 }
 
-function callOf(
-  agent: HostAgent,
-  request: Request,
-  session: Session | undefined,
-  subject: TaskSubject,
-  setSession: (secret: string) => void,
-): Call {
+interface Calling extends Pick<Call, "ref" | "session" | "setSession"> {
+  readonly request: Request;
+  readonly subject: TaskSubject;
+}
+
+function callOf(agent: HostAgent, { request, ref, session, subject, setSession }: Calling): Call {
   return {
     agent,
-    ref: subject.entity,
+    ref,
     method: request.method,
     session,
     client: request.client,

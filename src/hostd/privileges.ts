@@ -2,10 +2,12 @@
 import { schemaPrivileges } from "../wire/index.ts";
 import { allSpecPrivileges } from "./spec-privileges.ts";
 
+const privilegesOfRules = ["Global.CancelTask", "Datastore.Browse"];
+
 let known: readonly string[] | undefined;
 
 /** Sorted, each once. */
 export function allPrivileges(): readonly string[] {
-  known ??= [...new Set([...schemaPrivileges(), ...allSpecPrivileges, "Global.CancelTask"])].sort();
+  known ??= [...new Set([...schemaPrivileges(), ...allSpecPrivileges, ...privilegesOfRules])].sort();
   return known;
 }

@@ -2,6 +2,9 @@
 
 import type { DatastoreDescription } from "../../vmkernel/index.ts";
 import type { LocalDatastoreInfo } from "../../wire/index.ts";
+import { searchOne, searchTree } from "../datastore-browser/search.ts";
+import { checkSpec } from "../datastore-browser/search-folder.ts";
+import { parseClientPath } from "../files/client-path.ts";
 import { HOST, HOST_BROWSER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { type Entity, managedEntityProperties } from "./managed-entity.ts";
@@ -60,9 +63,27 @@ export const datastore = {
   },
 } as const satisfies ManagedObjectType<"Datastore", DatastoreEntity>;
 
-/** HostDatastoreBrowser is there for clients that hold its reference; searching comes with the whole vSphere API. */
 export const hostDatastoreBrowser = {
   type: "HostDatastoreBrowser",
   properties: { datastore: (self) => self.agent.inventory.datastoreRefs() },
-  methods: {},
+  methods: {
+    SearchDatastore_Task({ agent }, { datastorePath, searchSpec = {} }, call) {
+      const folder = parseClientPath(agent, datastorePath);
+      checkSpec(searchSpec);
+      const search = async () => ({
+        anyType: "HostDatastoreBrowserSearchResults" as const,
+        value: await searchOne(agent, folder, searchSpec),
+      });
+      return call.startTask(folder.datastore, { kind: "none" }, search).ref;
+    },
+    SearchDatastoreSubFolders_Task({ agent }, { datastorePath, searchSpec = {} }, call) {
+      const top = parseClientPath(agent, datastorePath);
+      checkSpec(searchSpec);
+      const search = async () => ({
+        anyType: "HostDatastoreBrowserSearchResults[]" as const,
+        value: await searchTree(agent, top, searchSpec),
+      });
+      return call.startTask(top.datastore, { kind: "none" }, search).ref;
+    },
+  },
 } as const satisfies ManagedObjectType<"HostDatastoreBrowser", Entity>;

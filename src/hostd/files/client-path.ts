@@ -1,0 +1,14 @@
+/** Datastore paths as clients send them, and the datastore that each method's path names. Pure but for the list of datastores. */
+import { type DatastorePath, parseDatastorePath } from "../../base/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { HostAgent } from "../agent.ts";
+
+/** @throws {Fault} InvalidDatastorePath, InvalidDatastore */
+export function parseClientPath({ inventory }: Pick<HostAgent, "inventory">, text: string): DatastorePath {
+  const path = parseDatastorePath(text);
+  if (path === undefined) throw fault("InvalidDatastorePath", `Invalid datastore path '${text}'.`, { datastorePath: text });
+  if (inventory.datastoreNamed(path.datastore) === undefined) {
+    throw fault("InvalidDatastore", `The host has no datastore '${path.datastore}'.`, { name: path.datastore });
+  }
+  return path;
+}

@@ -1,0 +1,118 @@
+/**
+ * A host agent for a test that starts no guest: the real agent, database, storage and HTTPS server in this process, and a client
+ * that speaks to it over the wire. Whoever needs monitors starts a whole host (harness.ts).
+ */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hashPassword, systemRoles } from "../src/access/index.ts";
+import { Fault, hostPaths, systemClock } from "../src/base/index.ts";
+import { Accounts } from "../src/hostd/accounts.ts";
+import { createAgent, invoke, openDatabase } from "../src/hostd/index.ts";
+import { connectVim, moRef, startSdkServer, type VimClient } from "../src/interfaces/index.ts";
+import { loadOrCreateCertificate } from "../src/management/index.ts";
+import { createStorage, describeHost, performRequest, type VmkernelRequest, type VmkernelResults } from "../src/vmkernel/index.ts";
+
+const PASSWORD = "Correct-Horse-9";
+export const SESSION_MANAGER = moRef("SessionManager", "ha-sessionmgr");
+
+export interface TestAgent {
+  readonly port: number;
+  /** The folder that is datastore1. */
+  readonly datastore: string;
+  /** Tells the agent's clock to be that much later. */
+  later(ms: number): void;
+  /** A client that has not logged in. */
+  connect(): Promise<VimClient>;
+  /** A client that is logged in, as root or as a user with that role on the whole host. */
+  login(roleId?: number): Promise<VimClient>;
+  stop(): Promise<void>;
+}
+
+/** @param folder of an agent that ran before; a new one otherwise */
+export async function startAgent(
+  folder = mkdtempSync(join(tmpdir(), "bulkhead-agent-")),
+): Promise<TestAgent & { readonly folder: string }> {
+  const datastore = join(folder, "volumes", "datastore1");
+  mkdirSync(datastore, { recursive: true });
+  const certificate = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: ["127.0.0.1"] });
+  const passwordHash = await hashPassword(PASSWORD);
+  let skippedMs = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + skippedMs };
+  const database = openDatabase(join(folder, "hostd.db"));
+  const accounts = new Accounts(database);
+  for (const { id } of systemRoles) {
+    accounts.set({ name: `role${id}`, fullName: "", passwordHash });
+    accounts.grant({ entity: "ha-folder-root", principal: `role${id}`, roleId: id, propagate: true });
+  }
+  const vmkernel = await noMonitors(folder);
+  const { der, sha1 } = certificate;
+  const bugs: unknown[] = [];
+  const agent = await createAgent({
+    database,
+    vmkernel,
+    clock,
+    identity: { hostName: "host1", address: "127.0.0.1", port: 443, certificate: der, thumbprint: sha1 },
+    rootPasswordHash: passwordHash,
+    writeAudit: () => {},
+    onBug: (bug) => void bugs.push(bug),
+  });
+  const server = await startSdkServer({
+    listen: { host: "127.0.0.1", port: 0 },
+    tls: certificate,
+    onBug: (bug) => void bugs.push(bug),
+    onRefused: () => {},
+    invoke: async ({ sessionKey, clientAddress, userAgent, thisRef, method, args, signal }) => {
+      const client = { address: clientAddress, userAgent };
+      const { value, type, setSession } = await invoke(agent, { sessionSecret: sessionKey, client, target: thisRef, method, args, signal });
+      return { returnValue: value, returnType: type, ...(setSession === undefined ? {} : { setSession }) };
+    },
+  });
+  const connect = () => connectVim({ url: `https://127.0.0.1:${server.port}/sdk`, insecure: true });
+  return {
+    port: server.port,
+    datastore,
+    folder,
+    later(ms) {
+      skippedMs += ms;
+    },
+    connect,
+    async login(roleId) {
+      const userName = roleId === undefined ? "root" : `role${roleId}`;
+      const client = await connect();
+      await client.call(SESSION_MANAGER, "Login", { userName, password: PASSWORD });
+      return client;
+    },
+    async stop() {
+      await server.close();
+      await agent.tasks.drain();
+      database.close();
+      rmSync(folder, { recursive: true, force: true });
+      if (bugs.length > 0) throw new AggregateError(bugs, "the agent met bugs");
+    },
+  };
+}
+
+/** vmkernel's real datastores, on a host that runs nothing. */
+async function noMonitors(folder: string) {
+  const storage = createStorage(join(folder, "volumes"));
+  const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
+  const monitors = { list: () => [] } as never;
+  const parts = { host, storage, monitors, shutdown: async () => {} };
+  return {
+    request: <R extends VmkernelRequest>(request: R) => performRequest(request, parts) as Promise<VmkernelResults[R["kind"]]>,
+    onEvent: () => () => {},
+    onReconnect: () => () => {},
+  };
+}
+
+/** The fault that a call ends in. */
+export async function faultOf(call: Promise<unknown>): Promise<Pick<Fault, "fault" | "fields" | "message">> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+  throw new Error("the call was answered");
+}
