@@ -7,6 +7,7 @@ import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { machineSpecOf } from "../vm-config/index.ts";
 import { forgetSuspension, rememberSuspension, suspendFileName } from "../vm-files.ts";
+import { bootWarning } from "./boot-warning.ts";
 import { aboutVm, readableFiles, requestPower } from "./context.ts";
 
 export function powerOn(call: Call, vm: Vm): Task {
@@ -22,6 +23,9 @@ export function powerOn(call: Call, vm: Vm): Task {
         datastores: agent.datastores(),
         ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
       });
+      const warning = bootWarning(machine);
+      if (warning !== undefined)
+        agent.events.post("VmMessageWarningEvent", `${vm.name}: ${warning}`, about, { template: false, message: warning });
       const monitor = await requestPower(agent.vms, vm, { kind: "powerOn", machine }, "poweredOn");
       if (monitor !== undefined) vm.monitor = monitor;
     } catch (error) {
