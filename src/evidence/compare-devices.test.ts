@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import type { VmId } from "../base/index.ts";
-import type { MachineSpec } from "../vmkernel/index.ts";
 import { compareDevices } from "./compare-devices.ts";
+import { machineWith } from "./machine.fixture.ts";
 
 const chipset = [
   [0, 0, 0x8086, 0x1237],
@@ -15,18 +14,7 @@ const pci = (...functions: readonly (readonly [number, number, number, number])[
     devices: functions.map(([slot, pciFunction, vendor, device]) => ({ bus: 0, slot, function: pciFunction, id: { vendor, device } })),
   },
 ];
-const machine: MachineSpec = {
-  vm: "1" as VmId,
-  name: "demo",
-  home: { datastore: "d", path: "v" },
-  biosUuid: "00000000-0000-0000-0000-000000000001",
-  memoryMiB: 64,
-  vcpus: 1,
-  coresPerSocket: 1,
-  firmware: { kind: "bios" },
-  bootOrder: [],
-  devices: [{ kind: "serial", key: 9000, unit: 0 }],
-};
+const machine = machineWith({ kind: "serial", key: 9000, unit: 0 });
 const qmp = { pci: pci(...chipset), block: [], chardev: [], qtree: '      dev: isa-serial, id "dev9000"\n' };
 
 test("the chipset and the configured serial port are all that there is", () => {

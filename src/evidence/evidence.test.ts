@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { VmId } from "../base/index.ts";
 import { namespacesOf } from "../system/index.ts";
-import type { MachineSpec, MonitorInspection } from "../vmkernel/index.ts";
+import type { MonitorInspection } from "../vmkernel/index.ts";
 import { formatEvidence, judge, summarize } from "./index.ts";
+import { machineWith } from "./machine.fixture.ts";
 import { type Observation, observeMonitor } from "./observe.ts";
 
 /**
@@ -29,18 +30,7 @@ async function waitingProcess(file: string, flags: string): Promise<number> {
   return child.pid ?? 0;
 }
 
-const machine: MachineSpec = {
-  vm: "1" as VmId,
-  name: "impostor",
-  home: { datastore: "d", path: "v" },
-  biosUuid: "00000000-0000-0000-0000-000000000001",
-  memoryMiB: 64,
-  vcpus: 1,
-  coresPerSocket: 1,
-  firmware: { kind: "bios" },
-  bootOrder: [],
-  devices: [],
-};
+const machine = machineWith();
 
 function inspectionOf(pid: number, vm = "1"): MonitorInspection {
   const description = {

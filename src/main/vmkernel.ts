@@ -10,7 +10,7 @@
 import { mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type HostPaths, hostPaths, messageOf, SystemError } from "../base/index.ts";
+import { type HostPaths, hostPaths, messageWithCauses, SystemError } from "../base/index.ts";
 import { tryLock } from "../system/index.ts";
 import {
   createStorage,
@@ -136,11 +136,6 @@ function log(line: string): void {
 }
 
 main().catch((error: unknown) => {
-  log(describeFailure(error));
+  log(messageWithCauses(error));
   process.exit(1);
 });
-
-function describeFailure(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${describeFailure(cause)}`;
-}
