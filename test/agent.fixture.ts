@@ -18,6 +18,8 @@ export const SESSION_MANAGER = moRef("SessionManager", "ha-sessionmgr");
 
 export interface TestAgent {
   readonly port: number;
+  /** Where all its state is. */
+  readonly folder: string;
   /** The folder that is datastore1. */
   readonly datastore: string;
   /** Tells the agent's clock to be that much later. */
@@ -26,13 +28,12 @@ export interface TestAgent {
   connect(): Promise<VimClient>;
   /** A client that is logged in, as root or as a user with that role on the whole host. */
   login(roleId?: number): Promise<VimClient>;
-  stop(): Promise<void>;
+  /** @param keepFolder so that another can start from it */
+  stop(options?: { readonly keepFolder?: boolean }): Promise<void>;
 }
 
 /** @param folder of an agent that ran before; a new one otherwise */
-export async function startAgent(
-  folder = mkdtempSync(join(tmpdir(), "bulkhead-agent-")),
-): Promise<TestAgent & { readonly folder: string }> {
+export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-agent-"))): Promise<TestAgent> {
   const datastore = join(folder, "volumes", "datastore1");
   mkdirSync(datastore, { recursive: true });
   const certificate = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: ["127.0.0.1"] });
@@ -83,11 +84,11 @@ export async function startAgent(
       await client.call(SESSION_MANAGER, "Login", { userName, password: PASSWORD });
       return client;
     },
-    async stop() {
+    async stop({ keepFolder = false } = {}) {
       await server.close();
       await agent.tasks.drain();
       database.close();
-      rmSync(folder, { recursive: true, force: true });
+      if (!keepFolder) rmSync(folder, { recursive: true, force: true });
       if (bugs.length > 0) throw new AggregateError(bugs, "the agent met bugs");
     },
   };

@@ -18,8 +18,10 @@ const always =
 /** Methods for which the schema names no privilege. */
 export const rulesWithoutSchema = {
   CancelTask: always("Global.CancelTask"),
+  DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyPropertyFilter: always(VIEW),
   Destroy_Task: always("VirtualMachine.Inventory.Delete"),
+  MakeDirectory: always("Datastore.FileManagement"),
   ModifyListView: always(VIEW),
   ReconfigVM_Task: (args) => privilegesOfSpec((args as { spec: VirtualMachineConfigSpec }).spec),
   Rename_Task: always("VirtualMachine.Config.Rename"),
@@ -33,6 +35,8 @@ export const rulesWithoutSchema = {
 const datastoreArguments: ReadonlyMap<string, string> = new Map([
   ["SearchDatastore_Task", "datastorePath"],
   ["SearchDatastoreSubFolders_Task", "datastorePath"],
+  ["MakeDirectory", "name"],
+  ["DeleteDatastoreFile_Task", "name"],
 ]);
 
 /** The name of the datastore that a call is about, or undefined when it is about its object. */

@@ -40,6 +40,7 @@ export class Inventory {
       [types.AuthorizationManager, managers.authorizationManager.value],
       [types.EventManager, managers.eventManager.value],
       [types.TaskManager, managers.taskManager.value],
+      [types.FileManager, managers.fileManager.value],
       [types.SearchIndex, managers.searchIndex.value],
       [types.ViewManager, managers.viewManager.value],
       [types.EnvironmentBrowser, ENVIRONMENT_BROWSER.value],

@@ -2,6 +2,8 @@
 import { type DatastorePath, formatDatastorePath } from "../base/index.ts";
 import { type AnyValue, fault, faultToLocalized } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
+import { faultOf } from "./faults.ts";
+import { finishDeleting } from "./files/delete-files.ts";
 import { decideRecovery, type Facts, type Journal } from "./recovery.ts";
 import type { Task } from "./tasks.ts";
 import type { Vm } from "./vm.ts";
@@ -24,6 +26,13 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
       await removeDoomedFiles(vmkernel, recovery.doomed, () => {});
       if (vm !== undefined) agent.vms.leave(vm);
       return agent.tasks.finish(task, {});
+    case "deleteRest":
+      try {
+        await finishDeleting(agent, recovery.path);
+      } catch (error) {
+        return agent.tasks.finish(task, { error: faultToLocalized(faultOf(error)) });
+      }
+      return agent.tasks.finish(task, {});
     case "failed": {
       const { disks, vmx, folder } = recovery.remove;
       for (const disk of disks) await removeDiskIfThere(vmkernel, disk);
@@ -36,7 +45,7 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
 }
 
 function subjectOf(agent: HostAgent, journal: Journal): Vm | undefined {
-  if (journal.kind === "none") return undefined;
+  if (journal.kind === "none" || journal.kind === "deleteFiles") return undefined;
   if ("vm" in journal) return agent.vms.find(journal.vm);
   const vmx = formatDatastorePath(journal.vmx);
   return agent.vms.list().find((vm) => formatDatastorePath(vm.vmxPath) === vmx);

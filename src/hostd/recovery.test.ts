@@ -34,6 +34,7 @@ test.each<[string, Journal, Partial<Facts>, unknown]>([
   ["a reconfigure whose new disk is not takes it back", grow, {}, { kind: "failed", remove: { disks: [path("v/v_1.vmdk")] } }],
   ["a destruction goes on", destroy, {}, { kind: "finish", doomed: (destroy as { doomed: unknown }).doomed }],
   ["a destruction that got as far as the registration is done", destroy, { registered: false }, { kind: "succeeded" }],
+  ["a deletion goes on", { kind: "deleteFiles", path: path("x") }, { registered: false }, { kind: "deleteRest", path: path("x") }],
 ])("%s", (_, journal, difference, recovery) => {
   expect(decideRecovery(journal, { ...facts, ...difference })).toEqual(recovery);
 });

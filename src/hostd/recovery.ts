@@ -16,7 +16,9 @@ export type Journal =
   /** The files did not exist before; those that the .vmx does not name go. */
   | { readonly kind: "reconfigure"; readonly vm: VmId; readonly created: CreatedFiles }
   /** Once begun, a destruction is finished. */
-  | { readonly kind: "destroyVm"; readonly vm: VmId; readonly doomed: DoomedFiles };
+  | { readonly kind: "destroyVm"; readonly vm: VmId; readonly doomed: DoomedFiles }
+  /** Once begun, a deletion is finished. */
+  | { readonly kind: "deleteFiles"; readonly path: DatastorePath };
 
 /** What a task makes, in the order in which it makes it. */
 export interface CreatedFiles {
@@ -46,7 +48,8 @@ export type Recovery =
       readonly kind: "failed";
       readonly remove: { readonly disks: readonly DatastorePath[]; readonly folder?: DatastorePath; readonly vmx?: DatastorePath };
     }
-  | { readonly kind: "finish"; readonly doomed: DoomedFiles };
+  | { readonly kind: "finish"; readonly doomed: DoomedFiles }
+  | { readonly kind: "deleteRest"; readonly path: DatastorePath };
 
 const nothing = { disks: [] } as const;
 
@@ -73,5 +76,7 @@ export function decideRecovery(journal: Journal, facts: Facts): Recovery {
     }
     case "destroyVm":
       return facts.registered ? { kind: "finish", doomed: journal.doomed } : { kind: "succeeded" };
+    case "deleteFiles":
+      return { kind: "deleteRest", path: journal.path };
   }
 }

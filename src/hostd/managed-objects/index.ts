@@ -6,6 +6,7 @@ import { datacenter } from "./datacenter.ts";
 import { datastore, hostDatastoreBrowser } from "./datastore.ts";
 import { environmentBrowser } from "./environment-browser.ts";
 import { eventManager } from "./event-manager.ts";
+import { fileManager } from "./file-manager.ts";
 import { folder } from "./folder.ts";
 import { hostSystem } from "./host-system.ts";
 import type { Entity } from "./managed-entity.ts";
@@ -27,6 +28,7 @@ export const managedObjectTypes = {
   Datastore: datastore,
   EnvironmentBrowser: environmentBrowser,
   EventManager: eventManager,
+  FileManager: fileManager,
   Folder: folder,
   HostDatastoreBrowser: hostDatastoreBrowser,
   HostSystem: hostSystem,

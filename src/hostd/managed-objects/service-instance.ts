@@ -14,6 +14,7 @@ export const managers = {
   authorizationManager: { type: "AuthorizationManager", value: "ha-authmgr" },
   eventManager: { type: "EventManager", value: "ha-eventmgr" },
   taskManager: { type: "TaskManager", value: "ha-taskmgr" },
+  fileManager: { type: "FileManager", value: "ha-nfc-file-manager" },
   searchIndex: { type: "SearchIndex", value: "ha-searchindex" },
 } as const satisfies Partial<Record<keyof ServiceContent, { type: string; value: string }>>;
 
