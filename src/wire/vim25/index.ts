@@ -1,4 +1,7 @@
 export * from "./fault.ts";
+export * from "./json-messages.ts";
+export * from "./json-operation.ts";
+export { isJsonNumber, isJsonObject, JSON_REQUEST_LIMITS, type JsonValue, parseJson } from "./json-parse.ts";
 export {
   type DecodedRequest,
   decodeRequest,

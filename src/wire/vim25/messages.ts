@@ -108,7 +108,7 @@ export function encodeFault(raised: Fault, version: string): Buffer {
 const FAULT_ELEMENT = "fault";
 
 /** A fault as the value that the schema has for it. A fault that it came of becomes its faultCause. */
-function faultToValue(raised: Fault): MethodFault {
+export function faultToValue(raised: Fault): MethodFault {
   assert(isFaultType(raised.fault), `the schema has no fault ${raised.fault}`);
   const faultCause = raised.cause instanceof Fault ? { faultCause: faultToLocalized(raised.cause) } : {};
   return { ...faultCause, ...raised.fields, $type: raised.fault };
