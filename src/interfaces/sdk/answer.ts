@@ -96,6 +96,7 @@ function faultAnswer(error: unknown, version: string, { onBug }: SdkHandlers): S
   return { status: 500, xml: encodeFault(internalError(), NEWEST_VERSION) };
 }
 
-function internalError(): Fault {
+/** What a client is told of a bug of ours. */
+export function internalError(): Fault {
   return fault("SystemError", "A general system error occurred: Internal error", { reason: "Internal error" });
 }

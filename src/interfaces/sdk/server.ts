@@ -1,5 +1,5 @@
 /**
- * The host's HTTPS endpoint of the vSphere API: /sdk.
+ * The host's HTTPS endpoint of the vSphere API: /sdk for SOAP, /sdk/vim25/… for VI/JSON.
  * Hostile clients reach it before anybody logs in, so time, connections, bodies and calls each have a bound. A call may take long
  * (clients wait for updates in it); sending the request and taking the answer may not.
  * Source: reference on the wire §1.1; paper «Network Access to Administrative Interfaces».
@@ -8,8 +8,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Fault } from "../../base/index.ts";
-import { advertisedVersions } from "../../wire/index.ts";
-import { answerRequest, type SdkAnswer, type SdkHandlers } from "./answer.ts";
+import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
+import { admitJson, answerJson } from "../json/answer.ts";
+import { answerRequest, type SdkClient, type SdkHandlers } from "./answer.ts";
 import { BodyBudget, receiveBody } from "./request-body.ts";
 import { formatSessionCookie, readSessionCookie } from "./session-cookie.ts";
 
@@ -37,6 +38,9 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 90_000; // clients poll tasks every few seconds, and keep idle connections for about a minute
 const HEADER_BYTES_MAX = 16 * 1024;
 const USER_AGENT_CHARACTERS_MAX = 256;
+/** Where VI/JSON has the session: in the answer to a login, and in every request after it. */
+const SESSION_HEADER = "vmware-api-session-id";
+const SESSION_KEY_CHARACTERS_MAX = 128; // ours are 40
 
 export interface SdkServerOptions extends SdkHandlers {
   /** An open listening socket, or where to open one; port 0 takes a free one. */
@@ -129,8 +133,9 @@ class Endpoint {
       case "/sdk/vimServiceVersions.xml":
         if (request.method !== "GET" && request.method !== "HEAD")
           return sendText(response, 405, "Only GET is answered here.", { Allow: "GET, HEAD" });
-        return send(response, 200, serviceVersions(), {});
+        return send(response, { status: 200, body: serviceVersions(), headers: { "Content-Type": XML } });
       default:
+        if (path?.startsWith(JSON_API_ROOT)) return await this.#json(request, response, path);
         return sendText(response, 404, "There is nothing here. The vSphere API is at /sdk.", {});
     }
   }
@@ -138,40 +143,61 @@ class Endpoint {
   async #soap(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A page on another site can make a browser send text/plain or a form with the user's cookie, but XML only if we allow it.
     if (!/\bxml\b/i.test(request.headers["content-type"] ?? "")) {
-      this.#refuse(request, "its Content-Type is not XML");
+      this.#refuse(request, "The request cannot be read: its Content-Type is not XML.");
       return sendText(response, 415, "Requests are text/xml.", {});
     }
+    const soapAction = request.headers.soapaction;
+    await this.#serve(request, response, async (body, client) => {
+      const session = { sessionKey: readSessionCookie(request.headers.cookie) };
+      const action = typeof soapAction === "string" ? soapAction : undefined;
+      const { status, xml, setSession } = await answerRequest(body, action, { ...client, ...session }, this.#handlers);
+      const headers = setSession === undefined ? {} : { "Set-Cookie": formatSessionCookie(setSession) };
+      return { status, body: xml, headers: { "Content-Type": XML, ...headers } };
+    });
+  }
+
+  async #json(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const admission = admitJson(path, request.method, request.headers["content-type"]);
+    if (admission.kind === "refused") {
+      this.#refuse(request, admission.text);
+      return sendText(response, admission.status, admission.text, admission.headers);
+    }
+    const { operation } = admission;
+    await this.#serve(request, response, async (body, client) => {
+      const header = request.headers[SESSION_HEADER];
+      const sessionKey = typeof header === "string" && header.length <= SESSION_KEY_CHARACTERS_MAX ? header : undefined;
+      const { status, json, setSession } = await answerJson(operation, body, { ...client, sessionKey }, this.#handlers);
+      const session = setSession === undefined ? {} : { [SESSION_HEADER]: setSession };
+      const type = json === undefined ? {} : { "Content-Type": "application/json" };
+      return { status, body: json, headers: { ...type, "Cache-Control": "no-store", ...session } };
+    });
+  }
+
+  /** Receives a request and answers it, within the bounds that both wires share. */
+  async #serve(request: IncomingMessage, response: ServerResponse, answer: Answerer): Promise<void> {
     if (this.#calls >= this.#limits.callsMax) {
-      this.#refuse(request, "the host answers too many requests at a time");
+      this.#refuse(request, "The host answers too many requests at a time.");
       return sendText(response, 503, "The host answers too many requests at a time.", { "Retry-After": "5", Connection: "close" });
     }
     this.#calls++;
     try {
       const body = await receiveBody(request, this.#budget);
       if (body.kind === "brokenOff") return void request.socket.destroy();
-      this.#reply(request, response, await this.#answer(request, response, body.kind === "whole" ? body.bytes : body.fault));
+      const gone = new AbortController();
+      response.once("close", () => gone.abort());
+      if (response.destroyed) gone.abort();
+      const client = { ...clientOf(request), signal: gone.signal };
+      const answered = await answer(body.kind === "whole" ? body.bytes : body.fault, client);
+      if (response.destroyed) return;
+      response.setTimeout(this.#limits.sendTimeoutMs, () => request.socket.destroy());
+      send(response, answered);
     } finally {
       this.#calls--;
     }
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, body: Uint8Array | Fault): Promise<SdkAnswer> {
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
-    if (response.destroyed) gone.abort();
-    const soapAction = request.headers.soapaction;
-    const client = { ...clientOf(request), sessionKey: readSessionCookie(request.headers.cookie), signal: gone.signal };
-    return await answerRequest(body, typeof soapAction === "string" ? soapAction : undefined, client, this.#handlers);
-  }
-
-  #reply(request: IncomingMessage, response: ServerResponse, { status, xml, setSession }: SdkAnswer): void {
-    if (response.destroyed) return;
-    response.setTimeout(this.#limits.sendTimeoutMs, () => request.socket.destroy());
-    send(response, status, xml, setSession === undefined ? {} : { "Set-Cookie": formatSessionCookie(setSession) });
-  }
-
-  #refuse(request: IncomingMessage, why: string): void {
-    this.#handlers.onRefused?.({ ...clientOf(request), reason: `The request cannot be read: ${why}.` });
+  #refuse(request: IncomingMessage, reason: string): void {
+    this.#handlers.onRefused?.({ ...clientOf(request), reason });
   }
 }
 
@@ -194,9 +220,20 @@ function serviceVersions(): Buffer {
 
 type Headers = Readonly<Record<string, string>>;
 
-function send(response: ServerResponse, status: number, xml: Buffer, headers: Headers): void {
-  response.writeHead(status, { "Content-Type": "text/xml; charset=utf-8", "Content-Length": xml.byteLength, ...headers });
-  response.end(xml);
+const XML = "text/xml; charset=utf-8";
+
+interface HttpAnswer {
+  readonly status: number;
+  /** Undefined with a status that has none. */
+  readonly body: Buffer | undefined;
+  readonly headers: Headers;
+}
+
+type Answerer = (body: Uint8Array | Fault, client: Omit<SdkClient, "sessionKey">) => Promise<HttpAnswer>;
+
+function send(response: ServerResponse, { status, body, headers }: HttpAnswer): void {
+  response.writeHead(status, { ...headers, ...(body === undefined ? {} : { "Content-Length": body.byteLength }) });
+  response.end(body);
 }
 
 function sendText(response: ServerResponse, status: number, text: string, headers: Headers): void {
