@@ -27,7 +27,7 @@ export const hostSystem = {
     runtime: ({ agent }) => runtime(agent),
     summary: ({ agent }) => summary(agent),
     hardware: ({ agent }) => hardware(agent),
-    capability: () => capability,
+    capability: () => hostCapability,
     config: ({ agent }) => config(agent),
     licensableResource: ({ agent }) => ({ resource: [{ key: "numCpuPackages", value: int(agent.host.cpu.packages) }] }),
     configManager: (): HostConfigManager => ({}),
@@ -129,7 +129,7 @@ function config({ identity, host }: HostAgent): HostConfigInfo {
 }
 
 /** What the host can do, true today. */
-const capability: HostCapability = {
+export const hostCapability: HostCapability = {
   recursiveResourcePoolsSupported: false,
   cpuMemoryResourceConfigurationSupported: false,
   rebootSupported: false,

@@ -45,7 +45,7 @@ export const virtualMachine = {
     permission: (self) => entity.permission(asEntity(self)),
     recentTask: (self) => entity.recentTask(asEntity(self)),
     disabledMethod: ({ vm }) => disabledMethods(vm.situation),
-    capability: () => capability,
+    capability: () => vmCapability,
     config: configOf,
     environmentBrowser: () => ENVIRONMENT_BROWSER,
     resourcePool: () => ROOT_POOL,
@@ -172,7 +172,7 @@ function configSummary(self: VmEntity): VirtualMachineConfigSummary {
 }
 
 /** What a VM of this host can do, true today. */
-const capability: VirtualMachineCapability = {
+export const vmCapability: VirtualMachineCapability = {
   snapshotOperationsSupported: false,
   multipleSnapshotsSupported: false,
   snapshotConfigSupported: false,

@@ -90,8 +90,13 @@ function checkVcpus(vcpus: number, host: HostSize): void {
   }
 }
 
+/** The most that one VM can have. */
+export function memoryMaxMib({ memoryBytes }: Pick<HostSize, "memoryBytes">): number {
+  return Math.trunc(memoryBytes / 1024 ** 2 / MEMORY_MIB.step) * MEMORY_MIB.step;
+}
+
 function checkMemory(memoryMib: number, host: HostSize): void {
-  const maxMemorySizeMB = Math.trunc(host.memoryBytes / 1024 ** 2 / MEMORY_MIB.step) * MEMORY_MIB.step;
+  const maxMemorySizeMB = memoryMaxMib(host);
   if (memoryMib >= MEMORY_MIB.min && memoryMib <= maxMemorySizeMB && memoryMib % MEMORY_MIB.step === 0) return;
   const message = `${memoryMib} MB of memory are not supported: multiples of ${MEMORY_MIB.step} MB up to ${maxMemorySizeMB} MB are.`;
   throw fault("MemorySizeNotSupported", message, {

@@ -221,6 +221,9 @@ export function isGuestOsId(text: string): text is GuestOsId {
   return Object.hasOwn(FULL_NAMES, text);
 }
 
+/** Every id that the schema has, in its order. */
+export const guestOsIds: readonly GuestOsId[] = Object.keys(FULL_NAMES).filter(isGuestOsId);
+
 export function guestFullName(id: GuestOsId): string {
   return FULL_NAMES[id];
 }
@@ -258,11 +261,7 @@ export function formatGuestOs(id: GuestOsId): string {
   );
 }
 
-const idsByVmx: ReadonlyMap<string, GuestOsId> = new Map(
-  Object.keys(FULL_NAMES)
-    .filter(isGuestOsId)
-    .map((id) => [formatGuestOs(id), id]),
-);
+const idsByVmx: ReadonlyMap<string, GuestOsId> = new Map(guestOsIds.map((id) => [formatGuestOs(id), id]));
 
 /** @param text the value of guestOS; an id of the API is taken too, for hand-written files. */
 export function parseGuestOs(text: string): GuestOsId | undefined {

@@ -1,4 +1,20 @@
-export { type GuestOsId, guestFamily, guestFullName, isGuestOsId } from "./guest-os.ts";
+export { memoryMaxMib } from "./compute.ts";
+export { DEVICE_CATALOGUE } from "./device-catalogue.ts";
+export { type GuestOsId, guestFamily, guestFullName, guestOsIds, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
+export {
+  BUSES,
+  DISK_BYTES,
+  DISKS_MAX,
+  HARDWARE_VERSION,
+  MEMORY_MIB,
+  PORTS,
+  SCSI_CONTROLLER_UNIT,
+  unitsOf,
+  VCPUS_MAX,
+  VIDEO_KIB,
+} from "./limits.ts";
 export { efiVariablesOf, type MachineQuestion, machineSpecOf, serialFilesOf } from "./machine-spec.ts";
+export { DEFAULT_MEMORY_MIB, defaultDevices } from "./new-vmx.ts";
 export { type ConfigContext, type ConfigPlan, planCreate, planReconfigure } from "./plan-config.ts";
 export { asRunning, type ConfigReading, diskPathsOf, readConfig } from "./read-config.ts";
+export { CUSTOM_SHARES, DISK_SHARES } from "./shares.ts";

@@ -11,7 +11,7 @@ export const MEMORY_MIB = { min: 4, step: 4 };
 export const NAME_LENGTH_MAX = 80; // vim25 ManagedEntity.name
 export const TEXT_LENGTH_MAX = 64 * 1024; // of a note
 export const DISK_BYTES = { min: 1024, step: 1024, max: DISK_BYTES_MAX }; // vim25 counts disks in KB
-export const VIDEO_KIB = { min: 1024, max: 128 * 1024 };
+export const VIDEO_KIB = { min: 1024, max: 128 * 1024, default: 4096 };
 export const DEVICE_CHANGES_MAX = 512; // more than a VM's devices
 export const EXTRA_CONFIG_MAX = 2048;
 export const BOOT_DELAY_MS_MAX = 3_600_000;
@@ -84,6 +84,8 @@ export const allNodes: readonly Node[] = busNames.flatMap((bus) =>
     unitsOf(bus).flatMap((unit) => nodeAt(controllerKey, unit) ?? []),
   ),
 );
+
+export const DISKS_MAX = allNodes.length;
 
 function isUnit(bus: Bus, unit: number): boolean {
   return Number.isInteger(unit) && unit >= 0 && unit < BUSES[bus].units && !(bus === "scsi" && unit === SCSI_CONTROLLER_UNIT);

@@ -1,10 +1,11 @@
 /** The .vmx that a new VM begins with, before anything that its client asks for. Pure. Source: reference/storage.md §2, as ESXi 8 writes it. */
-import { emptyVmx, formatSpacedUuid, updateVmx, type Vmx } from "../../wire/index.ts";
+import { emptyVmx, formatSpacedUuid, updateVmx, type VirtualDevice, type Vmx } from "../../wire/index.ts";
+import { readDevices } from "./devices/index.ts";
 import { makeVmUuid } from "./identity.ts";
 import { HARDWARE_VERSION } from "./limits.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
 
-const DEFAULT_MEMORY_MIB = 1024;
+export const DEFAULT_MEMORY_MIB = 1024;
 const PCIE_BRIDGES = [4, 5, 6, 7];
 
 export function beginVmx(place: VmPlace, random: (bytes: number) => Uint8Array): Vmx {
@@ -33,4 +34,13 @@ export function beginVmx(place: VmPlace, random: (bytes: number) => Uint8Array):
     "uuid.location": bios,
     "vc.uuid": instance,
   });
+}
+
+/** The devices that a new VM has before its client adds any. */
+export function defaultDevices(): readonly VirtualDevice[] {
+  const anywhere = { vmxPath: { datastore: "", path: ".vmx" }, datastores: [] };
+  return readDevices(
+    beginVmx(anywhere, (bytes) => new Uint8Array(bytes)),
+    { ...anywhere, disks: new Map() },
+  );
 }

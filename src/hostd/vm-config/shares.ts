@@ -15,7 +15,8 @@ export interface ShareLevels {
 
 export const DISK_SHARES: ShareLevels = { low: 500, normal: 1000, high: 2000, custom: { min: 200, max: 4000 } };
 export const NIC_SHARES: ShareLevels = { low: 25, normal: 50, high: 100, custom: { min: 0, max: 100 } };
-const CUSTOM = { min: 1, max: 1_000_000 };
+/** What a client may set for CPU and memory. */
+export const CUSTOM_SHARES = { min: 1, max: 1_000_000 };
 const CPU_PER_VCPU = { low: 500, normal: 1000, high: 2000 };
 const MEMORY_PER_MIB = { low: 5, normal: 10, high: 20 };
 const AMOUNT_MAX = 2 ** 31;
@@ -72,5 +73,5 @@ function allocationFields(resource: "cpu" | "mem", levels: ShareLevels): Fields<
 }
 
 function scale(per: { low: number; normal: number; high: number }, count: number): ShareLevels {
-  return { low: per.low * count, normal: per.normal * count, high: per.high * count, custom: CUSTOM };
+  return { low: per.low * count, normal: per.normal * count, high: per.high * count, custom: CUSTOM_SHARES };
 }

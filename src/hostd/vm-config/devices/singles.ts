@@ -10,7 +10,6 @@ import { type Codec, choice, type Fields, flag, integer, readFields, writeFields
 import { KEY, VIDEO_KIB } from "../limits.ts";
 import { type DeviceFamily, describe, isPresent, readFlag, readSlot } from "./family.ts";
 
-const DEFAULT_VIDEO_KIB = 4096;
 const GRAPHICS_KIB_MAX = 8 * 1024 * 1024;
 
 /** The .vmx counts the card's memory in bytes. */
@@ -34,7 +33,7 @@ const defaultVideo: VirtualMachineVideoCard = {
   deviceInfo: describe("Video card", "Video card"),
   controllerKey: KEY.pci,
   unitNumber: 0,
-  videoRamSizeInKB: DEFAULT_VIDEO_KIB,
+  videoRamSizeInKB: VIDEO_KIB.default,
   numDisplays: 1,
   useAutoDetect: false,
   enable3DSupport: false,
@@ -54,7 +53,7 @@ export const videoFamily: DeviceFamily = {
   }),
   prefixOf: () => "svga",
   toMachine: (device) => {
-    const wanted = (device as VirtualMachineVideoCard).videoRamSizeInKB ?? DEFAULT_VIDEO_KIB;
+    const wanted = (device as VirtualMachineVideoCard).videoRamSizeInKB ?? VIDEO_KIB.default;
     return { kind: "video", key: KEY.video, vramKiB: Math.min(Math.max(wanted, VIDEO_KIB.min), VIDEO_KIB.max) };
   },
 };
