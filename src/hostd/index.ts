@@ -1,3 +1,4 @@
 export { type AgentParts, createAgent } from "./create-agent.ts";
 export { type Connection, openDatabase } from "./database.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
+export { type PerformedType, performedApi } from "./performed-api.ts";

@@ -6,7 +6,7 @@
  */
 import { createInterface } from "node:readline";
 import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
-import { createAgent, invoke, openDatabase } from "../hostd/index.ts";
+import { createAgent, invoke, openDatabase, performedApi } from "../hostd/index.ts";
 import { startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
@@ -56,6 +56,7 @@ async function main(): Promise<void> {
   const server = await startSdkServer({
     listen: { fd: LISTENING_SOCKET },
     tls: certificate,
+    performed: performedApi(),
     onBug,
     onRefused: ({ clientAddress, reason }) =>
       agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress }),

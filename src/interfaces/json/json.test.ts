@@ -196,6 +196,21 @@ test.each([
   expect(bugs).toEqual([]);
 });
 
+test("a document is sent compressed to who takes that, as it is to who does not, and not at all to HEAD", async () => {
+  await start(time);
+  const path = "/sdk/vimService.wsdl";
+  const plain = await send(path);
+  expect(plain).toMatchObject({ status: 200, headers: { "content-type": "text/xml; charset=utf-8" } });
+  expect(plain.text).toMatch(/^<\?xml .*<\/definitions>\n$/s);
+  const compressed = await send(path, undefined, { headers: { "Accept-Encoding": "gzip, deflate" } });
+  expect(compressed.headers["content-encoding"]).toBe("gzip");
+  expect(Number(compressed.headers["content-length"])).toBeLessThan(plain.text.length / 5);
+  expect(await send(path, undefined, { method: "HEAD" })).toMatchObject({ status: 200, text: "" });
+  expect((await send(path, "{}")).status).toBe(405);
+  expect((await send("/sdk/vim25/8.0.3.0/openapi.json")).text).toMatch(/^\{"openapi":"3.0.3"/);
+  expect(calls).toEqual([]);
+});
+
 test("calls of both wires count together", async () => {
   let release = (): void => {};
   const held = new Promise<void>((resolve) => {

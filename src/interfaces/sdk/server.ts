@@ -8,8 +8,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Fault } from "../../base/index.ts";
+import type { PerformedType } from "../../hostd/index.ts";
 import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
 import { admitJson, answerJson } from "../json/answer.ts";
+import { Documents, sendDocument } from "../json/documents.ts";
 import { answerRequest, type SdkClient, type SdkHandlers } from "./answer.ts";
 import { BodyBudget, receiveBody } from "./request-body.ts";
 import { formatSessionCookie, readSessionCookie } from "./session-cookie.ts";
@@ -48,6 +50,8 @@ export interface SdkServerOptions extends SdkHandlers {
   /** PEM. */
   readonly tls: { readonly key: string; readonly cert: string };
   readonly limits?: Partial<SdkLimits>;
+  /** What the documents say that the host performs. */
+  readonly performed?: readonly PerformedType[];
 }
 
 export interface SdkServer extends AsyncDisposable {
@@ -59,7 +63,7 @@ export interface SdkServer extends AsyncDisposable {
 /** @throws when the address is taken or can't be listened on */
 export async function startSdkServer(options: SdkServerOptions): Promise<SdkServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const endpoint = new Endpoint(options, limits);
+  const endpoint = new Endpoint(options, limits, new Documents(options.performed ?? []));
   const server = createServer(
     {
       key: options.tls.key,
@@ -103,12 +107,14 @@ async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promis
 class Endpoint {
   readonly #handlers: SdkHandlers;
   readonly #limits: SdkLimits;
+  readonly #documents: Documents;
   readonly #budget = new BodyBudget();
   #calls = 0;
 
-  constructor(handlers: SdkHandlers, limits: SdkLimits) {
+  constructor(handlers: SdkHandlers, limits: SdkLimits, documents: Documents) {
     this.#handlers = handlers;
     this.#limits = limits;
+    this.#documents = documents;
   }
 
   /** Never throws: whatever goes wrong ends at most this one connection. */
@@ -123,7 +129,7 @@ class Endpoint {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url?.split("?", 1)[0];
+    const path = request.url?.split("?", 1)[0] ?? "";
     switch (path) {
       case "/sdk":
       case "/sdk/":
@@ -131,13 +137,23 @@ class Endpoint {
         if (request.method !== "POST") return sendText(response, 405, "Only POST is answered here.", { Allow: "POST" });
         return await this.#soap(request, response);
       case "/sdk/vimServiceVersions.xml":
-        if (request.method !== "GET" && request.method !== "HEAD")
-          return sendText(response, 405, "Only GET is answered here.", { Allow: "GET, HEAD" });
+        if (!isRead(request)) return refuseWrite(response);
         return send(response, { status: 200, body: serviceVersions(), headers: { "Content-Type": XML } });
       default:
-        if (path?.startsWith(JSON_API_ROOT)) return await this.#json(request, response, path);
-        return sendText(response, 404, "There is nothing here. The vSphere API is at /sdk.", {});
+        return await this.#routeOther(request, response, path);
     }
+  }
+
+  async #routeOther(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const document = this.#documents.find(path);
+    if (document !== undefined) {
+      if (!isRead(request)) return refuseWrite(response);
+      response.setTimeout(this.#limits.sendTimeoutMs, () => request.socket.destroy());
+      const acceptEncoding = request.headers["accept-encoding"]?.toString();
+      return await sendDocument(response, document, { acceptEncoding, head: request.method === "HEAD" });
+    }
+    if (path.startsWith(JSON_API_ROOT)) return await this.#json(request, response, path);
+    sendText(response, 404, "There is nothing here. The vSphere API is at /sdk.", {});
   }
 
   async #soap(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -216,6 +232,12 @@ function serviceVersions(): Buffer {
       `<version>${newest}</version><priorVersions>${prior.map((id) => `<version>${id}</version>`).join("")}</priorVersions>` +
       "</namespace></namespaces>\n",
   );
+}
+
+const isRead = ({ method }: IncomingMessage): boolean => method === "GET" || method === "HEAD";
+
+function refuseWrite(response: ServerResponse): void {
+  sendText(response, 405, "Only GET is answered here.", { Allow: "GET, HEAD" });
 }
 
 type Headers = Readonly<Record<string, string>>;

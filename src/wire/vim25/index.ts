@@ -1,7 +1,9 @@
+export { itemElementOf, xsiArrayTypeOf } from "./any-type.ts";
 export * from "./fault.ts";
 export * from "./json-messages.ts";
 export * from "./json-operation.ts";
 export { isJsonNumber, isJsonObject, JSON_REQUEST_LIMITS, type JsonValue, parseJson } from "./json-parse.ts";
+export { BOXED_VALUE, jsonArrayTypeOf, jsonTypeOf, TYPE_NAME } from "./json-types.ts";
 export {
   type DecodedRequest,
   decodeRequest,
@@ -15,6 +17,7 @@ export {
 } from "./messages.ts";
 export * from "./privileges.ts";
 export * from "./schema.ts";
+export { schemaRows } from "./schema-rows.ts";
 export type * from "./types.generated.ts";
 export * from "./values.ts";
 export * from "./versions.ts";

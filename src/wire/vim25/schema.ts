@@ -5,7 +5,7 @@
 import { assert } from "../../base/index.ts";
 import { type MemberRow, type MethodRow, schemaRows } from "./schema-rows.ts";
 
-const PRIMITIVES = [
+export const PRIMITIVES = [
   "string",
   "boolean",
   "byte",
