@@ -94,6 +94,10 @@ export class Monitors {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOff").shutdownGuest());
   }
 
+  rebootGuest(vm: VmId): Promise<void> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").rebootGuest());
+  }
+
   list(): MonitorDescription[] {
     return [...this.#running.values()].filter((monitor) => !monitor.isEnding).map((monitor) => monitor.describe());
   }

@@ -28,6 +28,7 @@ const KINDS = [
   "reset",
   "suspend",
   "shutdownGuest",
+  "rebootGuest",
   "listMonitors",
   "inspectMonitor",
   "shutdownHost",
@@ -63,6 +64,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "powerOff":
     case "reset":
     case "shutdownGuest":
+    case "rebootGuest":
     case "inspectMonitor":
       return { kind, vm: readVmId(shape, "vm") };
     case "suspend":

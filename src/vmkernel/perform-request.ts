@@ -50,6 +50,8 @@ export async function performRequest(
       return nothing(monitors.suspend(request.vm, request.to));
     case "shutdownGuest":
       return nothing(monitors.shutdownGuest(request.vm));
+    case "rebootGuest":
+      return nothing(monitors.rebootGuest(request.vm));
     case "listMonitors":
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":

@@ -29,6 +29,8 @@ export type VmkernelRequest =
   | { readonly kind: "suspend"; readonly vm: VmId; readonly to: DatastorePath }
   /** Asks the guest to shut down (guest agent, ACPI where there is none); does not wait for it. */
   | { readonly kind: "shutdownGuest"; readonly vm: VmId }
+  /** Asks the guest agent to start the guest anew; ToolsUnavailable where none answers. Does not wait for it. */
+  | { readonly kind: "rebootGuest"; readonly vm: VmId }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** Powers every guest off in order (asked first, then ended after `graceMs`) and ends vmkernel. */
@@ -50,6 +52,7 @@ export interface VmkernelResults {
   reset: null;
   suspend: null;
   shutdownGuest: null;
+  rebootGuest: null;
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   shutdownHost: null;

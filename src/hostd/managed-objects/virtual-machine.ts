@@ -16,7 +16,7 @@ import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
-import { powerOff, powerOn, reset, shutdownGuest, suspend } from "../vm-deeds/power.ts";
+import { powerOff, powerOn, rebootGuest, reset, shutdownGuest, suspend } from "../vm-deeds/power.ts";
 import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 
@@ -66,6 +66,7 @@ export const virtualMachine = {
     ResetVM_Task: ({ vm }, _, call) => reset(call, vm).ref,
     SuspendVM_Task: ({ vm }, _, call) => suspend(call, vm).ref,
     ShutdownGuest: ({ vm }, _, call) => shutdownGuest(call, vm),
+    RebootGuest: ({ vm }, _, call) => rebootGuest(call, vm),
     ReconfigVM_Task: async ({ vm }, { spec }, call) => (await reconfigure(call, vm, spec)).ref,
     Rename_Task: ({ vm }, { newName }, call) => rename(call, vm, newName).ref,
     UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),

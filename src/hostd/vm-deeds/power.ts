@@ -91,6 +91,11 @@ export function suspend(call: Call, vm: Vm): Task {
   });
 }
 
+/** RebootGuest asks and returns; the guest's own reset is the event that follows. */
+export async function rebootGuest(call: Call, vm: Vm): Promise<void> {
+  await call.agent.vms.vmkernel.request({ kind: "rebootGuest", vm: vm.id });
+}
+
 /** ShutdownGuest asks and returns; the power state follows when the guest obeys. */
 export async function shutdownGuest(call: Call, vm: Vm): Promise<void> {
   await call.agent.vms.vmkernel.request({ kind: "shutdownGuest", vm: vm.id });

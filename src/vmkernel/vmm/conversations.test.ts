@@ -169,7 +169,7 @@ test("a shutdown that is not answered was taken; one that is refused was not", a
     return agentAnswers(command, socket);
   });
   const agent = new GuestAgent(path);
-  await agent.shutdown();
+  await agent.shutdown("powerdown");
   isRefusing = true;
-  await expect(agent.shutdown()).rejects.toThrow("refused");
+  await expect(agent.shutdown("reboot")).rejects.toThrow("refused");
 });

@@ -38,10 +38,10 @@ export class GuestAgent {
     });
   }
 
-  /** Asks the guest to power itself off. @throws {AgentError} when it refuses or does not listen */
-  shutdown(): Promise<void> {
+  /** Asks the guest to power itself off, or to start anew. @throws {AgentError} when it refuses or does not listen */
+  shutdown(mode: "powerdown" | "reboot"): Promise<void> {
     return this.#inTurn(async (_, conversation) => {
-      await conversation.tell("guest-shutdown", { mode: "powerdown" }, SHUTDOWN_REFUSAL_MS);
+      await conversation.tell("guest-shutdown", { mode }, SHUTDOWN_REFUSAL_MS);
     });
   }
 

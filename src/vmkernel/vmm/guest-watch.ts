@@ -43,13 +43,13 @@ export class GuestWatch {
   }
 
   /** @returns whether the agent took it; if not, it is not there or refused */
-  async shutdown(): Promise<boolean> {
+  async shutdown(mode: "powerdown" | "reboot"): Promise<boolean> {
     if (!this.#isChannelOpen) return false;
     try {
-      await this.#agent.shutdown();
+      await this.#agent.shutdown(mode);
       return true;
     } catch {
-      return false; // the caller has another way: the power button
+      return false; // the caller has another way, or says that there is none
     }
   }
 

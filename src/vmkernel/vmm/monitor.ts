@@ -35,6 +35,8 @@ const EXIT_POLL_MS = 10;
 /** A conversation that breaks while the process lives is taken up again, this often. */
 const RECONNECT_TRIES = 3;
 const RECONNECT_TIMEOUT_MS = 5000;
+/** SeaBIOS answers a guest's reset with one of its own, to find its memory as at power-on: that is one restart, not two. */
+const RESET_ECHO_MS = 2000;
 /** How often the guest is asked how it is, while anybody listens. */
 const WATCH_INTERVAL_MS = 5000;
 
@@ -49,6 +51,7 @@ export class Monitor {
   #timer: NodeJS.Timeout | undefined;
   /** Why it will end, once that is known. */
   #because: MonitorEnd["because"] | undefined;
+  #resetAtMs = Number.NEGATIVE_INFINITY;
   #isReleased = false;
   #isEnding = false;
 
@@ -132,8 +135,18 @@ export class Monitor {
 
   /** Asks the guest itself: its agent where one answers, else its power button. */
   async shutdownGuest(): Promise<void> {
-    if (await this.#guest.shutdown()) return;
+    if (await this.#guest.shutdown("powerdown")) return;
     await this.execute("system_powerdown");
+  }
+
+  /** Asks the guest's agent: a guest without one has no button that starts it anew in order. @throws {Fault} ToolsUnavailable */
+  async rebootGuest(): Promise<void> {
+    if (await this.#guest.shutdown("reboot")) return;
+    throw fault(
+      "ToolsUnavailable",
+      `Cannot complete operation because the guest agent of ${this.#record.machine.name} does not answer.`,
+      {},
+    );
   }
 
   /**
@@ -252,7 +265,7 @@ export class Monitor {
         if (event.data.guest === true) this.#because ??= "guestShutdown";
         return;
       case "RESET":
-        if (event.data.guest === true) this.#parts.onEvent({ kind: "guestReset", vm: this.vm });
+        if (event.data.guest === true) this.#noteReset();
         return;
       case "VSERPORT_CHANGE":
         // The tools channel has the only port that a VM has.
@@ -261,6 +274,12 @@ export class Monitor {
         return;
       default: // QEMU has dozens, and newer ones more; those that matter here are above
     }
+  }
+
+  #noteReset(): void {
+    const now = performance.now();
+    if (now - this.#resetAtMs > RESET_ECHO_MS) this.#parts.onEvent({ kind: "guestReset", vm: this.vm });
+    this.#resetAtMs = now;
   }
 
   async #lookAfter(): Promise<void> {
