@@ -19,16 +19,23 @@ const always =
 export const rulesWithoutSchema = {
   CancelTask: always("Global.CancelTask"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
+  DestroyCollector: always(VIEW),
   DestroyPropertyFilter: always(VIEW),
   Destroy_Task: always("VirtualMachine.Inventory.Delete"),
+  LogUserEvent: always("Global.LogEvent"),
   MakeDirectory: always("Datastore.FileManagement"),
   ModifyListView: always(VIEW),
   ReconfigVM_Task: (args) => privilegesOfSpec((args as { spec: VirtualMachineConfigSpec }).spec),
+  ReadNextEvents: always(VIEW),
+  ReadPreviousEvents: always(VIEW),
   Rename_Task: always("VirtualMachine.Config.Rename"),
+  ResetCollector: always(VIEW),
   ResetListView: always(VIEW),
   ResetListViewFromView: always(VIEW),
+  RewindCollector: always(VIEW),
   SearchDatastoreSubFolders_Task: always("Datastore.Browse"),
   SearchDatastore_Task: always("Datastore.Browse"),
+  SetCollectorPageSize: always(VIEW),
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;
 
 /** Methods whose object serves all datastores, and the argument that names the one that is meant: there the privilege is needed. */

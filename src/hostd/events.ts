@@ -6,14 +6,15 @@ import type { Clock } from "../base/index.ts";
 import type { DataObjects, Event, EventFilterSpec, MoRef } from "../wire/index.ts";
 import type { Changes } from "./changes.ts";
 import type { Connection } from "./database.ts";
+import { categoryOf, type PostedEvent } from "./event-history/event-catalogue.ts";
+import type { EventLog } from "./event-history/event-collector.ts";
 import { fromStored, toStored } from "./stored.ts";
 
 const EVENTS_KEPT = 10_000; // a busy host writes some hundreds a day; QueryEvents answers at most EVENTS_ANSWERED of them
 const EVENTS_ANSWERED = 1000; // vim25 EventManager.maxCollector's usual page bound
 const EVENT_MANAGER: MoRef<"EventManager"> = { type: "EventManager", value: "ha-eventmgr" };
 
-type EventNames = { [Name in keyof DataObjects]: Name extends `${string}Event` ? Name : never }[keyof DataObjects];
-type OwnFields<Name extends EventNames> = Omit<DataObjects[Name], keyof Event>;
+type OwnFields<Name extends PostedEvent> = Omit<DataObjects[Name], keyof Event>;
 
 /** Where it happened and who did it, as every event carries it. */
 export interface EventContext {
@@ -23,7 +24,7 @@ export interface EventContext {
   readonly chainId?: number;
 }
 
-export class Events {
+export class Events implements EventLog {
   readonly #database: Connection;
   readonly #changes: Changes;
   readonly #clock: Clock;
@@ -37,7 +38,7 @@ export class Events {
   }
 
   /** Records an event of the schema's type `name`. @param message vim25 fullFormattedMessage, for people */
-  post<Name extends EventNames>(name: Name, message: string, context: EventContext, fields: OwnFields<Name>): void {
+  post<Name extends PostedEvent>(name: Name, message: string, context: EventContext, fields: OwnFields<Name>): void {
     const createdTime = new Date(this.#clock.now());
     const write = this.#database.transaction(() => {
       const { seq } = (this.#database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'event'").get() ?? { seq: 0 }) as {
@@ -60,14 +61,21 @@ export class Events {
 
   /** The events that a filter lets through, oldest first, at most EVENTS_ANSWERED of the newest. */
   query(filter: EventFilterSpec): readonly Event[] {
-    const rows = this.#database.prepare("SELECT event FROM event ORDER BY key DESC").iterate() as Iterable<{ event: string }>;
-    const found: Event[] = [];
-    for (const row of rows) {
-      const event = fromStored(row.event) as Event;
-      if (passesFilter(event, filter)) found.push(event);
-      if (found.length >= Math.min(EVENTS_ANSWERED, filter.maxCount ?? EVENTS_ANSWERED)) break;
-    }
-    return found.reverse();
+    return this.upTo(Number.MAX_SAFE_INTEGER, filter, Math.min(EVENTS_ANSWERED, filter.maxCount ?? EVENTS_ANSWERED)).toReversed();
+  }
+
+  after(key: number, filter: EventFilterSpec, max: number): readonly Event[] {
+    return firstThatPass(this.#database.prepare("SELECT event FROM event WHERE key > ? ORDER BY key").iterate(key), filter, max);
+  }
+
+  upTo(key: number, filter: EventFilterSpec, max: number): readonly Event[] {
+    return firstThatPass(this.#database.prepare("SELECT event FROM event WHERE key <= ? ORDER BY key DESC").iterate(key), filter, max);
+  }
+
+  onNew(listener: () => void): () => void {
+    return this.#changes.onChange((changed) => {
+      if (changed.value === EVENT_MANAGER.value) listener();
+    });
   }
 
   #place({ vm }: EventContext): Partial<Event> {
@@ -80,10 +88,23 @@ export class Events {
   }
 }
 
-/** Whether an event passes EventFilterSpec's type, time, user, entity and chain filters. Pure. */
+function firstThatPass(rows: Iterable<unknown>, filter: EventFilterSpec, max: number): readonly Event[] {
+  const found: Event[] = [];
+  if (max <= 0) return found;
+  for (const row of rows as Iterable<{ event: string }>) {
+    const event = fromStored(row.event) as Event;
+    if (passesFilter(event, filter)) found.push(event);
+    if (found.length >= max) break;
+  }
+  return found;
+}
+
+/** Whether an event passes EventFilterSpec's type, category, time, user, entity and chain filters. Pure. */
 export function passesFilter(event: Event, filter: EventFilterSpec): boolean {
   const types = [...(filter.type ?? []), ...(filter.eventTypeId ?? []).map((id) => id.replace(/^vim\.event\./, ""))];
   if (types.length > 0 && !types.includes(event.$type ?? "")) return false;
+  const categories = filter.category ?? [];
+  if (categories.length > 0 && !categories.includes(categoryOf(event.$type ?? "") ?? "")) return false;
   if (filter.time?.beginTime !== undefined && event.createdTime < filter.time.beginTime) return false;
   if (filter.time?.endTime !== undefined && event.createdTime > filter.time.endTime) return false;
   if (filter.eventChainId !== undefined && event.chainId !== filter.eventChainId) return false;

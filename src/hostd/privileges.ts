@@ -2,7 +2,7 @@
 import { schemaPrivileges } from "../wire/index.ts";
 import { allSpecPrivileges } from "./spec-privileges.ts";
 
-const privilegesOfRules = ["Global.CancelTask", "Datastore.Browse", "Datastore.DeleteFile", "Datastore.FileManagement"];
+const privilegesOfRules = ["Global.CancelTask", "Datastore.Browse", "Datastore.DeleteFile", "Datastore.FileManagement", "Global.LogEvent"];
 
 let known: readonly string[] | undefined;
 

@@ -9,7 +9,7 @@ import type { BoundObject } from "./managed-object.ts";
 
 export const SESSION_IDLE_MS = 30 * 60_000; // ESXi's Config.HostAgent.vmacore.soap.sessionTimeout
 const SESSIONS_MAX = 500; // a client that logs in and never out can't exhaust the host's memory
-const OBJECTS_PER_SESSION_MAX = 1000; // filters, collectors and views; real clients hold a dozen
+export const OBJECTS_PER_SESSION_MAX = 1000; // filters, collectors and views; real clients hold a dozen
 
 export interface Client {
   readonly address: string;

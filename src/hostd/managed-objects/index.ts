@@ -5,7 +5,7 @@ import { computeResource, resourcePool } from "./compute-resource.ts";
 import { datacenter } from "./datacenter.ts";
 import { datastore, hostDatastoreBrowser } from "./datastore.ts";
 import { environmentBrowser } from "./environment-browser.ts";
-import { eventManager } from "./event-manager.ts";
+import { eventHistoryCollector, eventManager } from "./event-manager.ts";
 import { fileManager } from "./file-manager.ts";
 import { folder } from "./folder.ts";
 import { hostSystem } from "./host-system.ts";
@@ -27,6 +27,7 @@ export const managedObjectTypes = {
   Datacenter: datacenter,
   Datastore: datastore,
   EnvironmentBrowser: environmentBrowser,
+  EventHistoryCollector: eventHistoryCollector,
   EventManager: eventManager,
   FileManager: fileManager,
   Folder: folder,

@@ -1,0 +1,53 @@
+/**
+ * The kinds of event that this host records, as EventManager.description shows them: category, title, text. A table; pure.
+ * An event of a kind that is missing here can't be posted. Source: vim25 EventDescriptionEventDetail; reference/access-control.md §9.
+ */
+import type { EventDescriptionEventDetail } from "../../wire/index.ts";
+
+export type EventCategory = "info" | "warning" | "error" | "user";
+export const EVENT_CATEGORIES: readonly EventCategory[] = ["info", "warning", "error", "user"];
+
+type Row = readonly [category: EventCategory, title: string, format: string];
+
+const rows = {
+  UserLoginSessionEvent: ["info", "User login", "User {userName}@{ipAddress} logged in as {userAgent}"],
+  UserLogoutSessionEvent: ["info", "User logout", "User {userName}@{ipAddress} logged out"],
+  BadUsernameSessionEvent: ["error", "Cannot login user", "Cannot login {userName}@{ipAddress}"],
+  GeneralUserEvent: ["user", "User event", "{message}"],
+  VmCreatedEvent: ["info", "VM created", "Created virtual machine {vm.name}"],
+  VmRegisteredEvent: ["info", "VM registered", "Registered {vm.name}"],
+  VmRemovedEvent: ["info", "VM removed", "Removed {vm.name} from the inventory"],
+  VmReconfiguredEvent: ["info", "VM reconfigured", "Reconfigured {vm.name}"],
+  VmRenamedEvent: ["info", "VM renamed", "Renamed {oldName} to {newName}"],
+  VmStartingEvent: ["info", "VM starting", "{vm.name} is starting"],
+  VmPoweredOnEvent: ["info", "VM powered on", "{vm.name} is powered on"],
+  VmFailedToPowerOnEvent: ["error", "Cannot power on VM", "Cannot power on {vm.name}: {reason.msg}"],
+  VmStoppingEvent: ["info", "VM stopping", "{vm.name} is stopping"],
+  VmPoweredOffEvent: ["info", "VM powered off", "{vm.name} is powered off"],
+  VmResettingEvent: ["info", "VM resetting", "{vm.name} is reset"],
+  VmSuspendingEvent: ["info", "VM being suspended", "{vm.name} is being suspended"],
+  VmSuspendedEvent: ["info", "VM suspended", "{vm.name} is suspended"],
+  VmMessageWarningEvent: ["warning", "VM warning", "{vm.name}: {message}"],
+  VmGuestShutdownEvent: ["info", "Guest OS shut down", "Guest OS shut down for {vm.name}"],
+  VmGuestRebootEvent: ["info", "Guest reboot", "Guest OS reboot for {vm.name}"],
+} as const satisfies Readonly<Record<string, Row>>;
+
+export type PostedEvent = keyof typeof rows;
+
+export const eventDetails: readonly EventDescriptionEventDetail[] = Object.entries<Row>(rows).map(
+  ([key, [category, description, format]]) => ({
+    key,
+    description,
+    category,
+    formatOnDatacenter: format,
+    formatOnComputeResource: format,
+    formatOnHost: format,
+    formatOnVm: format,
+    fullFormat: format,
+  }),
+);
+
+/** Undefined for a kind that this host does not record. */
+export function categoryOf(type: string): EventCategory | undefined {
+  return Object.hasOwn(rows, type) ? rows[type as PostedEvent][0] : undefined;
+}
