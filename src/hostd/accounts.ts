@@ -56,9 +56,4 @@ export class Accounts {
     }
     this.grant({ entity: ROOT_FOLDER.value, principal: "root", roleId: ADMIN, propagate: true });
   }
-
-  /** Permissions may have changed in the database: they are read again. */
-  forgetPermissions(): void {
-    this.#permissions = undefined;
-  }
 }

@@ -1,5 +1,5 @@
 /** What every entity of the inventory has: vim25 ManagedEntity. */
-import { roleOn, systemRoles } from "../../access/index.ts";
+import { roleOn } from "../../access/index.ts";
 import type { Event, ManagedEntityStatus, MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
@@ -35,9 +35,6 @@ export const managedEntityProperties = {
   tag: () => [],
   customValue: () => [],
 } satisfies ManagedObjectType<"ManagedEntity", Entity>["properties"];
-
-/** The roles that a permission may name: vim25 AuthorizationManager.roleList. */
-export const roleList = systemRoles;
 
 /** What is weaker than the design (--degraded), as clients show it at an entity: vim25 ManagedEntity.configIssue. */
 export function weaknessEvents(
