@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDatabase } from "../src/hostd/index.ts";
 import { moRef, SERVICE_INSTANCE, type VimClient } from "../src/interfaces/index.ts";
+import type { MoRef } from "../src/wire/index.ts";
 import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
-import { createVm, ended, succeeded } from "./vm.ts";
+import { createVm, ended, read, succeeded } from "./vm.ts";
 
 /** Folders made and files deleted through the API. */
 const FILES = moRef("FileManager", "ha-nfc-file-manager");
+const DISKS = moRef("VirtualDiskManager", "ha-vdiskmanager");
 const READ_ONLY = -2;
 let host: TestAgent;
 let client: VimClient;
@@ -77,13 +79,42 @@ test("a datastore is not deleted", async () => {
   expect((await faultOf(remove("[datastore1]"))).fault).toBe("InvalidArgument");
 });
 
+const removeDisk = (name: string) => client.call(DISKS, "DeleteVirtualDisk_Task", { name });
+
+test("a disk goes with its data, unless a VM has it", async () => {
+  const spare = { key: -1, capacityInKB: 1024, backing: { $type: "VirtualDiskFlatVer2BackingInfo", diskMode: "persistent" } };
+  const deviceChange = ["[datastore1] web/kept.vmdk", "[datastore1] web/spare.vmdk"].map((fileName, unitNumber) => ({
+    operation: "add" as const,
+    fileOperation: "create" as const,
+    device: {
+      ...spare,
+      $type: "VirtualDisk",
+      key: -1 - unitNumber,
+      controllerKey: 200,
+      unitNumber,
+      backing: { ...spare.backing, fileName },
+    },
+  }));
+  const vm = (await read(client, moRef("Folder", "ha-folder-vm"), "childEntity")) as readonly MoRef<"VirtualMachine">[];
+  const target = moRef("VirtualMachine", vm[0]?.value ?? "");
+  await succeeded(client, await client.call(target, "ReconfigVM_Task", { spec: { deviceChange: deviceChange as never } }));
+  const detach = { operation: "remove" as const, device: { $type: "VirtualDisk", key: 3001, capacityInKB: 0 } as never };
+  await succeeded(client, await client.call(target, "ReconfigVM_Task", { spec: { deviceChange: [detach] } }));
+  await succeeded(client, await removeDisk("[datastore1] web/spare.vmdk"));
+  expect((await faultOf(removeDisk("[datastore1] web/kept.vmdk"))).fault).toBe("FileLocked");
+  expect((await faultOf(remove("[datastore1] web/kept-flat.vmdk"))).fault).toBe("FileLocked");
+  expect(readdirSync(at("web"))).toEqual(["kept-flat.vmdk", "kept.vmdk", "web.vmx"]);
+});
+
 test("who may only read neither makes nor deletes", async () => {
   await using reader = await host.login(READ_ONLY);
   const made = await faultOf(reader.call(FILES, "MakeDirectory", { name: "[datastore1] x" }));
   const deleted = await faultOf(reader.call(FILES, "DeleteDatastoreFile_Task", { name: "[datastore1] a" }));
-  expect([made, deleted].map(({ fault, fields }) => [fault, fields.privilegeId])).toEqual([
+  const disk = await faultOf(reader.call(DISKS, "DeleteVirtualDisk_Task", { name: "[datastore1] a.vmdk" }));
+  expect([made, deleted, disk].map(({ fault, fields }) => [fault, fields.privilegeId])).toEqual([
     ["NoPermission", "Datastore.FileManagement"],
     ["NoPermission", "Datastore.DeleteFile"],
+    ["NoPermission", "Datastore.FileManagement"],
   ]);
 });
 

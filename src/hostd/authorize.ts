@@ -38,12 +38,20 @@ export const rulesWithoutSchema = {
   SetCollectorPageSize: always(VIEW),
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;
 
+/** Methods for which the schema names too little: their documentation asks for this privilege on the datastore. */
+export const rulesOverSchema: Readonly<Record<string, Rule>> = {
+  DeleteVirtualDisk_Task: always("Datastore.FileManagement"),
+};
+
+const rules: Readonly<Record<string, Rule>> = { ...rulesWithoutSchema, ...rulesOverSchema };
+
 /** Methods whose object serves all datastores, and the argument that names the one that is meant: there the privilege is needed. */
 const datastoreArguments: ReadonlyMap<string, string> = new Map([
   ["SearchDatastore_Task", "datastorePath"],
   ["SearchDatastoreSubFolders_Task", "datastorePath"],
   ["MakeDirectory", "name"],
   ["DeleteDatastoreFile_Task", "name"],
+  ["DeleteVirtualDisk_Task", "name"],
 ]);
 
 /** The name of the datastore that a call is about, or undefined when it is about its object. */
@@ -66,7 +74,7 @@ export function requiredPrivileges(
   target: MoRef,
 ): readonly PrivilegeId[] {
   if (method === FETCH) return [ANONYMOUS]; // who may read the property is asked when it is read, as for every other read
-  const rule = Object.hasOwn(rulesWithoutSchema, method) ? rulesWithoutSchema[method as keyof typeof rulesWithoutSchema] : undefined;
+  const rule = Object.hasOwn(rules, method) ? rules[method] : undefined;
   if (rule !== undefined) return rule(args, target);
   return [schemaPrivilege ?? READ];
 }

@@ -4,8 +4,6 @@ import type { DatastoreDescription } from "../vmkernel/index.ts";
 import type { MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import {
-  COMPUTE_RESOURCE,
-  DATACENTER,
   DATASTORE_FOLDER,
   ENVIRONMENT_BROWSER,
   fixedTree,
@@ -41,6 +39,7 @@ export class Inventory {
       [types.EventManager, managers.eventManager.value],
       [types.TaskManager, managers.taskManager.value],
       [types.FileManager, managers.fileManager.value],
+      [types.VirtualDiskManager, managers.virtualDiskManager.value],
       [types.SearchIndex, managers.searchIndex.value],
       [types.ViewManager, managers.viewManager.value],
       [types.EnvironmentBrowser, ENVIRONMENT_BROWSER.value],
@@ -118,6 +117,3 @@ export class Inventory {
 }
 
 const datastoreRef = ({ uuid }: DatastoreDescription): MoRef<"Datastore"> => ({ type: "Datastore", value: uuid });
-
-/** Where inventory paths begin: `/ha-datacenter/vm/demo`. */
-export const INVENTORY_ROOTS = [DATACENTER, COMPUTE_RESOURCE] as const;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isAllowed, type Permission, systemRoles } from "../access/index.ts";
 import { managedObjectType } from "../wire/index.ts";
-import { requiredPrivileges, rulesWithoutSchema } from "./authorize.ts";
+import { requiredPrivileges, rulesOverSchema, rulesWithoutSchema } from "./authorize.ts";
 import { managedObjectTypes } from "./managed-objects/index.ts";
 
 const grantable = systemRoles.filter((role) => role.grantable);
@@ -15,7 +15,7 @@ function rows(): readonly string[] {
     const schema = managedObjectType(type).methods.get(method)?.privilege;
     const byArguments = method === "ReconfigVM_Task";
     const privileges = byArguments ? ["VirtualMachine.Config.* by spec"] : requiredPrivileges(method, schema, {}, { type, value: "x" });
-    const source = method in rulesWithoutSchema ? "rule" : "schema";
+    const source = method in rulesWithoutSchema || method in rulesOverSchema ? "rule" : "schema";
     const marks = grantable.map(({ id, name }) => {
       const permissions: readonly Permission[] = [{ entity: "x", principal: "user", roleId: id, propagate: true }];
       const allowed = privileges.every((privilege) => privilege === "System.Anonymous" || isAllowed(["x"], "user", privilege, permissions));

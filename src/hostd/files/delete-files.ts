@@ -1,4 +1,4 @@
-/** vim25 DeleteDatastoreFile_Task: a file, or a folder with all that is in it. */
+/** vim25 DeleteDatastoreFile_Task, a file or a folder with all that is in it, and DeleteVirtualDisk_Task. */
 import { type DatastorePath, Fault, formatDatastorePath, inFolder } from "../../base/index.ts";
 import type { FolderEntry } from "../../vmkernel/index.ts";
 import type { Call, HostAgent } from "../agent.ts";
@@ -13,6 +13,15 @@ export function deleteFiles(call: Call, path: DatastorePath): Task {
   refuseDelete(path, heldFiles(call.agent));
   return call.startTask(path.datastore, { kind: "deleteFiles", path }, async () => {
     await deleteTree(call.agent, path);
+    return undefined;
+  });
+}
+
+/** A disk's descriptor and its data. Half of it gone, the rest goes with the next try. */
+export function deleteDisk(call: Call, descriptor: DatastorePath): Task {
+  refuseDelete(descriptor, heldFiles(call.agent));
+  return call.startTask(descriptor.datastore, { kind: "none" }, async () => {
+    await call.agent.vms.vmkernel.request({ kind: "deleteDisk", descriptor });
     return undefined;
   });
 }

@@ -18,6 +18,7 @@ import { serviceInstance } from "./service-instance.ts";
 import { sessionManager } from "./session-manager.ts";
 import { task, taskManager } from "./task.ts";
 import { containerView, listView, viewManager } from "./view-manager.ts";
+import { virtualDiskManager } from "./virtual-disk-manager.ts";
 import { virtualMachine } from "./virtual-machine.ts";
 
 export const managedObjectTypes = {
@@ -45,6 +46,7 @@ export const managedObjectTypes = {
   Task: task,
   TaskManager: taskManager,
   ViewManager: viewManager,
+  VirtualDiskManager: virtualDiskManager,
   VirtualMachine: virtualMachine,
 } as const;
 

@@ -15,6 +15,7 @@ export const managers = {
   eventManager: { type: "EventManager", value: "ha-eventmgr" },
   taskManager: { type: "TaskManager", value: "ha-taskmgr" },
   fileManager: { type: "FileManager", value: "ha-nfc-file-manager" },
+  virtualDiskManager: { type: "VirtualDiskManager", value: "ha-vdiskmanager" },
   searchIndex: { type: "SearchIndex", value: "ha-searchindex" },
 } as const satisfies Partial<Record<keyof ServiceContent, { type: string; value: string }>>;
 
