@@ -83,6 +83,8 @@ export interface HostDescription {
     readonly packages: number;
     readonly cores: number;
     readonly threads: number;
+    /** As Linux names them: "lm", "nx", "vmx" … */
+    readonly features: readonly string[];
   };
   readonly memoryBytes: number;
   readonly bootedAtMs: number;

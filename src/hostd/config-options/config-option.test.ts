@@ -5,7 +5,10 @@ import { DEVICE_CATALOGUE } from "../vm-config/index.ts";
 import { configOption, configOptionDescriptors } from "./config-option.ts";
 import { deviceOptions } from "./device-options.ts";
 
-const host = { memoryBytes: 8 * 2 ** 30 + 12_345, cpu: { model: "", vendor: "", mhz: 2000, packages: 1, cores: 2, threads: 4 } };
+const host = {
+  memoryBytes: 8 * 2 ** 30 + 12_345,
+  cpu: { model: "", vendor: "", mhz: 2000, packages: 1, cores: 2, threads: 4, features: ["lm", "nx"] },
+};
 const ask = (key?: string, guestIds: readonly string[] = []) => configOption({ key, guestIds }, host, vmCapability);
 
 test("every device that a VM can have has an option, and no other", () => {

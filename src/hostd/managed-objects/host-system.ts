@@ -11,7 +11,8 @@ import type {
 } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
-import { HOST, HOST_BROWSER, VM_NETWORK } from "../inventory-tree.ts";
+import { cpuIdInfo } from "../cpu-id.ts";
+import { ADVANCED_OPTIONS, HOST, HOST_BROWSER, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { type Entity, managedEntityProperties, weaknessEvents } from "./managed-entity.ts";
 
@@ -30,7 +31,7 @@ export const hostSystem = {
     capability: () => hostCapability,
     config: ({ agent }) => config(agent),
     licensableResource: ({ agent }) => ({ resource: [{ key: "numCpuPackages", value: int(agent.host.cpu.packages) }] }),
-    configManager: (): HostConfigManager => ({}),
+    configManager: (): HostConfigManager => ({ advancedOption: ADVANCED_OPTIONS }),
     vm: ({ agent }) => agent.vms.refs(),
     datastore: ({ agent }) => agent.inventory.datastoreRefs(),
     network: () => [VM_NETWORK],
@@ -109,6 +110,7 @@ function hardware({ host }: HostAgent): HostHardwareInfo {
       threadId: Array.from({ length: threadsPerPackage }, (_, thread) => index * threadsPerPackage + thread),
     })),
     memorySize: host.memoryBytes,
+    cpuFeature: cpuIdInfo(cpu.features),
     smcPresent: false,
   };
 }

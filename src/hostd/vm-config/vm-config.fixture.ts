@@ -30,7 +30,7 @@ export const context: ConfigContext = {
   host: {
     hostName: "esx1",
     memoryBytes: 8 * 1024 ** 3,
-    cpu: { model: "a processor", vendor: "a vendor", mhz: 2000, packages: 1, cores: 4, threads: 4 },
+    cpu: { model: "a processor", vendor: "a vendor", mhz: 2000, packages: 1, cores: 4, threads: 4, features: ["lm", "nx"] },
   },
   random: (bytes) => Uint8Array.from({ length: bytes }, (_, index) => index + 1),
 };

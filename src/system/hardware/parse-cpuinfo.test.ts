@@ -2,12 +2,20 @@ import { expect, test } from "vitest";
 import { parseCpuinfo } from "./parse-cpuinfo.ts";
 
 function thread(processor: number, physical: number, core: number): string {
-  return `processor\t: ${processor}\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R)\ncpu MHz\t\t: 2499.998\nphysical id\t: ${physical}\ncore id\t\t: ${core}\nflags\t\t: fpu: x\n`;
+  return `processor\t: ${processor}\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R)\ncpu MHz\t\t: 2499.998\nphysical id\t: ${physical}\ncore id\t\t: ${core}\nflags\t\t: fpu nx lm\n`;
 }
 
 test("two packages of two cores with two threads each are told apart", () => {
   const text = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => thread(n, n >> 2, (n >> 1) & 1)).join("\n");
-  expect(parseCpuinfo(text)).toEqual({ model: "Intel(R) Xeon(R)", vendor: "GenuineIntel", mhz: 2500, packages: 2, cores: 4, threads: 8 });
+  expect(parseCpuinfo(text)).toEqual({
+    model: "Intel(R) Xeon(R)",
+    vendor: "GenuineIntel",
+    mhz: 2500,
+    packages: 2,
+    cores: 4,
+    threads: 8,
+    features: ["fpu", "nx", "lm"],
+  });
 });
 
 test("a machine that tells no topology has a core for each thread", () => {

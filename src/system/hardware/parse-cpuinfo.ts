@@ -8,6 +8,8 @@ export interface Processors {
   readonly packages: number;
   readonly cores: number;
   readonly threads: number;
+  /** As the kernel names them: "lm", "nx", "vmx" … */
+  readonly features: readonly string[];
 }
 
 export function parseCpuinfo(text: string): Processors {
@@ -26,6 +28,7 @@ export function parseCpuinfo(text: string): Processors {
     packages: Math.max(1, new Set(blocks.map(packageOf)).size),
     cores: Math.max(1, new Set(blocks.map(coreOf)).size),
     threads: Math.max(1, blocks.length),
+    features: (first?.get("flags") ?? "").split(" ").filter((flag) => flag !== ""),
   };
 }
 
