@@ -1,0 +1,200 @@
+import { Agent, request as httpsRequest } from "node:https";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { performedApi } from "../src/hostd/index.ts";
+import { randomOf } from "../src/interfaces/index.ts";
+import {
+  dataObjectType,
+  enumType,
+  isFaultType,
+  type Member,
+  type MoRef,
+  managedObjectType,
+  subtypesOf,
+  type TypeRef,
+} from "../src/wire/index.ts";
+import { startAgent, type TestAgent } from "./agent.fixture.ts";
+
+/** Every method that the host performs, called with what no client should send: a fault of the schema, and never a bug of ours. */
+const ROOT = "/sdk/vim25/8.0.3.0";
+const REQUESTS_PER_METHOD = 100;
+const DEPTH_MAX = 4;
+
+/** They end the session that the test needs, answer when something happens, which here nothing does, or start a monitor. */
+const EXCLUDED: ReadonlySet<string> = new Set(["Logout", "TerminateSession", "WaitForUpdates", "WaitForUpdatesEx", "PowerOnVM_Task"]);
+
+let agent: TestAgent;
+let session = "";
+const connections = new Agent({ keepAlive: true, rejectUnauthorized: false });
+
+beforeAll(async () => {
+  agent = await startAgent();
+  const login = await send("SessionManager/ha-sessionmgr/Login", '{"userName":"root","password":"Correct-Horse-9"}');
+  session = login.session;
+});
+afterAll(async () => {
+  connections.destroy();
+  await agent?.stop(); // throws when the agent met a bug
+});
+
+interface Answer {
+  readonly status: number;
+  readonly session: string;
+  readonly text: string;
+}
+
+async function send(path: string, body?: string): Promise<Answer> {
+  const headers = { ...(body === undefined ? {} : { "Content-Type": "application/json" }), "vmware-api-session-id": session };
+  const options = { host: "127.0.0.1", port: agent.port, path: `${ROOT}/${path}`, method: body === undefined ? "GET" : "POST", headers };
+  return await new Promise((resolve, reject) => {
+    const request = httpsRequest({ ...options, agent: connections }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, session: String(response.headers["vmware-api-session-id"] ?? ""), text }),
+      );
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+/** Everything in the inventory and in ServiceContent, and a view: one object of each type. */
+async function objectsByType(): Promise<ReadonlyMap<string, string>> {
+  const read = async (path: string, body?: string) => JSON.parse((await send(path, body)).text);
+  const objects = new Map<string, string>([["ServiceInstance", "ServiceInstance"]]);
+  const content: Record<string, MoRef | string> = await read("ServiceInstance/ServiceInstance/content");
+  for (const ref of Object.values(content)) if (typeof ref === "object" && "value" in ref) objects.set(ref.type, ref.value);
+  const container = JSON.stringify({ container: content.rootFolder, type: [], recursive: true });
+  const view: MoRef = await read(`ViewManager/${objects.get("ViewManager")}/CreateContainerView`, container);
+  const members: readonly MoRef[] = await read(`ContainerView/${encodeURIComponent(view.value)}/view`);
+  for (const { type, value } of [view, ...members]) objects.set(type, value);
+  return objects;
+}
+
+/** A VM that is off, for methods to be called on. */
+async function createVm(name: string): Promise<string> {
+  const files = { vmPathName: "[datastore1]" };
+  const pool = { type: "ResourcePool", value: "ha-root-pool" };
+  const config = { name, guestId: "otherLinux64Guest", memoryMB: 64, files };
+  const { text } = await send("Folder/ha-folder-vm/CreateVM_Task", JSON.stringify({ config, pool }));
+  const info = await taskEnd(JSON.parse(text));
+  if (info.result === undefined) throw new Error(`${name} was not created: ${JSON.stringify(info.error)}`);
+  return info.result.value;
+}
+
+interface TaskEnd {
+  readonly state: string;
+  readonly result?: MoRef;
+  readonly error?: { readonly fault: { readonly _typeName: string } };
+}
+
+async function taskEnd({ value }: MoRef): Promise<TaskEnd> {
+  for (;;) {
+    const info: TaskEnd = JSON.parse((await send(`Task/${encodeURIComponent(value)}/info`)).text);
+    if (info.state === "success" || info.state === "error") return info;
+  }
+}
+
+const ABSURD: readonly unknown[] = [
+  null,
+  -1,
+  2 ** 31,
+  1e308,
+  "",
+  "__proto__",
+  "x".repeat(5000),
+  true,
+  [],
+  [[]],
+  {},
+  { _typeName: "VirtualDisk" },
+  { _typeName: "__proto__" },
+  { type: "VirtualMachine", value: "1" },
+  { _typeName: "ArrayOfString", _value: ["a"] },
+];
+const TEXTS: readonly string[] = [
+  "",
+  " ",
+  "x",
+  "*",
+  "name",
+  "constructor",
+  "VirtualMachine",
+  "config.hardware.device[-1].backing",
+  "[datastore1]",
+  "[datastore1] x/x.vmx",
+  "[datastore1] ../../../../nowhere/x.vmdk",
+  "[] /nowhere",
+  "/ha-datacenter/vm/%2f..%2f",
+  "\u0000",
+  "\ud800",
+  "(((((((((a*)*)*)*)*)*)*)*)*",
+];
+const NUMBERS: readonly number[] = [-1, 0, 1, 2, 2 ** 31 - 1, -(2 ** 31), Number.MAX_SAFE_INTEGER];
+
+/** What a client might send where `type` is declared: of that type as a rule, and not what anybody would mean by it. */
+function makeValue(random: () => number, type: TypeRef, moids: readonly string[], depth: number): unknown {
+  const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
+  if (random() < 0.1) return pick(ABSURD);
+  const makeItem = (): unknown => {
+    switch (type.kind) {
+      case "primitive":
+        if (type.item === "boolean") return random() < 0.5;
+        if (type.item === "dateTime") return pick(["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2024-02-30T00:00:00Z"]);
+        return /^(byte|short|int|long|float|double)$/.test(type.item) ? pick(NUMBERS) : pick(TEXTS);
+      case "enum":
+        return pick([...enumType(type.item).values]);
+      case "reference":
+        return { type: type.item, value: pick([...moids, "9999", "x"]) };
+      case "dataObject": {
+        const runtime = pick(subtypesOf(type.item));
+        return { _typeName: runtime, ...makeMembers(random, dataObjectType(runtime).members, moids, depth + 1) };
+      }
+      default:
+        return pick<unknown>([{ _typeName: "string", _value: pick(TEXTS) }, { _typeName: "int", _value: pick(NUMBERS) }, "x"]);
+    }
+  };
+  return type.array ? Array.from({ length: Math.floor(random() * 3) }, makeItem) : makeItem();
+}
+
+function makeMembers(random: () => number, members: ReadonlyMap<string, Member>, moids: readonly string[], depth: number): object {
+  const made: Record<string, unknown> = {};
+  for (const { name, type, optional } of members.values()) {
+    const left = optional ? random() < (depth < DEPTH_MAX ? 0.6 : 1) : random() < 0.02;
+    if (!left) made[name] = makeValue(random, type, moids, depth);
+  }
+  if (random() < 0.02) made.x = 1;
+  return made;
+}
+
+const methods = performedApi().flatMap(({ type, methods }) => methods.map((method) => ({ type, method })));
+
+test(`${methods.length} methods, ${REQUESTS_PER_METHOD} absurd calls of each: only faults of the schema, and the next good call is served`, async () => {
+  const objects = await objectsByType();
+  const moids = [...objects.values()];
+  const counted = new Map<number, number>();
+  for (const [index, { type, method }] of methods.entries()) {
+    const schemaMethod = managedObjectType(type).methods.get(method);
+    if (schemaMethod === undefined || EXCLUDED.has(method)) continue;
+    const vm = await createVm(`vm-${index}`);
+    for (let round = 0; round < REQUESTS_PER_METHOD; round++) {
+      const random = randomOf(index * REQUESTS_PER_METHOD + round);
+      const moid = type === "VirtualMachine" ? vm : (objects.get(type) ?? moids[Math.floor(random() * moids.length)] ?? "");
+      const args = JSON.stringify(makeMembers(random, schemaMethod.params, [vm, ...moids], 0));
+      const { status, text } = await send(`${type}/${encodeURIComponent(moid)}/${method}`, args);
+      const what = `${type}.${method} ${args.slice(0, 2000)}\n→ ${status} ${text.slice(0, 300)}`;
+      counted.set(status, (counted.get(status) ?? 0) + 1);
+      if (status === 204 || (status === 200 && !method.endsWith("_Task"))) continue;
+      expect([200, 500], what).toContain(status);
+      const fault = status === 500 ? JSON.parse(text)._typeName : (await taskEnd(JSON.parse(text))).error?.fault._typeName;
+      if (fault === undefined) continue;
+      expect(isFaultType(fault) && fault !== "SystemError", `${what} ${fault}`).toBe(true);
+    }
+  }
+  expect(counted.get(200)).toBeGreaterThan(0); // some make sense, most do not
+  expect(counted.get(500)).toBeGreaterThan(counted.get(200) ?? 0);
+  expect((await send("HostSystem/ha-host/name")).text).toBe('"host1"');
+});
