@@ -9,6 +9,7 @@ import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { Changes } from "./changes.ts";
 import type { Events } from "./events.ts";
 import type { Inventory } from "./inventory.ts";
+import type { Options } from "./options/options.ts";
 import type { Journal } from "./recovery.ts";
 import type { Client, Session, Sessions } from "./sessions.ts";
 import type { Progress, Task, Tasks } from "./tasks.ts";
@@ -36,6 +37,7 @@ export interface HostAgent {
   /** Looks at them now. */
   refreshDatastores(): Promise<void>;
   readonly changes: Changes;
+  readonly options: Options;
   readonly sessions: Sessions;
   readonly tasks: Tasks;
   readonly events: Events;

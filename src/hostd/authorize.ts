@@ -6,6 +6,7 @@
 import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
 import { type Fault, parseDatastorePath } from "../base/index.ts";
 import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
+import { ADVANCED_OPTIONS } from "./inventory-tree.ts";
 import type { ImplementedMethod } from "./managed-objects/index.ts";
 import { privilegesOfSpec } from "./spec-privileges.ts";
 
@@ -36,6 +37,8 @@ export const rulesWithoutSchema = {
   SearchDatastoreSubFolders_Task: always("Datastore.Browse"),
   SearchDatastore_Task: always("Datastore.Browse"),
   SetCollectorPageSize: always(VIEW),
+  // Of the host's own options the documentation asks for more than of the agent's.
+  UpdateOptions: (_, { value }) => [value === ADVANCED_OPTIONS.value ? "Host.Config.AdvancedConfig" : "Global.Settings"],
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;
 
 /** Methods for which the schema names too little: their documentation asks for this privilege on the datastore. */

@@ -9,6 +9,7 @@ import { Changes } from "./changes.ts";
 import { type Connection, settingOnce } from "./database.ts";
 import { Events } from "./events.ts";
 import { Inventory } from "./inventory.ts";
+import { Options } from "./options/options.ts";
 import { recoverTasks } from "./recover.ts";
 import { Sessions } from "./sessions.ts";
 import { Tasks } from "./tasks.ts";
@@ -35,6 +36,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const accounts = new Accounts(database);
   accounts.ensureRoot(parts.rootPasswordHash);
   const changes = new Changes();
+  const options = new Options(database);
   const vms = new Vms(database, vmkernel);
   const host = await vmkernel.request({ kind: "describeHost" });
   let datastores: readonly DatastoreDescription[] = [];
@@ -53,7 +55,11 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     datastores: () => datastores,
     refreshDatastores,
     changes,
-    sessions: new Sessions(clock),
+    options,
+    sessions: new Sessions(clock, () => ({
+      idleMs: options.get("Config.HostAgent.vmacore.soap.sessionTimeout") * 60_000,
+      sessionsMax: options.get("Config.HostAgent.vmacore.soap.maxSessionCount"),
+    })),
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName),
     vms,

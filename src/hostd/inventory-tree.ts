@@ -22,6 +22,8 @@ export const HOST = ref("HostSystem", "ha-host");
 export const ROOT_POOL = ref("ResourcePool", "ha-root-pool");
 export const ENVIRONMENT_BROWSER = ref("EnvironmentBrowser", "ha-env-browser");
 export const HOST_BROWSER = ref("HostDatastoreBrowser", "ha-host-datastorebrowser");
+export const HOST_AGENT_SETTINGS = { type: "OptionManager", value: "HostAgentSettings" } as const;
+export const ADVANCED_OPTIONS = { type: "OptionManager", value: "ha-adv-options" } as const;
 export const VM_NETWORK = ref("Network", "HaNetwork-VM Network");
 
 /** What each folder may hold: vim25 Folder.childType. */

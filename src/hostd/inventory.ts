@@ -4,6 +4,7 @@ import type { DatastoreDescription } from "../vmkernel/index.ts";
 import type { MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import {
+  ADVANCED_OPTIONS,
   DATASTORE_FOLDER,
   ENVIRONMENT_BROWSER,
   fixedTree,
@@ -34,6 +35,7 @@ export class Inventory {
     for (const [type, moid] of [
       [types.ServiceInstance, "ServiceInstance"],
       [types.OptionManager, managers.setting.value],
+      [types.OptionManager, ADVANCED_OPTIONS.value],
       [types.SessionManager, managers.sessionManager.value],
       [types.AuthorizationManager, managers.authorizationManager.value],
       [types.EventManager, managers.eventManager.value],

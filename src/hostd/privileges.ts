@@ -2,7 +2,15 @@
 import { schemaPrivileges } from "../wire/index.ts";
 import { allSpecPrivileges } from "./spec-privileges.ts";
 
-const privilegesOfRules = ["Global.CancelTask", "Datastore.Browse", "Datastore.DeleteFile", "Datastore.FileManagement", "Global.LogEvent"];
+const privilegesOfRules = [
+  "Global.CancelTask",
+  "Datastore.Browse",
+  "Datastore.DeleteFile",
+  "Datastore.FileManagement",
+  "Global.LogEvent",
+  "Global.Settings",
+  "Host.Config.AdvancedConfig",
+];
 
 let known: readonly string[] | undefined;
 

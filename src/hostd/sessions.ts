@@ -7,8 +7,13 @@ import type { Clock } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
 import type { BoundObject } from "./managed-object.ts";
 
-export const SESSION_IDLE_MS = 30 * 60_000; // ESXi's Config.HostAgent.vmacore.soap.sessionTimeout
-const SESSIONS_MAX = 500; // a client that logs in and never out can't exhaust the host's memory
+/** What an administrator may set; options/ has the bounds. */
+export interface SessionLimits {
+  readonly idleMs: number;
+  /** A client that logs in and never out can't exhaust the host's memory. */
+  readonly sessionsMax: number;
+}
+
 export const OBJECTS_PER_SESSION_MAX = 1000; // filters, collectors and views; real clients hold a dozen
 
 export interface Client {
@@ -77,15 +82,18 @@ export interface SessionObject {
 export class Sessions {
   readonly #bySecret = new Map<string, Session>();
   readonly #clock: Clock;
+  readonly #limits: () => SessionLimits;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, limits: () => SessionLimits) {
     this.#clock = clock;
+    this.#limits = limits;
   }
 
   /** Starts a session for a user whose password has been checked. */
   open(user: { readonly name: string; readonly fullName: string }, client: Client): Session {
     this.closeIdle();
-    if (this.#bySecret.size >= SESSIONS_MAX) throw fault("ResourceInUse", `the host has ${SESSIONS_MAX} sessions already`, {});
+    const { sessionsMax } = this.#limits();
+    if (this.#bySecret.size >= sessionsMax) throw fault("ResourceInUse", `the host has ${sessionsMax} sessions already`, {});
     const session = new Session(user, client, this.#clock.now());
     this.#bySecret.set(session.secret, session);
     return session;
@@ -95,7 +103,7 @@ export class Sessions {
   find(secret: string | undefined): Session | undefined {
     const session = secret === undefined ? undefined : this.#bySecret.get(secret);
     if (session === undefined) return undefined;
-    if (this.#clock.now() - session.lastActiveMs > SESSION_IDLE_MS) {
+    if (this.#clock.now() - session.lastActiveMs > this.#limits().idleMs) {
       this.close(session);
       return undefined;
     }
@@ -114,7 +122,7 @@ export class Sessions {
   }
 
   closeIdle(): void {
-    const oldest = this.#clock.now() - SESSION_IDLE_MS;
+    const oldest = this.#clock.now() - this.#limits().idleMs;
     for (const session of this.#bySecret.values()) if (session.lastActiveMs < oldest) this.close(session);
   }
 }

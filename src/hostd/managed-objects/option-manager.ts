@@ -1,26 +1,20 @@
-/** vim25 OptionManager (HostAgentSettings): there for clients that ask; the advanced settings come with the whole vSphere API. */
-import { fault } from "../../wire/index.ts";
+/** vim25 OptionManager: the host's advanced settings. HostAgentSettings and the host's own ha-adv-options show the same ones. */
 import type { HostAgent } from "../agent.ts";
+import { ADVANCED_OPTIONS, HOST_AGENT_SETTINGS } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
-import { SESSION_IDLE_MS } from "../sessions.ts";
-
-const settings = [
-  // vim25 shows it in minutes
-  { $type: "OptionValue", key: "Config.HostAgent.vmacore.soap.sessionTimeout", value: { anyType: "int", value: SESSION_IDLE_MS / 60_000 } },
-] as const;
+import { matchOptions, optionDefs } from "../options/option-catalogue.ts";
 
 export const optionManager = {
   type: "OptionManager",
-  properties: { setting: () => settings, supportedOption: () => [] },
+  properties: {
+    setting: ({ options }) => matchOptions(undefined).map((key) => options.show(key)),
+    supportedOption: () => optionDefs,
+  },
   methods: {
-    QueryOptions(_, { name }) {
-      const found = settings.filter(
-        ({ key }) => name === undefined || name === "" || key === name || (name.endsWith(".") && key.startsWith(name)),
-      );
-      if (found.length === 0 && name !== undefined && name !== "") {
-        throw fault("InvalidName", `There is no option ${name}.`, { name });
-      }
-      return found;
+    QueryOptions: ({ options }, { name }) => matchOptions(name).map((key) => options.show(key)),
+    UpdateOptions({ options, changes }, { changedValue }) {
+      options.update(changedValue);
+      changes.changed(HOST_AGENT_SETTINGS, ADVANCED_OPTIONS);
     },
   },
 } as const satisfies ManagedObjectType<"OptionManager", HostAgent>;

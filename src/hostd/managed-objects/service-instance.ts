@@ -2,14 +2,14 @@
 import type { ServiceContent } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
-import { ROOT_FOLDER } from "../inventory-tree.ts";
+import { HOST_AGENT_SETTINGS, ROOT_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
 /** The managers that this host has; those that it has not are unset, and clients then say that the feature is not supported. */
 export const managers = {
   propertyCollector: { type: "PropertyCollector", value: "ha-property-collector" },
   viewManager: { type: "ViewManager", value: "ViewManager" },
-  setting: { type: "OptionManager", value: "HostAgentSettings" },
+  setting: HOST_AGENT_SETTINGS,
   sessionManager: { type: "SessionManager", value: "ha-sessionmgr" },
   authorizationManager: { type: "AuthorizationManager", value: "ha-authmgr" },
   eventManager: { type: "EventManager", value: "ha-eventmgr" },

@@ -1,0 +1,74 @@
+/**
+ * The advanced settings that mean something on this host: their names as ESXi has them, their bounds, and what they start with. Pure.
+ * A setting that nothing honours is not listed. Source: reference/vim25.md §2 (OptionManager).
+ */
+import { type AnyValue, fault, type OptionDef } from "../../wire/index.ts";
+
+export interface OptionRow {
+  readonly label: string;
+  readonly summary: string;
+  readonly min: number;
+  readonly max: number;
+  readonly default: number;
+}
+
+export const optionRows = {
+  "Config.HostAgent.vmacore.soap.sessionTimeout": {
+    label: "Session timeout",
+    summary: "Minutes without a request after which a session ends",
+    min: 1, // a session that never ends is one that somebody else finds open
+    max: 1440,
+    default: 30,
+  },
+  "Config.HostAgent.vmacore.soap.maxSessionCount": {
+    label: "Sessions at one time",
+    summary: "How many sessions there can be; who logs in beyond them is refused",
+    min: 10, // enough for an administrator to get in and set it higher
+    max: 500, // each may hold filters and views: more could exhaust the host agent's memory
+    default: 500,
+  },
+} as const satisfies Readonly<Record<string, OptionRow>>;
+
+export type OptionKey = keyof typeof optionRows;
+export const optionKeys = Object.keys(optionRows) as OptionKey[];
+
+export const optionDefs: readonly OptionDef[] = Object.entries<OptionRow>(optionRows).map(([key, row]) => ({
+  key,
+  label: row.label,
+  summary: row.summary,
+  optionType: { $type: "IntOption", min: row.min, max: row.max, defaultValue: row.default },
+}));
+
+/**
+ * Reads an option's name as a client sent it (untrusted).
+ * @throws {InvalidName}
+ */
+export function parseOptionKey(name: string): OptionKey {
+  const key = optionKeys.find((one) => one === name);
+  if (key === undefined) throw fault("InvalidName", `There is no option ${name}.`, { name });
+  return key;
+}
+
+const INTEGERS = ["byte", "short", "int", "long"];
+
+/**
+ * Reads an option's new value (untrusted).
+ * @throws {InvalidArgument} when it is of another type or out of bounds
+ */
+export function parseOptionValue(key: OptionKey, value: AnyValue | undefined): number {
+  const { min, max } = optionRows[key];
+  const number = value !== undefined && INTEGERS.includes(value.anyType) ? Number(value.value) : Number.NaN;
+  if (Number.isInteger(number) && number >= min && number <= max) return number;
+  throw fault("InvalidArgument", `${key} is a whole number from ${min} to ${max}.`, { invalidProperty: key });
+}
+
+/**
+ * The options that a client asks for: one by its name, or with "Config.HostAgent." all that begin so.
+ * @throws {InvalidName} when there is none
+ */
+export function matchOptions(name: string | undefined): readonly OptionKey[] {
+  if (name === undefined || name === "") return optionKeys;
+  const found = optionKeys.filter((key) => key === name || (name.endsWith(".") && key.startsWith(name)));
+  if (found.length === 0) throw fault("InvalidName", `There is no option ${name}.`, { name });
+  return found;
+}
