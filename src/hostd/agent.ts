@@ -7,6 +7,7 @@ import type { Clock } from "../base/index.ts";
 import type { DatastoreDescription, HostDescription } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { Changes } from "./changes.ts";
+import type { CloneTickets } from "./clone-tickets.ts";
 import type { Events } from "./events.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Options } from "./options/options.ts";
@@ -39,6 +40,7 @@ export interface HostAgent {
   readonly changes: Changes;
   readonly options: Options;
   readonly sessions: Sessions;
+  readonly cloneTickets: CloneTickets;
   readonly tasks: Tasks;
   readonly events: Events;
   readonly vms: Vms;

@@ -6,6 +6,7 @@ import type { DatastoreDescription } from "../vmkernel/index.ts";
 import { Accounts } from "./accounts.ts";
 import type { HostAgent, HostIdentity } from "./agent.ts";
 import { Changes } from "./changes.ts";
+import { CloneTickets } from "./clone-tickets.ts";
 import { type Connection, settingOnce } from "./database.ts";
 import { Events } from "./events.ts";
 import { Inventory } from "./inventory.ts";
@@ -60,6 +61,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
       idleMs: options.get("Config.HostAgent.vmacore.soap.sessionTimeout") * 60_000,
       sessionsMax: options.get("Config.HostAgent.vmacore.soap.maxSessionCount"),
     })),
+    cloneTickets: new CloneTickets(clock),
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName),
     vms,

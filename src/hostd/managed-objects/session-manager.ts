@@ -1,7 +1,7 @@
 /** vim25 SessionManager: logging in and out. Source: reference/vim25.md §1.2. */
-import { authenticate } from "../../access/index.ts";
+import { type Account, authenticate } from "../../access/index.ts";
 import { fault, type UserSession } from "../../wire/index.ts";
-import { type HostAgent, sessionOf } from "../agent.ts";
+import { type Call, type HostAgent, sessionOf } from "../agent.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import type { Client, Session } from "../sessions.ts";
 
@@ -28,14 +28,27 @@ export const sessionManager = {
         reportBadLogin(agent, userName, call.client);
         throw invalidLogin();
       }
-      const session = agent.sessions.open(account, call.client);
-      call.setSession(session.secret);
-      agent.audit({ id: "vim.connect", subject: account.name, object: "SessionManager", result: "success", ip: call.client.address });
-      const { address, userAgent } = call.client;
-      const message = `User ${account.name}@${address} logged in as ${userAgent}`;
-      const fields = { ipAddress: address, userAgent, locale: LOCALE, sessionId: session.key };
-      agent.events.post("UserLoginSessionEvent", message, { userName: account.name }, fields);
-      return userSession(session);
+      return userSession(startSession(agent, account, call));
+    },
+    AcquireCloneTicket: (agent, _, call) => agent.cloneTickets.issue(sessionOf(call)),
+    CloneSession(agent, { cloneTicket }, call) {
+      if (call.session !== undefined) throw invalidLogin();
+      const original = agent.cloneTickets.redeem(cloneTicket);
+      const isAlive = original !== undefined && agent.sessions.list().includes(original);
+      // An account that was removed since has no session to hand on.
+      const account = isAlive ? agent.accounts.find(original.userName) : undefined;
+      if (account === undefined) {
+        reportBadLogin(agent, original?.userName ?? "", call.client);
+        throw invalidLogin();
+      }
+      return userSession(startSession(agent, account, call));
+    },
+    AcquireLocalTicket() {
+      // The password file that it would name is for who sits on the host, and this door is for who does not.
+      throw fault("InvalidRequest", "Local tickets are not given to remote clients.", {});
+    },
+    SessionIsActive() {
+      throw fault("NotImplemented", "The operation is not implemented on a standalone host.", {});
     },
     Logout(agent, _, call) {
       const session = sessionOf(call);
@@ -55,6 +68,17 @@ export const sessionManager = {
     },
   },
 } as const satisfies ManagedObjectType<"SessionManager", HostAgent>;
+
+function startSession(agent: HostAgent, account: Account, call: Call): Session {
+  const session = agent.sessions.open(account, call.client);
+  call.setSession(session.secret);
+  const { address, userAgent } = call.client;
+  agent.audit({ id: "vim.connect", subject: account.name, object: "SessionManager", result: "success", ip: address });
+  const message = `User ${account.name}@${address} logged in as ${userAgent}`;
+  const fields = { ipAddress: address, userAgent, locale: LOCALE, sessionId: session.key };
+  agent.events.post("UserLoginSessionEvent", message, { userName: account.name }, fields);
+  return session;
+}
 
 function invalidLogin() {
   return fault("InvalidLogin", "Cannot complete login due to an incorrect user name or password.", {});
