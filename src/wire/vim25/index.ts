@@ -2,7 +2,6 @@ export { itemElementOf, xsiArrayTypeOf } from "./any-type.ts";
 export * from "./fault.ts";
 export * from "./json-messages.ts";
 export * from "./json-operation.ts";
-export { isJsonNumber, isJsonObject, JSON_REQUEST_LIMITS, type JsonValue, parseJson } from "./json-parse.ts";
 export { BOXED_VALUE, jsonArrayTypeOf, jsonTypeOf, TYPE_NAME } from "./json-types.ts";
 export {
   type DecodedRequest,

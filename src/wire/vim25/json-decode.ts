@@ -108,7 +108,7 @@ function readReference(value: JsonValue, declared: string, path: string): MoRef 
 }
 
 /** An id as it was sent: spaces belong to it. */
-export function checkMoid(moid: string, path: string): string {
+function checkMoid(moid: string, path: string): string {
   if (moid === "" || moid.length > MOID_CHARACTERS_MAX) throw refuse(path, "refers to nothing");
   return moid;
 }
