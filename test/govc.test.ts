@@ -1,0 +1,116 @@
+import { execFile } from "node:child_process";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startAgent, type TestAgent } from "./agent.fixture.ts";
+import { REPOSITORY } from "./harness.ts";
+
+/**
+ * The real govc, as administrators run it. It is built by `go install` through Go's module proxy, once, where there is a Go; elsewhere
+ * these tests say that they were skipped, and why.
+ */
+const run = promisify(execFile);
+const VERSION = "v0.46.0";
+const BUILD_MS = 300_000;
+const COMMAND_MS = 30_000;
+
+/** @returns the command, or why there is none */
+async function installGovc(): Promise<{ readonly path: string } | { readonly because: string }> {
+  const folder = join(REPOSITORY, "node_modules/.cache", `govc-${VERSION}`);
+  const path = join(folder, "govc");
+  try {
+    await access(path);
+    return { path };
+  } catch {
+    // not built yet
+  }
+  try {
+    const env = { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" };
+    await run("go", ["install", `github.com/vmware/govmomi/govc@${VERSION}`], { env, timeout: BUILD_MS });
+    return { path };
+  } catch (error) {
+    return { because: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
+  }
+}
+
+const govc = await installGovc();
+if ("because" in govc) console.warn(`govc cannot be had on this machine, its tests are skipped: ${govc.because}`);
+const path = "path" in govc ? govc.path : "";
+
+let host: TestAgent;
+beforeAll(async () => {
+  host = await startAgent();
+});
+afterAll(async () => {
+  await host?.stop();
+});
+
+/** What govc prints. */
+async function says(...args: readonly string[]): Promise<string> {
+  const env = {
+    ...process.env,
+    GOVC_URL: `https://127.0.0.1:${host.port}`,
+    GOVC_USERNAME: "root",
+    GOVC_PASSWORD: "Correct-Horse-9",
+    GOVC_INSECURE: "1",
+    GOVC_PERSIST_SESSION: "false",
+  };
+  const { stdout } = await run(path, args, { env, timeout: COMMAND_MS });
+  return stdout;
+}
+
+/** What govc complains of. */
+async function complains(...args: readonly string[]): Promise<string> {
+  return says(...args).then(
+    (text) => `it did not: ${text}`,
+    (error: { readonly stderr?: string }) => error.stderr ?? String(error),
+  );
+}
+
+test.skipIf(path === "")("govc finds its way around the host", async () => {
+  expect(await says("about")).toMatch(/Name: +VMware ESXi\n/);
+  expect((await says("ls")).split("\n")).toEqual(expect.arrayContaining(["/ha-datacenter/vm", "/ha-datacenter/datastore"]));
+  expect(await says("find", "/", "-type", "s")).toBe("/ha-datacenter/datastore/datastore1\n");
+  expect(await says("object.collect", "-s", "HostSystem:ha-host", "name")).toBe("host1\n");
+  expect(await says("datastore.info")).toMatch(/Name: +datastore1\n/);
+  expect(await says("session.ls")).toMatch(/root .* govc\//);
+});
+
+test.skipIf(path === "")("govc makes a VM, changes it, and destroys it", async () => {
+  await says("vm.create", "-on=false", "-m=64", "-g=otherLinux64Guest", "-disk=2M", "-disk.controller=pvscsi", "-net=VM Network", "web");
+  expect(await says("vm.info", "web")).toMatch(/Guest name: +Other Linux \(64-bit\)\n[\s\S]*Power state: +poweredOff/);
+  const names = (await says("device.ls", "-vm=web")).split("\n").map((line) => line.split(" ")[0]);
+  expect(names).toEqual(
+    expect.arrayContaining(["pci-100", "ide-200", "ide-201", "ps2-300", "video-500", "vmci-12000", "disk-1000-0", "ethernet-0"]),
+  );
+  await says("vm.change", "-vm=web", "-m=128", "-annotation=hello", "-e=guestinfo.a=b");
+  await says("vm.network.add", "-vm=web", "-net=VM Network", "-net.adapter=vmxnet3");
+  await says("vm.disk.create", "-vm=web", "-name=web/data", "-size=2M");
+  expect(await says("object.collect", "-s", "vm/web", "config.hardware.memoryMB", "config.annotation")).toBe("128\nhello\n");
+  expect(await says("datastore.ls", "web")).toBe("data-flat.vmdk\ndata.vmdk\nweb-flat.vmdk\nweb.vmdk\nweb.vmx\n");
+  expect(await says("events", "vm/web")).toContain("[info] Created virtual machine web");
+  expect(await complains("datastore.rm", "web")).toContain("belongs to the virtual machine web");
+  await says("vm.unregister", "web");
+  await says("vm.register", "web/web.vmx");
+  await says("vm.destroy", "web");
+  expect(await says("ls", "vm")).toBe("");
+  expect(await says("datastore.ls")).not.toContain("web");
+});
+
+test.skipIf(path === "")("govc makes folders and clears them away", async () => {
+  await says("datastore.mkdir", "-p", "a/b");
+  expect(await says("datastore.ls", "-R")).toMatch(/\[datastore1\] a\/:\nb\n/);
+  await says("datastore.rm", "a");
+  expect(await complains("datastore.rm", "a")).toContain("was not found");
+});
+
+test.skipIf(path === "")("govc reads and sets options", async () => {
+  const timeout = "Config.HostAgent.vmacore.soap.sessionTimeout";
+  expect(await says("option.ls", timeout)).toMatch(/: +30\n/);
+  await says("host.option.set", timeout, "60");
+  expect(await says("host.option.ls", timeout)).toMatch(/: +60\n/);
+  expect(await complains("host.option.set", timeout, "0")).toContain("from 1 to 1440");
+  expect(await says("vm.option.ls")).toMatch(/^vmx-21 /m);
+  expect(await says("vm.option.info", "-cluster=host1", "debian12_64Guest")).toContain("Debian GNU/Linux 12 (64-bit)");
+});
