@@ -24,6 +24,7 @@ export const HOST_PACKAGES = {
 /** @type {Readonly<Record<string, string>>} */
 export const TEST_PACKAGES = {
   "python3-pyvmomi": "an unmodified client of the vSphere API",
+  "libvirt-clients": "virsh, another one",
   openssl: "looks at the host's certificate from outside",
 };
 

@@ -10,6 +10,8 @@ test("a processor without them says so", () => {
   expect(cpuIdInfo([])[1]?.edx).toBe("--0-:00--:---0:----:----:0---:----:----");
 });
 
-test("every register has its 32 bits in eight groups", () => {
-  for (const { ecx, edx } of cpuIdInfo(["vmx", "sse2"])) for (const text of [ecx, edx]) expect(text).toMatch(/^([01-]{4}:){7}[01-]{4}$/);
+test("every leaf has all four registers, each with its 32 bits in eight groups", () => {
+  for (const { eax, ebx, ecx, edx } of cpuIdInfo(["vmx", "sse2"])) {
+    for (const text of [eax, ebx, ecx, edx]) expect(text).toMatch(/^([01-]{4}:){7}[01-]{4}$/);
+  }
 });

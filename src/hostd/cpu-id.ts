@@ -54,7 +54,15 @@ const LEAVES: readonly { readonly level: number; readonly bits: Readonly<Record<
 /** @param features as /proc/cpuinfo names them */
 export function cpuIdInfo(features: readonly string[]): readonly HostCpuIdInfo[] {
   const has = new Set(features);
-  return LEAVES.map(({ level, bits }) => ({ level, ecx: register(bits.ecx, has), edx: register(bits.edx, has) }));
+  // All four registers, also those without a feature: libvirt reads each and ends where one is missing.
+  const unknown = register({}, has);
+  return LEAVES.map(({ level, bits }) => ({
+    level,
+    eax: unknown,
+    ebx: unknown,
+    ecx: register(bits.ecx, has),
+    edx: register(bits.edx, has),
+  }));
 }
 
 /** Bit 31 first, in groups of four: "1" is there, "0" is not, "-" is not looked at. */

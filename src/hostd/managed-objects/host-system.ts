@@ -4,6 +4,7 @@ import type {
   HostCapability,
   HostConfigInfo,
   HostConfigManager,
+  HostDnsConfig,
   HostHardwareInfo,
   HostListSummary,
   HostRuntimeInfo,
@@ -119,6 +120,7 @@ function config({ identity, host }: HostAgent): HostConfigInfo {
   return {
     host: HOST,
     product: aboutInfo(identity.instanceUuid),
+    network: { dnsConfig: dnsConfig(identity.hostName) },
     hyperThread: { available: host.cpu.threads > host.cpu.cores, active: host.cpu.threads > host.cpu.cores, config: true },
     certificate: [...identity.certificate].map((byte) => (byte << 24) >> 24), // vim25 byte is signed
     // How instructions are run and why; and what is weaker than the design, if anything is.
@@ -128,6 +130,12 @@ function config({ identity, host }: HostAgent): HostConfigInfo {
       { key: "Bulkhead.weaknesses", value: { anyType: "string[]", value: host.weaknesses } },
     ],
   };
+}
+
+/** "esx1.example.org" is host esx1 in domain example.org. The machine's own configuration, which this host does not change. */
+function dnsConfig(fullName: string): HostDnsConfig {
+  const [hostName = fullName, ...domain] = fullName.split(".");
+  return { dhcp: false, hostName, domainName: domain.join(".") };
 }
 
 /** What the host can do, true today. */

@@ -259,3 +259,12 @@ test("a client's request is the server's request", () => {
   expect(decode(encodeRequest(call))).toEqual({ ...call, version: NEWEST });
   expect(() => encodeRequest({ ...call, args: { ...call.args, pasword: "x" } })).toThrow("no parameter pasword");
 });
+
+test("a required flag that came with a later API is off for a client that does not send it; one of the first API is still required", () => {
+  const search = (flags: string): string =>
+    `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><SearchDatastore_Task xmlns="urn:vim25"><_this type="HostDatastoreBrowser">b</_this><datastorePath>[d]</datastorePath><searchSpec><details>${flags}</details></searchSpec></SearchDatastore_Task></Body></Envelope>`;
+  const old = "<fileType>true</fileType><fileSize>true</fileSize><modification>false</modification>";
+  const { args } = decodeRequest(Buffer.from(search(old)), undefined);
+  expect(args.searchSpec).toMatchObject({ details: { fileType: true, fileOwner: false } });
+  expect(() => decodeRequest(Buffer.from(search("<fileType>true</fileType><fileSize>true</fileSize>")), undefined)).toThrow("modification");
+});

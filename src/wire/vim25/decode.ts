@@ -43,10 +43,25 @@ export function readMembers(elements: readonly XmlElement[], members: ReadonlyMa
   }
   for (const member of members.values()) {
     if (member.optional || values[member.name] !== undefined) continue;
+    if (isLaterFlag(member)) {
+      values[member.name] = false;
+      continue;
+    }
     if (!member.type.array) throw refuse(path === "" ? member.name : `${path}.${member.name}`, "is required");
     values[member.name] = [];
   }
   return values;
+}
+
+/** The version of the API that has no older one: what is in it every client knows. */
+const FIRST_VERSION = "vim.version.version1";
+
+/**
+ * A required boolean that came later: a client of an older API does not send it, and many (libvirt) do not say of which API they are.
+ * Off is what it was before there was a choice.
+ */
+function isLaterFlag({ type, version }: Member): boolean {
+  return type.text === "boolean" && version.startsWith("vim.") && version !== FIRST_VERSION;
 }
 
 /** Reads one element as an item of `type`; that it may be an array is the caller's matter. */

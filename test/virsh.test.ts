@@ -1,0 +1,55 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { installGuestImage, PASSWORD, startHost, type TestHost } from "./harness.ts";
+import { bootableSpec, createVm } from "./vm.ts";
+
+/** Debian's `virsh -c esx://`, unmodified: a client that knows only an older API, and ends where an answer is not as it expects. */
+const run = promisify(execFile);
+const VIRSH = "/usr/bin/virsh";
+const NAME = "vm-of-virsh";
+const folder = mkdtempSync(join(tmpdir(), "bulkhead-virsh-"));
+let host: TestHost;
+
+beforeAll(async () => {
+  host = await startHost();
+  const client = await host.login();
+  await createVm(client, bootableSpec(NAME, await installGuestImage(host, `${NAME}-boot`)));
+  client.close();
+  writeFileSync(join(folder, "auth"), `[credentials-host]\nusername=root\npassword=${PASSWORD}\n[auth-esx-127.0.0.1]\ncredentials=host\n`);
+});
+afterAll(async () => {
+  await host?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function virsh(...args: readonly string[]): Promise<string> {
+  const env = { ...process.env, LIBVIRT_AUTH_FILE: join(folder, "auth") };
+  const { stdout } = await run(VIRSH, ["-c", `esx://root@127.0.0.1:${host.port}/?no_verify=1`, ...args], { env });
+  return stdout;
+}
+
+test.skipIf(!existsSync(VIRSH))(
+  "virsh lists, describes, starts, suspends, resumes and ends a VM, and takes it out of the inventory",
+  async () => {
+    expect(await virsh("hostname")).not.toBe("");
+    expect(await virsh("nodeinfo")).toMatch(/Thread\(s\) per core: +1/);
+    expect(await virsh("list", "--all")).toMatch(new RegExp(`- +${NAME} +shut off`));
+    expect(await virsh("domuuid", NAME)).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/);
+    await virsh("start", NAME);
+    expect(await virsh("list")).toMatch(new RegExp(`${NAME} +running`));
+    await virsh("suspend", NAME);
+    expect(await virsh("domstate", NAME)).toContain("paused");
+    await virsh("resume", NAME);
+    expect(await virsh("domstate", NAME)).toContain("running");
+    await expect(virsh("start", NAME)).rejects.toThrow("Domain is already active");
+    await virsh("destroy", NAME);
+    expect(await virsh("domstate", NAME)).toContain("shut off");
+    expect(await virsh("pool-info", "datastore1")).toMatch(/State: +running/);
+    await virsh("undefine", NAME);
+    expect(await virsh("list", "--all")).not.toContain(NAME);
+  },
+);
