@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { access } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -103,6 +105,16 @@ test.skipIf(path === "")("govc makes folders and clears them away", async () => 
   expect(await says("datastore.ls", "-R")).toMatch(/\[datastore1\] a\/:\nb\n/);
   await says("datastore.rm", "a");
   expect(await complains("datastore.rm", "a")).toContain("was not found");
+});
+
+test.skipIf(path === "")("govc saves the whole inventory: every property of every object is one that it can read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-govc-"));
+  try {
+    await says("object.save", "-f", "-d", folder);
+    expect(readdirSync(folder).join()).toContain("HostSystem-ha-host");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.skipIf(path === "")("govc reads and sets options", async () => {

@@ -38,7 +38,9 @@ export const hostSystem = {
     network: () => [VM_NETWORK],
     datastoreBrowser: () => HOST_BROWSER,
   },
-  methods: {},
+  methods: {
+    QueryTpmAttestationReport: () => undefined, // no TPM is looked at yet (capability.tpmSupported): there is no report, as vim25 has it
+  },
 } as const satisfies ManagedObjectType<"HostSystem", Entity>;
 
 const int = (value: number): AnyValue => ({ anyType: "int", value });
