@@ -1,4 +1,4 @@
-/** Local accounts and how a login is decided. Source: reference/access-control.md §1; paper «Administrative User Access». */
+/** Local accounts and how a login is decided. Source: ESXi's access control; paper «Administrative User Access». */
 import { hashPassword, verifyPassword } from "./password.ts";
 
 export interface Account {

@@ -1,7 +1,7 @@
 /**
  * Audit records: one for every call and every refusal. Pure; writing them is the caller's.
  * The fields are those of an ESXi audit record, an RFC 5424 structured-data element `[<id>@6876 subject=… object=… result=…]`,
- * so that a syslog sender can frame them without knowing more. Source: reference/access-control.md §9.
+ * so that a syslog sender can frame them without knowing more. Source: ESXi's access control.
  */
 
 export interface AuditRecord {

@@ -1,6 +1,6 @@
 /**
  * Who may do what on which object: permissions along the inventory tree. Pure.
- * Source: reference/access-control.md §5; paper «Administrative User Access».
+ * Source: ESXi's access control; paper «Administrative User Access».
  */
 import { findRole, type PrivilegeId, type Role, roleHolds } from "./roles.ts";
 

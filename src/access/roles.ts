@@ -1,6 +1,6 @@
 /**
  * The roles that exist on every host, and what each may do. Pure.
- * Source: reference/access-control.md §4; vim25 AuthorizationRole. Ids are ESXi's.
+ * Source: ESXi's access control; vim25 AuthorizationRole. Ids are ESXi's.
  */
 
 /** A privilege by its vim25 id, for example "VirtualMachine.Interact.PowerOn". */

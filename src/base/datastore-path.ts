@@ -1,6 +1,6 @@
 /**
  * Datastore paths: `[datastore] folder/file.vmx`. Pure.
- * Source: reference/storage.md §10; vim25 writes every file of a VM in this form.
+ * Source: ESXi's VM files; vim25 writes every file of a VM in this form.
  */
 
 export interface DatastorePath {

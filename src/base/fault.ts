@@ -1,6 +1,6 @@
 /**
  * What a caller can act on: a fault with the name that vim25 gives it. A bug is an assertion instead. Pure.
- * Source: vim25 MethodFault and its subclasses; STYLE «What a caller can act on is a fault with a code».
+ * Source: vim25 MethodFault and its subclasses.
  */
 
 /** The fields of a fault beyond its message, as vim25 declares them for its type. */

@@ -1,6 +1,6 @@
 /**
  * Where a host keeps its things. All of it moves with one `--root DIR`, so that several hosts can run on one machine. Pure.
- * Source: DESIGN «Names».
+ * Source: ARCHITECTURE.md «What is kept where».
  */
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";

@@ -1,6 +1,6 @@
 /**
  * What the host says it is. The identity is ESXi's where clients parse it; the full name says who we are. Pure.
- * Source: reference/vim25.md §1.1 (`about`).
+ * Source: the vSphere Web Services API (`about`).
  */
 import type { AboutInfo } from "../wire/index.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Which privilege a method needs, and whether the caller has it: one function, one table. Pure.
  * The schema names the privilege of most methods; those that it leaves open have a row here, and a method without either does
- * not build. Source: reference/access-control.md §4; vim25 method privileges.
+ * not build. Source: ESXi's access control; vim25 method privileges.
  */
 import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
 import { type Fault, parseDatastorePath } from "../base/index.ts";

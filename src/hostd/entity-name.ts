@@ -1,4 +1,4 @@
-/** Names of inventory entities. Pure. Source: reference/vim25.md §1.4; vim25 InvalidName. */
+/** Names of inventory entities. Pure. Source: the vSphere Web Services API; vim25 InvalidName. */
 import { fault } from "../wire/index.ts";
 
 const NAME_CHARACTERS_MAX = 80; // vim25 ManagedEntity.name

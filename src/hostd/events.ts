@@ -1,6 +1,6 @@
 /**
  * Events: what happened on this host, in order, kept over restarts.
- * Source: vim25 Event and its subclasses; reference/access-control.md §9 for types and texts.
+ * Source: vim25 Event and its subclasses; ESXi's access control for types and texts.
  */
 import type { Clock } from "../base/index.ts";
 import type { DataObjects, Event, EventFilterSpec, MoRef } from "../wire/index.ts";

@@ -1,6 +1,6 @@
 /**
  * The fixed part of a standalone host's inventory: ids, names and parents, as ESXi has them. Pure.
- * Source: reference/vim25.md §1.9.
+ * Source: the vSphere Web Services API.
  */
 import type { MoRef } from "../wire/index.ts";
 

@@ -1,7 +1,7 @@
 /**
  * The one road of every request: authenticate, authorize, admit, perform, record.
  * Every door (SOAP today; JSON, esxcli, shell and console later) ends here, and nothing else reaches the managed objects.
- * Paper «Host Agent»; DESIGN «One road for every request».
+ * Paper «Host Agent»; ARCHITECTURE.md «The road of a request».
  */
 import { type Fault, messageOf } from "../base/index.ts";
 import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType } from "../wire/index.ts";

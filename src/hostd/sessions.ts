@@ -1,6 +1,6 @@
 /**
  * API sessions: who is logged in, and the objects that live and die with each login.
- * Source: reference/vim25.md §1.2; reference/access-control.md §8.
+ * Source: the vSphere Web Services API; ESXi's access control.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "../base/index.ts";

@@ -1,6 +1,6 @@
 /**
  * What a ReconfigVM_Task's spec asks for, as privileges: one for each kind of change in it. Pure.
- * Source: reference/access-control.md §4 (VirtualMachine.Config.*); vim25 documents the privilege of each field of ConfigSpec.
+ * Source: ESXi's access control (VirtualMachine.Config.*); vim25 documents the privilege of each field of ConfigSpec.
  */
 import type { PrivilegeId } from "../access/index.ts";
 import type { VirtualDeviceConfigSpec, VirtualMachineConfigSpec } from "../wire/index.ts";

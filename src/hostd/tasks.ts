@@ -1,7 +1,7 @@
 /**
  * Tasks: long deeds with progress, a result or a real error. Each is in the database from before its first step until ten
  * minutes after its end, with a journal of what it does, so that one that `kill -9` interrupted is settled at the next start.
- * Source: reference/vim25.md §1.7; vim25 TaskInfo.
+ * Source: the vSphere Web Services API; vim25 TaskInfo.
  */
 import type { Clock, Fault } from "../base/index.ts";
 import {

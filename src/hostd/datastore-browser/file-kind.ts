@@ -1,4 +1,4 @@
-/** What a file of a datastore is, by its name, and the vim25 types that ask for it and show it. Pure. Source: reference/storage.md §1, §10. */
+/** What a file of a datastore is, by its name, and the vim25 types that ask for it and show it. Pure. Source: ESXi's VM files. */
 import type { FolderEntry } from "../../vmkernel/index.ts";
 
 export type FileKind =

@@ -1,6 +1,6 @@
 /**
  * What a search finds in one folder: which entries a spec lets through, and what it shows of each. Pure.
- * Source: vim25 HostDatastoreBrowserSearchSpec; reference/storage.md §10.
+ * Source: vim25 HostDatastoreBrowserSearchSpec; ESXi's VM files.
  */
 import type { DiskDescription, FolderEntry } from "../../vmkernel/index.ts";
 import {

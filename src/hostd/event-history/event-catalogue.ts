@@ -1,6 +1,6 @@
 /**
  * The kinds of event that this host records, as EventManager.description shows them: category, title, text. A table; pure.
- * An event of a kind that is missing here can't be posted. Source: vim25 EventDescriptionEventDetail; reference/access-control.md §9.
+ * An event of a kind that is missing here can't be posted. Source: vim25 EventDescriptionEventDetail; ESXi's access control.
  */
 import type { EventDescriptionEventDetail } from "../../wire/index.ts";
 

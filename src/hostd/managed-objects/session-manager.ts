@@ -1,4 +1,4 @@
-/** vim25 SessionManager: logging in and out. Source: reference/vim25.md §1.2. */
+/** vim25 SessionManager: logging in and out. Source: the vSphere Web Services API. */
 import { type Account, authenticate } from "../../access/index.ts";
 import { fault, type UserSession } from "../../wire/index.ts";
 import { type Call, type HostAgent, sessionOf } from "../agent.ts";

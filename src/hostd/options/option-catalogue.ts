@@ -1,6 +1,6 @@
 /**
  * The advanced settings that mean something on this host: their names as ESXi has them, their bounds, and what they start with. Pure.
- * A setting that nothing honours is not listed. Source: reference/vim25.md §2 (OptionManager).
+ * A setting that nothing honours is not listed. Source: the vSphere Web Services API (OptionManager).
  */
 import { type AnyValue, fault, type OptionDef } from "../../wire/index.ts";
 

@@ -1,6 +1,6 @@
 /**
  * Reads what PropertyFilterSpecs ask for, once. Pure over a PropertySource.
- * vim25 RetrieveProperties, RetrievePropertiesEx and Fetch. Source: reference on the wire §1.6.
+ * vim25 RetrieveProperties, RetrievePropertiesEx and Fetch. Source: the vSphere Web Services API on the wire.
  */
 import type { Fault } from "../../base/index.ts";
 import {

@@ -1,7 +1,7 @@
 /**
  * A PropertyCollector of one session: its filters, the versions that its clients hold, and who waits for a change.
  * Any version that was given out lately may be asked from again: threads of one client share a collector, and answers get lost.
- * vim25 PropertyCollector. Source: reference on the wire §1.6.
+ * vim25 PropertyCollector. Source: the vSphere Web Services API on the wire.
  */
 import {
   fault,

@@ -1,6 +1,6 @@
 /**
  * What changed between two readings of an object, in the words of vim25 PropertyChange. Pure.
- * Applying the changes to the old readings gives the new ones. Source: reference on the wire §1.6.
+ * Applying the changes to the old readings gives the new ones. Source: the vSphere Web Services API on the wire.
  */
 import {
   type AnyValue,

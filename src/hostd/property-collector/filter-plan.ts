@@ -1,6 +1,6 @@
 /**
  * A PropertyFilterSpec, checked and made ready: which objects to visit and what to read of each. Pure.
- * Everything here comes from the client and may be hostile. Source: reference on the wire §1.6.
+ * Everything here comes from the client and may be hostile. Source: the vSphere Web Services API on the wire.
  */
 import type { Fault } from "../../base/index.ts";
 import {

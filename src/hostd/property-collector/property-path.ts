@@ -1,6 +1,6 @@
 /**
  * Property paths: `summary.runtime.powerState`, `config.hardware.device[4000].backing`, `config.extraConfig["guestinfo.b"].value`.
- * What a path may say is decided by the schema, before anything is read. Pure. Source: reference on the wire §1.6.
+ * What a path may say is decided by the schema, before anything is read. Pure. Source: the vSphere Web Services API on the wire.
  */
 import { dataObjectType, fault, findManagedObjectType, type Member, subtypesOf, type TypeRef, typeOf } from "../../wire/index.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Reads properties of one object, with the type that each value has. Source: reference on the wire §1.5 and §1.6.
+ * Reads properties of one object, with the type that each value has. Source: the vSphere Web Services API on the wire.
  * No side effect; pure as far as the object is.
  */
 import { Fault } from "../../base/index.ts";

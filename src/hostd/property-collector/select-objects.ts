@@ -1,4 +1,4 @@
-/** Which objects a filter reports: from its roots along its traversals. Only reads. Source: reference on the wire §1.6. */
+/** Which objects a filter reports: from its roots along its traversals. Only reads. Source: the vSphere Web Services API on the wire. */
 import { fault, isSubtype, type MoRef } from "../../wire/index.ts";
 import type { ManagedObjectInstance } from "../managed-object.ts";
 import type { FilterPlan, Traversal } from "./filter-plan.ts";

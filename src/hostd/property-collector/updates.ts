@@ -1,6 +1,6 @@
 /**
  * What a client has to be told to get from one version of its filters' pictures to the present one. Pure.
- * vim25 UpdateSet. Source: reference on the wire §1.6.
+ * vim25 UpdateSet. Source: the vSphere Web Services API on the wire.
  */
 import { faultToLocalized, type MissingObject, type MoRef, type ObjectUpdate, type PropertyFilterUpdate } from "../../wire/index.ts";
 import { notFound } from "./collect.ts";

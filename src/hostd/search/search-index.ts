@@ -1,6 +1,6 @@
 /**
  * Finding entities by what people know of them: vim25 SearchIndex. Pure, over a snapshot of the inventory.
- * A miss is nothing, never a fault. Source: reference on the wire §1.7.
+ * A miss is nothing, never a fault. Source: the vSphere Web Services API on the wire.
  */
 import { parseDatastorePath } from "../../base/index.ts";
 import { fault, type MoRef } from "../../wire/index.ts";

@@ -1,4 +1,4 @@
-/** vim25 ContainerView: the entities in a container, always as they are now. Source: reference on the wire §1.7. */
+/** vim25 ContainerView: the entities in a container, always as they are now. Source: the vSphere Web Services API on the wire. */
 import { fault, findManagedObjectType, isSubtype, type MoRef } from "../../wire/index.ts";
 import { notFound } from "../property-collector/collect.ts";
 import type { PropertySource } from "../property-collector/source.ts";

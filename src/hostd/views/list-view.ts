@@ -1,4 +1,4 @@
-/** vim25 ListView: the objects that a client put into it, as long as they are there. Source: reference on the wire §1.7. */
+/** vim25 ListView: the objects that a client put into it, as long as they are there. Source: the vSphere Web Services API on the wire. */
 import { fault, type MoRef } from "../../wire/index.ts";
 import { notFound } from "../property-collector/collect.ts";
 import type { PropertySource } from "../property-collector/source.ts";

@@ -1,7 +1,7 @@
 /**
  * What a client's deviceChange makes of a VM: places and keys are given out, links resolved, disks planned, keys written. Pure.
  * Removals come first, then controllers, then what hangs on them; within each the client's order stands.
- * Source: vim25 VirtualDeviceConfigSpec; reference/vim25.md «ConfigSpec features».
+ * Source: vim25 VirtualDeviceConfigSpec; the vSphere Web Services API «ConfigSpec features».
  */
 import {
   fault,

@@ -1,6 +1,6 @@
 /**
  * Guest operating systems: the names of the ids that vim25 lists, their families, and how a .vmx writes them. Pure.
- * Source: vim25 VirtualMachineGuestOsIdentifier; vmx key guestOS (reference/storage.md §2).
+ * Source: vim25 VirtualMachineGuestOsIdentifier; vmx key guestOS (ESXi's VM files).
  */
 import type { VirtualMachineGuestOsFamily, VirtualMachineGuestOsIdentifier } from "../../wire/index.ts";
 

@@ -1,6 +1,6 @@
 /**
  * What a VM of this host can have, and where its devices stand. Facts alone; pure.
- * Source: vSphere 8 configuration maximums; device keys as reference/vim25.md §1.9 «Device keys»; vmx keys as reference/storage.md §2.
+ * Source: vSphere 8 configuration maximums; device keys as ESXi gives them; vmx keys as ESXi's VM files.
  */
 import { DISK_BYTES_MAX } from "../../wire/index.ts";
 

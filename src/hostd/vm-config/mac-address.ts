@@ -1,6 +1,6 @@
 /**
  * MAC addresses of VMs: which a client may give, and which the host gives. Pure.
- * Source: reference/vim25.md §1.9: 00:0c:29 generated, 00:50:56:00–3f manual; vSphere keeps 00:50:56:40–ff for vCenter.
+ * Source: the vSphere Web Services API: 00:0c:29 generated, 00:50:56:00–3f manual; vSphere keeps 00:50:56:40–ff for vCenter.
  */
 
 /** In a .vmx: "static", "generated", "vpx". */

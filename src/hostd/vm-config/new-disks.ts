@@ -1,6 +1,6 @@
 /**
  * The files of disks that a client adds: their names, sizes and kinds. Pure.
- * Source: vim25 VirtualDeviceConfigSpec.fileOperation, VirtualDiskFlatVer2BackingInfo; reference/storage.md §3.
+ * Source: vim25 VirtualDeviceConfigSpec.fileOperation, VirtualDiskFlatVer2BackingInfo; ESXi's VM files.
  */
 import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder, parseDatastorePath } from "../../base/index.ts";
 import type { NewDisk } from "../../vmkernel/index.ts";

@@ -1,4 +1,4 @@
-/** The .vmx that a new VM begins with, before anything that its client asks for. Pure. Source: reference/storage.md §2, as ESXi 8 writes it. */
+/** The .vmx that a new VM begins with, before anything that its client asks for. Pure. Source: ESXi's VM files, as ESXi 8 writes it. */
 import { emptyVmx, formatSpacedUuid, updateVmx, type VirtualDevice, type Vmx } from "../../wire/index.ts";
 import { readDevices } from "./devices/index.ts";
 import { makeVmUuid } from "./identity.ts";

@@ -1,6 +1,6 @@
 /**
  * Where a VM lies, and how its .vmx names files: by name beside it, by /vmfs/volumes/… elsewhere. Pure.
- * Source: reference/storage.md §2 and §10.
+ * Source: ESXi's VM files.
  */
 import {
   type DatastorePath,

@@ -1,7 +1,7 @@
 /**
  * From what a client asks to what is to be done: CreateVM_Task and ReconfigVM_Task as plans. Pure.
  * A plan is made whole or refused whole; nothing has happened yet when it is refused.
- * Source: vim25 VirtualMachineConfigSpec; reference/vim25.md «ConfigSpec features».
+ * Source: vim25 VirtualMachineConfigSpec; the vSphere Web Services API «ConfigSpec features».
  */
 import { randomBytes } from "node:crypto";
 import { type DatastorePath, folderOf, formatDatastorePath, parseDatastorePath } from "../../base/index.ts";

@@ -1,6 +1,6 @@
 /**
  * Entering the inventory: CreateVM_Task makes a folder, disks and a .vmx; RegisterVM_Task takes a folder that is there.
- * Source: vim25 Folder; reference/vim25.md §2.
+ * Source: vim25 Folder; the vSphere Web Services API.
  */
 import {
   type DatastorePath,

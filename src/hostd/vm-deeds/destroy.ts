@@ -53,7 +53,7 @@ async function findDoomedFiles(call: Call, vm: Vm): Promise<DoomedFiles> {
   return { disks, files: [...own, vm.vmxPath], folder: vm.home };
 }
 
-/** Whether a name is one that a VM named `base` gives to a file of its own: reference/storage.md §1. */
+/** Whether a name is one that a VM named `base` gives to a file of its own: ESXi's VM files. */
 export function isFileOfVm(name: string, base: string): boolean {
   if (/^vmware(-\d+)?\.log$/.test(name)) return true;
   return name.startsWith(base) && /^(-[0-9a-f]{8})?\.(vmxf|vmsd|nvram|efivars|vmss|vswp|vmx~|vmx\.lck)$/.test(name.slice(base.length));

@@ -1,6 +1,6 @@
 /**
  * One SOAP request from bytes to bytes: decode, hand over, encode. It decides nothing about who may do what: every request that
- * can be read goes to `invoke`, and what comes back is what the client gets. Source: reference on the wire §1.1 and §1.3.
+ * can be read goes to `invoke`, and what comes back is what the client gets. Source: the vSphere Web Services API on the wire.
  */
 import { Fault, messageOf } from "../../base/index.ts";
 import {

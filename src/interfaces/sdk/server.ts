@@ -2,7 +2,7 @@
  * The host's HTTPS endpoint of the vSphere API: /sdk for SOAP, /sdk/vim25/… for VI/JSON.
  * Hostile clients reach it before anybody logs in, so time, connections, bodies and calls each have a bound. A call may take long
  * (clients wait for updates in it); sending the request and taking the answer may not.
- * Source: reference on the wire §1.1; paper «Network Access to Administrative Interfaces».
+ * Source: the vSphere Web Services API on the wire; paper «Network Access to Administrative Interfaces».
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";

@@ -1,6 +1,6 @@
 /**
  * The session cookie of the vSphere API. Pure.
- * Source: reference on the wire §1.2. Some clients send the whole Set-Cookie text back as their Cookie, quotes and attributes
+ * Source: the vSphere Web Services API on the wire. Some clients send the whole Set-Cookie text back as their Cookie, quotes and attributes
  * included, so what is read is lenient; the same cookie opens every door of the host.
  */
 

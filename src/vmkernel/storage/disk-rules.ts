@@ -1,6 +1,6 @@
 /**
  * Which disks can be made, and which can be given to a monitor. Pure.
- * Source: DESIGN «disks»: a flat extent is opened as raw, everything else is converted on the way in.
+ * Source: docs/decisions/0004: a flat extent is opened as raw, everything else is converted on the way in.
  */
 import { type DatastorePath, fileNameOf, formatDatastorePath } from "../../base/index.ts";
 import { DISK_BYTES_MAX, fault, NO_PARENT, SECTOR_BYTES, type VmdkCreateType, type VmdkDescriptor } from "../../wire/index.ts";

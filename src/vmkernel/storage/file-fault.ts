@@ -1,6 +1,6 @@
 /**
  * From what the kernel answered to the fault that a vSphere client knows, with the datastore path in it. Pure.
- * Source: vim25 FileFault and its subclasses, InvalidDatastorePath; messages as reference/vim25.md §1.3.
+ * Source: vim25 FileFault and its subclasses, InvalidDatastorePath; messages as the vSphere Web Services API.
  */
 import { type DatastorePath, Fault, formatDatastorePath } from "../../base/index.ts";
 import { FileTooLong, isErrno, NotRegularFile } from "../../system/index.ts";

@@ -1,5 +1,5 @@
 /**
- * How xsi:type names a type, where the schema says anyType or a base. Pure. Source: reference on the wire §1.5.
+ * How xsi:type names a type, where the schema says anyType or a base. Pure. Source: the vSphere Web Services API on the wire.
  * The prefix is literally `xsd:`, because clients compare the text; vim25 types stand bare in the default namespace.
  */
 import { findType, type Primitive, type TypeRef, typeOf } from "./schema.ts";

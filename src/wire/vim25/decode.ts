@@ -1,7 +1,7 @@
 /**
  * XML to vim25 values, by the schema. Pure.
  * Everything here may be hostile. Names become keys only when the schema has them, so "__proto__" never does. Elements are
- * accepted in any order. Whatever does not fit is InvalidArgument with the path to it. Source: reference on the wire §1.4 and §1.5.
+ * accepted in any order. Whatever does not fit is InvalidArgument with the path to it. Source: the vSphere Web Services API on the wire.
  */
 import type { Fault } from "../../base/index.ts";
 import { XSI_NAMESPACE } from "../soap/envelope.ts";

@@ -2,7 +2,7 @@
  * vim25 values to XML, in the words of the client's version. Pure.
  * What the client can't know is left out: properties newer than its version; types newer than it become their nearest known base.
  * A value that does not fit the schema is a bug of ours and is asserted, with the path to it: no half-right message leaves.
- * Source: reference on the wire §1.4 and §1.5.
+ * Source: the vSphere Web Services API on the wire.
  */
 import { messageOf } from "../../base/index.ts";
 import { escapeText } from "../soap/escape.ts";

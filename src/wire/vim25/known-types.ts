@@ -1,6 +1,6 @@
 /**
  * What a client's version knows of the schema's types: the words that it can be answered in, on either wire. Pure.
- * A type newer than the version becomes its nearest known base. Source: reference on the wire §1.1.
+ * A type newer than the version becomes its nearest known base. Source: the vSphere Web Services API on the wire.
  */
 import { assert } from "../../base/index.ts";
 import { dataObjectType, findType, lineageOf, type Member, type TypeRef, typeOf, versionOfType } from "./schema.ts";

@@ -1,6 +1,6 @@
 /**
  * vim25 requests, responses and faults as whole SOAP messages, both ways: a server and a client of one codec. Pure.
- * Source: reference on the wire §1.1 and §1.3.
+ * Source: the vSphere Web Services API on the wire.
  */
 import { assert, Fault, type FaultFields } from "../../base/index.ts";
 import { readEnvelope, SOAP_NAMESPACE, writeEnvelope, XSI_NAMESPACE } from "../soap/envelope.ts";

@@ -1,6 +1,6 @@
 /**
  * Primitive values as text, both ways. Pure.
- * Source: XML Schema part 2, reference on the wire §1.4. A host speaks of bytes and shorts as Java does, signed: PCI vendor 0x8086
+ * Source: XML Schema part 2, the vSphere Web Services API on the wire. A host speaks of bytes and shorts as Java does, signed: PCI vendor 0x8086
  * travels as -32634. Both forms are accepted, and what is written and read is always the signed one.
  */
 import { escapeText } from "../soap/escape.ts";

@@ -1,4 +1,4 @@
-/** vim25 values as TypeScript holds them. Pure. Source: reference/vim25.md §1.4 and §1.5. */
+/** vim25 values as TypeScript holds them. Pure. Source: the vSphere Web Services API. */
 
 /**
  * A reference to a managed object. The parameter only documents what is meant: a Folder is accepted where a ManagedEntity

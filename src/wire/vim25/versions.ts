@@ -1,6 +1,6 @@
 /**
  * Versions of the API: which one a client speaks, and what that one knows. Pure.
- * A version is a set of those that it includes, not a place on a line. Source: schema.json, reference on the wire §1.1.
+ * A version is a set of those that it includes, not a place on a line. Source: schema.json, the vSphere Web Services API on the wire.
  */
 import { assert } from "../../base/index.ts";
 import { schemaRows } from "./schema-rows.ts";

@@ -1,6 +1,6 @@
 /**
  * Descriptors of base disks (no parent), as ESXi writes them: one flat extent beside the descriptor. Pure.
- * Source: reference/storage.md §3.
+ * Source: ESXi's VM files.
  */
 import { formatSpacedUuid } from "../vmx/index.ts";
 import { NO_PARENT, SECTOR_BYTES, type VmdkDescriptor } from "./descriptor.ts";

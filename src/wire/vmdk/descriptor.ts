@@ -1,6 +1,6 @@
 /**
  * VMDK descriptors: the small text that says what a virtual disk is made of. Pure.
- * Source: reference/storage.md §3.
+ * Source: ESXi's VM files.
  */
 import { fault } from "../vim25/index.ts";
 

@@ -1,6 +1,6 @@
 /**
  * UUIDs as .vmx and .vmdk write them: "56 4d 0a … 01-9c …", eight bytes, a dash, eight bytes. Pure.
- * Source: reference/storage.md §2 (uuid.bios, vc.uuid) and §3 (ddb.uuid).
+ * Source: ESXi's VM files (uuid.bios, vc.uuid, ddb.uuid).
  */
 
 const SPACED = /^([0-9a-f]{2} ){7}[0-9a-f]{2}-([0-9a-f]{2} ){7}[0-9a-f]{2}$/i;

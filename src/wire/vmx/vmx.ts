@@ -1,7 +1,7 @@
 /**
  * The .vmx file of a VM: `key = "value"` lines. Pure.
  * Every line that is not changed is written back as it was read, so a file that ESXi made stays whole.
- * Source: reference/storage.md §2.
+ * Source: ESXi's VM files.
  */
 import { fault } from "../vim25/index.ts";
 
