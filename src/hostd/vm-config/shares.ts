@@ -1,6 +1,6 @@
 /**
  * Shares, reservations and limits as a .vmx has them. Pure.
- * Source: vSphere resource management; vmx keys of storage.md §2, group sched.
+ * Source: vSphere resource management; vmx keys of group sched.
  */
 import type { ResourceAllocationInfo, SharesInfo } from "../../wire/index.ts";
 import { type Codec, type Fields, integer } from "./fields.ts";
