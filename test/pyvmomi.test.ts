@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installGuestImage, PASSWORD, startHost, type TestHost } from "./harness.ts";
+import { installFromPypi } from "./pypi.ts";
 
 /** «Any software program that utilizes Web services can also communicate directly with the host agent»: paper «Host Agent». */
 const run = promisify(execFile);
@@ -40,7 +41,7 @@ describe("a VM's whole life through unmodified pyVmomi", () => {
   test(`PyPI's pyvmomi ${PYPI_VERSION}`, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), "bulkhead-pyvmomi-"));
     try {
-      const python = await installFromPypi(folder);
+      const python = await installFromPypi(folder, `pyvmomi==${PYPI_VERSION}`);
       if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
       check(await lifecycle(python));
     } finally {
@@ -48,26 +49,3 @@ describe("a VM's whole life through unmodified pyVmomi", () => {
     }
   });
 });
-
-/** @returns the interpreter that has it, or undefined where it can't be had */
-async function installFromPypi(folder: string): Promise<string | undefined> {
-  const python = join(folder, "bin/python");
-  try {
-    await run("python3", ["-m", "venv", folder]);
-    await run(python, [
-      "-m",
-      "pip",
-      "install",
-      "--quiet",
-      "--disable-pip-version-check",
-      "--timeout",
-      "10",
-      "--retries",
-      "1",
-      `pyvmomi==${PYPI_VERSION}`,
-    ]);
-  } catch {
-    return undefined;
-  }
-  return existsSync(python) ? python : undefined;
-}

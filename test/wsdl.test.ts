@@ -6,12 +6,12 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef } from "../src/interfaces/index.ts";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
+import { installFromPypi } from "./pypi.ts";
 
 /** «Any software program that utilizes Web services can also communicate directly with the host agent»: paper «Host Agent». */
 const run = promisify(execFile);
 const SCRIPT = join(import.meta.dirname, "clients/wsdl_toolkit.py");
 const ZEEP = "zeep==4.3.3";
-const INSTALL_MS = 120_000;
 
 let agent: TestAgent;
 const folder = mkdtempSync(join(tmpdir(), "bulkhead-zeep-"));
@@ -23,21 +23,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** @returns the interpreter that has it, or undefined where it can't be had */
-async function installZeep(): Promise<string | undefined> {
-  const python = join(folder, "bin/python");
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "10", "--retries", "1", ZEEP];
-  try {
-    await run("python3", ["-m", "venv", folder]);
-    await run(python, pip, { timeout: INSTALL_MS });
-    return python;
-  } catch {
-    return undefined;
-  }
-}
-
 test("a SOAP toolkit makes itself a client from the host's WSDL, and creates a VM with it", async (context) => {
-  const python = await installZeep();
+  const python = await installFromPypi(folder, ZEEP);
   if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
   const { stdout } = await run(python, [SCRIPT, `https://127.0.0.1:${agent.port}/sdk`, "root", "Correct-Horse-9"], { timeout: 60_000 });
   expect(JSON.parse(stdout)).toEqual({
