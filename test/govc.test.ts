@@ -117,6 +117,11 @@ test.skipIf(path === "")("govc saves the whole inventory: every property of ever
   }
 });
 
+test.skipIf(path === "")("govc shows the licence, which is the product's own", async () => {
+  expect(await says("license.ls")).toMatch(/^00000-00000-00000-00000-00000 +bulkhead.apache-2.0 +1 +0/m);
+  expect(await complains("license.add", "HN2X0-0DH5M-M78Q1-780HH-CN214")).toContain("takes no licence keys");
+});
+
 test.skipIf(path === "")("govc reads and sets options", async () => {
   const timeout = "Config.HostAgent.vmacore.soap.sessionTimeout";
   expect(await says("option.ls", timeout)).toMatch(/: +30\n/);

@@ -24,6 +24,7 @@ export const ENVIRONMENT_BROWSER = ref("EnvironmentBrowser", "ha-env-browser");
 export const HOST_BROWSER = ref("HostDatastoreBrowser", "ha-host-datastorebrowser");
 export const HOST_AGENT_SETTINGS = { type: "OptionManager", value: "HostAgentSettings" } as const;
 export const ADVANCED_OPTIONS = { type: "OptionManager", value: "ha-adv-options" } as const;
+export const LICENSE_MANAGER = { type: "LicenseManager", value: "ha-license-manager" } as const;
 export const VM_NETWORK = ref("Network", "HaNetwork-VM Network");
 
 /** What each folder may hold: vim25 Folder.childType. */

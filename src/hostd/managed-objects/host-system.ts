@@ -13,7 +13,7 @@ import type {
 import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
 import { cpuIdInfo } from "../cpu-id.ts";
-import { ADVANCED_OPTIONS, HOST, HOST_BROWSER, VM_NETWORK } from "../inventory-tree.ts";
+import { ADVANCED_OPTIONS, HOST, HOST_BROWSER, LICENSE_MANAGER, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { type Entity, managedEntityProperties, weaknessEvents } from "./managed-entity.ts";
 
@@ -32,7 +32,7 @@ export const hostSystem = {
     capability: () => hostCapability,
     config: ({ agent }) => config(agent),
     licensableResource: ({ agent }) => ({ resource: [{ key: "numCpuPackages", value: int(agent.host.cpu.packages) }] }),
-    configManager: (): HostConfigManager => ({ advancedOption: ADVANCED_OPTIONS }),
+    configManager: (): HostConfigManager => ({ advancedOption: ADVANCED_OPTIONS, licenseManager: LICENSE_MANAGER }),
     vm: ({ agent }) => agent.vms.refs(),
     datastore: ({ agent }) => agent.inventory.datastoreRefs(),
     network: () => [VM_NETWORK],

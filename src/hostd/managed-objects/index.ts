@@ -9,6 +9,7 @@ import { eventHistoryCollector, eventManager } from "./event-manager.ts";
 import { fileManager } from "./file-manager.ts";
 import { folder } from "./folder.ts";
 import { hostSystem } from "./host-system.ts";
+import { licenseManager } from "./license-manager.ts";
 import type { Entity } from "./managed-entity.ts";
 import { network } from "./network.ts";
 import { optionManager } from "./option-manager.ts";
@@ -34,6 +35,7 @@ export const managedObjectTypes = {
   Folder: folder,
   HostDatastoreBrowser: hostDatastoreBrowser,
   HostSystem: hostSystem,
+  LicenseManager: licenseManager,
   ListView: listView,
   Network: network,
   OptionManager: optionManager,
