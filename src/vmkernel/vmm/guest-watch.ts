@@ -12,10 +12,16 @@ export class GuestWatch {
   #state: GuestState = NOT_RUNNING;
   #isChannelOpen = false;
   #isLooking = false;
+  /** How often QEMU has said unasked that the channel opened or closed. */
+  #channelChanges = 0;
 
   constructor(agentSocket: string, onChange: (state: GuestState) => void) {
     this.#agent = new GuestAgent(agentSocket);
     this.#onChange = onChange;
+  }
+
+  get isChannelOpen(): boolean {
+    return this.#isChannelOpen;
   }
 
   get state(): GuestState {
@@ -23,9 +29,20 @@ export class GuestWatch {
   }
 
   /** The guest opens the channel when its agent starts; QEMU says so, nobody needs to ask. */
-  setChannelOpen(isOpen: boolean): void {
-    this.#isChannelOpen = isOpen;
-    if (!isOpen) this.#become(NOT_RUNNING);
+  onChannelChange(isOpen: boolean): void {
+    this.#channelChanges += 1;
+    this.#setChannelOpen(isOpen);
+  }
+
+  /**
+   * Finds out how the channel is, for whoever may have missed a change of it.
+   * A change that is heard before the answer is acted on is at least as new as the answer, so then the answer counts for nothing.
+   * @param queryChardev asks QEMU
+   */
+  async lookAtChannel(queryChardev: () => Promise<unknown>): Promise<void> {
+    const before = this.#channelChanges;
+    const chardevs = await queryChardev();
+    if (this.#channelChanges === before) this.#setChannelOpen(isAgentListening(chardevs));
   }
 
   /** Asks the guest how it is, unless that is being done, or nobody would answer. */
@@ -56,6 +73,13 @@ export class GuestWatch {
   close(): void {
     this.#isChannelOpen = false;
     this.#agent.close();
+  }
+
+  #setChannelOpen(isOpen: boolean): void {
+    this.#isChannelOpen = isOpen;
+    if (isOpen) return;
+    this.#agent.close(); // what it was asked will not be answered
+    this.#become(NOT_RUNNING);
   }
 
   #become(state: GuestState): void {

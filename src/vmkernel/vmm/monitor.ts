@@ -7,7 +7,7 @@ import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { GuestState, MonitorDescription, MonitorInspection, VmkernelEvent } from "../rpc.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
-import { GuestWatch, isAgentListening } from "./guest-watch.ts";
+import { GuestWatch } from "./guest-watch.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 import { saveMemory } from "./save-memory.ts";
@@ -117,10 +117,14 @@ export class Monitor {
   }
 
   async #watch(): Promise<void> {
-    this.#guest.setChannelOpen(isAgentListening(await this.execute("query-chardev")));
+    await this.#lookAtChannel();
     this.#timer ??= setInterval(() => void this.#lookAfter(), WATCH_INTERVAL_MS);
     this.#timer.unref();
     void this.#guest.look(); // once, whoever listens: the first client is to find the answer
+  }
+
+  #lookAtChannel(): Promise<void> {
+    return this.#guest.lookAtChannel(() => this.execute("query-chardev"));
   }
 
   /** Ends it at once: what the guest had not written to its disks is lost, as when a plug is pulled. */
@@ -269,7 +273,7 @@ export class Monitor {
         return;
       case "VSERPORT_CHANGE":
         // The tools channel has the only port that a VM has.
-        this.#guest.setChannelOpen(event.data.open === true);
+        this.#guest.onChannelChange(event.data.open === true);
         if (this.#parts.hasListeners()) void this.#guest.look();
         return;
       default: // QEMU has dozens, and newer ones more; those that matter here are above
@@ -299,7 +303,8 @@ export class Monitor {
     if (await this.#hasExited()) return this.#finish();
     for (let tries = 0; tries < RECONNECT_TRIES; tries += 1) {
       try {
-        return await this.connect(RECONNECT_TIMEOUT_MS);
+        await this.connect(RECONNECT_TIMEOUT_MS);
+        return await this.#lookAtChannel(); // nobody told of a change in between
       } catch {
         if (await this.#hasExited()) break;
       }
