@@ -100,6 +100,17 @@ test.skipIf(path === "")("govc makes a VM, changes it, and destroys it", async (
   expect(await says("datastore.ls")).not.toContain("web");
 });
 
+test.skipIf(path === "")("govc says which VMs start and stop with the host", async () => {
+  await says("vm.create", "-on=false", "-m=64", "-g=otherLinux64Guest", "starter");
+  await says("host.autostart.configure", "-enabled=true", "-start-delay=7");
+  await says("host.autostart.add", "-start-order=2", "-stop-action=guestShutdown", "starter");
+  expect(await says("host.autostart.info")).toMatch(/starter +powerOn +-1 +2 +guestShutdown +-1 +systemDefault/);
+  expect(await complains("host.autostart.add", "-start-order=0", "starter")).toContain("startOrder");
+  await says("host.autostart.remove", "starter");
+  expect(await says("host.autostart.info")).not.toContain("starter");
+  await says("vm.destroy", "starter");
+});
+
 test.skipIf(path === "")("govc makes folders and clears them away", async () => {
   await says("datastore.mkdir", "-p", "a/b");
   expect(await says("datastore.ls", "-R")).toMatch(/\[datastore1\] a\/:\nb\n/);

@@ -5,6 +5,7 @@ import type { Clock } from "../base/index.ts";
 import type { DatastoreDescription } from "../vmkernel/index.ts";
 import { Accounts } from "./accounts.ts";
 import type { HostAgent, HostIdentity } from "./agent.ts";
+import { AutoStart } from "./auto-start/auto-start.ts";
 import { Changes } from "./changes.ts";
 import { CloneTickets } from "./clone-tickets.ts";
 import { type Connection, settingOnce } from "./database.ts";
@@ -65,6 +66,8 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName),
     vms,
+    autoStart: new AutoStart(database, () => agent, parts.onBug),
+    hostState: { isShuttingDown: false },
     accounts,
     audit: (record: Omit<AuditRecord, "timeMs">) => parts.writeAudit(formatAuditRecord({ timeMs: clock.now(), ...record })),
     get inventory() {

@@ -18,6 +18,8 @@ const MIGRATIONS = [
   `CREATE TABLE task (id INTEGER PRIMARY KEY AUTOINCREMENT, moid TEXT NOT NULL UNIQUE, info TEXT NOT NULL, journal TEXT NOT NULL,
      completed_at INTEGER) STRICT`,
   `CREATE TABLE event (key INTEGER PRIMARY KEY AUTOINCREMENT, created_at INTEGER NOT NULL, event TEXT NOT NULL) STRICT`,
+  // AutoStartPowerInfo without its key; a VM that leaves the inventory takes its row along
+  `CREATE TABLE auto_start (vm INTEGER PRIMARY KEY REFERENCES vm (id) ON DELETE CASCADE, info TEXT NOT NULL) STRICT`,
 ];
 
 /** Opens the database, made or brought up to date where needed. `path` may be ":memory:". */

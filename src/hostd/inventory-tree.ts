@@ -25,6 +25,7 @@ export const HOST_BROWSER = ref("HostDatastoreBrowser", "ha-host-datastorebrowse
 export const HOST_AGENT_SETTINGS = { type: "OptionManager", value: "HostAgentSettings" } as const;
 export const ADVANCED_OPTIONS = { type: "OptionManager", value: "ha-adv-options" } as const;
 export const LICENSE_MANAGER = { type: "LicenseManager", value: "ha-license-manager" } as const;
+export const AUTO_START_MANAGER = { type: "HostAutoStartManager", value: "ha-autostart-mgr" } as const;
 export const VM_NETWORK = ref("Network", "HaNetwork-VM Network");
 
 /** What each folder may hold: vim25 Folder.childType. */

@@ -5,6 +5,7 @@ import type { MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import {
   ADVANCED_OPTIONS,
+  AUTO_START_MANAGER,
   DATASTORE_FOLDER,
   ENVIRONMENT_BROWSER,
   fixedTree,
@@ -36,6 +37,7 @@ export class Inventory {
       [types.ServiceInstance, "ServiceInstance"],
       [types.OptionManager, managers.setting.value],
       [types.OptionManager, ADVANCED_OPTIONS.value],
+      [types.HostAutoStartManager, AUTO_START_MANAGER.value],
       [types.SessionManager, managers.sessionManager.value],
       [types.AuthorizationManager, managers.authorizationManager.value],
       [types.EventManager, managers.eventManager.value],

@@ -9,6 +9,7 @@ import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
 import { datastoreConcerned, FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
+import { refuseInHostState } from "./host-state.ts";
 import type { BoundObject } from "./managed-object.ts";
 import { fetchProperty } from "./property-collector/collect.ts";
 import { sourceFor } from "./property-source.ts";
@@ -112,7 +113,7 @@ function authorize(agent: HostAgent, { request, entity, method, session }: Askin
 
 function admit(agent: HostAgent, object: BoundObject, method: string): Fault | undefined {
   const vm = object.ref.type === "VirtualMachine" ? agent.vms.find(object.ref.value) : undefined;
-  return vm === undefined ? undefined : refuseInState(method, vm.situation);
+  return refuseInHostState(method, agent.hostState) ?? (vm === undefined ? undefined : refuseInState(method, vm.situation));
 }
 
 interface Calling extends Pick<Call, "ref" | "session" | "setSession"> {

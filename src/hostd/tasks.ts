@@ -11,6 +11,7 @@ import {
   type LocalizedMethodFault,
   type MoRef,
   type TaskInfo,
+  type TaskReasonSystem,
   type TaskReasonUser,
 } from "../wire/index.ts";
 import type { Changes } from "./changes.ts";
@@ -31,6 +32,7 @@ export interface TaskSubject {
   readonly method: string;
   /** "vim.VirtualMachine.powerOn" */
   readonly vmodlMethod: string;
+  /** "" for the host itself. */
   readonly userName: string;
 }
 
@@ -195,7 +197,8 @@ export class Tasks {
 
 function describe(subject: TaskSubject, id: number, nowMs: number): TaskInfo {
   const moid = `haTask-${subject.entity.value}-${subject.vmodlMethod}-${id}`;
-  const reason: TaskReasonUser = { $type: "TaskReasonUser", userName: subject.userName };
+  const reason: TaskReasonUser | TaskReasonSystem =
+    subject.userName === "" ? { $type: "TaskReasonSystem" } : { $type: "TaskReasonUser", userName: subject.userName };
   return {
     key: moid,
     task: { type: "Task", value: moid },

@@ -3,12 +3,14 @@
  * and starts each again when it dies. It carries out nothing for either, and guests are not its children: when it is killed, both end
  * by their lifelines, the guests run on, and the next start adopts them.
  */
+import { randomUUID } from "node:crypto";
 import { chmodSync, chownSync, closeSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
 import { type AppendLog, listenTcp, openAppendLog, processRef } from "../system/index.ts";
 import { decideIsolation, HOLD_MS, hostCgroup, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
+import { readGuestsStopped, readStopsWithin, STOP_GUESTS } from "./hostd-messages.ts";
 import { type HostdReady, startHostd } from "./hostd-service.ts";
 import { formatListenAddress, type ListenAddress, urlOf } from "./listen-address.ts";
 import { findBulkheadUser, ownAddresses, requireRoot, type UserIds } from "./machine.ts";
@@ -21,7 +23,7 @@ import {
   settleRootPassword,
 } from "./root-password.ts";
 import { holdHost, hostRuns, removeRunFile, vmkernelRuns, writeRunFile } from "./run-file.ts";
-import type { Service } from "./service.ts";
+import { type Service, within } from "./service.ts";
 import { startVmkernel, type VmkernelReady } from "./vmkernel-service.ts";
 
 export interface HostOptions {
@@ -48,6 +50,8 @@ export type Report = (line: string) => void;
 const HOSTD_STOP_MS = 5000; // it ends its tasks' waiting and closes its database
 const VMKERNEL_STOP_MS = 5000; // after the last guest is off
 const PREDECESSOR_MS = 10_000;
+const ANSWER_MS = 10_000; // hostd says at once how long its guests may take
+const ORDERED_STOP_SLACK_MS = 60_000; // beyond the delays that are set: a suspend that is under way is written to its end
 const LOG_BOUND = { bytesMax: 4 * 2 ** 20, olderMax: 2 };
 
 /** @throws {SystemError} one line for people; then nothing that was started is left */
@@ -77,7 +81,7 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   host.services.vmkernel = vmkernel.service;
   report(`vmkernel is up: ${vmkernel.ready.accelerator.kind}, ${vmkernel.ready.accelerator.because}`);
 
-  const identity = { hostName: hostname(), addresses: certificateAddresses(listen, addresses) };
+  const identity = { hostName: hostname(), addresses: certificateAddresses(listen, addresses), hostStart: randomUUID() };
   const hostd = await startHostd({ ...host, ...identity, socket, rootPasswordHash, onChange: () => describeRun(host) });
   undo.add(() => hostd.service.stop(HOSTD_STOP_MS));
   host.services.hostd = hostd.service;
@@ -99,7 +103,7 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
     pids: () => ({ vmkernel: vmkernel.service.pid, hostd: hostd.service.pid }),
     stop(graceMs) {
       if (stopping === undefined) stopping = stopHost(host, release, graceMs);
-      else void hurry(host);
+      else host.hurrying ??= hurry(host);
       return stopping;
     },
   };
@@ -114,6 +118,10 @@ export interface HostRun {
   readonly log: AppendLog;
   readonly services: { vmkernel?: Service<VmkernelReady>; hostd?: Service<HostdReady> };
   thumbprint?: HostdReady["thumbprint"];
+  /** While VMs are stopped in order: when they have at the latest. */
+  stopsByMs?: number;
+  /** Set when guests are to be off at once. */
+  hurrying?: Promise<void>;
 }
 
 function checkBefore(paths: HostPaths): UserIds {
@@ -175,7 +183,7 @@ function certificateAddresses({ host }: ListenAddress, own: readonly string[]): 
   return [...new Set([...(isAny ? [] : [host]), ...own, "127.0.0.1", "::1"])];
 }
 
-function describeRun({ options: { paths, listen }, url, services, thumbprint }: HostRun): void {
+function describeRun({ options: { paths, listen }, url, services, thumbprint, stopsByMs }: HostRun): void {
   writeRunFile(paths, {
     supervisor: processRef(process.pid),
     url,
@@ -183,16 +191,33 @@ function describeRun({ options: { paths, listen }, url, services, thumbprint }: 
     thumbprint,
     vmkernelPid: services.vmkernel?.pid,
     hostdPid: services.hostd?.pid,
+    stopsByMs,
   });
 }
 
-/** hostd first: what is asked of it now would come to nothing. Then the guests, then vmkernel. */
+/** The VMs that stop in order; then hostd, for what is asked of it now would come to nothing; then all other guests, then vmkernel. */
 async function stopHost(host: HostRun, release: Undo, graceMs: number): Promise<void> {
   const { hostd, vmkernel } = host.services;
+  if (graceMs > 0) await stopInOrder(host);
   await hostd?.stop(HOSTD_STOP_MS);
-  await shutGuestsDown(host, graceMs);
+  await (host.hurrying ?? shutGuestsDown(host, graceMs));
   await vmkernel?.stop(VMKERNEL_STOP_MS);
   await release.run();
+}
+
+/** Each VM of the auto-start list gets its stop action. hostd does it, for it knows the list; without it the guests are shut down as all others. */
+async function stopInOrder(host: HostRun): Promise<void> {
+  const { hostd } = host.services;
+  if (hostd === undefined) return;
+  const announced = hostd.hear(readStopsWithin);
+  const stopped = hostd.hear(readGuestsStopped);
+  hostd.tell(STOP_GUESTS);
+  const stopsWithinMs = await within(ANSWER_MS, announced);
+  if (stopsWithinMs === undefined) return;
+  const limitMs = stopsWithinMs + ORDERED_STOP_SLACK_MS;
+  host.stopsByMs = Date.now() + limitMs;
+  describeRun(host);
+  await within(limitMs, stopped);
 }
 
 /** Beside a stop that is under way. */

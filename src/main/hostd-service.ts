@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { existingPaths, filesOfPrograms } from "../system/index.ts";
 import { planHostdSandbox, startSandboxed } from "../vmkernel/index.ts";
 import type { HostRun } from "./host-run.ts";
+import { parseMessage } from "./hostd-messages.ts";
 import { INSTALLATION } from "./machine.ts";
 import type { Thumbprint } from "./run-file.ts";
 import { Service } from "./service.ts";
@@ -16,6 +17,8 @@ export interface HostdParts extends HostRun {
   readonly socket: number;
   readonly hostName: string;
   readonly addresses: readonly string[];
+  /** Names this start of the host, the same for every hostd until the host is started again. */
+  readonly hostStart: string;
   readonly rootPasswordHash: string | undefined;
   readonly onChange: () => void;
 }
@@ -39,8 +42,8 @@ export async function startHostd(parts: HostdParts) {
     writablePaths: [paths.hostdState, paths.rpcFolder],
     descriptorCount: 1,
   });
-  const { hostName, addresses, rootPasswordHash } = parts;
-  const identity = { root: paths.root, listen, hostName, addresses };
+  const { hostName, addresses, hostStart, rootPasswordHash } = parts;
+  const identity = { root: paths.root, listen, hostName, addresses, hostStart };
   let passwordHash = rootPasswordHash;
   return Service.start<HostdReady>({
     name: "hostd",
@@ -66,15 +69,9 @@ async function readOnlyPaths(): Promise<string[]> {
   return [...files.filter((file) => !native.includes(file)), ...CODE];
 }
 
-/** hostd parses hostile input: what it says is checked before it is shown. Pure. */
+/** Reads hostd's word that it is ready. Pure. */
 export function parseReady(line: string): HostdReady | undefined {
-  let message: unknown;
-  try {
-    message = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  const { ready, thumbprint } = (message ?? {}) as { ready?: unknown; thumbprint?: { sha1?: unknown; sha256?: unknown } };
+  const { ready, thumbprint } = parseMessage(line) as { ready?: unknown; thumbprint?: { sha1?: unknown; sha256?: unknown } };
   const sha1 = readThumbprint(thumbprint?.sha1);
   const sha256 = readThumbprint(thumbprint?.sha256);
   return ready === true && sha1 !== undefined && sha256 !== undefined ? { thumbprint: { sha1, sha256 } } : undefined;

@@ -2,7 +2,7 @@
  * The hostd process: the host agent behind HTTPS, as user `bulkhead`, with no capability and no network but the socket it is given.
  *
  * The supervisor passes the listening socket as descriptor 3 and writes one JSON line to its standard input; the end of that
- * input is the order to stop. One JSON line on standard output says that it is ready.
+ * input is the order to stop, before which it may be told to stop its guests in order. One JSON line on standard output says that it is ready.
  */
 import { createInterface } from "node:readline";
 import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
@@ -11,6 +11,7 @@ import { startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
 import { HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
+import { STOP_GUESTS } from "./hostd-messages.ts";
 
 /** The supervisor's first line. */
 interface Instructions {
@@ -20,6 +21,8 @@ interface Instructions {
   /** Addresses that the certificate is made for. */
   readonly addresses: readonly string[];
   readonly rootPasswordHash?: string;
+  /** Names this start of the host: VMs are started automatically once for each. */
+  readonly hostStart: string;
 }
 
 const LISTENING_SOCKET = 3;
@@ -75,6 +78,13 @@ async function main(): Promise<void> {
     },
   });
 
+  input.on("line", async (order) => {
+    if (order !== STOP_GUESTS) return;
+    agent.hostState.isShuttingDown = true;
+    console.log(JSON.stringify({ stopsWithinMs: agent.autoStart.stopsWithinMs }));
+    await agent.autoStart.stopAll().catch(onBug);
+    console.log(JSON.stringify({ guestsStopped: true }));
+  });
   input.on("close", async () => {
     await server.close();
     await agent.tasks.drain();
@@ -82,6 +92,7 @@ async function main(): Promise<void> {
     process.exit(0);
   });
   console.log(JSON.stringify({ ready: true, thumbprint: { sha1: certificate.sha1, sha256: certificate.sha256 } }));
+  agent.autoStart.onHostStart(instructions.hostStart);
 }
 
 main().catch((error: unknown) => {

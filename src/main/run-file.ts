@@ -16,6 +16,8 @@ export interface RunFile {
   /** Undefined while it is not up. */
   readonly vmkernelPid: number | undefined;
   readonly hostdPid: number | undefined;
+  /** While it shuts down: when the VMs that stop in order have stopped at the latest. Undefined otherwise. */
+  readonly stopsByMs?: number | undefined;
 }
 
 export interface Thumbprint {

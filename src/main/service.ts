@@ -36,6 +36,7 @@ export class Service<Ready> {
   #pid: number | undefined;
   #stopping = false;
   #wake: () => void = () => {};
+  readonly #listeners = new Set<(line: string) => void>();
 
   private constructor(parts: ServiceParts<Ready>) {
     this.#parts = parts;
@@ -58,6 +59,33 @@ export class Service<Ready> {
   letEnd(): void {
     this.#stopping = true;
     this.#wake();
+  }
+
+  /** Says a line to it, where it runs. */
+  tell(line: string): void {
+    this.#process?.tell(line);
+  }
+
+  /**
+   * Waits for a line on its standard output (untrusted).
+   * @param read returns undefined for another line
+   * @returns undefined when it ends before, or does not run
+   */
+  async hear<T>(read: (line: string) => T | undefined): Promise<T | undefined> {
+    if (this.#process === undefined) return undefined;
+    let listener: (line: string) => void = () => {};
+    const heard = new Promise<T>((resolve) => {
+      listener = (line) => {
+        const found = read(line);
+        if (found !== undefined) resolve(found);
+      };
+      this.#listeners.add(listener);
+    });
+    try {
+      return await Promise.race([heard, this.#process.ended.then(() => undefined)]);
+    } finally {
+      this.#listeners.delete(listener);
+    }
   }
 
   /** Closes its lifeline, and ends it by force when it takes longer than `graceMs`. */
@@ -105,13 +133,14 @@ export class Service<Ready> {
     const process = await launch((line, from) => {
       const said = from === "stdout" ? readReady(line) : undefined;
       if (said !== undefined) return hear(said);
+      if (from === "stdout") for (const listener of this.#listeners) listener(line);
       lastWords.splice(0, lastWords.length - LAST_LINES + 1);
       lastWords.push(line);
       log(line);
     });
     this.#process = process;
     if (this.#stopping) process.letGo();
-    const outcome = await within<boolean | { ready: Ready }>(
+    const outcome = await firstWithin<boolean | { ready: Ready }>(
       READY_MS,
       [ready.then((said) => ({ ready: said })), process.ended.then(() => true)],
       false,
@@ -146,11 +175,16 @@ export class Service<Ready> {
 }
 
 function endsWithin(process: ConfinedProcess, timeoutMs: number): Promise<boolean> {
-  return within(timeoutMs, [process.ended.then(() => true)], false);
+  return firstWithin(timeoutMs, [process.ended.then(() => true)], false);
+}
+
+/** The outcome, or undefined when it does not come in time. */
+export function within<T>(timeoutMs: number, outcome: Promise<T | undefined>): Promise<T | undefined> {
+  return firstWithin<T | undefined>(timeoutMs, [outcome], undefined);
 }
 
 /** The first of the outcomes, or `late` when none comes in time. */
-async function within<T>(timeoutMs: number, outcomes: readonly Promise<T>[], late: T): Promise<T> {
+async function firstWithin<T>(timeoutMs: number, outcomes: readonly Promise<T>[], late: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<T>((resolve) => {
     timer = setTimeout(resolve, timeoutMs, late);

@@ -13,7 +13,7 @@ import type {
 import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
 import { cpuIdInfo } from "../cpu-id.ts";
-import { ADVANCED_OPTIONS, HOST, HOST_BROWSER, LICENSE_MANAGER, VM_NETWORK } from "../inventory-tree.ts";
+import { ADVANCED_OPTIONS, AUTO_START_MANAGER, HOST, HOST_BROWSER, LICENSE_MANAGER, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { type Entity, managedEntityProperties, weaknessEvents } from "./managed-entity.ts";
 
@@ -32,7 +32,11 @@ export const hostSystem = {
     capability: () => hostCapability,
     config: ({ agent }) => config(agent),
     licensableResource: ({ agent }) => ({ resource: [{ key: "numCpuPackages", value: int(agent.host.cpu.packages) }] }),
-    configManager: (): HostConfigManager => ({ advancedOption: ADVANCED_OPTIONS, licenseManager: LICENSE_MANAGER }),
+    configManager: (): HostConfigManager => ({
+      advancedOption: ADVANCED_OPTIONS,
+      licenseManager: LICENSE_MANAGER,
+      autoStartManager: AUTO_START_MANAGER,
+    }),
     vm: ({ agent }) => agent.vms.refs(),
     datastore: ({ agent }) => agent.inventory.datastoreRefs(),
     network: () => [VM_NETWORK],
@@ -118,12 +122,13 @@ function hardware({ host }: HostAgent): HostHardwareInfo {
   };
 }
 
-function config({ identity, host }: HostAgent): HostConfigInfo {
+function config({ identity, host, autoStart }: HostAgent): HostConfigInfo {
   return {
     host: HOST,
     product: aboutInfo(identity.instanceUuid),
     network: { dnsConfig: dnsConfig(identity.hostName) },
     hyperThread: { available: host.cpu.threads > host.cpu.cores, active: host.cpu.threads > host.cpu.cores, config: true },
+    autoStart: autoStart.config,
     certificate: [...identity.certificate].map((byte) => (byte << 24) >> 24), // vim25 byte is signed
     // How instructions are run and why; and what is weaker than the design, if anything is.
     option: [

@@ -1,6 +1,7 @@
 /** Every managed object type that this host has; what is not here does not exist, and a method that is in none answers NotSupported. */
 import { type BoundObject, bind } from "../managed-object.ts";
 import { authorizationManager } from "./authorization-manager.ts";
+import { autoStartManager } from "./auto-start-manager.ts";
 import { computeResource, resourcePool } from "./compute-resource.ts";
 import { datacenter } from "./datacenter.ts";
 import { datastore, hostDatastoreBrowser } from "./datastore.ts";
@@ -33,6 +34,7 @@ export const managedObjectTypes = {
   EventManager: eventManager,
   FileManager: fileManager,
   Folder: folder,
+  HostAutoStartManager: autoStartManager,
   HostDatastoreBrowser: hostDatastoreBrowser,
   HostSystem: hostSystem,
   LicenseManager: licenseManager,

@@ -39,6 +39,8 @@ export interface ConfinedProcess extends ProcessRef {
   readonly ended: Promise<ProcessEnd>;
   /** Closes the lifeline. */
   letGo(): void;
+  /** Writes a line to the lifeline. One that has ended does not hear it: `ended` tells. */
+  tell(line: string): void;
 }
 
 export type ProcessEnd = { readonly kind: "exited"; readonly code: number } | { readonly kind: "killed"; readonly signal: NodeJS.Signals };
@@ -77,7 +79,7 @@ export async function startConfined(command: ConfinedCommand): Promise<ConfinedP
     const ref = processRef(pidOf(child));
     if (cgroup !== undefined) await addToCgroup(cgroup, ref.pid);
     openGate(child, stdin, input);
-    return { ...ref, ended, letGo: () => child.stdin?.destroy() };
+    return { ...ref, ended, letGo: () => child.stdin?.destroy(), tell: (line) => void child.stdin?.write(`${line}\n`) };
   } catch (cause) {
     child.stdin?.destroy(); // the gate closes
     ended.catch(() => {}); // the failure to start is what the caller hears of
