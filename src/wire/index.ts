@@ -1,3 +1,4 @@
+export { type KeyStroke, keyUsages, qcodeOf, qcodesOf } from "./hid/usb-keys.ts";
 export * from "./lines.ts";
 export * from "./qmp/index.ts";
 export { escapeAttribute, escapeText } from "./soap/escape.ts";
