@@ -11,7 +11,15 @@ import { Accounts } from "../src/hostd/accounts.ts";
 import { createAgent, invoke, openDatabase } from "../src/hostd/index.ts";
 import { connectVim, moRef, startSdkServer, type VimClient } from "../src/interfaces/index.ts";
 import { loadOrCreateCertificate } from "../src/management/index.ts";
-import { createStorage, describeHost, performRequest, type VmkernelRequest, type VmkernelResults } from "../src/vmkernel/index.ts";
+import {
+  createStorage,
+  describeHost,
+  performRequest,
+  type StreamRequest,
+  type VmkernelRequest,
+  type VmkernelResults,
+} from "../src/vmkernel/index.ts";
+import { fault } from "../src/wire/index.ts";
 
 const PASSWORD = "Correct-Horse-9";
 export const SESSION_MANAGER = moRef("SessionManager", "ha-sessionmgr");
@@ -102,6 +110,9 @@ async function noMonitors(folder: string) {
   const parts = { host, storage, monitors, shutdown: async () => {} };
   return {
     request: <R extends VmkernelRequest>(request: R) => performRequest(request, parts) as Promise<VmkernelResults[R["kind"]]>,
+    openStream: async ({ vm }: StreamRequest) => {
+      throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { existingState: "poweredOff" });
+    },
     onEvent: () => () => {},
     onReconnect: () => () => {},
   };

@@ -44,7 +44,7 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
     weaknesses: [],
     guest: { tools: "notRunning" as const },
   };
-  return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], qtree: "" } };
+  return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
 }
 
 function observation(monitors: Observation["monitors"], weaknesses: readonly string[] = []): Observation {

@@ -22,6 +22,7 @@ import {
   hostCgroup,
   Monitors,
   performRequest,
+  performStream,
   probeIsolation,
   QEMU,
   RpcServer,
@@ -91,6 +92,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     socket: options.paths.vmkernelSocket,
     owner: options.bulkhead,
     perform: (request) => performRequest(request, { host, storage, monitors, shutdown }),
+    stream: (request, connection) => performStream(request, connection, monitors),
     log,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);

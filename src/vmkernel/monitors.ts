@@ -3,7 +3,7 @@
  * The kernel holds what is: processes in cgroups. The run-time files beside them only say what those are.
  */
 import { type DatastorePath, messageOf, type VmId } from "../base/index.ts";
-import { fault } from "../wire/index.ts";
+import { fault, type KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
 import type { MonitorDescription, MonitorInspection, VmkernelEvent } from "./rpc.ts";
@@ -96,6 +96,26 @@ export class Monitors {
 
   rebootGuest(vm: VmId): Promise<void> {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOn").rebootGuest());
+  }
+
+  /** @param connection the descriptor of the viewer's connection; the monitor gets a copy */
+  openConsole(vm: VmId, connection: () => number): Promise<void> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").openConsole(connection));
+  }
+
+  /** @returns a PNG */
+  captureScreen(vm: VmId): Promise<Buffer> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").captureScreen());
+  }
+
+  /** @throws {Fault} FileAlreadyExists, NoDiskSpace …; then `to` is as it was */
+  async saveScreen(vm: VmId, to: DatastorePath): Promise<void> {
+    await this.#parts.storage.writeNew(to, await this.captureScreen(vm));
+  }
+
+  /** Not in turn: it takes as long as somebody types, and the VM can be powered off meanwhile. */
+  async pressKeys(vm: VmId, strokes: readonly KeyStroke[]): Promise<void> {
+    await this.#require(vm, "poweredOn").pressKeys(strokes);
   }
 
   list(): MonitorDescription[] {

@@ -3,14 +3,30 @@
  * Every kind has its case, every argument its reader with a bound.
  */
 import { assertNever } from "../base/index.ts";
-import type { NewDisk, VmkernelRequest } from "./rpc.ts";
-import { asShape, readInteger, readOneOf, readOptionalFlag, readPath, readShape, readText, readVmId, type Shape } from "./shape.ts";
+import { type KeyStroke, qcodeOf } from "../wire/index.ts";
+import type { NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
+import {
+  asShape,
+  invalid,
+  readInteger,
+  readOneOf,
+  readOptionalFlag,
+  readPath,
+  readShape,
+  readShapes,
+  readText,
+  readVmId,
+  type Shape,
+} from "./shape.ts";
 import { parseMachine } from "./vmm/index.ts";
 
 /** A .vmx is some kilobytes; the longest of the text files beside it (.vmsd with many snapshots) stays well under this. */
 export const TEXT_LENGTH_MAX = 1024 * 1024;
 const CAPACITY_BYTES = { min: 512, max: 62 * 1024 ** 4 }; // vSphere's largest virtual disk
 const GRACE_MS = { min: 0, max: 3_600_000 };
+/** At some twenty a second: nobody types a longer text than fits in a minute. */
+export const STROKES_MAX = 1000;
+const BYTE = { min: 0, max: 255 };
 
 const KINDS = [
   "describeHost",
@@ -29,6 +45,8 @@ const KINDS = [
   "suspend",
   "shutdownGuest",
   "rebootGuest",
+  "saveScreen",
+  "pressKeys",
   "listMonitors",
   "inspectMonitor",
   "shutdownHost",
@@ -68,12 +86,30 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "inspectMonitor":
       return { kind, vm: readVmId(shape, "vm") };
     case "suspend":
+    case "saveScreen":
       return { kind, vm: readVmId(shape, "vm"), to: readPath(shape, "to") };
+    case "pressKeys":
+      return { kind, vm: readVmId(shape, "vm"), strokes: readShapes(shape, "strokes", STROKES_MAX).map(parseStroke) };
     case "shutdownHost":
       return { kind, graceMs: readInteger(shape, "graceMs", GRACE_MS) };
     default:
       return assertNever(kind);
   }
+}
+
+const STREAM_KINDS = ["openConsole", "captureScreen"] as const satisfies readonly StreamRequest["kind"][];
+
+/** @returns undefined when it is no request for a stream. @throws {Fault} InvalidArgument, which names the field */
+export function parseStreamRequest(value: unknown): StreamRequest | undefined {
+  const shape = asShape(value, "request");
+  const kind: StreamRequest["kind"] | undefined = STREAM_KINDS.find((candidate) => candidate === shape.fields.kind);
+  return kind && { kind, vm: readVmId(shape, "vm") };
+}
+
+function parseStroke(shape: Shape): KeyStroke {
+  const usage = readInteger(shape, "usage", BYTE);
+  if (qcodeOf(usage) === undefined) throw invalid(`${shape.at}.usage`, "is no key of a keyboard");
+  return { usage, modifiers: readInteger(shape, "modifiers", BYTE) };
 }
 
 function parseNewDisk(shape: Shape): NewDisk {

@@ -1,7 +1,7 @@
 /** The one place where every request to vmkernel is carried out. */
 import { assertNever } from "../base/index.ts";
 import type { Monitors } from "./monitors.ts";
-import type { HostDescription, VmkernelRequest, VmkernelResults } from "./rpc.ts";
+import type { HostDescription, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
 import type { Storage } from "./storage/index.ts";
 
 export interface RequestParts {
@@ -52,12 +52,32 @@ export async function performRequest(
       return nothing(monitors.shutdownGuest(request.vm));
     case "rebootGuest":
       return nothing(monitors.rebootGuest(request.vm));
+    case "saveScreen":
+      return nothing(monitors.saveScreen(request.vm, request.to));
+    case "pressKeys":
+      return nothing(monitors.pressKeys(request.vm, request.strokes));
     case "listMonitors":
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":
       return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
     case "shutdownHost":
       return nothing(shutdown(request.graceMs));
+    default:
+      return assertNever(request);
+  }
+}
+
+/** What became of the connection: these bytes are to be sent on it, or another process has it now. */
+export type StreamOutcome = { readonly kind: "send"; readonly bytes: Uint8Array } | { readonly kind: "handedOver" };
+
+/** The one place where every stream is begun. @param connection its descriptor, when it is asked for; throws once it is closed */
+export async function performStream(request: StreamRequest, connection: () => number, monitors: Monitors): Promise<StreamOutcome> {
+  switch (request.kind) {
+    case "openConsole":
+      await monitors.openConsole(request.vm, connection);
+      return { kind: "handedOver" };
+    case "captureScreen":
+      return { kind: "send", bytes: await monitors.captureScreen(request.vm) };
     default:
       return assertNever(request);
   }

@@ -5,10 +5,11 @@
  */
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf } from "../base/index.ts";
+import { Fault, messageOf } from "../base/index.ts";
 import { LineSplitter } from "../wire/index.ts";
-import type { VmkernelEvent, VmkernelRequest, VmkernelResults } from "./rpc.ts";
+import type { StreamRequest, VmkernelEvent, VmkernelRequest, VmkernelResults } from "./rpc.ts";
 import { decodeMessage, encodeRequest, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
+import { beginStream } from "./stream.ts";
 
 /** The connection broke while a request was on its way, or did not come back in time for one to be sent. */
 export class ConnectionLost extends Error {
@@ -82,6 +83,25 @@ export class VmkernelClient {
       else this.#hold(request, waiting);
       // vmkernel answers each kind with its own result: VmkernelResults is the contract of both sides.
     }) as Promise<VmkernelResults[R["kind"]]>;
+  }
+
+  /**
+   * Opens a connection of its own for the stream; whoever gets it ends it.
+   * @throws {Fault} as vmkernel answered it, by its vim25 name
+   * @throws {ConnectionLost} when vmkernel is away, or went away before the stream began
+   */
+  async openStream(request: StreamRequest): Promise<Socket> {
+    let socket: Socket | undefined;
+    try {
+      socket = await openSocket(this.#path);
+      socket.on("error", () => {}); // "close" follows, and says all that a caller needs
+      await beginStream(socket, request);
+      return socket;
+    } catch (cause) {
+      socket?.destroy();
+      if (cause instanceof Fault) throw cause;
+      throw new ConnectionLost(`${request.kind}: no stream from vmkernel`, socket !== undefined, { cause });
+    }
   }
 
   /** @returns how to stop listening */

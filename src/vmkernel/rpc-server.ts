@@ -5,11 +5,12 @@
 import { existsSync, mkdirSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
-import { messageOf } from "../base/index.ts";
+import { messageOf, SystemError } from "../base/index.ts";
 import { descriptorOf, listenUnix, peerOf } from "../system/index.ts";
 import { LineSplitter } from "../wire/index.ts";
-import { parseRequest } from "./parse-request.ts";
-import type { VmkernelEvent, VmkernelRequest } from "./rpc.ts";
+import { parseRequest, parseStreamRequest } from "./parse-request.ts";
+import type { StreamOutcome } from "./perform-request.ts";
+import type { StreamRequest, VmkernelEvent, VmkernelRequest } from "./rpc.ts";
 import { decodeRequest, encodeEvent, encodeFault, encodeResult, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
 
 export interface RpcServerParts {
@@ -17,6 +18,8 @@ export interface RpcServerParts {
   /** Who owns the socket beside root: hostd's user and group; root's alone where there is none. */
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly perform: (request: VmkernelRequest) => Promise<unknown>;
+  /** Begins a stream on the connection whose descriptor `connection` tells; that throws once it is closed. */
+  readonly stream: (request: StreamRequest, connection: () => number) => Promise<StreamOutcome>;
   readonly log: (line: string) => void;
 }
 
@@ -26,6 +29,8 @@ const CONNECTIONS_MAX = 64;
 const REQUESTS_MAX = 256;
 /** Events that a client does not take: it is stuck, and would have them grow without end. */
 const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
+/** Without any progress in taking a stream: hostd is stuck, and its bytes wait in our memory. */
+const SEND_TIMEOUT_MS = 30_000;
 const ROOT_UID = 0;
 
 export class RpcServer {
@@ -114,13 +119,33 @@ export class RpcServer {
     try {
       const { id: asked, request } = decodeRequest(line);
       id = asked;
+      const stream = parseStreamRequest(request);
+      if (stream !== undefined) return await this.#stream(socket, id, stream);
       this.#write(socket, encodeResult(id, (await this.#parts.perform(parseRequest(request))) ?? null));
     } catch (error) {
       this.#write(socket, encodeFault(id, error));
     }
   }
 
+  /** The connection carries nothing else from now: no event, no answer to another request, and what its client sends is not read here. */
+  async #stream(socket: Socket, id: number, request: StreamRequest): Promise<void> {
+    this.#sockets.delete(socket);
+    socket.pause();
+    const connection = () => {
+      const fd = descriptorOf(socket);
+      if (fd === undefined || socket.writableLength > 0) throw new SystemError(`${request.kind}: its connection is not free`);
+      return fd;
+    };
+    try {
+      const outcome = await this.#parts.stream(request, connection);
+      if (outcome.kind === "send") socket.setTimeout(SEND_TIMEOUT_MS, () => socket.destroy()).end(outcome.bytes);
+      else socket.destroy(); // our copy of it
+    } catch (error) {
+      socket.end(encodeFault(id, error));
+    }
+  }
+
   #write(socket: Socket, line: string): void {
-    if (!socket.destroyed && socket.writable) socket.write(line);
+    if (this.#sockets.has(socket) && socket.writable) socket.write(line);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { Fault, type FaultFields, messageOf } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
-import type { VmkernelEvent, VmkernelRequest } from "./rpc.ts";
+import type { StreamRequest, VmkernelEvent, VmkernelRequest } from "./rpc.ts";
 import { asShape, readInteger, readShape, readText } from "./shape.ts";
 
 /** Longest line either way: a text file in full (TEXT_LENGTH_MAX, escaped) and the qtree of a VM with every device fit. */
@@ -24,7 +24,7 @@ export type RpcMessage =
 
 const ID = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
-export function encodeRequest(id: number, request: VmkernelRequest): string {
+export function encodeRequest(id: number, request: VmkernelRequest | StreamRequest): string {
   return `${JSON.stringify({ id, request })}\n`;
 }
 

@@ -1,13 +1,16 @@
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { fault } from "../wire/index.ts";
-import { parseRequest } from "./parse-request.ts";
-import type { VmkernelEvent, VmkernelRequest } from "./rpc.ts";
+import { parseRequest, parseStreamRequest } from "./parse-request.ts";
+import type { StreamOutcome } from "./perform-request.ts";
+import type { StreamRequest, VmkernelEvent, VmkernelRequest } from "./rpc.ts";
 import { ConnectionLost, VmkernelClient } from "./rpc-client.ts";
 import { RpcServer } from "./rpc-server.ts";
 import { decodeMessage, encodeFault, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
@@ -32,6 +35,8 @@ const everyRequest: readonly VmkernelRequest[] = [
   { kind: "reset", vm: machineWith([]).vm },
   { kind: "suspend", vm: machineWith([]).vm, to: file },
   { kind: "shutdownGuest", vm: machineWith([]).vm },
+  { kind: "saveScreen", vm: machineWith([]).vm, to: file },
+  { kind: "pressKeys", vm: machineWith([]).vm, strokes: [{ usage: 0x04, modifiers: 0x02 }] },
   { kind: "listMonitors" },
   { kind: "inspectMonitor", vm: machineWith([]).vm },
   { kind: "shutdownHost", graceMs: 1000 },
@@ -61,9 +66,32 @@ test.each<[string, unknown, string]>([
     "request.disk.capacityBytes",
   ],
   ["a VM id with an option", { kind: "powerOff", vm: "1 -S" }, "request.vm"],
+  ["a key that no keyboard has", { kind: "pressKeys", vm: "7", strokes: [{ usage: 0x03, modifiers: 0 }] }, "request.strokes[0].usage"],
+  [
+    "more modifiers than there are",
+    { kind: "pressKeys", vm: "7", strokes: [{ usage: 4, modifiers: 256 }] },
+    "request.strokes[0].modifiers",
+  ],
+  [
+    "more keys than anybody types",
+    { kind: "pressKeys", vm: "7", strokes: Array(1001).fill({ usage: 4, modifiers: 0 }) },
+    "request.strokes",
+  ],
   ["an endless grace", { kind: "shutdownHost", graceMs: 1e12 }, "request.graceMs"],
 ])("a request with %s is refused, by the name of the field", (_, value, invalidProperty) => {
   expect(() => parseRequest(value)).toThrow(expect.objectContaining({ fault: "InvalidArgument", fields: { invalidProperty } }));
+});
+
+test.each<[string, unknown, unknown]>([
+  ["a console", { kind: "openConsole", vm: "7", more: 1 }, { kind: "openConsole", vm: "7" }],
+  ["a picture", { kind: "captureScreen", vm: "7" }, { kind: "captureScreen", vm: "7" }],
+  ["a request that is no stream", { kind: "listMonitors" }, undefined],
+])("%s: the request for a stream is told from the others", (_, value, parsed) => {
+  expect(parseStreamRequest(value)).toEqual(parsed);
+});
+
+test("a stream of what is no VM is refused", () => {
+  expect(() => parseStreamRequest({ kind: "openConsole", vm: "../7" })).toThrow(expect.objectContaining({ fault: "InvalidArgument" }));
 });
 
 test("a fault is the same after the wire; what is no fault becomes SystemError, without its stack", () => {
@@ -77,19 +105,33 @@ test("a fault is the same after the wire; what is no fault becomes SystemError, 
 let folder: string;
 let server: RpcServer | undefined;
 let performed: VmkernelRequest[];
-const answers: { perform: (request: VmkernelRequest) => Promise<unknown> } = { perform: async () => null };
+interface Answers {
+  perform: (request: VmkernelRequest) => Promise<unknown>;
+  stream: (request: StreamRequest, connection: () => number) => Promise<StreamOutcome>;
+}
+const nothingToStream = async (): Promise<never> => {
+  throw fault("InvalidPowerState", "It is off.", { existingState: "poweredOff" });
+};
+const answers: Answers = { perform: async () => null, stream: nothingToStream };
 const listen = async (owner = { uid: 0, gid: 0 }) => {
   const perform = (request: VmkernelRequest) => {
     performed.push(request);
     return answers.perform(request);
   };
-  server = await RpcServer.listen({ socket: join(folder, "socket"), owner, perform, log: () => {} });
+  server = await RpcServer.listen({
+    socket: join(folder, "socket"),
+    owner,
+    perform,
+    stream: (...asked) => answers.stream(...asked),
+    log: () => {},
+  });
 };
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "rpc-"));
   performed = [];
   answers.perform = async () => null;
+  answers.stream = nothingToStream;
 });
 afterEach(() => {
   server?.close();
@@ -208,3 +250,60 @@ function exchange(bytes: string): Promise<string> {
 }
 
 const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));
+
+const console7 = { kind: "openConsole", vm: machineWith([]).vm } as const;
+
+test.skipIf(!isRoot)(
+  "a stream whose connection was handed over is spoken by the other process, both ways, and outlives vmkernel",
+  async () => {
+    let other: ChildProcess | undefined;
+    answers.stream = async (_, connection) => {
+      const fd = connection();
+      other = spawn("sh", ["-c", "echo RFB; exec cat"], { stdio: [fd, fd, "inherit"] });
+      return { kind: "handedOver" };
+    };
+    await listen();
+    const client = await VmkernelClient.connect(join(folder, "socket"));
+    const stream = await client.openStream(console7);
+    server?.broadcast({ kind: "guestReset", vm: console7.vm }); // which is not for a viewer's screen
+    server?.close();
+    stream.write("hello");
+    let said = "";
+    stream.on("data", (chunk) => {
+      said += chunk;
+    });
+    while (!said.includes("hello")) await sleep(5);
+    expect(said).toBe("RFB\nhello");
+    const gone = once(stream, "close");
+    other?.kill();
+    await gone;
+    client.close();
+  },
+);
+
+test.skipIf(!isRoot)("bytes that are a stream arrive whole, and then its end", async () => {
+  const bytes = Buffer.alloc(3_000_000, 0x89);
+  answers.stream = async () => ({ kind: "send", bytes });
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  const stream = await client.openStream({ kind: "captureScreen", vm: console7.vm });
+  expect(Buffer.compare(await buffer(stream), bytes)).toBe(0);
+  client.close();
+});
+
+test.skipIf(!isRoot)(
+  "a stream that cannot be is a fault in its place, and one that ends before it begins is a connection lost",
+  async () => {
+    await listen();
+    const client = await VmkernelClient.connect(join(folder, "socket"));
+    await expect(client.openStream(console7)).rejects.toMatchObject({
+      fault: "InvalidPowerState",
+      fields: { existingState: "poweredOff" },
+    });
+    answers.stream = async () => ({ kind: "send", bytes: Buffer.alloc(0) });
+    await expect(client.openStream(console7)).rejects.toBeInstanceOf(ConnectionLost);
+    server?.close();
+    await expect(client.openStream(console7)).rejects.toMatchObject({ name: "ConnectionLost", wasSent: false });
+    client.close();
+  },
+);

@@ -4,6 +4,7 @@
  * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
+import type { KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
 
 export type VmkernelRequest =
@@ -31,10 +32,24 @@ export type VmkernelRequest =
   | { readonly kind: "shutdownGuest"; readonly vm: VmId }
   /** Asks the guest agent to start the guest anew; ToolsUnavailable where none answers. Does not wait for it. */
   | { readonly kind: "rebootGuest"; readonly vm: VmId }
+  /** Writes a picture of the guest's screen to `to`, a PNG: all of it or nothing. FileAlreadyExists when there is one. */
+  | { readonly kind: "saveScreen"; readonly vm: VmId; readonly to: DatastorePath }
+  /** Presses and releases keys of the guest's keyboard, one stroke after another; returns after the last. */
+  | { readonly kind: "pressKeys"; readonly vm: VmId; readonly strokes: readonly KeyStroke[] }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** Powers every guest off in order (asked first, then ended after `graceMs`) and ends vmkernel. */
   | { readonly kind: "shutdownHost"; readonly graceMs: number };
+
+/**
+ * Asked on a connection of its own, which from then on is a stream of bytes: what it says is `stream.ts`.
+ * There is no answer but the stream itself, or a fault in its place.
+ */
+export type StreamRequest =
+  /** The guest's console: RFB with the monitor's own server, both ways. It lasts until either side ends it. */
+  | { readonly kind: "openConsole"; readonly vm: VmId }
+  /** A picture of the guest's screen: a PNG, and the end. */
+  | { readonly kind: "captureScreen"; readonly vm: VmId };
 
 export interface VmkernelResults {
   describeHost: HostDescription;
@@ -53,6 +68,8 @@ export interface VmkernelResults {
   suspend: null;
   shutdownGuest: null;
   rebootGuest: null;
+  saveScreen: null;
+  pressKeys: null;
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   shutdownHost: null;
@@ -160,6 +177,12 @@ export interface MonitorInspection {
   /** Every process in the VM's cgroup (by uid where there is no cgroup), the monitor last. */
   readonly pids: readonly number[];
   readonly machine: MachineSpec;
-  /** Answers of the running QEMU to query-pci, query-block, query-chardev, and the qdev tree, as it gave them. */
-  readonly qmp: { readonly pci: unknown; readonly block: unknown; readonly chardev: unknown; readonly qtree: string };
+  /** Answers of the running QEMU to query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
+  readonly qmp: {
+    readonly pci: unknown;
+    readonly block: unknown;
+    readonly chardev: unknown;
+    readonly vnc: unknown;
+    readonly qtree: string;
+  };
 }

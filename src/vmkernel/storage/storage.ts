@@ -37,6 +37,8 @@ export interface Storage {
   /** At most {@link TEXT_BYTES_MAX}, UTF-8. */
   readText(file: DatastorePath): Promise<string>;
   writeText(file: DatastorePath, text: string, options?: { readonly mustBeNew?: boolean }): Promise<void>;
+  /** A file that must not be there yet, whole or not at all. */
+  writeNew(file: DatastorePath, bytes: Uint8Array): Promise<void>;
   listFolder(folder: DatastorePath): Promise<FolderEntry[]>;
   /** One level: the parent must be there. */
   makeFolder(folder: DatastorePath): Promise<void>;
@@ -72,6 +74,7 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     readText: (file) => naming(file, "reading", () => readText(source, file)),
     writeText: (file, text, options) =>
       naming(file, "writing", () => writeText(source, file, { text, mustBeNew: options?.mustBeNew ?? false })),
+    writeNew: (file, bytes) => naming(file, "writing", () => writeWhole(source, file, { bytes, mustBeNew: true })),
     listFolder: (folder) => naming(folder, "listing", () => listFolder(source, folder)),
     makeFolder: (folder) => naming(folder, "creating", () => makeFolder(source, folder)),
     remove: (path) => naming(path, "removing", () => remove(source, path)),
@@ -116,6 +119,14 @@ async function writeText(
   const path = formatDatastorePath(file);
   if (bytes.length > TEXT_BYTES_MAX)
     throw fault("InvalidArgument", `${path} would be larger than ${TEXT_BYTES_MAX} bytes`, { invalidProperty: "text" });
+  await writeWhole(source, file, { bytes, mustBeNew });
+}
+
+async function writeWhole(
+  source: DiskSource,
+  file: DatastorePath,
+  { bytes, mustBeNew }: { bytes: Uint8Array; mustBeNew: boolean },
+): Promise<void> {
   using root = source.open(file);
   const { folder: folderPath, name } = splitPath(file.path);
   using folder = openFolderBeneath(root, folderPath);

@@ -4,9 +4,10 @@
  */
 import { rm } from "node:fs/promises";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
-import { fault } from "../../wire/index.ts";
+import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { GuestState, MonitorDescription, MonitorInspection, VmkernelEvent } from "../rpc.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
+import { addViewer, pressKeys, takePicture } from "./console.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
@@ -52,6 +53,7 @@ export class Monitor {
   /** Why it will end, once that is known. */
   #because: MonitorEnd["because"] | undefined;
   #resetAtMs = Number.NEGATIVE_INFINITY;
+  #typed: Promise<void> = Promise.resolve();
   #isReleased = false;
   #isEnding = false;
 
@@ -182,6 +184,21 @@ export class Monitor {
     await this.run();
   }
 
+  openConsole(connection: () => number): Promise<void> {
+    return addViewer(this.#conversation(), connection);
+  }
+
+  captureScreen(): Promise<Buffer> {
+    return takePicture(this.#conversation());
+  }
+
+  /** What another types at the same time comes before or after, never between. */
+  pressKeys(strokes: readonly KeyStroke[]): Promise<void> {
+    const typed = this.#typed.then(() => pressKeys(this.#conversation(), strokes));
+    this.#typed = typed.catch(() => {}); // its own caller is told
+    return typed;
+  }
+
   describe(): MonitorDescription {
     const { machine, uid, startedAtMs, accelerator, weaknesses } = this.#record;
     const { vm, name, home } = machine;
@@ -193,18 +210,19 @@ export class Monitor {
   }
 
   async inspect(): Promise<MonitorInspection> {
-    const [pids, pci, block, chardev, qtree] = await Promise.all([
+    const [pids, pci, block, chardev, vnc, qtree] = await Promise.all([
       this.#processes(),
       this.execute("query-pci"),
       this.execute("query-block"),
       this.execute("query-chardev"),
+      this.execute("query-vnc-servers"),
       this.execute("human-monitor-command", { "command-line": "info qtree" }),
     ]);
     return {
       description: this.describe(),
       pids,
       machine: this.#record.machine,
-      qmp: { pci, block, chardev, qtree: String(qtree) },
+      qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
     };
   }
 

@@ -39,6 +39,8 @@ const TRANSLATION_CACHE_MIB = 128;
 /** Measured 97 MiB over the guest's memory with one virtual CPU under TCG, firmware and devices included; the rest is room to breathe. */
 const OVERHEAD_MIB = 192;
 const OVERHEAD_PER_VCPU_MIB = 8;
+/** vSphere's largest number of consoles of a VM. */
+const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
 const THREADS_BESIDE_VCPUS = 96;
 
@@ -59,7 +61,9 @@ function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): strin
   return [
     // The display name is text of a client: it names no process.
     ...["-name", `vm-${machine.vm},debug-threads=on`],
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-msg", "timestamp=on"],
+    ...["-nodefaults", "-no-user-config", "-msg", "timestamp=on"],
+    // A console's viewers are handed to it: it listens for none. How many there may be is counted by who hands them over.
+    ...["-display", `vnc=none,share=ignore,connections=${VIEWERS_MAX}`],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-chardev", `socket,id=qmp,fd=${qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
     // The guest runs only when vmkernel has unplugged its NICs' cables and says so; a monitor that was left half-started never ran it.
