@@ -32,6 +32,8 @@ export interface TestAgent {
   readonly datastore: string;
   /** Tells the agent's clock to be that much later. */
   later(ms: number): void;
+  /** Measures what is used, as happens by itself each 20 seconds. */
+  takeSample(): Promise<void>;
   /** A client that has not logged in. */
   connect(): Promise<VimClient>;
   /** A client that is logged in, as root or as a user with that role on the whole host. */
@@ -85,6 +87,7 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
     later(ms) {
       skippedMs += ms;
     },
+    takeSample: () => agent.performance.takeSample(),
     connect,
     async login(roleId) {
       const userName = roleId === undefined ? "root" : `role${roleId}`;
@@ -106,7 +109,7 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
 async function noMonitors(folder: string) {
   const storage = createStorage(join(folder, "volumes"));
   const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
-  const monitors = { list: () => [] } as never;
+  const monitors = { list: () => [], loads: async () => [] } as never;
   const parts = { host, storage, monitors, shutdown: async () => {} };
   return {
     request: <R extends VmkernelRequest>(request: R) => performRequest(request, parts) as Promise<VmkernelResults[R["kind"]]>,

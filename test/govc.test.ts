@@ -15,6 +15,7 @@ import { REPOSITORY } from "./harness.ts";
 const run = promisify(execFile);
 const VERSION = "v0.46.0";
 const BUILD_MS = 300_000;
+const HOST_PATH = "/ha-datacenter/host/host1/host1";
 const COMMAND_MS = 30_000;
 
 /** @returns the command, or why there is none */
@@ -131,6 +132,13 @@ test.skipIf(path === "")("govc saves the whole inventory: every property of ever
 test.skipIf(path === "")("govc shows the licence, which is the product's own", async () => {
   expect(await says("license.ls")).toMatch(/^00000-00000-00000-00000-00000 +bulkhead.apache-2.0 +1 +0/m);
   expect(await complains("license.add", "HN2X0-0DH5M-M78Q1-780HH-CN214")).toContain("takes no licence keys");
+});
+
+test.skipIf(path === "")("govc lists what is measured, and samples it", async () => {
+  await host.takeSample();
+  expect(await says("metric.ls", HOST_PATH)).toMatch(/^cpu\.usage\.average$/m);
+  expect(await says("metric.sample", "-n=1", HOST_PATH, "mem.usage.average")).toMatch(/mem\.usage\.average +[\d.]+ +%/);
+  expect(await says("host.info")).toMatch(/CPU usage: +\d+ MHz[\s\S]*Memory usage: +\d+MB/);
 });
 
 test.skipIf(path === "")("govc reads and sets options", async () => {

@@ -13,6 +13,7 @@ import type { Events } from "./events.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Options } from "./options/options.ts";
+import type { Performance } from "./performance/performance.ts";
 import type { Journal } from "./recovery.ts";
 import type { Client, Session, Sessions } from "./sessions.ts";
 import type { Progress, Task, Tasks } from "./tasks.ts";
@@ -48,6 +49,7 @@ export interface HostAgent {
   readonly vms: Vms;
   readonly autoStart: AutoStart;
   readonly hostState: HostState;
+  readonly performance: Performance;
   readonly inventory: Inventory;
   readonly accounts: { find(name: string): Account | undefined; readonly permissions: () => readonly Permission[] };
   audit(record: Omit<AuditRecord, "timeMs">): void;

@@ -11,7 +11,9 @@ import { CloneTickets } from "./clone-tickets.ts";
 import { type Connection, settingOnce } from "./database.ts";
 import { Events } from "./events.ts";
 import { Inventory } from "./inventory.ts";
+import { ROOT_POOL } from "./inventory-tree.ts";
 import { Options } from "./options/options.ts";
+import { Performance } from "./performance/performance.ts";
 import { recoverTasks } from "./recover.ts";
 import { Sessions } from "./sessions.ts";
 import { Tasks } from "./tasks.ts";
@@ -68,6 +70,13 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     vms,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
     hostState: { isShuttingDown: false },
+    performance: new Performance({
+      clock,
+      host,
+      vms,
+      sampleLoad: () => vmkernel.request({ kind: "sampleLoad" }),
+      onSample: (entities) => changes.changed(...entities, ROOT_POOL),
+    }),
     accounts,
     audit: (record: Omit<AuditRecord, "timeMs">) => parts.writeAudit(formatAuditRecord({ timeMs: clock.now(), ...record })),
     get inventory() {
@@ -81,6 +90,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   vmkernel.onReconnect(() => void vms.synchronize().catch(parts.onBug));
   await vms.load();
   await recoverTasks(agent);
+  await agent.performance.start();
 
   setInterval(() => void refreshDatastores().catch(() => {}), DATASTORES_REFRESH_MS).unref(); // vmkernel away: the next one comes
   return agent;

@@ -44,6 +44,7 @@ export class Inventory {
       [types.TaskManager, managers.taskManager.value],
       [types.FileManager, managers.fileManager.value],
       [types.VirtualDiskManager, managers.virtualDiskManager.value],
+      [types.PerformanceManager, managers.perfManager.value],
       [types.LicenseManager, managers.licenseManager.value],
       [types.SearchIndex, managers.searchIndex.value],
       [types.ViewManager, managers.viewManager.value],

@@ -80,11 +80,6 @@ export class Vms {
       .map((vm) => vm.ref);
   }
 
-  memoryOfRunningBytes(): number {
-    const configured = (vm: Vm): number => (vm.files.kind === "readable" ? (vm.files.config.hardware.memoryMB ?? 0) : 0);
-    return this.list().reduce((sum, vm) => sum + (vm.monitor === undefined ? 0 : configured(vm) * 2 ** 20), 0);
-  }
-
   /** Refuses a name that another VM has: vim25 DuplicateName. */
   requireFreeName(name: string, except?: Vm): void {
     const other = this.list().find((vm) => vm !== except && vm.name === name);

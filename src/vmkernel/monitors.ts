@@ -6,7 +6,7 @@ import { type DatastorePath, messageOf, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
-import type { MonitorDescription, MonitorInspection, VmkernelEvent } from "./rpc.ts";
+import type { MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
 import type { Storage } from "./storage/index.ts";
 import {
   type AdoptedMonitor,
@@ -120,6 +120,12 @@ export class Monitors {
 
   list(): MonitorDescription[] {
     return [...this.#running.values()].filter((monitor) => !monitor.isEnding).map((monitor) => monitor.describe());
+  }
+
+  /** Of those that are there; what ends meanwhile is left out. */
+  async loads(): Promise<MonitorLoad[]> {
+    const running = [...this.#running.values()].filter((monitor) => !monitor.isEnding);
+    return (await Promise.all(running.map((monitor) => monitor.load()))).filter((load) => load !== undefined);
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {

@@ -49,6 +49,7 @@ const KINDS = [
   "pressKeys",
   "listMonitors",
   "inspectMonitor",
+  "sampleLoad",
   "shutdownHost",
 ] as const satisfies readonly VmkernelRequest["kind"][];
 
@@ -60,6 +61,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeHost":
     case "listDatastores":
     case "listMonitors":
+    case "sampleLoad":
       return { kind };
     case "readText":
       return { kind, file: readPath(shape, "file") };

@@ -1,7 +1,8 @@
 /** The one place where every request to vmkernel is carried out. */
 import { assertNever } from "../base/index.ts";
+import { readMachineLoad } from "../system/index.ts";
 import type { Monitors } from "./monitors.ts";
-import type { HostDescription, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
+import type { HostDescription, LoadSample, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
 import type { Storage } from "./storage/index.ts";
 
 export interface RequestParts {
@@ -60,6 +61,8 @@ export async function performRequest(
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":
       return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
+    case "sampleLoad":
+      return sampleLoad(monitors) satisfies Result<"sampleLoad">;
     case "shutdownHost":
       return nothing(shutdown(request.graceMs));
     default:
@@ -82,6 +85,13 @@ export async function performStream(request: StreamRequest, connection: () => nu
       return assertNever(request);
   }
 }
+
+async function sampleLoad(monitors: Pick<Monitors, "loads">): Promise<LoadSample> {
+  const [machine, loads] = await Promise.all([readMachineLoad(), monitors.loads()]);
+  return { takenAtMs: Number(process.hrtime.bigint() / NS_PER_MS), machine, monitors: loads };
+}
+
+const NS_PER_MS = 1_000_000n;
 
 async function nothing(deed: Promise<void>): Promise<null> {
   await deed;

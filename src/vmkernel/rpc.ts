@@ -4,6 +4,7 @@
  * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
+import type { MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
 
@@ -38,6 +39,8 @@ export type VmkernelRequest =
   | { readonly kind: "pressKeys"; readonly vm: VmId; readonly strokes: readonly KeyStroke[] }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
+  /** What the machine and each monitor have used since they started. */
+  | { readonly kind: "sampleLoad" }
   /** Powers every guest off in order (asked first, then ended after `graceMs`) and ends vmkernel. */
   | { readonly kind: "shutdownHost"; readonly graceMs: number };
 
@@ -72,6 +75,7 @@ export interface VmkernelResults {
   pressKeys: null;
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
+  sampleLoad: LoadSample;
   shutdownHost: null;
 }
 
@@ -109,6 +113,40 @@ export interface HostDescription {
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   /** Empty on a whole host; with --degraded, a sentence for each thing that is missing. */
   readonly weaknesses: readonly string[];
+}
+
+/** Counters only grow: who reads them twice knows what was used between. */
+export interface LoadSample {
+  /** Of a clock that never jumps; 0 is when the machine started. */
+  readonly takenAtMs: number;
+  readonly machine: MachineLoad;
+  readonly monitors: readonly MonitorLoad[];
+}
+
+export interface MonitorLoad {
+  readonly vm: VmId;
+  /** Tells the monitor from an earlier one of the same VM. */
+  readonly startedAtMs: number;
+  /** Of all its processes: virtual CPUs, devices, the sandbox around it. */
+  readonly processorMs: number;
+  /** Of the machine's memory: the guest's pages that it has touched, and what the monitor itself needs. */
+  readonly memoryBytes: number;
+  /** Disks that it tells of; empty while it does not answer. */
+  readonly disks: readonly VirtualDiskLoad[];
+}
+
+export interface VirtualDiskLoad {
+  /** vim25 device key. */
+  readonly key: number;
+  /** "scsi0:1". */
+  readonly place: string;
+  readonly reads: number;
+  readonly writes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  /** Spent on all reads together; those that ran at once count each. */
+  readonly readMs: number;
+  readonly writeMs: number;
 }
 
 export interface DatastoreDescription {

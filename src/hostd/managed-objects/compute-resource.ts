@@ -3,6 +3,7 @@ import type { ManagedEntityStatus, ResourceConfigSpec } from "../../wire/index.t
 import type { HostAgent } from "../agent.ts";
 import { COMPUTE_RESOURCE, ENVIRONMENT_BROWSER, HOST, ROOT_POOL, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
+import type { CounterName } from "../performance/counters.ts";
 import { type Entity, managedEntityProperties } from "./managed-entity.ts";
 
 const MIB = 2 ** 20;
@@ -73,5 +74,11 @@ function poolRuntime(agent: HostAgent) {
     overallUsage: used,
     maxUsage: max,
   });
-  return { memory: usage(agent.host.memoryBytes, agent.vms.memoryOfRunningBytes()), cpu: usage(totalMhz(agent), 0), overallStatus: green };
+  const used = (counter: CounterName): number =>
+    agent.vms.list().reduce((sum, vm) => sum + (vm.monitor === undefined ? 0 : (agent.performance.now(vm.ref, counter) ?? 0)), 0);
+  return {
+    memory: usage(agent.host.memoryBytes, used("memConsumed") * 1024),
+    cpu: usage(totalMhz(agent), used("cpuUsageMhz")),
+    overallStatus: green,
+  };
 }

@@ -7,6 +7,7 @@ import type {
   HostDnsConfig,
   HostHardwareInfo,
   HostListSummary,
+  HostListSummaryQuickStats,
   HostRuntimeInfo,
   ManagedEntityStatus,
 } from "../../wire/index.ts";
@@ -92,12 +93,19 @@ function summary(agent: HostAgent): HostListSummary {
       vmotionEnabled: false,
       faultToleranceEnabled: false,
     },
-    quickStats: {
-      overallMemoryUsage: Math.round(agent.vms.memoryOfRunningBytes() / 2 ** 20),
-      uptime: Math.floor((agent.clock.now() - host.bootedAtMs) / 1000),
-    },
+    quickStats: hostQuickStats(agent),
     overallStatus: statusOf(agent),
     rebootRequired: false,
+  };
+}
+
+function hostQuickStats({ host, clock, performance }: HostAgent): HostListSummaryQuickStats {
+  const usedMhz = performance.now(HOST, "cpuUsageMhz");
+  const usedKiB = performance.now(HOST, "memConsumed");
+  return {
+    ...(usedMhz === undefined ? {} : { overallCpuUsage: usedMhz }),
+    ...(usedKiB === undefined ? {} : { overallMemoryUsage: Math.round(usedKiB / 1024) }),
+    uptime: Math.floor((clock.now() - host.bootedAtMs) / 1000),
   };
 }
 

@@ -14,6 +14,7 @@ import { licenseManager } from "./license-manager.ts";
 import type { Entity } from "./managed-entity.ts";
 import { network } from "./network.ts";
 import { optionManager } from "./option-manager.ts";
+import { performanceManager } from "./performance-manager.ts";
 import { propertyCollector, propertyFilter } from "./property-collector.ts";
 import { searchIndex } from "./search-index.ts";
 import { serviceInstance } from "./service-instance.ts";
@@ -41,6 +42,7 @@ export const managedObjectTypes = {
   ListView: listView,
   Network: network,
   OptionManager: optionManager,
+  PerformanceManager: performanceManager,
   PropertyCollector: propertyCollector,
   PropertyFilter: propertyFilter,
   ResourcePool: resourcePool,

@@ -12,6 +12,7 @@ export const managers = {
   setting: HOST_AGENT_SETTINGS,
   sessionManager: { type: "SessionManager", value: "ha-sessionmgr" },
   authorizationManager: { type: "AuthorizationManager", value: "ha-authmgr" },
+  perfManager: { type: "PerformanceManager", value: "ha-perfmgr" },
   eventManager: { type: "EventManager", value: "ha-eventmgr" },
   taskManager: { type: "TaskManager", value: "ha-taskmgr" },
   fileManager: { type: "FileManager", value: "ha-nfc-file-manager" },

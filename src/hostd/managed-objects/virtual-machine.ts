@@ -6,6 +6,7 @@ import type {
   VirtualMachineCapability,
   VirtualMachineConfigInfo,
   VirtualMachineConfigSummary,
+  VirtualMachineQuickStats,
   VirtualMachineRuntimeInfo,
   VirtualMachineSummary,
 } from "../../wire/index.ts";
@@ -132,7 +133,7 @@ function nicCount(self: VmEntity): number {
 }
 
 function summary(self: VmEntity): VirtualMachineSummary {
-  const { vm, agent } = self;
+  const { vm } = self;
   const info = guest(self);
   return {
     vm: vm.ref,
@@ -144,11 +145,23 @@ function summary(self: VmEntity): VirtualMachineSummary {
       ...(info.ipAddress === undefined ? {} : { ipAddress: info.ipAddress }),
     },
     config: configSummary(self),
-    quickStats: {
-      guestHeartbeatStatus: heartbeat(self),
-      ...(vm.monitor === undefined ? {} : { uptimeSeconds: Math.floor((agent.clock.now() - vm.monitor.startedAtMs) / 1000) }),
-    },
+    quickStats: quickStats(self),
     overallStatus: statusOf(self),
+  };
+}
+
+/** Of a VM that runs: what it uses, as measured last. */
+function quickStats(self: VmEntity): VirtualMachineQuickStats {
+  const { vm, agent } = self;
+  const guestHeartbeatStatus = heartbeat(self);
+  if (vm.monitor === undefined) return { guestHeartbeatStatus };
+  const usedMhz = agent.performance.now(vm.ref, "cpuUsageMhz");
+  const usedKiB = agent.performance.now(vm.ref, "memConsumed");
+  return {
+    ...(usedMhz === undefined ? {} : { overallCpuUsage: usedMhz }),
+    ...(usedKiB === undefined ? {} : { hostMemoryUsage: Math.round(usedKiB / 1024) }),
+    guestHeartbeatStatus,
+    uptimeSeconds: Math.floor((agent.clock.now() - vm.monitor.startedAtMs) / 1000),
   };
 }
 

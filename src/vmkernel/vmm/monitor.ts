@@ -5,10 +5,11 @@
 import { rm } from "node:fs/promises";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
-import type { GuestState, MonitorDescription, MonitorInspection, VmkernelEvent } from "../rpc.ts";
+import type { GuestState, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
 import { GuestWatch } from "./guest-watch.ts";
+import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 import { saveMemory } from "./save-memory.ts";
@@ -224,6 +225,11 @@ export class Monitor {
       machine: this.#record.machine,
       qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
     };
+  }
+
+  /** What it has used so far; undefined when its processes have ended meanwhile. */
+  async load(): Promise<MonitorLoad | undefined> {
+    return readMonitorLoad(this.#record, await this.#processes(), () => this.execute("query-blockstats"));
   }
 
   /** Lets go of it; it runs on. */

@@ -1,0 +1,2 @@
+export type { DiskLoad, MemoryLoad, NicLoad, ProcessorLoad } from "./parse-load.ts";
+export * from "./read-load.ts";

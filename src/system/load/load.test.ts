@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { parseDisks, parseMemory, parseMemoryShareBytes, parseNics, parseProcessors, parseProcessorTimeMs } from "./parse-load.ts";
+import { readMachineLoad, readProcessLoad } from "./read-load.ts";
+
+test("a processor is busy with all but idling and waiting for disks; the sum line is no processor", () => {
+  const text = "cpu  99 99 99 99 99 0 0 0 0 0\ncpu0 1 2 3 40 50 4 5 6 7 8\ncpu12 0 0 0 7 0 0 0 0\nintr 1 2\n";
+  expect(parseProcessors(text)).toEqual([
+    { busyMs: 210, idleMs: 900 },
+    { busyMs: 0, idleMs: 70 },
+  ]);
+});
+
+test("memory is what is there and what can still be had", () => {
+  const text = "MemTotal:       4030280 kB\nMemFree:  1 kB\nMemAvailable:    2000000 kB\n";
+  expect(parseMemory(text)).toEqual({ totalBytes: 4030280 * 1024, availableBytes: 2000000 * 1024 });
+});
+
+test("whole physical disks count, partitions and loops do not", () => {
+  const text = [
+    "   7       0 loop0 9 0 9 0 9 0 9 0 0 0 0",
+    " 254       0 vda 10 1 20 3 30 4 40 5 0 6 7",
+    " 254       1 vda1 9 0 9 0 9 0 9",
+    "cut short",
+    "",
+  ].join("\n");
+  expect(parseDisks(text, (name) => name === "vda")).toEqual([
+    { name: "vda", reads: 10, writes: 30, readBytes: 20 * 512, writtenBytes: 40 * 512 },
+  ]);
+});
+
+test("physical network cards count, whether or not a space follows the colon", () => {
+  const text = [
+    "Inter-|   Receive                 |  Transmit",
+    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed",
+    "    lo: 5 5 0 0 0 0 0 0 5 5 0 0 0 0 0 0",
+    "  eth0:100 2 0 0 0 0 0 0 300 4 0 0 0 0 0 0",
+  ].join("\n");
+  expect(parseNics(text, (name) => name !== "lo")).toEqual([
+    { name: "eth0", receivedBytes: 100, receivedPackets: 2, transmittedBytes: 300, transmittedPackets: 4 },
+  ]);
+});
+
+test.each([
+  ["an ordinary name", "7 (qemu) S"],
+  ["a hostile name", "7 (a) R 9 9 (b)) S"],
+])("a process with %s has used its user and system time", (_, head) => {
+  expect(parseProcessorTimeMs(`${head} 1 7 7 0 -1 0 0 0 0 0 250 50 0 0 20 0 3 0 999`)).toBe(3000);
+});
+
+test("a process's memory is its share", () => {
+  expect(parseMemoryShareBytes("55-77 ---p 0 00:00 0 [rollup]\nRss: 900 kB\nPss: 500 kB\nPss_Dirty: 1 kB\n")).toBe(500 * 1024);
+});
+
+test("this machine tells what it has used, and no counter runs backwards", async () => {
+  const before = await readMachineLoad();
+  const after = await readMachineLoad();
+  expect(before.processors).toHaveLength((readFileSync("/proc/stat", "utf8").match(/^cpu\d/gm) ?? []).length);
+  expect(before.memory.totalBytes).toBeGreaterThan(before.memory.availableBytes);
+  for (const [index, { busyMs }] of after.processors.entries())
+    expect(busyMs).toBeGreaterThanOrEqual(before.processors[index]?.busyMs ?? 0);
+  expect(before.nics.map(({ name }) => name)).not.toContain("lo");
+});
+
+test("a process that runs has used something, one that has ended tells nothing", async () => {
+  expect((await readProcessLoad(process.pid))?.memoryBytes).toBeGreaterThan(10 * 2 ** 20);
+  expect((await readProcessLoad(process.pid))?.processorMs).toBeGreaterThan(0);
+  expect(await readProcessLoad(2 ** 22 - 1)).toBeUndefined();
+});

@@ -1,0 +1,93 @@
+/**
+ * The kernel's counters of what a machine and a process have used so far, as values. Pure.
+ * Source: proc_stat(5), proc_meminfo(5), proc_pid_stat(5), kernel admin-guide iostats; the kernel writes them, so they are not hostile.
+ */
+
+/** One logical processor since the machine started. */
+export interface ProcessorLoad {
+  readonly busyMs: number;
+  readonly idleMs: number;
+}
+
+/** A physical disk since the machine started. */
+export interface DiskLoad {
+  readonly name: string;
+  readonly reads: number;
+  readonly writes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
+/** A physical network card since the machine started. */
+export interface NicLoad {
+  readonly name: string;
+  readonly receivedBytes: number;
+  readonly transmittedBytes: number;
+  readonly receivedPackets: number;
+  readonly transmittedPackets: number;
+}
+
+export interface MemoryLoad {
+  readonly totalBytes: number;
+  /** What a program could have now without anything being swapped out. */
+  readonly availableBytes: number;
+}
+
+const MS_PER_TICK = 10; // USER_HZ is 100 on every x86-64 kernel, whatever its own clock
+const SECTOR_BYTES = 512; // of iostats, whatever the disk's own
+const KIB = 1024;
+
+/** /proc/stat: | cpuN user nice system idle iowait irq softirq steal … | a line; waiting for a disk is idle. */
+export function parseProcessors(text: string): ProcessorLoad[] {
+  return text.split("\n").flatMap((line) => {
+    if (!/^cpu\d/.test(line)) return [];
+    const [user = 0, nice = 0, system = 0, idle = 0, ioWait = 0, irq = 0, softIrq = 0, steal = 0] = line.split(/\s+/).slice(1).map(Number);
+    return [{ busyMs: (user + nice + system + irq + softIrq + steal) * MS_PER_TICK, idleMs: (idle + ioWait) * MS_PER_TICK }];
+  });
+}
+
+/** /proc/meminfo: | Name:  number kB | a line. */
+export function parseMemory(text: string): MemoryLoad {
+  const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * KIB;
+  return { totalBytes: bytes("MemTotal"), availableBytes: bytes("MemAvailable") };
+}
+
+/**
+ * /proc/diskstats: | major minor name reads merged sectors ms writes merged sectors … | a line.
+ * @param isPhysical leaves out partitions, loops and what is made of other disks, so that nothing counts twice
+ */
+export function parseDisks(text: string, isPhysical: (name: string) => boolean): DiskLoad[] {
+  return text.split("\n").flatMap((line) => {
+    const [, , name, reads, , readSectors, , writes, , writtenSectors] = line.trim().split(/\s+/);
+    if (name === undefined || writtenSectors === undefined || !isPhysical(name)) return [];
+    const bytes = (sectors: string | undefined): number => Number(sectors) * SECTOR_BYTES;
+    return [{ name, reads: Number(reads), writes: Number(writes), readBytes: bytes(readSectors), writtenBytes: bytes(writtenSectors) }];
+  });
+}
+
+/**
+ * /proc/net/dev: | name: bytes packets errs drop fifo frame compressed multicast bytes packets … | a line, after two of headings.
+ * @param isPhysical leaves out the loopback, bridges and taps
+ */
+export function parseNics(text: string, isPhysical: (name: string) => boolean): NicLoad[] {
+  return text.split("\n").flatMap((line) => {
+    const [, name, rest] = /^\s*([^:|\s]+):(.*)$/.exec(line) ?? [];
+    if (name === undefined || rest === undefined || !isPhysical(name)) return [];
+    const [receivedBytes = 0, receivedPackets = 0, , , , , , , transmittedBytes = 0, transmittedPackets = 0] = rest
+      .trim()
+      .split(/\s+/)
+      .map(Number);
+    return [{ name, receivedBytes, transmittedBytes, receivedPackets, transmittedPackets }];
+  });
+}
+
+/** /proc/PID/stat: what all of its threads have used, those that have ended too. The name may hold spaces and brackets. */
+export function parseProcessorTimeMs(text: string): number {
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** /proc/PID/smaps_rollup: its memory, what it shares with others counted in part (proportional set size). */
+export function parseMemoryShareBytes(text: string): number {
+  return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB;
+}
