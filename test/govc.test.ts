@@ -138,7 +138,7 @@ test.skipIf(path === "")("govc lists what is measured, and samples it", async ()
   await host.takeSample();
   expect(await says("metric.ls", HOST_PATH)).toMatch(/^cpu\.usage\.average$/m);
   expect(await says("metric.sample", "-n=1", HOST_PATH, "mem.usage.average")).toMatch(/mem\.usage\.average +[\d.]+ +%/);
-  expect(await says("host.info")).toMatch(/CPU usage: +\d+ MHz[\s\S]*Memory usage: +\d+MB/);
+  expect(await says("host.info")).toMatch(/CPU usage: +\d+ MHz[\s\S]*Memory usage: +\d+ MB/);
 });
 
 test.skipIf(path === "")("govc reads and sets options", async () => {
