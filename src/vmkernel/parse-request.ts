@@ -30,6 +30,7 @@ const BYTE = { min: 0, max: 255 };
 
 const KINDS = [
   "describeHost",
+  "describeMachine",
   "listDatastores",
   "readText",
   "writeText",
@@ -59,6 +60,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
   const kind: VmkernelRequest["kind"] = readOneOf(shape, "kind", KINDS);
   switch (kind) {
     case "describeHost":
+    case "describeMachine":
     case "listDatastores":
     case "listMonitors":
     case "sampleLoad":

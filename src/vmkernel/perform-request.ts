@@ -1,6 +1,6 @@
 /** The one place where every request to vmkernel is carried out. */
 import { assertNever } from "../base/index.ts";
-import { readMachineLoad } from "../system/index.ts";
+import { readMachine, readMachineLoad } from "../system/index.ts";
 import type { Monitors } from "./monitors.ts";
 import type { HostDescription, LoadSample, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
 import type { Storage } from "./storage/index.ts";
@@ -23,6 +23,8 @@ export async function performRequest(
   switch (request.kind) {
     case "describeHost":
       return host satisfies VmkernelResults["describeHost"];
+    case "describeMachine":
+      return readMachine() satisfies Result<"describeMachine">;
     case "listDatastores":
       return storage.listDatastores() satisfies Result<"listDatastores">;
     case "readText":

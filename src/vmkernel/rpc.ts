@@ -6,10 +6,15 @@
 import type { DatastorePath, VmId } from "../base/index.ts";
 import type { MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
+import type { Machine } from "../system/index.ts";
 import type { MachineSpec } from "./machine.ts";
+
+export type { Machine } from "../system/index.ts";
 
 export type VmkernelRequest =
   | { readonly kind: "describeHost" }
+  /** Its devices and its own network, as they are now. */
+  | { readonly kind: "describeMachine" }
   | { readonly kind: "listDatastores" }
   /** Files. Paths are opened beneath the datastore's root without following a symlink. */
   | { readonly kind: "readText"; readonly file: DatastorePath }
@@ -56,6 +61,7 @@ export type StreamRequest =
 
 export interface VmkernelResults {
   describeHost: HostDescription;
+  describeMachine: Machine;
   listDatastores: readonly DatastoreDescription[];
   readText: string;
   writeText: null;
