@@ -1,43 +1,18 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { access } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
-import { REPOSITORY } from "./harness.ts";
+import { installFromGo } from "./go.ts";
 
-/**
- * The real govc, as administrators run it. It is built by `go install` through Go's module proxy, once, where there is a Go; elsewhere
- * these tests say that they were skipped, and why.
- */
+/** The real govc, as administrators run it. Where it can't be had these tests say that they were skipped, and why. */
 const run = promisify(execFile);
-const VERSION = "v0.46.0";
-const BUILD_MS = 300_000;
 const HOST_PATH = "/ha-datacenter/host/host1/host1";
 const COMMAND_MS = 30_000;
 
-/** @returns the command, or why there is none */
-async function installGovc(): Promise<{ readonly path: string } | { readonly because: string }> {
-  const folder = join(REPOSITORY, "node_modules/.cache", `govc-${VERSION}`);
-  const path = join(folder, "govc");
-  try {
-    await access(path);
-    return { path };
-  } catch {
-    // not built yet
-  }
-  try {
-    const env = { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" };
-    await run("go", ["install", `github.com/vmware/govmomi/govc@${VERSION}`], { env, timeout: BUILD_MS });
-    return { path };
-  } catch (error) {
-    return { because: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
-  }
-}
-
-const govc = await installGovc();
+const govc = await installFromGo("govc");
 if ("because" in govc) console.warn(`govc cannot be had on this machine, its tests are skipped: ${govc.because}`);
 const path = "path" in govc ? govc.path : "";
 
@@ -139,6 +114,19 @@ test.skipIf(path === "")("govc lists what is measured, and samples it", async ()
   expect(await says("metric.ls", HOST_PATH)).toMatch(/^cpu\.usage\.average$/m);
   expect(await says("metric.sample", "-n=1", HOST_PATH, "mem.usage.average")).toMatch(/mem\.usage\.average +[\d.]+ +%/);
   expect(await says("host.info")).toMatch(/CPU usage: +\d+ MHz[\s\S]*Memory usage: +\d+ MB/);
+});
+
+test.skipIf(path === "")("govc tells what the host is made of, and what is refused is named", async () => {
+  expect(await says("host.info")).toMatch(/Name: +host1\n[\s\S]*Logical CPUs: +\d+ CPUs/);
+  for (const command of ["host.portgroup.info", "host.vswitch.info", "host.vnic.info", "host.service.ls", "host.storage.info"])
+    await says(command); // a field that it counts on and that is missing would have ended it
+  expect(await says("host.date.info")).toMatch(/Current date and time: .*\d{4}/);
+  expect(await says("host.cert.info")).toMatch(/Common Name \(CN\): +host1\n/);
+  expect(await says("host.storage.info", "-t", "hba", "-rescan")).toContain("Device");
+  expect(await complains("host.portgroup.add", "-vswitch=vSwitch0", "x")).toContain(
+    "HostNetworkSystem.AddPortGroup is not supported on this host",
+  );
+  expect(await complains("host.service", "start", "TSM-SSH")).toContain("HostServiceSystem.StartService is not supported on this host");
 });
 
 test.skipIf(path === "")("govc reads and sets options", async () => {

@@ -61,12 +61,14 @@ async function send(path: string, body?: string): Promise<Answer> {
   });
 }
 
-/** Everything in the inventory and in ServiceContent, and a view: one object of each type. */
+/** Everything in the inventory, in ServiceContent and in the host's configManager, and a view: one object of each type. */
 async function objectsByType(): Promise<ReadonlyMap<string, string>> {
   const read = async (path: string, body?: string) => JSON.parse((await send(path, body)).text);
   const objects = new Map<string, string>([["ServiceInstance", "ServiceInstance"]]);
   const content: Record<string, MoRef | string> = await read("ServiceInstance/ServiceInstance/content");
-  for (const ref of Object.values(content)) if (typeof ref === "object" && "value" in ref) objects.set(ref.type, ref.value);
+  const managers: Record<string, MoRef | string> = await read("HostSystem/ha-host/configManager");
+  for (const ref of [...Object.values(managers), ...Object.values(content)])
+    if (typeof ref === "object" && "value" in ref) objects.set(ref.type, ref.value);
   const container = JSON.stringify({ container: content.rootFolder, type: [], recursive: true });
   const view: MoRef = await read(`ViewManager/${objects.get("ViewManager")}/CreateContainerView`, container);
   const members: readonly MoRef[] = await read(`ContainerView/${encodeURIComponent(view.value)}/view`);

@@ -4,7 +4,7 @@
  */
 import type { Account, AuditRecord, Permission } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
-import type { DatastoreDescription, HostDescription } from "../vmkernel/index.ts";
+import type { DatastoreDescription, HostDescription, Machine } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { AutoStart } from "./auto-start/auto-start.ts";
 import type { Changes } from "./changes.ts";
@@ -40,6 +40,10 @@ export interface HostAgent {
   readonly datastores: () => readonly DatastoreDescription[];
   /** Looks at them now. */
   refreshDatastores(): Promise<void>;
+  /** The devices of the machine and its own network, as they were looked at last. */
+  readonly machine: () => Machine;
+  /** Looks at them now. */
+  refreshMachine(): Promise<void>;
   readonly changes: Changes;
   readonly options: Options;
   readonly sessions: Sessions;

@@ -1,5 +1,6 @@
 /** Puts the host agent together from its parts, and brings it to where the former one left off. */
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { type AuditRecord, formatAuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
 import type { DatastoreDescription } from "../vmkernel/index.ts";
@@ -11,7 +12,7 @@ import { CloneTickets } from "./clone-tickets.ts";
 import { type Connection, settingOnce } from "./database.ts";
 import { Events } from "./events.ts";
 import { Inventory } from "./inventory.ts";
-import { ROOT_POOL } from "./inventory-tree.ts";
+import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
 import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
 import { recoverTasks } from "./recover.ts";
@@ -32,7 +33,7 @@ export interface AgentParts {
   onBug(error: unknown): void;
 }
 
-const DATASTORES_REFRESH_MS = 10_000; // free space is shown, not relied on: vmkernel checks again at every deed
+const REFRESH_MS = 10_000; // free space is shown, not relied on: vmkernel checks again at every deed
 
 export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const { database, vmkernel, clock } = parts;
@@ -51,6 +52,13 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     changes.changed(...changed.map(({ uuid }) => ({ type: "Datastore", value: uuid })));
   };
   await refreshDatastores();
+  let machine = await vmkernel.request({ kind: "describeMachine" });
+  const refreshMachine = async (): Promise<void> => {
+    const now = await vmkernel.request({ kind: "describeMachine" });
+    if (isDeepStrictEqual(now, machine)) return;
+    machine = now;
+    changes.changed(HOST, HOST_MANAGERS.networkSystem, HOST_MANAGERS.storageSystem, HOST_MANAGERS.pciPassthruSystem);
+  };
 
   const agent: HostAgent = {
     clock,
@@ -58,6 +66,8 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     host,
     datastores: () => datastores,
     refreshDatastores,
+    machine: () => machine,
+    refreshMachine,
     changes,
     options,
     sessions: new Sessions(clock, () => ({
@@ -92,6 +102,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   await recoverTasks(agent);
   await agent.performance.start();
 
-  setInterval(() => void refreshDatastores().catch(() => {}), DATASTORES_REFRESH_MS).unref(); // vmkernel away: the next one comes
+  // vmkernel away: the next one comes
+  setInterval(() => void Promise.all([refreshDatastores(), refreshMachine()]).catch(() => {}), REFRESH_MS).unref();
   return agent;
 }

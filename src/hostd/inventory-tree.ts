@@ -2,7 +2,7 @@
  * The fixed part of a standalone host's inventory: ids, names and parents, as ESXi has them. Pure.
  * Source: the vSphere Web Services API.
  */
-import type { MoRef } from "../wire/index.ts";
+import type { HostConfigManager, MoRef, ServiceContent } from "../wire/index.ts";
 
 export interface TreeNode {
   readonly ref: MoRef;
@@ -27,6 +27,53 @@ export const ADVANCED_OPTIONS = { type: "OptionManager", value: "ha-adv-options"
 export const LICENSE_MANAGER = { type: "LicenseManager", value: "ha-license-manager" } as const;
 export const AUTO_START_MANAGER = { type: "HostAutoStartManager", value: "ha-autostart-mgr" } as const;
 export const VM_NETWORK = ref("Network", "HaNetwork-VM Network");
+
+/** The host's managers, by the name that HostConfigManager has for each, under the ids that ESXi gives them. */
+export const HOST_MANAGERS = {
+  advancedOption: ADVANCED_OPTIONS,
+  authenticationManager: { type: "HostAuthenticationManager", value: "ha-auth-manager" },
+  autoStartManager: AUTO_START_MANAGER,
+  cacheConfigurationManager: { type: "HostCacheConfigurationManager", value: "ha-cache-configuration-manager" },
+  certificateManager: { type: "HostCertificateManager", value: "ha-certificate-manager" },
+  cpuScheduler: { type: "HostCpuSchedulerSystem", value: "cpuSchedulerSystem" },
+  datastoreSystem: { type: "HostDatastoreSystem", value: "ha-datastoresystem" },
+  dateTimeSystem: { type: "HostDateTimeSystem", value: "dateTimeSystem" },
+  diagnosticSystem: { type: "HostDiagnosticSystem", value: "diagnosticsystem" },
+  firewallSystem: { type: "HostFirewallSystem", value: "firewallSystem" },
+  firmwareSystem: { type: "HostFirmwareSystem", value: "ha-firmwareSystem" },
+  graphicsManager: { type: "HostGraphicsManager", value: "ha-graphics-manager" },
+  healthStatusSystem: { type: "HostHealthStatusSystem", value: "healthStatusSystem" },
+  hostAccessManager: { type: "HostAccessManager", value: "ha-host-access-manager" },
+  imageConfigManager: { type: "HostImageConfigManager", value: "ha-image-config-manager" },
+  iscsiManager: { type: "IscsiManager", value: "iscsiManager" },
+  kernelModuleSystem: { type: "HostKernelModuleSystem", value: "kernelModuleSystem" },
+  licenseManager: LICENSE_MANAGER,
+  memoryManager: { type: "HostMemorySystem", value: "memoryManagerSystem" },
+  messageBusProxy: { type: "MessageBusProxy", value: "messageBusProxy" },
+  networkSystem: { type: "HostNetworkSystem", value: "networkSystem" },
+  patchManager: { type: "HostPatchManager", value: "ha-host-patch-manager" },
+  pciPassthruSystem: { type: "HostPciPassthruSystem", value: "ha-pcipassthrusystem" },
+  powerSystem: { type: "HostPowerSystem", value: "ha-power-system" },
+  serviceSystem: { type: "HostServiceSystem", value: "serviceSystem" },
+  snmpSystem: { type: "HostSnmpSystem", value: "ha-snmp-agent" },
+  storageSystem: { type: "HostStorageSystem", value: "storageSystem" },
+  vFlashManager: { type: "HostVFlashManager", value: "ha-vflash-manager" },
+  virtualNicManager: { type: "HostVirtualNicManager", value: "ha-vnic-mgr" },
+  vmotionSystem: { type: "HostVMotionSystem", value: "ha-vmotion-system" },
+  // Not here: vsanSystem and vsanInternalSystem, for a client that finds them asks what the host's part in its vSAN cluster is.
+} as const satisfies HostConfigManager;
+
+/** Managers of ServiceContent that ESXi has, and that have nothing to manage here: what they are asked is refused by name. */
+export const UNPERFORMED_MANAGERS = {
+  cryptoManager: { type: "CryptoManager", value: "ha-crypto-manager" },
+  datastoreNamespaceManager: { type: "DatastoreNamespaceManager", value: "ha-datastore-namespace-manager" },
+  dvSwitchManager: { type: "DistributedVirtualSwitchManager", value: "ha-dvsmanager" },
+  localizationManager: { type: "LocalizationManager", value: "ha-l10n-manager" },
+  ovfManager: { type: "OvfManager", value: "ha-ovf-manager" },
+  serviceManager: { type: "ServiceManager", value: "ha-servicemanager" },
+  storageResourceManager: { type: "StorageResourceManager", value: "ha-storage-resource-manager" },
+  vStorageObjectManager: { type: "HostVStorageObjectManager", value: "ha-vstorage-object-manager" },
+} as const satisfies Partial<ServiceContent>;
 
 /** What each folder may hold: vim25 Folder.childType. */
 export const childTypes: Readonly<Record<string, readonly string[]>> = {

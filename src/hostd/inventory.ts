@@ -4,14 +4,14 @@ import type { DatastoreDescription } from "../vmkernel/index.ts";
 import type { MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import {
-  ADVANCED_OPTIONS,
-  AUTO_START_MANAGER,
   DATASTORE_FOLDER,
   ENVIRONMENT_BROWSER,
   fixedTree,
   HOST_BROWSER,
+  HOST_MANAGERS,
   ROOT_FOLDER,
   type TreeNode,
+  UNPERFORMED_MANAGERS,
   VM_FOLDER,
 } from "./inventory-tree.ts";
 import { type BoundObject, bind } from "./managed-object.ts";
@@ -36,8 +36,6 @@ export class Inventory {
     for (const [type, moid] of [
       [types.ServiceInstance, "ServiceInstance"],
       [types.OptionManager, managers.setting.value],
-      [types.OptionManager, ADVANCED_OPTIONS.value],
-      [types.HostAutoStartManager, AUTO_START_MANAGER.value],
       [types.SessionManager, managers.sessionManager.value],
       [types.AuthorizationManager, managers.authorizationManager.value],
       [types.EventManager, managers.eventManager.value],
@@ -52,6 +50,8 @@ export class Inventory {
     ] as const) {
       this.#fixed.set(moid, bind(type as never, moid, agent));
     }
+    for (const { type, value } of Object.values({ ...HOST_MANAGERS, ...UNPERFORMED_MANAGERS }))
+      this.#fixed.set(value, bind(types[type] as never, value, agent));
     const browser = { agent, ref: HOST_BROWSER, name: "", parent: undefined };
     this.#fixed.set(HOST_BROWSER.value, bind(types.HostDatastoreBrowser, HOST_BROWSER.value, browser));
   }

@@ -81,7 +81,7 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
     return { value: fetchProperty(sourceFor(agent, session), object.ref, property), type };
   }
   const perform = object.method(request.method);
-  if (perform === undefined) throw fault("NotSupported", "The operation is not supported on the object.", {});
+  if (perform === undefined) throw notSupported(object.ref, request.method);
   let cookie: string | undefined;
   const setSession = (secret: string): void => {
     cookie = secret;
@@ -159,6 +159,11 @@ function nameOf(object: BoundObject): string {
 
 function notFound(target: MoRef): Fault {
   return fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: target });
+}
+
+/** The text begins as clients know it, and goes on with what it is that this host has not (not-supported.txt). */
+function notSupported({ type }: MoRef, method: string): Fault {
+  return fault("NotSupported", `The operation is not supported on the object. ${type}.${method} is not supported on this host.`, {});
 }
 
 function methodNotFound({ target, method }: Request): Fault {

@@ -4,9 +4,8 @@
  * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
-import type { MachineLoad } from "../system/index.ts";
+import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
-import type { Machine } from "../system/index.ts";
 import type { MachineSpec } from "./machine.ts";
 
 export type { Machine } from "../system/index.ts";

@@ -1,24 +1,29 @@
-/** vim25 HostSystem: the machine, as far as this host knows it. Its managers come with the issues that build what they manage. */
+/** vim25 HostSystem: the machine, as far as this host knows it. */
 import type {
   AnyValue,
+  DatastoreSummary,
   HostCapability,
-  HostConfigInfo,
   HostConfigManager,
-  HostDnsConfig,
-  HostHardwareInfo,
+  HostConnectInfo,
   HostListSummary,
   HostListSummaryQuickStats,
   HostRuntimeInfo,
+  HostSystemResourceInfo,
   ManagedEntityStatus,
+  MoRef,
+  NetworkSummary,
+  VirtualMachineSummary,
 } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
-import type { HostAgent } from "../agent.ts";
-import { cpuIdInfo } from "../cpu-id.ts";
-import { ADVANCED_OPTIONS, AUTO_START_MANAGER, HOST, HOST_BROWSER, LICENSE_MANAGER, VM_NETWORK } from "../inventory-tree.ts";
+import { type HostAgent, sessionOf } from "../agent.ts";
+import { HOST, HOST_BROWSER, HOST_MANAGERS, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
+import type { PropertySource } from "../property-collector/source.ts";
+import { sourceFor } from "../property-source.ts";
+import { config } from "./host-config.ts";
+import { hardware } from "./host-hardware.ts";
+import { storageDevice } from "./host-storage.ts";
 import { type Entity, managedEntityProperties, weaknessEvents } from "./managed-entity.ts";
-
-const HZ_PER_MHZ = 1_000_000;
 
 export const hostSystem = {
   type: "HostSystem",
@@ -33,17 +38,16 @@ export const hostSystem = {
     capability: () => hostCapability,
     config: ({ agent }) => config(agent),
     licensableResource: ({ agent }) => ({ resource: [{ key: "numCpuPackages", value: int(agent.host.cpu.packages) }] }),
-    configManager: (): HostConfigManager => ({
-      advancedOption: ADVANCED_OPTIONS,
-      licenseManager: LICENSE_MANAGER,
-      autoStartManager: AUTO_START_MANAGER,
-    }),
+    configManager: (): HostConfigManager => HOST_MANAGERS,
+    systemResources: ({ agent }) => systemResources(agent),
     vm: ({ agent }) => agent.vms.refs(),
     datastore: ({ agent }) => agent.inventory.datastoreRefs(),
     network: () => [VM_NETWORK],
     datastoreBrowser: () => HOST_BROWSER,
   },
   methods: {
+    QueryHostConnectionInfo: ({ agent }, _, call) => connectionInfo(agent, sourceFor(agent, sessionOf(call))),
+    RetrieveHardwareUptime: ({ agent }) => Math.floor((agent.clock.now() - agent.host.bootedAtMs) / 1000),
     QueryTpmAttestationReport: () => undefined, // no TPM is looked at yet (capability.tpmSupported): there is no report, as vim25 has it
   },
 } as const satisfies ManagedObjectType<"HostSystem", Entity>;
@@ -67,7 +71,7 @@ function runtime({ host }: HostAgent): HostRuntimeInfo {
 }
 
 function summary(agent: HostAgent): HostListSummary {
-  const { host, identity } = agent;
+  const { host, identity, machine } = agent;
   const { cpu } = host;
   return {
     host: HOST,
@@ -81,8 +85,8 @@ function summary(agent: HostAgent): HostListSummary {
       numCpuPkgs: cpu.packages,
       numCpuCores: cpu.cores,
       numCpuThreads: cpu.threads,
-      numNics: 0,
-      numHBAs: 0,
+      numNics: machine().nics.length,
+      numHBAs: storageDevice(agent).hostBusAdapter?.length ?? 0,
     },
     runtime: runtime(agent),
     config: {
@@ -109,48 +113,33 @@ function hostQuickStats({ host, clock, performance }: HostAgent): HostListSummar
   };
 }
 
-function hardware({ host }: HostAgent): HostHardwareInfo {
-  const { cpu } = host;
-  const hz = cpu.mhz * HZ_PER_MHZ;
-  const threadsPerPackage = Math.max(1, Math.floor(cpu.threads / cpu.packages));
+/** All that the host has to give; nothing of it is kept back for the host itself. */
+function systemResources({ host }: HostAgent): HostSystemResourceInfo {
+  const allocation = (all: number) => ({ reservation: all, expandableReservation: false, limit: all });
+  const { mhz, cores } = host.cpu;
+  const memoryMib = Math.floor(host.memoryBytes / 2 ** 20);
+  return { key: "host", config: { entity: HOST, cpuAllocation: allocation(mhz * cores), memoryAllocation: allocation(memoryMib) } };
+}
+
+/** What a management server asks before it takes a host on. Only what the caller may see is told. */
+function connectionInfo(agent: HostAgent, source: PropertySource): HostConnectInfo {
+  const summaries = <T>(refs: readonly MoRef[]): readonly T[] =>
+    refs.flatMap((ref) => {
+      const object = source.refusal(ref) === undefined ? source.find(ref) : undefined;
+      return object === undefined ? [] : [object.read("summary", source.reader) as T];
+    });
   return {
-    systemInfo: { vendor: host.vendor, model: host.model, uuid: host.uuid },
-    cpuInfo: { numCpuPackages: cpu.packages, numCpuCores: cpu.cores, numCpuThreads: cpu.threads, hz },
-    cpuPkg: Array.from({ length: cpu.packages }, (_, index) => ({
-      index,
-      vendor: /AMD/.test(cpu.vendor) ? "amd" : "intel",
-      hz,
-      busHz: 0,
-      description: cpu.model,
-      threadId: Array.from({ length: threadsPerPackage }, (_, thread) => index * threadsPerPackage + thread),
+    host: summary(agent),
+    vm: summaries<VirtualMachineSummary>(agent.vms.refs()),
+    vimAccountNameRequired: false,
+    clusterSupported: false,
+    network: summaries<NetworkSummary>([VM_NETWORK]).map((network) => ({ $type: "HostConnectInfoNetworkInfo", summary: network })),
+    datastore: summaries<DatastoreSummary>(agent.inventory.datastoreRefs()).map((datastore) => ({
+      $type: "HostDatastoreConnectInfo",
+      summary: datastore,
     })),
-    memorySize: host.memoryBytes,
-    cpuFeature: cpuIdInfo(cpu.features),
-    smcPresent: false,
+    capability: hostCapability,
   };
-}
-
-function config({ identity, host, autoStart }: HostAgent): HostConfigInfo {
-  return {
-    host: HOST,
-    product: aboutInfo(identity.instanceUuid),
-    network: { dnsConfig: dnsConfig(identity.hostName) },
-    hyperThread: { available: host.cpu.threads > host.cpu.cores, active: host.cpu.threads > host.cpu.cores, config: true },
-    autoStart: autoStart.config,
-    certificate: [...identity.certificate].map((byte) => (byte << 24) >> 24), // vim25 byte is signed
-    // How instructions are run and why; and what is weaker than the design, if anything is.
-    option: [
-      { key: "Bulkhead.accelerator", value: { anyType: "string", value: host.accelerator.kind } },
-      { key: "Bulkhead.acceleratorBecause", value: { anyType: "string", value: host.accelerator.because } },
-      { key: "Bulkhead.weaknesses", value: { anyType: "string[]", value: host.weaknesses } },
-    ],
-  };
-}
-
-/** "esx1.example.org" is host esx1 in domain example.org. The machine's own configuration, which this host does not change. */
-function dnsConfig(fullName: string): HostDnsConfig {
-  const [hostName = fullName, ...domain] = fullName.split(".");
-  return { dhcp: false, hostName, domainName: domain.join(".") };
 }
 
 /** What the host can do, true today. */

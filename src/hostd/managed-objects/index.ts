@@ -9,6 +9,24 @@ import { environmentBrowser } from "./environment-browser.ts";
 import { eventHistoryCollector, eventManager } from "./event-manager.ts";
 import { fileManager } from "./file-manager.ts";
 import { folder } from "./folder.ts";
+import { hostAccessManager, hostAuthenticationManager, hostCertificateManager } from "./host-access.ts";
+import { hostDateTimeSystem } from "./host-date-time.ts";
+import {
+  cryptoManager,
+  hostCacheConfigurationManager,
+  hostFirewallSystem,
+  hostGraphicsManager,
+  hostHealthStatusSystem,
+  hostMemorySystem,
+  hostPowerSystem,
+  hostServiceSystem,
+  hostSnmpSystem,
+  hostVMotionSystem,
+  propertyless,
+} from "./host-facilities.ts";
+import { hostCpuSchedulerSystem, hostPciPassthruSystem } from "./host-hardware.ts";
+import { hostNetworkSystem, hostVirtualNicManager } from "./host-network.ts";
+import { hostDatastoreSystem, hostStorageSystem } from "./host-storage.ts";
 import { hostSystem } from "./host-system.ts";
 import { licenseManager } from "./license-manager.ts";
 import type { Entity } from "./managed-entity.ts";
@@ -25,9 +43,11 @@ import { virtualDiskManager } from "./virtual-disk-manager.ts";
 import { virtualMachine } from "./virtual-machine.ts";
 
 export const managedObjectTypes = {
+  ...propertyless,
   AuthorizationManager: authorizationManager,
   ComputeResource: computeResource,
   ContainerView: containerView,
+  CryptoManager: cryptoManager,
   Datacenter: datacenter,
   Datastore: datastore,
   EnvironmentBrowser: environmentBrowser,
@@ -36,9 +56,28 @@ export const managedObjectTypes = {
   FileManager: fileManager,
   Folder: folder,
   HostAutoStartManager: autoStartManager,
+  HostAccessManager: hostAccessManager,
+  HostAuthenticationManager: hostAuthenticationManager,
+  HostCacheConfigurationManager: hostCacheConfigurationManager,
+  HostCertificateManager: hostCertificateManager,
+  HostCpuSchedulerSystem: hostCpuSchedulerSystem,
   HostDatastoreBrowser: hostDatastoreBrowser,
+  HostDatastoreSystem: hostDatastoreSystem,
+  HostDateTimeSystem: hostDateTimeSystem,
+  HostFirewallSystem: hostFirewallSystem,
+  HostGraphicsManager: hostGraphicsManager,
+  HostHealthStatusSystem: hostHealthStatusSystem,
+  HostMemorySystem: hostMemorySystem,
+  HostNetworkSystem: hostNetworkSystem,
+  HostPciPassthruSystem: hostPciPassthruSystem,
+  HostPowerSystem: hostPowerSystem,
+  HostServiceSystem: hostServiceSystem,
+  HostSnmpSystem: hostSnmpSystem,
+  HostStorageSystem: hostStorageSystem,
   HostSystem: hostSystem,
   LicenseManager: licenseManager,
+  HostVMotionSystem: hostVMotionSystem,
+  HostVirtualNicManager: hostVirtualNicManager,
   ListView: listView,
   Network: network,
   OptionManager: optionManager,

@@ -2,7 +2,7 @@
 import type { ServiceContent } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
-import { HOST_AGENT_SETTINGS, LICENSE_MANAGER, ROOT_FOLDER } from "../inventory-tree.ts";
+import { HOST_AGENT_SETTINGS, LICENSE_MANAGER, ROOT_FOLDER, UNPERFORMED_MANAGERS } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
 /** The managers that this host has; those that it has not are unset, and clients then say that the feature is not supported. */
@@ -19,6 +19,7 @@ export const managers = {
   virtualDiskManager: { type: "VirtualDiskManager", value: "ha-vdiskmanager" },
   licenseManager: LICENSE_MANAGER,
   searchIndex: { type: "SearchIndex", value: "ha-searchindex" },
+  ...UNPERFORMED_MANAGERS,
 } as const satisfies Partial<Record<keyof ServiceContent, { type: string; value: string }>>;
 
 export const serviceInstance = {
