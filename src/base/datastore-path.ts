@@ -54,3 +54,8 @@ export function fileNameOf({ path }: DatastorePath): string {
 export function inFolder(folder: DatastorePath, name: string): DatastorePath {
   return { datastore: folder.datastore, path: folder.path === "" ? name : `${folder.path}/${name}` };
 }
+
+/** Whether `file` is `top` or lies in it, however deep. */
+export function isAtOrBeneath(file: DatastorePath, top: DatastorePath): boolean {
+  return file.datastore === top.datastore && (top.path === "" || file.path === top.path || file.path.startsWith(`${top.path}/`));
+}

@@ -1,5 +1,5 @@
 /** Which files a registered VM lives by: what a client may not delete from under it. Pure. */
-import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
+import { type DatastorePath, formatDatastorePath, isAtOrBeneath } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 
 export interface HeldFile {
@@ -22,8 +22,4 @@ export function refuseDelete(path: DatastorePath, held: readonly HeldFile[]): vo
   if (found === undefined) return;
   const file = formatDatastorePath(found.file);
   throw fault("FileLocked", `Unable to delete ${formatDatastorePath(path)}: ${file} belongs to the virtual machine ${found.by}.`, { file });
-}
-
-function isAtOrBeneath(file: DatastorePath, top: DatastorePath): boolean {
-  return file.datastore === top.datastore && (file.path === top.path || file.path.startsWith(`${top.path}/`));
 }

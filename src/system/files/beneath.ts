@@ -4,7 +4,7 @@
  */
 import { constants, fstatSync, openSync, type Stats } from "node:fs";
 import { OpenFile } from "./open-file.ts";
-import { isErrno, makeFolderAt, O_PATH, O_TMPFILE, openat2, unlinkAt } from "./syscalls.ts";
+import { isErrno, makeFolderAt, moveAt, O_PATH, O_TMPFILE, openat2, unlinkAt } from "./syscalls.ts";
 
 /** What lies at a path is not a regular file. */
 export class NotRegularFile extends Error {
@@ -70,6 +70,22 @@ export function removeBeneath(root: OpenFile, path: string): void {
     if (!isErrno(error, "EISDIR")) throw error;
     unlinkAt(parent.fd, name, "folder");
   }
+}
+
+/**
+ * Renames a file or a folder in one step, also from one root to another on the same file system. A symlink would be moved itself.
+ * @throws EXDEV when the two are on different file systems; EEXIST when the name is taken and it may not replace
+ */
+export function moveBeneath(
+  from: { readonly root: OpenFile; readonly path: string },
+  to: { readonly root: OpenFile; readonly path: string },
+  { replace }: { readonly replace: boolean },
+): void {
+  const source = splitPath(from.path);
+  const target = splitPath(to.path);
+  using fromFolder = openFolderBeneath(from.root, source.folder);
+  using toFolder = openFolderBeneath(to.root, target.folder);
+  moveAt({ folder: fromFolder.fd, name: source.name }, { folder: toFolder.fd, name: target.name }, { replace });
 }
 
 export function statBeneath(root: OpenFile, path: string): Stats {

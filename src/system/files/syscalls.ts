@@ -1,7 +1,7 @@
 /**
  * The file calls of Linux that Node does not have: paths relative to an open folder, locks, allocation.
  * Each is one quick call on the calling thread and throws as node:fs does, an error with `code` and `syscall`.
- * Source: openat2(2), mkdirat(2), unlinkat(2), linkat(2), renameat(2), flock(2), fallocate(2).
+ * Source: openat2(2), mkdirat(2), unlinkat(2), linkat(2), renameat2(2), flock(2), fallocate(2), lseek(2).
  */
 import { constants } from "node:os";
 import koffi from "koffi";
@@ -12,6 +12,8 @@ const mkdirat = libc.func("int mkdirat(int folder, const char *path, uint32_t mo
 const unlinkat = libc.func("int unlinkat(int folder, const char *path, int flags)");
 const linkat = libc.func("int linkat(int fromFolder, const char *from, int toFolder, const char *to, int flags)");
 const renameat = libc.func("int renameat(int fromFolder, const char *from, int toFolder, const char *to)");
+const renameat2 = libc.func("int renameat2(int fromFolder, const char *from, int toFolder, const char *to, unsigned int flags)");
+const lseek = libc.func("int64_t lseek64(int fd, int64_t offset, int whence)");
 const flock = libc.func("int flock(int fd, int operation)");
 const fallocate = libc.func("int fallocate64(int fd, int mode, int64_t offset, int64_t length)");
 
@@ -26,6 +28,11 @@ const AT_SYMLINK_FOLLOW = 0x400;
 const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NOW_OR_NEVER = 4;
+const RENAME_NOREPLACE = 1;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 
 /** Flags of open(2) that node:fs does not name. */
 export const O_PATH = 0o10000000;
@@ -63,6 +70,17 @@ export function renameAt(folder: number, { from, to }: { from: string; to: strin
   check(renameat(folder, from, folder, to), "renameat", to);
 }
 
+/** A name in an open folder. */
+export interface PlaceAt {
+  readonly folder: number;
+  readonly name: string;
+}
+
+/** Renames between two folders of one file system; EXDEV when they are on two. Unless it may replace, EEXIST when the name is taken. */
+export function moveAt(from: PlaceAt, to: PlaceAt, { replace }: { replace: boolean }): void {
+  check(renameat2(from.folder, from.name, to.folder, to.name, replace ? 0 : RENAME_NOREPLACE), "renameat2", to.name);
+}
+
 /** Locks the open file description of `fd` without waiting. @returns whether nobody holds a lock that forbids it */
 export function tryLock(fd: number, kind: "shared" | "exclusive"): boolean {
   const operation = (kind === "shared" ? LOCK_SHARED : LOCK_EXCLUSIVE) | LOCK_NOW_OR_NEVER;
@@ -78,6 +96,16 @@ export function tryLock(fd: number, kind: "shared" | "exclusive"): boolean {
 /** Reserves blocks for `length` bytes from `offset` and makes the file that long. They read as zeros. */
 export function allocate(fd: number, { offset, length }: { offset: number; length: number }): void {
   check(fallocate(fd, 0, offset, length), "fallocate", `descriptor ${fd}`);
+}
+
+/** Gives the blocks of a part of the file back: it reads as zeros. The file stays as long as it is. */
+export function punchHoleIn(fd: number, { offset, length }: { offset: number; length: number }): void {
+  check(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length), "fallocate", `descriptor ${fd}`);
+}
+
+/** Where the next data, or the next hole, begins at or after `offset`. Blocks that are reserved and were never written are a hole. ENXIO past the end. */
+export function seekIn(fd: number, kind: "data" | "hole", offset: number): number {
+  return check(Number(lseek(fd, offset, kind === "data" ? SEEK_DATA : SEEK_HOLE)), "lseek", `descriptor ${fd}`);
 }
 
 /** Whether `error` is a failed call with one of these codes. */

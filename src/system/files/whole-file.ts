@@ -17,7 +17,7 @@ export async function writeAll(file: OpenFile, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** Makes the file `length` bytes long, with all its blocks reserved. */
+/** Makes the file at least `length` bytes long, with all its blocks reserved. What was written before stays. */
 export async function allocateWhole(file: OpenFile, length: number): Promise<void> {
   for (let offset = 0; offset < length; offset += ALLOCATE_STEP_BYTES) {
     allocate(file.fd, { offset, length: Math.min(ALLOCATE_STEP_BYTES, length - offset) });
@@ -25,7 +25,7 @@ export async function allocateWhole(file: OpenFile, length: number): Promise<voi
   }
 }
 
-/** Makes the file `length` bytes long, without blocks. */
+/** Makes the file `length` bytes long: what it grows by has no blocks, what it shrinks by is gone. */
 export function makeSparse(file: OpenFile, length: number): void {
   ftruncateSync(file.fd, length);
 }
