@@ -1,4 +1,5 @@
 export type * from "./attachments.ts";
+export type { Controls } from "./controls.ts";
 export * from "./describe-host.ts";
 export * from "./isolation.ts";
 export * from "./isolation-hostd.ts";

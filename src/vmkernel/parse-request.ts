@@ -4,12 +4,13 @@
  */
 import { assertNever } from "../base/index.ts";
 import { type KeyStroke, qcodeOf } from "../wire/index.ts";
-import type { NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
+import type { AdapterType, DiskChange, DiskCopy, NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
 import {
   asShape,
   invalid,
   readInteger,
   readOneOf,
+  readOptional,
   readOptionalFlag,
   readPath,
   readShape,
@@ -40,6 +41,11 @@ const KINDS = [
   "createDisk",
   "describeDisk",
   "deleteDisk",
+  "copyFile",
+  "moveFile",
+  "copyDisk",
+  "moveDisk",
+  "changeDisk",
   "powerOn",
   "powerOff",
   "reset",
@@ -81,6 +87,16 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeDisk":
     case "deleteDisk":
       return { kind, descriptor: readPath(shape, "descriptor") };
+    case "copyFile":
+    case "moveFile":
+    case "moveDisk":
+      return { kind, from: readPath(shape, "from"), to: readPath(shape, "to"), replace: readOptionalFlag(shape, "replace") };
+    case "copyDisk": {
+      const copy = parseDiskCopy(readShape(shape, "copy"));
+      return { kind, from: readPath(shape, "from"), to: readPath(shape, "to"), replace: readOptionalFlag(shape, "replace"), copy };
+    }
+    case "changeDisk":
+      return { kind, descriptor: readPath(shape, "descriptor"), change: parseDiskChange(readShape(shape, "change")) };
     case "powerOn":
       return { kind, machine: parseMachine(shape.fields.machine, "request.machine") };
     case "powerOff":
@@ -119,8 +135,43 @@ function parseStroke(shape: Shape): KeyStroke {
 function parseNewDisk(shape: Shape): NewDisk {
   return {
     capacityBytes: readInteger(shape, "capacityBytes", CAPACITY_BYTES),
-    provisioning: readOneOf(shape, "provisioning", ["thin", "thick", "eagerZeroedThick"]),
-    adapterType: readOneOf(shape, "adapterType", ["lsilogic", "ide"]),
-    uuid: readText(shape, "uuid", { max: 32, pattern: /^[0-9a-f]{32}$/ }),
+    provisioning: readProvisioning(shape, "provisioning"),
+    adapterType: readAdapterType(shape, "adapterType"),
+    uuid: readUuid(shape, "uuid"),
   };
 }
+
+function parseDiskCopy(shape: Shape): DiskCopy {
+  const provisioning = readOptional(shape, "provisioning", readProvisioning);
+  const adapterType = readOptional(shape, "adapterType", readAdapterType);
+  const uuid = readOptional(shape, "uuid", readUuid);
+  return {
+    ...(provisioning === undefined ? {} : { provisioning }),
+    ...(adapterType === undefined ? {} : { adapterType }),
+    ...(uuid === undefined ? {} : { uuid }),
+  };
+}
+
+function parseDiskChange(shape: Shape): DiskChange {
+  const kind = readOneOf(shape, "kind", ["extend", "inflate", "eagerZero", "shrink", "zeroFill", "setUuid"]);
+  switch (kind) {
+    case "inflate":
+    case "eagerZero":
+    case "shrink":
+    case "zeroFill":
+      return { kind };
+    case "extend": {
+      const eager = readOptional(shape, "eager", readOptionalFlag);
+      return { kind, capacityBytes: readInteger(shape, "capacityBytes", CAPACITY_BYTES), ...(eager === undefined ? {} : { eager }) };
+    }
+    case "setUuid":
+      return { kind, uuid: readUuid(shape, "uuid") };
+    default:
+      return assertNever(kind);
+  }
+}
+
+const readProvisioning = (shape: Shape, name: string): NewDisk["provisioning"] =>
+  readOneOf(shape, name, ["thin", "thick", "eagerZeroedThick"]);
+const readAdapterType = (shape: Shape, name: string): AdapterType => readOneOf(shape, name, ["lsilogic", "buslogic", "ide"]);
+const readUuid = (shape: Shape, name: string): string => readText(shape, name, { max: 32, pattern: /^[0-9a-f]{32}$/ });

@@ -1,6 +1,7 @@
 /** The one place where every request to vmkernel is carried out. */
 import { assertNever } from "../base/index.ts";
 import { readMachine, readMachineLoad } from "../system/index.ts";
+import { type Controls, UNWATCHED } from "./controls.ts";
 import type { Monitors } from "./monitors.ts";
 import type { HostDescription, LoadSample, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
 import type { Storage } from "./storage/index.ts";
@@ -19,6 +20,7 @@ type Result<Kind extends VmkernelRequest["kind"]> = Promise<VmkernelResults[Kind
 export async function performRequest(
   request: VmkernelRequest,
   { host, storage, monitors, shutdown }: RequestParts,
+  controls: Controls = UNWATCHED,
 ): Promise<VmkernelResults[VmkernelRequest["kind"]]> {
   switch (request.kind) {
     case "describeHost":
@@ -38,11 +40,21 @@ export async function performRequest(
     case "remove":
       return nothing(storage.remove(request.path));
     case "createDisk":
-      return storage.createDisk(request.descriptor, request.disk) satisfies Result<"createDisk">;
+      return storage.createDisk(request.descriptor, request.disk, controls) satisfies Result<"createDisk">;
     case "describeDisk":
       return storage.describeDisk(request.descriptor) satisfies Result<"describeDisk">;
     case "deleteDisk":
       return nothing(storage.deleteDisk(request.descriptor));
+    case "copyFile":
+      return nothing(storage.copyFile({ ...request, replace: request.replace === true }, controls));
+    case "moveFile":
+      return storage.moveFile({ ...request, replace: request.replace === true }) satisfies Result<"moveFile">;
+    case "copyDisk":
+      return storage.copyDisk({ ...request, replace: request.replace === true }, controls) satisfies Result<"copyDisk">;
+    case "moveDisk":
+      return storage.moveDisk({ ...request, replace: request.replace === true }) satisfies Result<"moveDisk">;
+    case "changeDisk":
+      return storage.changeDisk(request.descriptor, request.change, controls) satisfies Result<"changeDisk">;
     case "powerOn":
       return monitors.powerOn(request.machine) satisfies Result<"powerOn">;
     case "powerOff":

@@ -7,8 +7,9 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { Fault, messageOf } from "../base/index.ts";
 import { LineSplitter } from "../wire/index.ts";
+import type { Controls } from "./controls.ts";
 import type { StreamRequest, VmkernelEvent, VmkernelRequest, VmkernelResults } from "./rpc.ts";
-import { decodeMessage, encodeRequest, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
+import { decodeMessage, encodeCancel, encodeRequest, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
 import { beginStream } from "./stream.ts";
 
 /** The connection broke while a request was on its way, or did not come back in time for one to be sent. */
@@ -27,6 +28,7 @@ interface Waiting {
   readonly kind: VmkernelRequest["kind"];
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
+  readonly controls: Partial<Controls>;
 }
 
 /** A request that has not been sent, because the connection is down. */
@@ -72,12 +74,13 @@ export class VmkernelClient {
   }
 
   /**
+   * @param controls an aborted signal asks vmkernel to end it; the answer is waited for all the same
    * @throws {Fault} as vmkernel answered it, by its vim25 name
    * @throws {ConnectionLost}
    */
-  request<R extends VmkernelRequest>(request: R): Promise<VmkernelResults[R["kind"]]> {
+  request<R extends VmkernelRequest>(request: R, controls: Partial<Controls> = {}): Promise<VmkernelResults[R["kind"]]> {
     return new Promise<unknown>((resolve, reject) => {
-      const waiting: Waiting = { kind: request.kind, resolve, reject };
+      const waiting: Waiting = { kind: request.kind, resolve, reject, controls };
       if (this.#isClosed) reject(new ConnectionLost(`${request.kind}: the client is closed`, false));
       else if (this.#socket !== undefined) this.#send(this.#socket, request, waiting);
       else this.#hold(request, waiting);
@@ -126,7 +129,13 @@ export class VmkernelClient {
   #send(socket: Socket, request: VmkernelRequest, waiting: Waiting): void {
     this.#lastId += 1;
     this.#waiting.set(this.#lastId, waiting);
-    socket.write(encodeRequest(this.#lastId, request));
+    const id = this.#lastId;
+    socket.write(encodeRequest(id, request));
+    const cancel = () => {
+      if (this.#waiting.get(id) === waiting) socket.write(encodeCancel(id));
+    };
+    if (waiting.controls.signal?.aborted === true) cancel();
+    else waiting.controls.signal?.addEventListener("abort", cancel, { once: true });
   }
 
   #hold(request: VmkernelRequest, waiting: Waiting): void {
@@ -170,6 +179,10 @@ export class VmkernelClient {
       return;
     }
     const waiting = this.#waiting.get(message.id);
+    if (message.kind === "progress") {
+      waiting?.controls.report?.(message.percent);
+      return;
+    }
     this.#waiting.delete(message.id);
     if (message.kind === "result") waiting?.resolve(message.result);
     else waiting?.reject(message.fault);

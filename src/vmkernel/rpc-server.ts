@@ -8,16 +8,18 @@ import { dirname } from "node:path";
 import { messageOf, SystemError } from "../base/index.ts";
 import { descriptorOf, listenUnix, peerOf } from "../system/index.ts";
 import { LineSplitter } from "../wire/index.ts";
+import type { Controls } from "./controls.ts";
 import { parseRequest, parseStreamRequest } from "./parse-request.ts";
 import type { StreamOutcome } from "./perform-request.ts";
 import type { StreamRequest, VmkernelEvent, VmkernelRequest } from "./rpc.ts";
-import { decodeRequest, encodeEvent, encodeFault, encodeResult, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
+import { decodeLine, encodeEvent, encodeFault, encodeProgress, encodeResult, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
 
 export interface RpcServerParts {
   readonly socket: string;
   /** Who owns the socket beside root: hostd's user and group; root's alone where there is none. */
   readonly owner: { readonly uid: number; readonly gid: number };
-  readonly perform: (request: VmkernelRequest) => Promise<unknown>;
+  /** `controls` are aborted when the asker cancels the request, or its connection ends. */
+  readonly perform: (request: VmkernelRequest, controls: Controls) => Promise<unknown>;
   /** Begins a stream on the connection whose descriptor `connection` tells; that throws once it is closed. */
   readonly stream: (request: StreamRequest, connection: () => number) => Promise<StreamOutcome>;
   readonly log: (line: string) => void;
@@ -32,6 +34,8 @@ const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
 /** Without any progress in taking a stream: hostd is stuck, and its bytes wait in our memory. */
 const SEND_TIMEOUT_MS = 30_000;
 const ROOT_UID = 0;
+/** A client shows a bar; more often than this is only work. */
+const PROGRESS_INTERVAL_MS = 200;
 
 export class RpcServer {
   readonly #parts: RpcServerParts;
@@ -86,13 +90,18 @@ export class RpcServer {
       return;
     }
     this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
+    const underWayById = new Map<number, AbortController>();
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      // Whoever asked is gone and will settle by its journal what it had begun: nothing may go on behind its back.
+      for (const controller of underWayById.values()) controller.abort();
+    });
     const lines = new LineSplitter(RPC_LINE_BYTES_MAX);
     let underWay = 0;
     const serve = async (line: string) => {
       underWay += 1;
       if (underWay >= REQUESTS_MAX) socket.pause();
-      await this.#answer(socket, line);
+      await this.#answer(socket, line, underWayById);
       underWay -= 1;
       if (underWay < REQUESTS_MAX) socket.resume();
     };
@@ -114,16 +123,25 @@ export class RpcServer {
     return uid === ROOT_UID || uid === this.#parts.owner.uid ? undefined : `refusing process ${pid} of user ${uid}`;
   }
 
-  async #answer(socket: Socket, line: string): Promise<void> {
+  async #answer(socket: Socket, text: string, underWay: Map<number, AbortController>): Promise<void> {
     let id = 0;
+    const controller = new AbortController();
     try {
-      const { id: asked, request } = decodeRequest(line);
-      id = asked;
-      const stream = parseStreamRequest(request);
+      const line = decodeLine(text);
+      if (line.kind === "cancel") {
+        underWay.get(line.id)?.abort();
+        return;
+      }
+      id = line.id;
+      const stream = parseStreamRequest(line.request);
       if (stream !== undefined) return await this.#stream(socket, id, stream);
-      this.#write(socket, encodeResult(id, (await this.#parts.perform(parseRequest(request))) ?? null));
+      underWay.set(id, controller);
+      const controls = { signal: controller.signal, report: this.#reporter(socket, id) };
+      this.#write(socket, encodeResult(id, (await this.#parts.perform(parseRequest(line.request), controls)) ?? null));
     } catch (error) {
       this.#write(socket, encodeFault(id, error));
+    } finally {
+      if (underWay.get(id) === controller) underWay.delete(id);
     }
   }
 
@@ -143,6 +161,17 @@ export class RpcServer {
     } catch (error) {
       socket.end(encodeFault(id, error));
     }
+  }
+
+  /** Tells whole percents, and none twice. */
+  #reporter(socket: Socket, id: number): (percent: number) => void {
+    let last = { percent: 0, at: Number.NEGATIVE_INFINITY };
+    return (percent) => {
+      const now = { percent: Math.floor(Math.min(Math.max(percent, 0), 100)), at: performance.now() };
+      if (now.percent <= last.percent || now.at - last.at < PROGRESS_INTERVAL_MS) return;
+      last = now;
+      this.#write(socket, encodeProgress(id, now.percent));
+    };
   }
 
   #write(socket: Socket, line: string): void {

@@ -16,22 +16,39 @@ interface WireFault {
   readonly fields: FaultFields;
 }
 
+/** What vmkernel reads. */
+export type RpcLine =
+  /** As it came (untrusted): `parseRequest` reads it. */
+  { readonly kind: "request"; readonly id: number; readonly request: unknown } | { readonly kind: "cancel"; readonly id: number };
+
 /** What vmkernel writes. */
 export type RpcMessage =
+  | { readonly kind: "progress"; readonly id: number; readonly percent: number }
   | { readonly kind: "result"; readonly id: number; readonly result: unknown }
   | { readonly kind: "fault"; readonly id: number; readonly fault: Fault }
   | { readonly kind: "event"; readonly event: VmkernelEvent };
 
 const ID = { min: 0, max: Number.MAX_SAFE_INTEGER };
+const PERCENT = { min: 0, max: 100 };
 
 export function encodeRequest(id: number, request: VmkernelRequest | StreamRequest): string {
   return `${JSON.stringify({ id, request })}\n`;
 }
 
-/** @returns the request as it came (untrusted): `parseRequest` reads it. @throws {Fault} InvalidArgument when there is no id to answer to */
-export function decodeRequest(line: string): { readonly id: number; readonly request: unknown } {
+/** Asks for the end of a request of this connection. It is answered all the same: by RequestCanceled, unless it was done before. */
+export function encodeCancel(id: number): string {
+  return `${JSON.stringify({ cancel: id })}\n`;
+}
+
+/** @throws {Fault} InvalidArgument when there is no id to answer to */
+export function decodeLine(line: string): RpcLine {
   const shape = asShape(parseJson(line), "line");
-  return { id: readInteger(shape, "id", ID), request: shape.fields.request };
+  if (Object.hasOwn(shape.fields, "cancel")) return { kind: "cancel", id: readInteger(shape, "cancel", ID) };
+  return { kind: "request", id: readInteger(shape, "id", ID), request: shape.fields.request };
+}
+
+export function encodeProgress(id: number, percent: number): string {
+  return `${JSON.stringify({ id, progress: percent })}\n`;
 }
 
 export function encodeResult(id: number, result: unknown): string {
@@ -53,6 +70,7 @@ export function decodeMessage(line: string): RpcMessage {
   const shape = asShape(parseJson(line), "line");
   if (Object.hasOwn(shape.fields, "event")) return { kind: "event", event: readShape(shape, "event").fields as unknown as VmkernelEvent };
   const id = readInteger(shape, "id", ID);
+  if (Object.hasOwn(shape.fields, "progress")) return { kind: "progress", id, percent: readInteger(shape, "progress", PERCENT) };
   if (!Object.hasOwn(shape.fields, "fault")) return { kind: "result", id, result: shape.fields.result };
   const wire = readShape(shape, "fault");
   const name = readText(wire, "name", { max: 200 });

@@ -8,6 +8,7 @@ import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { fault } from "../wire/index.ts";
+import type { Controls } from "./controls.ts";
 import { parseRequest, parseStreamRequest } from "./parse-request.ts";
 import type { StreamOutcome } from "./perform-request.ts";
 import type { StreamRequest, VmkernelEvent, VmkernelRequest } from "./rpc.ts";
@@ -30,6 +31,15 @@ const everyRequest: readonly VmkernelRequest[] = [
   { kind: "createDisk", descriptor: file, disk },
   { kind: "describeDisk", descriptor: file },
   { kind: "deleteDisk", descriptor: file },
+  { kind: "copyFile", from: file, to: file, replace: true },
+  { kind: "moveFile", from: file, to: file, replace: false },
+  { kind: "copyDisk", from: file, to: file, replace: false, copy: {} },
+  { kind: "copyDisk", from: file, to: file, replace: true, copy: { provisioning: "thick", adapterType: "buslogic", uuid: disk.uuid } },
+  { kind: "moveDisk", from: file, to: file, replace: true },
+  { kind: "changeDisk", descriptor: file, change: { kind: "extend", capacityBytes: 1024, eager: false } },
+  { kind: "changeDisk", descriptor: file, change: { kind: "extend", capacityBytes: 1024 } },
+  { kind: "changeDisk", descriptor: file, change: { kind: "zeroFill" } },
+  { kind: "changeDisk", descriptor: file, change: { kind: "setUuid", uuid: disk.uuid } },
   { kind: "powerOn", machine: machineWith([]) },
   { kind: "powerOff", vm: machineWith([]).vm },
   { kind: "reset", vm: machineWith([]).vm },
@@ -65,6 +75,12 @@ test.each<[string, unknown, string]>([
     { kind: "createDisk", descriptor: file, disk: { ...disk, capacityBytes: 2 ** 52 } },
     "request.disk.capacityBytes",
   ],
+  ["a copy out of a datastore", { kind: "copyFile", from: { datastore: "..", path: "a" }, to: file }, "request.from.datastore"],
+  ["a copy to nowhere", { kind: "copyDisk", from: file, copy: {} }, "request.to"],
+  ["a copy of a kind that is none", { kind: "copyDisk", from: file, to: file, copy: { provisioning: "rdm" } }, "request.copy.provisioning"],
+  ["a change that is none", { kind: "changeDisk", descriptor: file, change: { kind: "format" } }, "request.change.kind"],
+  ["a growth without a size", { kind: "changeDisk", descriptor: file, change: { kind: "extend" } }, "request.change.capacityBytes"],
+  ["a UUID that is none", { kind: "changeDisk", descriptor: file, change: { kind: "setUuid", uuid: "x" } }, "request.change.uuid"],
   ["a VM id with an option", { kind: "powerOff", vm: "1 -S" }, "request.vm"],
   ["a key that no keyboard has", { kind: "pressKeys", vm: "7", strokes: [{ usage: 0x03, modifiers: 0 }] }, "request.strokes[0].usage"],
   [
@@ -106,7 +122,7 @@ let folder: string;
 let server: RpcServer | undefined;
 let performed: VmkernelRequest[];
 interface Answers {
-  perform: (request: VmkernelRequest) => Promise<unknown>;
+  perform: (request: VmkernelRequest, controls: Controls) => Promise<unknown>;
   stream: (request: StreamRequest, connection: () => number) => Promise<StreamOutcome>;
 }
 const nothingToStream = async (): Promise<never> => {
@@ -114,9 +130,9 @@ const nothingToStream = async (): Promise<never> => {
 };
 const answers: Answers = { perform: async () => null, stream: nothingToStream };
 const listen = async (owner = { uid: 0, gid: 0 }) => {
-  const perform = (request: VmkernelRequest) => {
+  const perform = (request: VmkernelRequest, controls: Controls) => {
     performed.push(request);
-    return answers.perform(request);
+    return answers.perform(request, controls);
   };
   server = await RpcServer.listen({
     socket: join(folder, "socket"),
@@ -162,6 +178,67 @@ test.skipIf(!isRoot)("a fault arrives with its name and fields", async () => {
   const client = await VmkernelClient.connect(join(folder, "socket"));
   await expect(client.request({ kind: "describeHost" })).rejects.toMatchObject({ fault: "FileLocked", fields: { file: "[datastore1] a" } });
   client.close();
+});
+
+test.skipIf(!isRoot)("who asked for something long hears how far it is, in whole percents that grow", async () => {
+  answers.perform = async (_, { report }) => {
+    for (const percent of [10.7, 5, 11, 250]) {
+      report(percent);
+      await sleep(250);
+    }
+  };
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  const heard: number[] = [];
+  await client.request({ kind: "describeHost" }, { report: (percent) => heard.push(percent) });
+  expect(heard).toEqual([10, 11, 100]);
+  client.close();
+});
+
+/** A deed that goes on until it is not wanted any more. */
+function endlessDeed() {
+  const ended: string[] = [];
+  answers.perform = (request, { signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => {
+        ended.push(request.kind);
+        reject(fault("RequestCanceled", "The task was canceled by a user.", {}));
+      });
+    });
+  return ended;
+}
+
+test.skipIf(!isRoot)("what is no longer wanted ends, and nothing else of that client's", async () => {
+  const ended = endlessDeed();
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  const stop = new AbortController();
+  const asked = expect(client.request({ kind: "listMonitors" }, { signal: stop.signal })).rejects.toMatchObject({
+    fault: "RequestCanceled",
+  });
+  client.request({ kind: "describeHost" }).catch(() => {});
+  while (performed.length < 2) await sleep(5);
+  stop.abort();
+  await asked;
+  expect(ended).toEqual(["listMonitors"]);
+  client.close();
+});
+
+test.skipIf(!isRoot)("what a client that is gone had asked for ends too", async () => {
+  const ended = endlessDeed();
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  client.request({ kind: "describeHost" }).catch(() => {});
+  while (performed.length === 0) await sleep(5);
+  client.close();
+  while (ended.length === 0) await sleep(5);
+  expect(ended).toEqual(["describeHost"]);
+});
+
+test.skipIf(!isRoot)("the end of a request that nobody made is asked for in vain", async () => {
+  await listen();
+  expect(await exchange('{"cancel":7}\n{"id":1,"request":{"kind":"describeHost"}}\n')).toBe('{"id":1,"result":null}\n');
+  expect(await exchange('{"cancel":"x"}\n')).toMatch(/InvalidArgument/);
 });
 
 test.skipIf(!isRoot)("an event reaches every client", async () => {

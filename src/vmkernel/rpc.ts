@@ -1,6 +1,7 @@
 /**
  * The typed requests that hostd, the CLI and evidence may put to vmkernel, and what they get back.
- * One JSON text a line over a unix socket (`/run/bulkhead/vmkernel.sock`): {id, request} → {id, result} | {id, fault}; {event} unasked.
+ * One JSON text a line over a unix socket (`/run/bulkhead/vmkernel.sock`): {id, request} → {id, progress}… then {id, result} | {id, fault};
+ * {cancel: id} asks for the end of a request; {event} comes unasked. A request whose connection ends is cancelled.
  * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
@@ -27,6 +28,22 @@ export type VmkernelRequest =
   | { readonly kind: "describeDisk"; readonly descriptor: DatastorePath }
   /** The descriptor and its extents. FileLocked while a monitor holds it. */
   | { readonly kind: "deleteDisk"; readonly descriptor: DatastorePath }
+  /** The file is there whole or not at all. FileLocked while a monitor writes the source, or holds what would be replaced. */
+  | { readonly kind: "copyFile"; readonly from: DatastorePath; readonly to: DatastorePath; readonly replace?: boolean }
+  /** A file or a folder with all that is in it, in one step; only a file may take the place of another. FileLocked while a monitor holds one of them. */
+  | { readonly kind: "moveFile"; readonly from: DatastorePath; readonly to: DatastorePath; readonly replace?: boolean }
+  /** A new disk with what the flat disk `from` holds. */
+  | {
+      readonly kind: "copyDisk";
+      readonly from: DatastorePath;
+      readonly to: DatastorePath;
+      readonly replace?: boolean;
+      readonly copy: DiskCopy;
+    }
+  /** Descriptor and extent; the extent is named after the descriptor. */
+  | { readonly kind: "moveDisk"; readonly from: DatastorePath; readonly to: DatastorePath; readonly replace?: boolean }
+  /** Changes a disk where it lies. FileLocked while a monitor holds it. */
+  | { readonly kind: "changeDisk"; readonly descriptor: DatastorePath; readonly change: DiskChange }
   /** Monitors. A power request returns when it has taken effect. */
   | { readonly kind: "powerOn"; readonly machine: MachineSpec }
   | { readonly kind: "powerOff"; readonly vm: VmId }
@@ -70,6 +87,11 @@ export interface VmkernelResults {
   createDisk: DiskDescription;
   describeDisk: DiskDescription;
   deleteDisk: null;
+  copyFile: null;
+  moveFile: Moved;
+  copyDisk: DiskDescription;
+  moveDisk: Moved;
+  changeDisk: DiskDescription;
   powerOn: MonitorDescription;
   powerOff: null;
   reset: null;
@@ -175,16 +197,44 @@ export interface FolderEntry {
 export interface NewDisk {
   readonly capacityBytes: number;
   readonly provisioning: "thin" | "thick" | "eagerZeroedThick";
-  readonly adapterType: "lsilogic" | "ide";
+  readonly adapterType: AdapterType;
   /** 16 bytes as 32 hex digits, "6000c29…". */
   readonly uuid: string;
 }
 
+export type AdapterType = "lsilogic" | "buslogic" | "ide";
+
+/** What of a copy is to be other than in the disk that it is copied from; it is the same where nothing is said. */
+export interface DiskCopy {
+  readonly provisioning?: NewDisk["provisioning"];
+  readonly adapterType?: AdapterType;
+  /** As in {@link NewDisk}. */
+  readonly uuid?: string;
+}
+
+export type DiskChange =
+  /** What is new reads as zeros. `eager` writes them; where nothing is said, it is done if all of the disk has been written. */
+  | { readonly kind: "extend"; readonly capacityBytes: number; readonly eager?: boolean }
+  /** A thin disk becomes a thick one, all of it written. */
+  | { readonly kind: "inflate" }
+  /** Writes zeros where a thick disk was never written. */
+  | { readonly kind: "eagerZero" }
+  /** Gives the blocks of a thin disk back that hold zeros. */
+  | { readonly kind: "shrink" }
+  /** Overwrites all that the disk holds. Once begun it is finished. */
+  | { readonly kind: "zeroFill" }
+  | { readonly kind: "setUuid"; readonly uuid: string };
+
+/** Two datastores may be folders of one file system or not: a move is one step where they are, and the asker copies where not. */
+export type Moved = "moved" | "otherFileSystem";
+
 export interface DiskDescription {
   readonly capacityBytes: number;
   readonly allocatedBytes: number;
-  readonly provisioning: "thin" | "thick";
+  /** "eagerZeroedThick": every block of it has been written. */
+  readonly provisioning: "thin" | "thick" | "eagerZeroedThick";
   readonly adapterType: string;
+  readonly geometry: { readonly cylinders: number; readonly heads: number; readonly sectors: number };
   readonly uuid: string;
   readonly contentId: string;
   /** The files of the disk besides its descriptor. */

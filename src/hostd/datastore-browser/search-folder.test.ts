@@ -51,6 +51,7 @@ const disk: DiskDescription = {
   capacityBytes: 2048,
   allocatedBytes: 1000,
   provisioning: "thin",
+  geometry: { cylinders: 1, heads: 64, sectors: 32 },
   adapterType: "ide",
   uuid: "",
   contentId: "",

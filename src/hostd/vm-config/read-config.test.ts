@@ -112,6 +112,7 @@ test("disks get their sizes from their descriptions", () => {
     capacityBytes: 16 * 1024 ** 3,
     allocatedBytes: 0,
     provisioning: "thin",
+    geometry: { cylinders: 1, heads: 64, sectors: 32 },
     adapterType: "lsilogic",
     uuid: "6000c29a1b2c3d4e5f60718293a4b5c6",
     contentId: "fffffffe",

@@ -5,7 +5,9 @@ import {
   allocateWhole,
   createUnnamedFile,
   describeFile,
+  fillHoles,
   isErrno,
+  isFullyWritten,
   makeSparse,
   nameFile,
   OpenFile,
@@ -24,6 +26,7 @@ import {
   FRESH_CONTENT_ID,
   fault,
   formatVmdkDescriptor,
+  geometryIn,
   makeBaseDescriptor,
   parseSpacedUuid,
   parseVmdkDescriptor,
@@ -31,6 +34,7 @@ import {
   type VmdkDescriptor,
 } from "../../wire/index.ts";
 import type { DiskAttachment } from "../attachments.ts";
+import { type Controls, throwIfCanceled, UNWATCHED, watchBytes } from "../controls.ts";
 import type { DiskDescription, NewDisk } from "../rpc.ts";
 import { checkNewDisk, extentNameOf, flatExtentOf } from "./disk-rules.ts";
 import { fileFault, fileLocked, noDiskSpace } from "./file-fault.ts";
@@ -44,16 +48,47 @@ export interface DiskSource {
 }
 
 /** Makes the extent, then the descriptor. Neither has a name before it is whole, so a crash leaves nothing behind. */
-export async function createDisk(source: DiskSource, descriptor: DatastorePath, disk: NewDisk): Promise<DiskDescription> {
+export async function createDisk(
+  source: DiskSource,
+  descriptor: DatastorePath,
+  disk: NewDisk,
+  controls: Controls = UNWATCHED,
+): Promise<DiskDescription> {
   checkNewDisk(descriptor, disk);
   const extent = inFolder(folderOf(descriptor), extentNameOf(descriptor));
   using root = source.open(descriptor);
   using folder = openFolderBeneath(root, splitPath(descriptor.path).folder);
   using extentFile = createUnnamedFile(folder);
   await giveSize({ folder, extentFile, extent, disk });
+  if (disk.provisioning === "eagerZeroedThick") {
+    await fillHoles(extentFile, { offset: 0, length: disk.capacityBytes }, watchBytes(controls, disk.capacityBytes));
+  }
+  const text = describeNewDisk(source, descriptor, disk);
+  await nameDisk({ folder, extentFile, extent, descriptor, text }, { controls });
+  return describeDisk(source, descriptor);
+}
+
+interface UnnamedDisk {
+  readonly folder: OpenFile;
+  readonly extentFile: OpenFile;
+  readonly extent: DatastorePath;
+  readonly descriptor: DatastorePath;
+  readonly text: string;
+}
+
+/**
+ * Gives a disk that is whole its two names: both, or none.
+ * @param before what is done when nothing but the names is missing
+ */
+export async function nameDisk(
+  { folder, extentFile, extent, descriptor, text }: UnnamedDisk,
+  { controls, before }: { readonly controls: Controls; readonly before?: () => Promise<void> },
+): Promise<void> {
   using descriptorFile = createUnnamedFile(folder);
-  await writeAll(descriptorFile, Buffer.from(describeNewDisk(source, descriptor, disk)));
+  await writeAll(descriptorFile, Buffer.from(text));
   await Promise.all([syncFile(extentFile), syncFile(descriptorFile)]);
+  throwIfCanceled(controls);
+  await before?.();
   nameNew(extentFile, folder, extent);
   try {
     nameNew(descriptorFile, folder, descriptor);
@@ -62,26 +97,27 @@ export async function createDisk(source: DiskSource, descriptor: DatastorePath, 
     throw error;
   }
   await syncFile(folder);
-  return describeDisk(source, descriptor);
 }
 
 export async function describeDisk(source: DiskSource, descriptor: DatastorePath): Promise<DiskDescription> {
   const parsed = await readDescriptor(source, descriptor);
   const files = extentFiles(parsed).map((name) => inFolder(folderOf(descriptor), name));
-  const allocated = files.map((file) => {
+  const found = files.map((file) => {
     try {
       using root = source.open(file);
       using open = openFileBeneath(root, file.path, "read");
-      return describeFile(open).blocks * STAT_BLOCK_BYTES;
+      const { blocks, size } = describeFile(open);
+      return { allocatedBytes: blocks * STAT_BLOCK_BYTES, written: isFullyWritten(open, size) };
     } catch (error) {
       throw fileFault(error, file, "opening");
     }
   });
   return {
     capacityBytes: capacityBytesOf(parsed),
-    allocatedBytes: allocated.reduce((sum, bytes) => sum + bytes, 0),
-    provisioning: parsed.ddb.get("thinProvisioned") === "1" ? "thin" : "thick",
+    allocatedBytes: found.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0),
+    provisioning: isThin(parsed) ? "thin" : found.every(({ written }) => written) ? "eagerZeroedThick" : "thick",
     adapterType: parsed.ddb.get("adapterType") ?? "lsilogic",
+    geometry: geometryIn(parsed),
     uuid: uuidOf(parsed, descriptor),
     contentId: parsed.contentId,
     extents: files,
@@ -109,11 +145,28 @@ export async function deleteDisk(source: DiskSource, descriptor: DatastorePath):
 }
 
 /** Opens and locks the one flat extent of a disk, as `disk-rules.ts` says what can be attached. */
-export async function openDisk(
+export async function openDisk(source: DiskSource, descriptor: DatastorePath, access: { writable: boolean }): Promise<DiskAttachment> {
+  const { parsed, extent, capacityBytes, file: open } = await openExtent(source, descriptor, access);
+  using file = open;
+  const { size } = describeFile(file);
+  const uuid = uuidOf(parsed, descriptor);
+  return { file: extent, descriptor, uuid, capacityBytes, sizeBytes: size, writable: access.writable, ...handOn(file) };
+}
+
+export interface OpenExtent {
+  readonly parsed: VmdkDescriptor;
+  readonly extent: DatastorePath;
+  /** What the guest sees; the file may be longer. */
+  readonly capacityBytes: number;
+  /** Locked, exclusively when writable; the caller closes it. */
+  readonly file: OpenFile;
+}
+
+export async function openExtent(
   source: DiskSource,
   descriptor: DatastorePath,
-  { writable }: { writable: boolean },
-): Promise<DiskAttachment> {
+  { writable }: { readonly writable: boolean },
+): Promise<OpenExtent> {
   const parsed = await readDescriptor(source, descriptor);
   const extent = inFolder(folderOf(descriptor), flatExtentOf(parsed, descriptor, { writable }));
   const capacityBytes = capacityBytesOf(parsed);
@@ -131,8 +184,7 @@ export async function openDisk(
       const problem = `${formatDatastorePath(extent)} has ${size} bytes, its descriptor says ${capacityBytes}: the disk is cut short.`;
       throw fault("InvalidDiskFormat", problem, {});
     }
-    const uuid = uuidOf(parsed, descriptor);
-    return { file: extent, descriptor, uuid, capacityBytes, sizeBytes: size, writable, ...handOn(open) };
+    return { parsed, extent, capacityBytes, file: new OpenFile(open.release()) };
   } catch (error) {
     throw fileFault(error, extent, "opening");
   }
@@ -151,9 +203,11 @@ export function lockOrRefuse(open: OpenFile, file: DatastorePath, kind: "shared"
   throw fileLocked(file);
 }
 
-const STAT_BLOCK_BYTES = 512; // stat(2): the unit of st_blocks, whatever the file system's
+export const STAT_BLOCK_BYTES = 512; // stat(2): the unit of st_blocks, whatever the file system's
 
-async function readDescriptor(source: DiskSource, descriptor: DatastorePath): Promise<VmdkDescriptor> {
+export const isThin = (descriptor: VmdkDescriptor): boolean => descriptor.ddb.get("thinProvisioned") === "1";
+
+export async function readDescriptor(source: DiskSource, descriptor: DatastorePath): Promise<VmdkDescriptor> {
   try {
     using root = source.open(descriptor);
     using file = openFileBeneath(root, descriptor.path, "read");
@@ -167,10 +221,22 @@ async function readDescriptor(source: DiskSource, descriptor: DatastorePath): Pr
 async function giveSize(job: { folder: OpenFile; extentFile: OpenFile; extent: DatastorePath; disk: NewDisk }): Promise<void> {
   const { folder, extentFile, extent, disk } = job;
   if (disk.provisioning === "thin") return makeSparse(extentFile, disk.capacityBytes);
+  await reserve(extentFile, { folder, extent, length: disk.capacityBytes });
+}
+
+/** Makes the extent that long, all its blocks its own. Reserved blocks read as zeros until they are written. */
+export async function reserve(
+  extentFile: OpenFile,
+  { folder, extent, length }: { readonly folder: OpenFile; readonly extent: DatastorePath; readonly length: number },
+): Promise<void> {
   // Asked first: filling the file system up to find out would take the space from every running VM.
-  if (spaceOf(folder).freeBytes < disk.capacityBytes) throw noDiskSpace(extent);
-  // Reserved blocks read as zeros until they are written, so what eager zeroing is for, no data of an earlier owner, holds for both.
-  await allocateWhole(extentFile, disk.capacityBytes);
+  requireSpace(folder, extent, length - describeFile(extentFile).blocks * STAT_BLOCK_BYTES);
+  await allocateWhole(extentFile, length);
+}
+
+/** @throws {Fault} NoDiskSpace */
+export function requireSpace(folder: OpenFile, file: DatastorePath, bytes: number): void {
+  if (spaceOf(folder).freeBytes < bytes) throw noDiskSpace(file);
 }
 
 function describeNewDisk(source: DiskSource, descriptor: DatastorePath, disk: NewDisk): string {
@@ -218,7 +284,7 @@ function extentFiles(descriptor: VmdkDescriptor): string[] {
 }
 
 /** A disk that was made without a UUID gets one that stays the same as long as it lies where it does. */
-function uuidOf(parsed: VmdkDescriptor, descriptor: DatastorePath): string {
+export function uuidOf(parsed: VmdkDescriptor, descriptor: DatastorePath): string {
   const written = parseSpacedUuid(parsed.ddb.get("uuid") ?? "");
   return written ?? `6000c29${createHash("sha256").update(formatDatastorePath(descriptor)).digest("hex").slice(0, 25)}`;
 }

@@ -37,6 +37,15 @@ export function fileFault(error: unknown, path: DatastorePath, doing: string): u
   return error; // a bug of ours is no fault of the file's
 }
 
+/** What `deed` throws, as {@link fileFault} tells it. */
+export async function naming<T>(path: DatastorePath, doing: string, deed: () => T | Promise<T>): Promise<T> {
+  try {
+    return await deed();
+  } catch (error) {
+    throw fileFault(error, path, doing);
+  }
+}
+
 export function noDiskSpace(path: DatastorePath, options?: ErrorOptions): Fault {
   const file = formatDatastorePath(path);
   return fault("NoDiskSpace", `There is not enough space on ${path.datastore} for ${file}`, { file, datastore: path.datastore }, options);

@@ -141,6 +141,7 @@ test("a thin disk takes no space and a thick one all of it", async () => {
     allocatedBytes: 0,
     provisioning: "thin",
     adapterType: "lsilogic",
+    geometry: { cylinders: 64, heads: 64, sectors: 32 },
     uuid: newDisk().uuid,
     contentId: "fffffffe",
     extents: [at("vm/thin-flat.vmdk")],

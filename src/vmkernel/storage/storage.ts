@@ -26,10 +26,14 @@ import {
 } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
-import type { DatastoreDescription, DiskDescription, FolderEntry, NewDisk } from "../rpc.ts";
+import type { Controls } from "../controls.ts";
+import type { DatastoreDescription, DiskChange, DiskDescription, FolderEntry, Moved, NewDisk } from "../rpc.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
+import { changeDisk } from "./disk-changes.ts";
+import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
 import { createDisk, type DiskSource, deleteDisk, describeDisk, handOn, lockOrRefuse, openDisk } from "./disks.ts";
-import { fileFault, fileLocked } from "./file-fault.ts";
+import { fileLocked, naming } from "./file-fault.ts";
+import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
 
 /** All paths are untrusted; every failure is a {@link Fault} that names the datastore path. */
 export interface Storage {
@@ -44,9 +48,18 @@ export interface Storage {
   makeFolder(folder: DatastorePath): Promise<void>;
   /** A file or an empty folder. FileLocked while a monitor holds the file. */
   remove(path: DatastorePath): Promise<void>;
-  createDisk(descriptor: DatastorePath, disk: NewDisk): Promise<DiskDescription>;
+  /** The file is there whole or not at all. */
+  copyFile(transfer: FileTransfer, controls: Controls): Promise<void>;
+  /** A file or a folder, in one step. */
+  moveFile(transfer: FileTransfer): Promise<Moved>;
+  createDisk(descriptor: DatastorePath, disk: NewDisk, controls?: Controls): Promise<DiskDescription>;
   describeDisk(descriptor: DatastorePath): Promise<DiskDescription>;
   deleteDisk(descriptor: DatastorePath): Promise<void>;
+  copyDisk(transfer: DiskTransfer, controls: Controls): Promise<DiskDescription>;
+  /** Descriptor and extent, so that whatever cuts it short, one of the two places has the whole disk. */
+  moveDisk(transfer: FileTransfer): Promise<Moved>;
+  /** Changes a disk where it lies, when nobody has it open. */
+  changeDisk(descriptor: DatastorePath, change: DiskChange, controls: Controls): Promise<DiskDescription>;
   /** Exclusive to its holder when writable, shared with other readers when not. FileLocked when that can't be. */
   openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
   /** An ISO or floppy image, read-only. Shared: several VMs may have it in their drives. */
@@ -78,9 +91,14 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     listFolder: (folder) => naming(folder, "listing", () => listFolder(source, folder)),
     makeFolder: (folder) => naming(folder, "creating", () => makeFolder(source, folder)),
     remove: (path) => naming(path, "removing", () => remove(source, path)),
-    createDisk: (descriptor, disk) => naming(descriptor, "creating", () => createDisk(source, descriptor, disk)),
+    copyFile: (transfer, controls) => naming(transfer.from, "reading", () => copyFile(source, transfer, controls)),
+    moveFile: (transfer) => naming(transfer.from, "moving", () => moveFile(source, transfer)),
+    createDisk: (descriptor, disk, controls) => naming(descriptor, "creating", () => createDisk(source, descriptor, disk, controls)),
     describeDisk: (descriptor) => naming(descriptor, "reading", () => describeDisk(source, descriptor)),
     deleteDisk: (descriptor) => naming(descriptor, "removing", () => deleteDisk(source, descriptor)),
+    copyDisk: (transfer, controls) => naming(transfer.from, "reading", () => copyDisk(source, transfer, controls)),
+    moveDisk: (transfer) => naming(transfer.from, "moving", () => moveDisk(source, transfer)),
+    changeDisk: (descriptor, change, controls) => naming(descriptor, "changing", () => changeDisk(source, descriptor, change, controls)),
     openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
     openImage: (file) => naming(file, "opening", () => openShared(source, file)),
     openAppend: (file) => naming(file, "opening", () => openAppend(source, file)),
@@ -88,14 +106,6 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     openForRead: (file) => naming(file, "opening", () => openShared(source, file)),
     openNvram: (file, template) => naming(file, "opening", () => openNvram(source, file, template)),
   };
-}
-
-async function naming<T>(path: DatastorePath, doing: string, deed: () => T | Promise<T>): Promise<T> {
-  try {
-    return await deed();
-  } catch (error) {
-    throw fileFault(error, path, doing);
-  }
 }
 
 async function readText(source: DiskSource, file: DatastorePath): Promise<string> {

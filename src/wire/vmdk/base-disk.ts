@@ -3,13 +3,13 @@
  * Source: ESXi's VM files.
  */
 import { formatSpacedUuid } from "../vmx/index.ts";
-import { NO_PARENT, SECTOR_BYTES, type VmdkDescriptor } from "./descriptor.ts";
+import { capacityBytesOf, NO_PARENT, SECTOR_BYTES, type VmdkDescriptor } from "./descriptor.ts";
 
 export interface BaseDisk {
   /** A multiple of 512. */
   readonly capacityBytes: number;
   readonly thin: boolean;
-  readonly adapterType: "lsilogic" | "ide";
+  readonly adapterType: "lsilogic" | "buslogic" | "ide";
   /** 32 hex digits, "6000c29…". */
   readonly uuid: string;
   /** 32 hex digits; the last eight are the CID. */
@@ -75,8 +75,31 @@ export function formatVmdkDescriptor(descriptor: VmdkDescriptor): string {
   ].join("\n");
 }
 
-/** What BIOS and old guests address the disk by. It never says more than the disk holds. */
-function geometryOf({ capacityBytes, adapterType }: Pick<BaseDisk, "capacityBytes" | "adapterType">) {
+export interface DiskGeometry {
+  readonly cylinders: number;
+  readonly heads: number;
+  readonly sectors: number;
+}
+
+/** What BIOS and old guests address a disk by: as its data base says, and where that says nothing, as a new disk would have it. */
+export function geometryIn(descriptor: VmdkDescriptor): DiskGeometry {
+  const capacityBytes = capacityBytesOf(descriptor);
+  const adapterType = descriptor.ddb.get("adapterType") ?? "lsilogic";
+  const fresh = geometryOf({ capacityBytes, adapterType });
+  const written = (key: keyof DiskGeometry) => Number(/^[1-9][0-9]{0,9}$/.exec(descriptor.ddb.get(`geometry.${key}`) ?? "")?.[0]);
+  const [cylinders, heads, sectors] = [written("cylinders"), written("heads"), written("sectors")];
+  return cylinders > 0 && heads > 0 && sectors > 0 ? { cylinders, heads, sectors } : fresh;
+}
+
+/** The same disk with another size: heads and sectors stay, for what is on it was laid out by them. */
+export function growGeometry(descriptor: VmdkDescriptor, capacityBytes: number): DiskGeometry {
+  const { heads, sectors } = geometryIn(descriptor);
+  const cylinders = Math.floor(capacityBytes / SECTOR_BYTES / heads / sectors);
+  return { heads, sectors, cylinders: descriptor.ddb.get("adapterType") === "ide" ? Math.min(cylinders, IDE_CYLINDERS_MAX) : cylinders };
+}
+
+/** It never says more than the disk holds. */
+function geometryOf({ capacityBytes, adapterType }: { readonly capacityBytes: number; readonly adapterType: string }): DiskGeometry {
   const { heads, sectors } =
     adapterType === "ide"
       ? { heads: 16, sectors: 63 }

@@ -1,0 +1,141 @@
+/** Changing a disk where it lies: its size, which of its blocks are its own, its UUID. Nobody has it open meanwhile. */
+import { assertNever, type DatastorePath, formatDatastorePath } from "../../base/index.ts";
+import {
+  allocateWhole,
+  createUnnamedFile,
+  dataRanges,
+  fillHoles,
+  isFullyWritten,
+  makeSparse,
+  type OpenFile,
+  openFolderBeneath,
+  punchZeros,
+  replaceFile,
+  splitPath,
+  syncFile,
+  writeAll,
+  writeZeros,
+} from "../../system/index.ts";
+import { fault, formatVmdkDescriptor } from "../../wire/index.ts";
+import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
+import type { DiskChange, DiskDescription } from "../rpc.ts";
+import { changeDescriptor, checkExtension, type DescriptorChanges } from "./disk-rules.ts";
+import { type DiskSource, describeDisk, isThin, type OpenExtent, openExtent, requireSpace, reserve } from "./disks.ts";
+import { naming } from "./file-fault.ts";
+
+interface Job {
+  readonly source: DiskSource;
+  readonly descriptor: DatastorePath;
+  readonly disk: OpenExtent;
+  readonly file: OpenFile;
+  readonly folder: OpenFile;
+  readonly controls: Controls;
+}
+
+/** The data first, the descriptor last and in one step: cut short, the disk is the one that it was, by what its descriptor says. */
+export async function changeDisk(
+  source: DiskSource,
+  descriptor: DatastorePath,
+  change: DiskChange,
+  controls: Controls,
+): Promise<DiskDescription> {
+  const disk = await openExtent(source, descriptor, { writable: true });
+  using file = disk.file;
+  using root = source.open(descriptor);
+  using folder = openFolderBeneath(root, splitPath(descriptor.path).folder);
+  const job = { source, descriptor, disk, file, folder, controls };
+  const changes = await naming(disk.extent, "changing", () => changeData(job, change));
+  await syncFile(file);
+  if (changes !== undefined) await writeDescriptor(job, changes);
+  return describeDisk(source, descriptor);
+}
+
+/** @returns what the descriptor has to say from now; undefined when nothing else */
+async function changeData(job: Job, change: DiskChange): Promise<DescriptorChanges | undefined> {
+  switch (change.kind) {
+    case "extend":
+      return extend(job, change);
+    case "inflate":
+      return inflate(job);
+    case "eagerZero":
+      return eagerZero(job);
+    case "shrink":
+      return shrink(job);
+    case "zeroFill":
+      return zeroFill(job);
+    case "setUuid":
+      return { uuid: change.uuid };
+    default:
+      return assertNever(change);
+  }
+}
+
+async function extend(job: Job, { capacityBytes, eager }: Extract<DiskChange, { kind: "extend" }>): Promise<DescriptorChanges> {
+  const { disk, file, folder, controls } = job;
+  const before = disk.capacityBytes;
+  checkExtension(disk.parsed, { from: before, to: capacityBytes });
+  const thin = isThin(disk.parsed);
+  const writes = eager ?? (!thin && isFullyWritten(file, before));
+  makeSparse(file, before); // what lay behind the disk's end was never its own
+  try {
+    if (thin) makeSparse(file, capacityBytes);
+    else await extendReserved(job, capacityBytes);
+    if (writes) {
+      requireSpace(folder, disk.extent, thin ? capacityBytes - before : 0);
+      await fillHoles(file, { offset: before, length: capacityBytes - before }, watchBytes(controls, capacityBytes));
+    }
+    throwIfCanceled(controls);
+  } catch (error) {
+    makeSparse(file, before);
+    throw error;
+  }
+  return { capacityBytes };
+}
+
+/** Only what is new: the disk may have holes that its guest gave back, and they stay its own business. */
+async function extendReserved({ disk, file, folder }: Job, capacityBytes: number): Promise<void> {
+  requireSpace(folder, disk.extent, capacityBytes - disk.capacityBytes);
+  await allocateWhole(file, capacityBytes);
+}
+
+async function inflate({ disk, file, folder, controls }: Job): Promise<DescriptorChanges | undefined> {
+  if (!isThin(disk.parsed)) return undefined; // it has its full size already
+  const { capacityBytes: length, extent } = disk;
+  await reserve(file, { folder, extent, length });
+  await fillHoles(file, { offset: 0, length }, watchBytes(controls, length));
+  return { thin: false };
+}
+
+async function eagerZero({ disk, descriptor, file, folder, controls }: Job): Promise<undefined> {
+  if (isThin(disk.parsed)) throw notForIts(descriptor, "thin: inflating it does what eager zeroing does for a thick disk");
+  const { capacityBytes: length, extent } = disk;
+  await reserve(file, { folder, extent, length });
+  await fillHoles(file, { offset: 0, length }, watchBytes(controls, length));
+}
+
+async function shrink({ disk, descriptor, file, controls }: Job): Promise<undefined> {
+  if (!isThin(disk.parsed)) throw notForIts(descriptor, "thick: all its blocks are its own by what it is, and none is given back");
+  await punchZeros(file, disk.capacityBytes, watchBytes(controls, disk.capacityBytes));
+}
+
+/** A thin disk is overwritten where it has ever been written: elsewhere it reads as zeros, and stays thin. */
+async function zeroFill({ source, disk, file, controls }: Job): Promise<DescriptorChanges> {
+  const { capacityBytes } = disk;
+  // Nobody gets back what is gone, so nothing ends it half-way.
+  const report = (doneBytes: number) => controls.report((100 * doneBytes) / capacityBytes);
+  if (isThin(disk.parsed)) for (const range of dataRanges(file, capacityBytes)) await writeZeros(file, range, report);
+  else await writeZeros(file, { offset: 0, length: capacityBytes }, report);
+  return { longContentId: Buffer.from(source.random(16)).toString("hex") };
+}
+
+async function writeDescriptor({ descriptor, disk, folder }: Job, changes: DescriptorChanges): Promise<void> {
+  using text = createUnnamedFile(folder);
+  await writeAll(text, Buffer.from(formatVmdkDescriptor(changeDescriptor(disk.parsed, changes))));
+  await syncFile(text);
+  replaceFile(text, folder, splitPath(descriptor.path).name);
+  await syncFile(folder);
+}
+
+function notForIts(descriptor: DatastorePath, kind: string) {
+  return fault("InvalidDiskFormat", `${formatDatastorePath(descriptor)} is ${kind}.`, {});
+}

@@ -1,0 +1,163 @@
+/** Copying and moving a virtual disk: its data, and a descriptor that names it. At every moment one of the two places has a whole disk. */
+import { type DatastorePath, Fault, folderOf, inFolder } from "../../base/index.ts";
+import {
+  copyData,
+  createUnnamedFile,
+  describeFile,
+  fillHoles,
+  isErrno,
+  isFullyWritten,
+  makeSparse,
+  moveBeneath,
+  nameFile,
+  type OpenFile,
+  openFolderBeneath,
+  removeBeneath,
+  splitPath,
+  statBeneath,
+  syncFile,
+  writeAll,
+} from "../../system/index.ts";
+import { formatVmdkDescriptor } from "../../wire/index.ts";
+import { type Controls, watchBytes } from "../controls.ts";
+import type { DiskCopy, DiskDescription, Moved } from "../rpc.ts";
+import { changeDescriptor, checkDiskName, checkNewDisk, extentNameOf } from "./disk-rules.ts";
+import {
+  type DiskSource,
+  deleteDisk,
+  describeDisk,
+  isThin,
+  nameDisk,
+  type OpenExtent,
+  openExtent,
+  requireSpace,
+  reserve,
+  STAT_BLOCK_BYTES,
+  uuidOf,
+} from "./disks.ts";
+import { fileFault, naming } from "./file-fault.ts";
+import type { FileTransfer } from "./file-transfers.ts";
+
+export interface DiskTransfer extends FileTransfer {
+  readonly copy: DiskCopy;
+}
+
+/** Without names until it is whole: what ends it early, a crash as well, leaves nothing behind. */
+export async function copyDisk(source: DiskSource, transfer: DiskTransfer, controls: Controls): Promise<DiskDescription> {
+  const { from, to, replace, copy } = transfer;
+  const disk = await openExtent(source, from, { writable: false });
+  using file = disk.file;
+  const provisioning =
+    copy.provisioning ?? (isThin(disk.parsed) ? "thin" : isFullyWritten(file, disk.capacityBytes) ? "eagerZeroedThick" : "thick");
+  const { capacityBytes } = disk;
+  const uuid = copy.uuid ?? uuidOf(disk.parsed, from);
+  checkNewDisk(to, { capacityBytes, provisioning, adapterType: copy.adapterType ?? "lsilogic", uuid });
+  const extent = inFolder(folderOf(to), extentNameOf(to));
+  await naming(to, "creating", async () => {
+    using root = source.open(to);
+    using folder = openFolderBeneath(root, splitPath(to.path).folder);
+    if (!replace) for (const path of [to, extent]) requireAbsent(folder, path);
+    using extentFile = createUnnamedFile(folder);
+    await naming(extent, "writing", async () => {
+      if (provisioning === "thin") {
+        requireSpace(folder, extent, describeFile(file).blocks * STAT_BLOCK_BYTES);
+        makeSparse(extentFile, capacityBytes);
+      } else await reserve(extentFile, { folder, extent, length: capacityBytes });
+      const watch = watchBytes(controls, capacityBytes);
+      await copyData(file, extentFile, capacityBytes, watch);
+      if (provisioning === "eagerZeroedThick") await fillHoles(extentFile, { offset: 0, length: capacityBytes }, watch);
+    });
+    const text = formatVmdkDescriptor(
+      changeDescriptor(disk.parsed, {
+        extentFile: extentNameOf(to),
+        thin: provisioning === "thin",
+        uuid,
+        ...(copy.adapterType !== undefined && { adapterType: copy.adapterType }),
+        // A disk of its own has a content of its own from now; one that only went elsewhere is the one that it was.
+        ...(copy.uuid !== undefined && { longContentId: Buffer.from(source.random(16)).toString("hex") }),
+      }),
+    );
+    const before = () => (replace ? deleteIfThere(source, to) : Promise.resolve());
+    await nameDisk({ folder, extentFile, extent, descriptor: to, text }, { controls, before });
+  });
+  return describeDisk(source, to);
+}
+
+/**
+ * The extent gets its second name before the descriptor is written anew, and loses the first one last: cut short, the disk is whole
+ * under the old name or the new one, and what is too much is a name only.
+ */
+export async function moveDisk(source: DiskSource, { from, to, replace }: FileTransfer): Promise<Moved> {
+  checkDiskName(to);
+  const disk = await openExtent(source, from, { writable: true });
+  using file = disk.file;
+  using fromRoot = source.open(from);
+  const moved = await naming(to, "creating", async () => {
+    using toRoot = source.open(to);
+    using folder = openFolderBeneath(toRoot, splitPath(to.path).folder);
+    return await nameAgain(source, { disk, file, folder, to, replace });
+  });
+  if (moved === "otherFileSystem") return moved;
+  removeBeneath(fromRoot, from.path);
+  removeBeneath(fromRoot, disk.extent.path);
+  using fromFolder = openFolderBeneath(fromRoot, splitPath(from.path).folder);
+  await syncFile(fromFolder);
+  return moved;
+}
+
+interface Renaming {
+  readonly disk: OpenExtent;
+  readonly file: OpenFile;
+  readonly folder: OpenFile;
+  readonly to: DatastorePath;
+  readonly replace: boolean;
+}
+
+async function nameAgain(source: DiskSource, { disk, file, folder, to, replace }: Renaming): Promise<Moved> {
+  const extent = inFolder(folderOf(to), extentNameOf(to));
+  if (!replace) for (const path of [to, extent]) requireAbsent(folder, path);
+  using descriptorFile = createUnnamedFile(folder);
+  await writeAll(descriptorFile, Buffer.from(formatVmdkDescriptor(changeDescriptor(disk.parsed, { extentFile: extentNameOf(to) }))));
+  await syncFile(descriptorFile);
+  // A name of nobody's first: whether the two places are on one file system must be known before anything is replaced.
+  const aside = `${extentNameOf(to)}.${Buffer.from(source.random(4)).toString("hex")}~`;
+  try {
+    nameFile(file, folder, aside);
+  } catch (error) {
+    if (isErrno(error, "EXDEV")) return "otherFileSystem";
+    throw error;
+  }
+  let named = aside;
+  try {
+    if (replace) await deleteIfThere(source, to);
+    await naming(extent, "creating", () =>
+      moveBeneath({ root: folder, path: aside }, { root: folder, path: extentNameOf(to) }, { replace: false }),
+    );
+    named = extentNameOf(to);
+    nameFile(descriptorFile, folder, splitPath(to.path).name);
+  } catch (error) {
+    removeBeneath(folder, named);
+    throw error;
+  }
+  await syncFile(folder);
+  return "moved";
+}
+
+async function deleteIfThere(source: DiskSource, descriptor: DatastorePath): Promise<void> {
+  try {
+    await deleteDisk(source, descriptor);
+  } catch (error) {
+    if (!(error instanceof Fault && error.fault === "FileNotFound")) throw error;
+  }
+}
+
+/** Told before the work; that nothing is replaced in the end is the kernel's word. */
+function requireAbsent(folder: OpenFile, path: DatastorePath): void {
+  try {
+    statBeneath(folder, splitPath(path.path).name);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    throw error;
+  }
+  throw fileFault(Object.assign(new Error("the name is taken"), { code: "EEXIST" }), path, "creating");
+}
