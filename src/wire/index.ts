@@ -6,3 +6,5 @@ export { parseXml, REQUEST_LIMITS, type XmlElement, type XmlLimits } from "./soa
 export * from "./vim25/index.ts";
 export * from "./vmdk/index.ts";
 export * from "./vmx/index.ts";
+export * from "./websocket/frames.ts";
+export { type Handshake, planHandshake } from "./websocket/handshake.ts";
