@@ -14,6 +14,9 @@ test("every power state × method", () => {
         "SuspendVM_Task",
         "ShutdownGuest",
         "RebootGuest",
+        "AcquireTicket",
+        "PutUsbScanCodes",
+        "CreateScreenshot_Task",
       ],
       "poweredOn": [
         "PowerOnVM_Task",
@@ -27,6 +30,9 @@ test("every power state × method", () => {
         "ShutdownGuest",
         "RebootGuest",
         "ReconfigVM_Task",
+        "AcquireTicket",
+        "PutUsbScanCodes",
+        "CreateScreenshot_Task",
       ],
     }
   `);
@@ -40,6 +46,12 @@ test("a second power-on names the state asked for and the state it is in", () =>
 test("while a task works on a VM, the next request names that task", () => {
   const refusal = refuseInState("Destroy_Task", { powerState: "poweredOff", activeTask: task, accessible: true });
   expect(refusal).toMatchObject({ fault: "TaskInProgress", fields: { task } });
+});
+
+test("while a task works on a VM, its console and keyboard are there for whoever must see what goes on", () => {
+  const busy = { powerState: "poweredOn", activeTask: task, accessible: true } as const;
+  for (const method of ["AcquireTicket", "PutUsbScanCodes"]) expect(refuseInState(method, busy)).toBeUndefined();
+  expect(refuseInState("CreateScreenshot_Task", busy)).toMatchObject({ fault: "TaskInProgress" });
 });
 
 test("a VM whose .vmx is gone can only be unregistered", () => {

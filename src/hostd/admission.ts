@@ -16,9 +16,15 @@ const legalFrom = {
   UnregisterVM: ["poweredOff", "suspended"],
   Destroy_Task: ["poweredOff", "suspended"],
   Rename_Task: ["poweredOff", "poweredOn", "suspended"],
+  AcquireTicket: ["poweredOn"],
+  PutUsbScanCodes: ["poweredOn"],
+  CreateScreenshot_Task: ["poweredOn"],
 } as const satisfies Record<string, readonly VirtualMachinePowerState[]>;
 
 export type VmMethod = keyof typeof legalFrom;
+
+/** What a VM answers also while a task works on it: its console is for whoever must see what goes on there. */
+const besideTasks: ReadonlySet<VmMethod> = new Set(["AcquireTicket", "PutUsbScanCodes"]);
 
 const reaches = {
   PowerOnVM_Task: "poweredOn",
@@ -43,7 +49,7 @@ export interface VmSituation {
 /** Decides whether `method` may run on a VM in that situation. Methods outside the table are legal in every state. */
 export function refuseInState(method: string, vm: VmSituation): Fault | undefined {
   if (!isVmMethod(method)) return undefined;
-  if (vm.activeTask !== undefined) {
+  if (vm.activeTask !== undefined && !besideTasks.has(method)) {
     return fault("TaskInProgress", "The operation is not allowed in the current state: another task is already in progress.", {
       task: vm.activeTask,
     });

@@ -8,7 +8,7 @@ import type { DatastoreDescription, HostDescription, Machine } from "../vmkernel
 import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { AutoStart } from "./auto-start/auto-start.ts";
 import type { Changes } from "./changes.ts";
-import type { CloneTickets } from "./clone-tickets.ts";
+import type { Consoles } from "./console/consoles.ts";
 import type { Events } from "./events.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
@@ -17,6 +17,7 @@ import type { Performance } from "./performance/performance.ts";
 import type { Journal } from "./recovery.ts";
 import type { Client, Session, Sessions } from "./sessions.ts";
 import type { Progress, Task, Tasks } from "./tasks.ts";
+import type { Tickets } from "./tickets.ts";
 import type { Vms } from "./vms.ts";
 
 /** What the host is called and where it is reached. */
@@ -47,7 +48,8 @@ export interface HostAgent {
   readonly changes: Changes;
   readonly options: Options;
   readonly sessions: Sessions;
-  readonly cloneTickets: CloneTickets;
+  readonly cloneTickets: Tickets<Session>;
+  readonly consoles: Consoles;
   readonly tasks: Tasks;
   readonly events: Events;
   readonly vms: Vms;

@@ -6,6 +6,7 @@
 import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
 import { type Fault, parseDatastorePath } from "../base/index.ts";
 import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
+import { CONSOLE_INTERACT } from "./console/acquire-ticket.ts";
 import { ADVANCED_OPTIONS } from "./inventory-tree.ts";
 import type { ImplementedMethod } from "./managed-objects/index.ts";
 import { privilegesOfSpec } from "./spec-privileges.ts";
@@ -18,6 +19,7 @@ const always =
 
 /** Methods for which the schema names no privilege. */
 export const rulesWithoutSchema = {
+  AcquireTicket: always(CONSOLE_INTERACT),
   CancelTask: always("Global.CancelTask"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyCollector: always(VIEW),

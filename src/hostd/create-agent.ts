@@ -8,7 +8,7 @@ import { Accounts } from "./accounts.ts";
 import type { HostAgent, HostIdentity } from "./agent.ts";
 import { AutoStart } from "./auto-start/auto-start.ts";
 import { Changes } from "./changes.ts";
-import { CloneTickets } from "./clone-tickets.ts";
+import { Consoles } from "./console/consoles.ts";
 import { type Connection, settingOnce } from "./database.ts";
 import { Events } from "./events.ts";
 import { Inventory } from "./inventory.ts";
@@ -18,6 +18,7 @@ import { Performance } from "./performance/performance.ts";
 import { recoverTasks } from "./recover.ts";
 import { Sessions } from "./sessions.ts";
 import { Tasks } from "./tasks.ts";
+import { Tickets } from "./tickets.ts";
 import type { Vmkernel } from "./vmkernel.ts";
 import { Vms } from "./vms.ts";
 
@@ -74,7 +75,8 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
       idleMs: options.get("Config.HostAgent.vmacore.soap.sessionTimeout") * 60_000,
       sessionsMax: options.get("Config.HostAgent.vmacore.soap.maxSessionCount"),
     })),
-    cloneTickets: new CloneTickets(clock),
+    cloneTickets: new Tickets(clock, "cst-"),
+    consoles: new Consoles(clock),
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName),
     vms,

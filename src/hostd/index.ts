@@ -1,3 +1,4 @@
+export { openConsole } from "./console/open-console.ts";
 export { type AgentParts, createAgent } from "./create-agent.ts";
 export { type Connection, openDatabase } from "./database.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";

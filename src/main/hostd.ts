@@ -6,7 +6,7 @@
  */
 import { createInterface } from "node:readline";
 import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
-import { createAgent, invoke, openDatabase, performedApi } from "../hostd/index.ts";
+import { createAgent, invoke, openConsole, openDatabase, performedApi } from "../hostd/index.ts";
 import { startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
@@ -63,6 +63,7 @@ async function main(): Promise<void> {
     onBug,
     onRefused: ({ clientAddress, reason }) =>
       agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress }),
+    openConsole: ({ ticket, clientAddress, userAgent }) => openConsole(agent, { ticket, client: { address: clientAddress, userAgent } }),
     invoke: async (call) => {
       const reply = await invoke(agent, {
         sessionSecret: call.sessionKey,

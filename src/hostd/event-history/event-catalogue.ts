@@ -28,6 +28,9 @@ const rows = {
   VmSuspendingEvent: ["info", "VM being suspended", "{vm.name} is being suspended"],
   VmSuspendedEvent: ["info", "VM suspended", "{vm.name} is suspended"],
   VmMessageWarningEvent: ["warning", "VM warning", "{vm.name}: {message}"],
+  VmAcquiredTicketEvent: ["info", "Console ticket acquired", "A ticket of type {ticketType} for {vm.name} was acquired"],
+  VmRemoteConsoleConnectedEvent: ["info", "Remote console opened", "A remote console of {vm.name} was opened"],
+  VmRemoteConsoleDisconnectedEvent: ["info", "Remote console closed", "A remote console of {vm.name} was closed"],
   VmGuestShutdownEvent: ["info", "Guest OS shut down", "Guest OS shut down for {vm.name}"],
   VmGuestRebootEvent: ["info", "Guest reboot", "Guest OS reboot for {vm.name}"],
 } as const satisfies Readonly<Record<string, Row>>;

@@ -12,6 +12,9 @@ import type {
 } from "../../wire/index.ts";
 import { disabledMethods } from "../admission.ts";
 import type { HostAgent } from "../agent.ts";
+import { acquireTicket, dropConnections, queryConnections } from "../console/acquire-ticket.ts";
+import { pressKeys } from "../console/press-keys.ts";
+import { createScreenshot } from "../console/screenshot.ts";
 import { ENVIRONMENT_BROWSER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import type { Vm } from "../vm.ts";
@@ -70,6 +73,11 @@ export const virtualMachine = {
     RebootGuest: ({ vm }, _, call) => rebootGuest(call, vm),
     ReconfigVM_Task: async ({ vm }, { spec }, call) => (await reconfigure(call, vm, spec)).ref,
     Rename_Task: ({ vm }, { newName }, call) => rename(call, vm, newName).ref,
+    AcquireTicket: ({ vm }, { ticketType }, call) => acquireTicket(call, vm, ticketType),
+    QueryConnections: ({ vm }, _, call) => queryConnections(call, vm),
+    DropConnections: ({ vm }, { listOfConnections }, call) => dropConnections(call, vm, listOfConnections),
+    PutUsbScanCodes: ({ vm }, { spec }, call) => pressKeys(call, vm, spec),
+    CreateScreenshot_Task: ({ vm }, _, call) => createScreenshot(call, vm).ref,
     UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),
     Destroy_Task: async ({ vm }, _, call) => (await destroyVm(call, vm)).ref,
   },
@@ -81,14 +89,14 @@ function statusOf({ vm }: VmEntity): ManagedEntityStatus {
   return vm.monitor !== undefined && vm.monitor.weaknesses.length > 0 ? "yellow" : "green";
 }
 
-function runtime({ vm }: VmEntity): VirtualMachineRuntimeInfo {
+function runtime({ vm, agent }: VmEntity): VirtualMachineRuntimeInfo {
   return {
     host: HOST,
     connectionState: vm.files.kind === "readable" ? "connected" : "inaccessible",
     powerState: vm.powerState,
     faultToleranceState: "notConfigured",
     toolsInstallerMounted: false,
-    numMksConnections: 0,
+    numMksConnections: agent.consoles.viewersOf(vm.id).length,
     recordReplayState: "inactive",
     onlineStandby: false,
     consolidationNeeded: false,

@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Fault } from "../../base/index.ts";
 import type { PerformedType } from "../../hostd/index.ts";
 import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
+import { type ConsoleHandlers, serveConsole } from "../console/console-socket.ts";
 import { admitJson, answerJson } from "../json/answer.ts";
 import { Documents, sendDocument } from "../json/documents.ts";
 import { answerRequest, type SdkClient, type SdkHandlers } from "./answer.ts";
@@ -50,6 +51,8 @@ export interface SdkServerOptions extends SdkHandlers {
   /** PEM. */
   readonly tls: { readonly key: string; readonly cert: string };
   readonly limits?: Partial<SdkLimits>;
+  /** Opens the console of a VM for a viewer; without it, no WebSocket is served. */
+  readonly openConsole?: ConsoleHandlers["openConsole"];
   /** What the documents say that the host performs. */
   readonly performed?: readonly PerformedType[];
 }
@@ -79,6 +82,10 @@ export async function startSdkServer(options: SdkServerOptions): Promise<SdkServ
     (request, response) => void endpoint.handle(request, response),
   );
   server.maxConnections = limits.connectionsMax;
+  const { openConsole, onBug } = options;
+  if (openConsole !== undefined) {
+    server.on("upgrade", (request, socket, head) => void serveConsole(request, socket, head, clientOf(request), { openConsole, onBug }));
+  }
   const sockets = trackSockets(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
