@@ -3,7 +3,7 @@
  * The ticket is all that opens it; who gave it to whom is decided by hostd. A viewer that does not take what it is sent, or sends
  * what it may not, ends its own connection and nothing else. Source: RFC 6455; the vSphere Web Services API, «WebMKS».
  */
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Fault, messageOf } from "../../base/index.ts";
 import { CLOSE, encodeClose, encodeData, encodePing, encodePong, FrameError, FrameReader, planHandshake } from "../../wire/index.ts";
@@ -71,7 +71,7 @@ function statusOf(error: unknown): number {
 function refuse(socket: Duplex, status: number, because: string): void {
   const body = `${because}\n`;
   const head = ["Content-Type: text/plain; charset=utf-8", `Content-Length: ${Buffer.byteLength(body)}`, "Connection: close"];
-  end(socket, Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join("\r\n")}\r\n\r\n${body}`));
+  end(socket, Buffer.from(`HTTP/1.1 ${status} Refused\r\n${head.join("\r\n")}\r\n\r\n${body}`));
 }
 
 function end(socket: Duplex, last: Buffer): void {
