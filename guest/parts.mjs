@@ -1,5 +1,6 @@
 /**
- * Where the guest's parts are on this machine: Debian's cloud kernel and its modules, busybox, the guest agent and its libraries.
+ * Where the guest's parts are on this machine: Debian's cloud kernel and its modules, busybox, the guest agent, PAM's check of
+ * passwords, and their libraries.
  * A part whose package is not installed is downloaded and unpacked beside the image, never installed: a second kernel in /boot could
  * become the one that this machine starts, and the agent would answer the hypervisor below us.
  */
@@ -18,14 +19,16 @@ const DRIVERS = ["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "vmxnet3"
  */
 export function findParts(packagesFolder, report) {
   const { kernel, modulesFolder } = findKernel(packagesFolder, report);
-  const agent = findAgent(packagesFolder, report);
+  const agent = findProgram("usr/sbin/qemu-ga", "qemu-guest-agent", { packagesFolder, report });
+  const passwordCheck = findProgram("sbin/unix_chkpwd", "libpam-modules-bin", { packagesFolder, report });
   return {
     kernel,
     stub: "/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
     files: [
       { path: "bin/busybox", source: "/bin/busybox" },
       { path: "sbin/qemu-ga", source: agent },
-      ...librariesOf(agent).map((library) => ({ path: library.slice(1), source: library })),
+      { path: "sbin/unix_chkpwd", source: passwordCheck },
+      ...librariesOf(agent, passwordCheck).map((library) => ({ path: library.slice(1), source: library })),
       ...moduleFiles(modulesFolder),
     ],
   };
@@ -59,9 +62,8 @@ function newestKernelPackage() {
   return name;
 }
 
-function findAgent(packagesFolder, report) {
-  const path = "usr/sbin/qemu-ga";
-  return existsSync(`/${path}`) ? `/${path}` : join(unpack({ packagesFolder, name: "qemu-guest-agent", report }), path);
+function findProgram(path, name, { packagesFolder, report }) {
+  return existsSync(`/${path}`) ? `/${path}` : join(unpack({ packagesFolder, name, report }), path);
 }
 
 /** Downloads and unpacks a package once; in one step, so that a half-unpacked one is never found again. */
@@ -84,10 +86,14 @@ function unpack({ packagesFolder, name, report }) {
   return folder;
 }
 
-function librariesOf(program) {
+function librariesOf(...programs) {
+  return [...new Set(programs.flatMap(librariesOfOne))];
+}
+
+function librariesOfOne(program) {
   const listed = execFileSync("ldd", [program], { encoding: "utf8" });
   const missing = /^\s*(\S+) => not found/m.exec(listed)?.[1];
-  if (missing !== undefined) throw new Error(`the guest agent needs ${missing}, which this machine does not have`);
+  if (missing !== undefined) throw new Error(`the guest's ${basename(program)} needs ${missing}, which this machine does not have`);
   return listed.match(/\/\S+/g)?.filter((path) => !path.endsWith(":")) ?? [];
 }
 

@@ -17,9 +17,34 @@ const always =
   () =>
     privileges;
 
+const GUEST_QUERY = "VirtualMachine.GuestOperations.Query";
+const GUEST_MODIFY = "VirtualMachine.GuestOperations.Modify";
+const GUEST_EXECUTE = "VirtualMachine.GuestOperations.Execute";
+
+/** What is done inside a guest: methods of managers that serve all VMs, so the privilege is needed on the VM that they name. */
+const rulesOfGuestOperations = {
+  AcquireCredentialsInGuest: always(GUEST_QUERY),
+  ChangeFileAttributesInGuest: always(GUEST_MODIFY),
+  CreateTemporaryDirectoryInGuest: always(GUEST_MODIFY),
+  CreateTemporaryFileInGuest: always(GUEST_MODIFY),
+  DeleteDirectoryInGuest: always(GUEST_MODIFY),
+  DeleteFileInGuest: always(GUEST_MODIFY),
+  ListFilesInGuest: always(GUEST_QUERY),
+  ListProcessesInGuest: always(GUEST_QUERY),
+  MakeDirectoryInGuest: always(GUEST_MODIFY),
+  MoveDirectoryInGuest: always(GUEST_MODIFY),
+  MoveFileInGuest: always(GUEST_MODIFY),
+  ReadEnvironmentVariableInGuest: always(GUEST_QUERY),
+  ReleaseCredentialsInGuest: always(GUEST_QUERY),
+  StartProgramInGuest: always(GUEST_EXECUTE),
+  TerminateProcessInGuest: always(GUEST_EXECUTE),
+  ValidateCredentialsInGuest: always(GUEST_QUERY),
+} as const;
+
 /** Methods for which the schema names no privilege. */
 export const rulesWithoutSchema = {
   AcquireTicket: always(CONSOLE_INTERACT),
+  ...rulesOfGuestOperations,
   CancelTask: always("Global.CancelTask"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyCollector: always(VIEW),
@@ -63,6 +88,11 @@ const datastoreArguments: ReadonlyMap<string, string> = new Map([
 export function datastoreConcerned(method: string, args: Readonly<Record<string, unknown>>): string | undefined {
   const text = args[datastoreArguments.get(method) ?? ""];
   return typeof text === "string" ? parseDatastorePath(text)?.datastore : undefined;
+}
+
+/** The VM that a call is about although it is another object's, or undefined. */
+export function vmConcerned(method: string, args: Readonly<Record<string, unknown>>): MoRef | undefined {
+  return Object.hasOwn(rulesOfGuestOperations, method) ? (args.vm as MoRef | undefined) : undefined;
 }
 
 /** Reads one property of any object; pyVmomi sends it, and the schema's managed objects do not declare it. */

@@ -15,6 +15,7 @@ import {
   VM_FOLDER,
 } from "./inventory-tree.ts";
 import { type BoundObject, bind } from "./managed-object.ts";
+import { GUEST_AUTH_MANAGER, GUEST_FILE_MANAGER, GUEST_PROCESS_MANAGER } from "./managed-objects/guest-operations.ts";
 import { bindEntity, managedObjectTypes } from "./managed-objects/index.ts";
 import { managers } from "./managed-objects/service-instance.ts";
 import { PropertyCollectorState } from "./property-collector/collector.ts";
@@ -44,6 +45,10 @@ export class Inventory {
       [types.VirtualDiskManager, managers.virtualDiskManager.value],
       [types.PerformanceManager, managers.perfManager.value],
       [types.LicenseManager, managers.licenseManager.value],
+      [types.GuestOperationsManager, managers.guestOperationsManager.value],
+      [types.GuestAuthManager, GUEST_AUTH_MANAGER.value],
+      [types.GuestFileManager, GUEST_FILE_MANAGER.value],
+      [types.GuestProcessManager, GUEST_PROCESS_MANAGER.value],
       [types.SearchIndex, managers.searchIndex.value],
       [types.ViewManager, managers.viewManager.value],
       [types.EnvironmentBrowser, ENVIRONMENT_BROWSER.value],

@@ -7,7 +7,7 @@ import { type Fault, messageOf } from "../base/index.ts";
 import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
-import { datastoreConcerned, FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
+import { datastoreConcerned, FETCH, refuseAccess, requiredPrivileges, vmConcerned } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
 import { refuseInHostState } from "./host-state.ts";
 import type { BoundObject } from "./managed-object.ts";
@@ -91,8 +91,10 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   return { value, type, ...(cookie === undefined ? {} : { setSession: cookie }), ...(opened === undefined ? {} : { session: opened }) };
 }
 
-/** What a call is about: its object, or the datastore that an argument of it names. */
+/** What a call is about: its object, or the VM or datastore that an argument of it names. */
 function entityConcerned({ inventory }: HostAgent, { method, args, target }: Request): MoRef {
+  const vm = vmConcerned(method, args);
+  if (vm !== undefined) return vm;
   const datastore = datastoreConcerned(method, args);
   return (datastore === undefined ? undefined : inventory.datastoreNamed(datastore)) ?? target;
 }

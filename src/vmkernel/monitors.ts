@@ -12,6 +12,7 @@ import {
   type AdoptedMonitor,
   adoptMonitors,
   checkMachine,
+  type GuestPrograms,
   type HostLimits,
   type Monitor,
   type MonitorEnd,
@@ -116,6 +117,11 @@ export class Monitors {
   /** Not in turn: it takes as long as somebody types, and the VM can be powered off meanwhile. */
   async pressKeys(vm: VmId, strokes: readonly KeyStroke[]): Promise<void> {
     await this.#require(vm, "poweredOn").pressKeys(strokes);
+  }
+
+  /** Not in turn with what is done to the VM: a power-off does not wait for a program. @throws {Fault} InvalidPowerState */
+  programsIn(vm: VmId): GuestPrograms {
+    return this.#require(vm, "poweredOn").programs;
   }
 
   list(): MonitorDescription[] {

@@ -19,7 +19,7 @@ import {
   readVmId,
   type Shape,
 } from "./shape.ts";
-import { parseMachine } from "./vmm/index.ts";
+import { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, type GuestLogin, parseMachine } from "./vmm/index.ts";
 
 /** A .vmx is some kilobytes; the longest of the text files beside it (.vmsd with many snapshots) stays well under this. */
 export const TEXT_LENGTH_MAX = 1024 * 1024;
@@ -28,6 +28,11 @@ const GRACE_MS = { min: 0, max: 3_600_000 };
 /** At some twenty a second: nobody types a longer text than fits in a minute. */
 export const STROKES_MAX = 1000;
 const BYTE = { min: 0, max: 255 };
+
+/** With a piece of a file in it, base64. */
+const SCRIPT_LENGTH_MAX = 1024 * 1024;
+/** Only shown. */
+const COMMAND_LINE_LENGTH_MAX = 4096;
 
 const KINDS = [
   "describeHost",
@@ -54,6 +59,9 @@ const KINDS = [
   "rebootGuest",
   "saveScreen",
   "pressKeys",
+  "runInGuest",
+  "startInGuest",
+  "listGuestPrograms",
   "listMonitors",
   "inspectMonitor",
   "sampleLoad",
@@ -103,6 +111,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "reset":
     case "shutdownGuest":
     case "rebootGuest":
+    case "listGuestPrograms":
     case "inspectMonitor":
       return { kind, vm: readVmId(shape, "vm") };
     case "suspend":
@@ -110,6 +119,12 @@ export function parseRequest(value: unknown): VmkernelRequest {
       return { kind, vm: readVmId(shape, "vm"), to: readPath(shape, "to") };
     case "pressKeys":
       return { kind, vm: readVmId(shape, "vm"), strokes: readShapes(shape, "strokes", STROKES_MAX).map(parseStroke) };
+    case "runInGuest":
+      return { kind, vm: readVmId(shape, "vm"), login: parseLogin(readShape(shape, "login")), script: readScript(shape) };
+    case "startInGuest": {
+      const commandLine = readText(shape, "commandLine", { max: COMMAND_LINE_LENGTH_MAX });
+      return { kind, vm: readVmId(shape, "vm"), login: parseLogin(readShape(shape, "login")), script: readScript(shape), commandLine };
+    }
     case "shutdownHost":
       return { kind, graceMs: readInteger(shape, "graceMs", GRACE_MS) };
     default:
@@ -130,6 +145,17 @@ function parseStroke(shape: Shape): KeyStroke {
   const usage = readInteger(shape, "usage", BYTE);
   if (qcodeOf(usage) === undefined) throw invalid(`${shape.at}.usage`, "is no key of a keyboard");
   return { usage, modifiers: readInteger(shape, "modifiers", BYTE) };
+}
+
+function parseLogin(shape: Shape): GuestLogin {
+  return {
+    user: readText(shape, "user", { max: 256, pattern: GUEST_USER_PATTERN }),
+    password: readText(shape, "password", { max: GUEST_PASSWORD_LENGTH_MAX, pattern: GUEST_PASSWORD_PATTERN }),
+  };
+}
+
+function readScript(shape: Shape): string {
+  return readText(shape, "script", { max: SCRIPT_LENGTH_MAX, pattern: /^[^\0]*$/ });
 }
 
 function parseNewDisk(shape: Shape): NewDisk {

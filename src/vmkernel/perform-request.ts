@@ -71,6 +71,12 @@ export async function performRequest(
       return nothing(monitors.saveScreen(request.vm, request.to));
     case "pressKeys":
       return nothing(monitors.pressKeys(request.vm, request.strokes));
+    case "runInGuest":
+      return monitors.programsIn(request.vm).run(request.login, request.script) satisfies Result<"runInGuest">;
+    case "startInGuest":
+      return monitors.programsIn(request.vm).start(request.login, request.script, request.commandLine) satisfies Result<"startInGuest">;
+    case "listGuestPrograms":
+      return monitors.programsIn(request.vm).list() satisfies Result<"listGuestPrograms">;
     case "listMonitors":
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":

@@ -8,6 +8,9 @@ import type { DatastorePath, VmId } from "../base/index.ts";
 import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
+import type { GuestLogin } from "./vmm/index.ts";
+
+export type { GuestLogin } from "./vmm/index.ts";
 
 export type { Machine } from "../system/index.ts";
 
@@ -58,6 +61,15 @@ export type VmkernelRequest =
   | { readonly kind: "saveScreen"; readonly vm: VmId; readonly to: DatastorePath }
   /** Presses and releases keys of the guest's keyboard, one stroke after another; returns after the last. */
   | { readonly kind: "pressKeys"; readonly vm: VmId; readonly strokes: readonly KeyStroke[] }
+  /**
+   * Runs a POSIX sh script in the guest as one of its users, whose password the guest checks, and waits for it.
+   * InvalidGuestLogin, GuestOperationsUnavailable, OperationDisabledByGuest, OperationNotSupportedByGuest, TooManyGuestLogons, Timedout.
+   */
+  | { readonly kind: "runInGuest"; readonly vm: VmId; readonly login: GuestLogin; readonly script: string }
+  /** Does not wait for it. The script says on its descriptor 3 "pid PID SECONDS", or "no WORD" when it starts nothing. */
+  | { readonly kind: "startInGuest"; readonly vm: VmId; readonly login: GuestLogin; readonly script: string; readonly commandLine: string }
+  /** What startInGuest started: what runs, and what ended within the last five minutes. */
+  | { readonly kind: "listGuestPrograms"; readonly vm: VmId }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What the machine and each monitor have used since they started. */
@@ -100,6 +112,9 @@ export interface VmkernelResults {
   rebootGuest: null;
   saveScreen: null;
   pressKeys: null;
+  runInGuest: GuestRun;
+  startInGuest: GuestStart;
+  listGuestPrograms: readonly GuestProgram[];
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   sampleLoad: LoadSample;
@@ -261,8 +276,41 @@ export type GuestState =
       readonly tools: "running";
       readonly hostName?: string;
       readonly osName?: string;
+      /** As os-release(5) has it; "mswindows" for Windows. */
+      readonly osId?: string;
+      /** Whether the agent is allowed to run programs for clients. */
+      readonly runsPrograms: boolean;
+      readonly disks: readonly GuestDisk[];
       readonly nics: readonly { readonly mac: string; readonly addresses: readonly string[] }[];
     };
+
+export interface GuestRun {
+  readonly exitCode: number;
+  /** What it wrote to its standard output, base64. */
+  readonly output: string;
+}
+
+export type GuestStart =
+  | { readonly kind: "started"; readonly pid: number }
+  /** A word of the script's. */
+  | { readonly kind: "failed"; readonly because: string };
+
+/** Times are the guest's. */
+export interface GuestProgram {
+  readonly pid: number;
+  readonly user: string;
+  readonly commandLine: string;
+  readonly startedAtMs: number;
+  readonly end?: { readonly atMs: number; readonly exitCode: number };
+}
+
+/** A file system in the guest. */
+export interface GuestDisk {
+  readonly path: string;
+  readonly type: string;
+  readonly capacityBytes: number;
+  readonly freeBytes: number;
+}
 
 /** What is really there: the raw material of evidence. */
 export interface MonitorInspection {

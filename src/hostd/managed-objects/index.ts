@@ -9,6 +9,7 @@ import { environmentBrowser } from "./environment-browser.ts";
 import { eventHistoryCollector, eventManager } from "./event-manager.ts";
 import { fileManager } from "./file-manager.ts";
 import { folder } from "./folder.ts";
+import { guestAuthManager, guestFileManager, guestOperationsManager, guestProcessManager } from "./guest-operations.ts";
 import { hostAccessManager, hostAuthenticationManager, hostCertificateManager } from "./host-access.ts";
 import { hostDateTimeSystem } from "./host-date-time.ts";
 import {
@@ -61,6 +62,10 @@ export const managedObjectTypes = {
   HostCacheConfigurationManager: hostCacheConfigurationManager,
   HostCertificateManager: hostCertificateManager,
   HostCpuSchedulerSystem: hostCpuSchedulerSystem,
+  GuestAuthManager: guestAuthManager,
+  GuestFileManager: guestFileManager,
+  GuestOperationsManager: guestOperationsManager,
+  GuestProcessManager: guestProcessManager,
   HostDatastoreBrowser: hostDatastoreBrowser,
   HostDatastoreSystem: hostDatastoreSystem,
   HostDateTimeSystem: hostDateTimeSystem,

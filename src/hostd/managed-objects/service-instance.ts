@@ -20,6 +20,7 @@ export const managers = {
   licenseManager: LICENSE_MANAGER,
   searchIndex: { type: "SearchIndex", value: "ha-searchindex" },
   ...UNPERFORMED_MANAGERS,
+  guestOperationsManager: { type: "GuestOperationsManager", value: "ha-guest-operations-manager" },
 } as const satisfies Partial<Record<keyof ServiceContent, { type: string; value: string }>>;
 
 export const serviceInstance = {

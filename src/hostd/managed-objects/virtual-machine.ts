@@ -6,6 +6,7 @@ import type {
   VirtualMachineCapability,
   VirtualMachineConfigInfo,
   VirtualMachineConfigSummary,
+  VirtualMachineGuestOsFamily,
   VirtualMachineQuickStats,
   VirtualMachineRuntimeInfo,
   VirtualMachineSummary,
@@ -124,12 +125,25 @@ function guest(self: VmEntity): GuestInfo {
     toolsStatus: "toolsOk",
     toolsRunningStatus: "guestToolsRunning",
     guestState: "running",
-    guestOperationsReady: false,
+    guestFamily: familyOfOs(state.osId),
+    guestOperationsReady: state.runsPrograms && familyOfOs(state.osId) !== "windowsGuest",
+    interactiveGuestOperationsReady: false, // there is nobody at the guest's console to run a program for
     ...(state.hostName === undefined ? {} : { hostName: state.hostName }),
     ...(state.osName === undefined ? {} : { guestFullName: state.osName }),
     ...(address === undefined ? {} : { ipAddress: address }),
     net: state.nics.map(({ mac, addresses }) => ({ macAddress: mac, ipAddress: addresses, connected: false, deviceConfigId: -1 })),
+    disk: state.disks.map(({ path, type, capacityBytes, freeBytes }) => ({
+      diskPath: path,
+      capacity: capacityBytes,
+      freeSpace: freeBytes,
+      filesystemType: type,
+    })),
   };
+}
+
+function familyOfOs(id: string | undefined): VirtualMachineGuestOsFamily {
+  if (id === "mswindows") return "windowsGuest";
+  return id === undefined || /bsd$/.test(id) ? "otherGuestFamily" : "linuxGuest";
 }
 
 function heartbeat({ vm }: VmEntity): ManagedEntityStatus {

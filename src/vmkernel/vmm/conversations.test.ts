@@ -129,6 +129,8 @@ const agentAnswers: Reply = (command) => {
     case "guest-get-host-name":
       return { return: { "host-name": "web" } };
     case "guest-get-osinfo":
+    case "guest-info":
+    case "guest-get-fsinfo":
       return { error: { class: "CommandNotFound", desc: "" } };
     case "guest-network-get-interfaces":
       return { return: [] };
@@ -140,7 +142,7 @@ const agentAnswers: Reply = (command) => {
 test("the agent's old answers are thrown away, and a command that it does not know is done without", async () => {
   await serve(agentAnswers);
   const agent = new GuestAgent(path);
-  expect(await agent.describeGuest()).toEqual({ tools: "running", hostName: "web", nics: [] });
+  expect(await agent.describeGuest()).toEqual({ tools: "running", hostName: "web", runsPrograms: false, nics: [], disks: [] });
   await agent.describeGuest();
   expect(heard.filter(({ execute }) => execute === "guest-sync-delimited")).toHaveLength(1);
   agent.close();

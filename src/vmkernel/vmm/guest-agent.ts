@@ -12,10 +12,21 @@ import { parseGuestState } from "./parse-guest-state.ts";
 /** The guest agent said no, something that is no answer, or nothing. */
 export class AgentError extends Error {
   override readonly name = "AgentError";
+  /** Its class of error when it said no: CommandNotFound, GenericError …; undefined when it did not answer, or with nonsense. */
+  readonly refusal: string | undefined;
+
+  constructor(message: string, refusal?: string) {
+    super(message);
+    this.refusal = refusal;
+  }
 }
 
-const LINE_BYTES_MAX = 256 * 1024; // a guest with hundreds of addresses; the agent sends what is asked for and nothing large
+/** The longest that is asked for is a piece of a file, as base64 (guest-programs.ts). */
+const LINE_BYTES_MAX = 1024 * 1024;
 const ANSWER_TIMEOUT_MS = 3000;
+/** A command with a piece of a file in it, to a guest that is translated on a busy host: it reads 4 KiB at a time. */
+const LONG_ANSWER_TIMEOUT_MS = 30_000;
+const SLOW_ANSWERS_KEPT_MS = 60_000;
 /** A successful guest-shutdown is not answered; a refusal comes at once. */
 const SHUTDOWN_REFUSAL_MS = 500;
 
@@ -24,6 +35,9 @@ export class GuestAgent {
   #conversation: Conversation | undefined;
   /** Questions are asked one after the other: answers carry no id. */
   #last: Promise<unknown> = Promise.resolve();
+  /** What rarely changes, or changes a little all the time. */
+  #slowAnswers: { readonly info: unknown; readonly fileSystems: unknown } = { info: undefined, fileSystems: undefined };
+  #slowAnswersAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(path: string) {
     this.#path = path;
@@ -32,9 +46,15 @@ export class GuestAgent {
   /** @throws {AgentError} */
   describeGuest(): Promise<Extract<GuestState, { tools: "running" }>> {
     return this.#inTurn(async (ask) => {
+      const askIfKnown = (command: string) => ask(command).catch(() => undefined); // an old agent does not know all of them
       const hostName = await ask("guest-get-host-name");
-      const osInfo = await ask("guest-get-osinfo").catch(() => undefined); // an old agent does not know it
-      return parseGuestState({ hostName, osInfo, interfaces: await ask("guest-network-get-interfaces") });
+      const osInfo = await askIfKnown("guest-get-osinfo");
+      const now = performance.now();
+      if (now - this.#slowAnswersAtMs > SLOW_ANSWERS_KEPT_MS) {
+        this.#slowAnswers = { info: await askIfKnown("guest-info"), fileSystems: await askIfKnown("guest-get-fsinfo") };
+        this.#slowAnswersAtMs = now;
+      }
+      return parseGuestState({ hostName, osInfo, ...this.#slowAnswers, interfaces: await ask("guest-network-get-interfaces") });
     });
   }
 
@@ -45,7 +65,15 @@ export class GuestAgent {
     });
   }
 
+  /** One command with whatever arguments. @throws {AgentError} */
+  execute(command: string, args: object): Promise<unknown> {
+    return this.#inTurn((_, conversation) =>
+      conversation.ask(command, args, command === "guest-exec" ? LONG_ANSWER_TIMEOUT_MS : ANSWER_TIMEOUT_MS),
+    );
+  }
+
   close(): void {
+    this.#slowAnswersAtMs = Number.NEGATIVE_INFINITY;
     this.#conversation?.end("closed");
     this.#conversation = undefined;
   }
@@ -94,14 +122,14 @@ class Conversation {
   }
 
   /** A refusal leaves the conversation whole; silence ends it. */
-  async ask(command: string): Promise<unknown> {
-    const line = await this.#exchange(command, undefined, ANSWER_TIMEOUT_MS, () => true);
+  async ask(command: string, args?: object, timeoutMs = ANSWER_TIMEOUT_MS): Promise<unknown> {
+    const line = await this.#exchange(command, args, timeoutMs, () => true);
     const answer = parseAnswer(line);
     if (answer === undefined) {
       this.end("not a JSON object");
       throw new AgentError(`${command}: the answer is not a JSON object`);
     }
-    if (!Object.hasOwn(answer, "return")) throw new AgentError(`${command}: refused`);
+    if (!Object.hasOwn(answer, "return")) throw new AgentError(`${command}: refused`, classOf(answer.error));
     return answer.return;
   }
 
@@ -156,6 +184,11 @@ const SYNC_BYTE = 0xff;
 /** The byte 0xff is no UTF-8, so it was read as U+FFFD. */
 function afterSyncByte(line: string): string {
   return line.slice(line.lastIndexOf("\ufffd") + 1);
+}
+
+function classOf(error: unknown): string {
+  const name = typeof error === "object" && error !== null && "class" in error ? error.class : undefined;
+  return name === "CommandNotFound" ? name : "GenericError"; // whatever else it says is the guest's text
 }
 
 function parseAnswer(line: unknown): Readonly<Record<string, unknown>> | undefined {

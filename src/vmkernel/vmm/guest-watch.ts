@@ -1,13 +1,16 @@
 /** What is known of one guest: asked of its agent while the agent has its channel open, forgotten when it closes it. */
 import { isDeepStrictEqual } from "node:util";
 import type { GuestState } from "../rpc.ts";
-import { GuestAgent } from "./guest-agent.ts";
+import { AgentError, GuestAgent } from "./guest-agent.ts";
+import { GuestPrograms } from "./guest-programs.ts";
 import { AGENT_CHARDEV } from "./plan-devices.ts";
 
 const NOT_RUNNING: GuestState = { tools: "notRunning" };
 
 export class GuestWatch {
   readonly #agent: GuestAgent;
+  /** What runs in it for clients. */
+  readonly programs: GuestPrograms;
   readonly #onChange: (state: GuestState) => void;
   #state: GuestState = NOT_RUNNING;
   #isChannelOpen = false;
@@ -17,6 +20,11 @@ export class GuestWatch {
 
   constructor(agentSocket: string, onChange: (state: GuestState) => void) {
     this.#agent = new GuestAgent(agentSocket);
+    this.programs = new GuestPrograms({
+      ask: (command, args) =>
+        this.#isChannelOpen ? this.#agent.execute(command, args) : Promise.reject(new AgentError(`${command}: no agent listens`)),
+      now: () => performance.now() + performance.timeOrigin,
+    });
     this.#onChange = onChange;
   }
 
@@ -52,6 +60,7 @@ export class GuestWatch {
     try {
       const state = await this.#agent.describeGuest();
       if (this.#isChannelOpen) this.#become(state);
+      await this.programs.collect();
     } catch {
       this.#become(NOT_RUNNING); // an agent that does not answer is none; it is asked again next time
     } finally {
@@ -78,6 +87,7 @@ export class GuestWatch {
   #setChannelOpen(isOpen: boolean): void {
     this.#isChannelOpen = isOpen;
     if (isOpen) return;
+    this.programs.forget();
     this.#agent.close(); // what it was asked will not be answered
     this.#become(NOT_RUNNING);
   }

@@ -3,6 +3,8 @@ export * from "./adopt.ts";
 export * from "./check-machine.ts";
 export { endTrials } from "./compartment.ts";
 export * from "./expected-devices.ts";
+export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, type GuestLogin } from "./guest-login.ts";
+export type { GuestPrograms } from "./guest-programs.ts";
 export { Monitor, type MonitorEnd } from "./monitor.ts";
 export * from "./parse-machine.ts";
 export { type MonitorPlan, planMonitor } from "./plan-monitor.ts";

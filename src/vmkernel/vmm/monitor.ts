@@ -8,6 +8,7 @@ import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { GuestState, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
+import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
@@ -208,6 +209,11 @@ export class Monitor {
 
   get guest(): GuestState {
     return this.#guest.state;
+  }
+
+  /** What runs in its guest for clients. */
+  get programs(): GuestPrograms {
+    return this.#guest.programs;
   }
 
   async inspect(): Promise<MonitorInspection> {

@@ -19,14 +19,38 @@ const interfaces = [
 ];
 
 test("a guest's name, system and addresses are told, without its loopback", () => {
-  expect(parseGuestState({ hostName: { "host-name": "web" }, osInfo: { name: "Debian", "pretty-name": "Debian 12" }, interfaces })).toEqual(
-    {
-      tools: "running",
-      hostName: "web",
-      osName: "Debian 12",
-      nics: [{ mac: "00:0c:29:00:00:01", addresses: ["10.0.0.5", "fe80::1"] }],
+  const answers = {
+    hostName: { "host-name": "web" },
+    osInfo: { id: "debian", name: "Debian", "pretty-name": "Debian 12" },
+    interfaces,
+    info: { supported_commands: ["guest-exec", "guest-exec-status", "guest-info"].map((name) => ({ name, enabled: true })) },
+    fileSystems: [{ name: "sda1", mountpoint: "/", type: "ext4", "total-bytes": 1000, "used-bytes": 400, disk: [] }],
+  };
+  expect(parseGuestState(answers)).toEqual({
+    tools: "running",
+    hostName: "web",
+    osName: "Debian 12",
+    osId: "debian",
+    runsPrograms: true,
+    nics: [{ mac: "00:0c:29:00:00:01", addresses: ["10.0.0.5", "fe80::1"] }],
+    disks: [{ path: "/", type: "ext4", capacityBytes: 1000, freeBytes: 600 }],
+  });
+});
+
+const sameForAll = (answer: unknown) => ({ hostName: answer, osInfo: answer, interfaces: answer, info: answer, fileSystems: answer });
+
+test("an agent that may not run programs for clients runs none, and a file system that is more than full is none", () => {
+  const state = parseGuestState({
+    ...sameForAll(undefined),
+    info: {
+      supported_commands: [
+        { name: "guest-exec", enabled: false },
+        { name: "guest-exec-status", enabled: true },
+      ],
     },
-  );
+    fileSystems: [{ mountpoint: "/", type: "ext4", "total-bytes": 1, "used-bytes": 2 }, { mountpoint: "/x" }, 7],
+  });
+  expect(state).toMatchObject({ runsPrograms: false, disks: [] });
 });
 
 test.each<[string, unknown]>([
@@ -36,11 +60,12 @@ test.each<[string, unknown]>([
   ["numbers", 5],
   ["wrong fields", { "host-name": 5, "pretty-name": {}, name: [] }],
 ])("a guest that answers with %s is running, and nothing is known of it", (_, answer) => {
-  expect(parseGuestState({ hostName: answer, osInfo: answer, interfaces: answer })).toEqual({ tools: "running", nics: [] });
+  expect(parseGuestState(sameForAll(answer))).toEqual({ tools: "running", runsPrograms: false, nics: [], disks: [] });
 });
 
 test("control characters, endless names and false addresses do not come through", () => {
   const state = parseGuestState({
+    ...sameForAll(undefined),
     hostName: { "host-name": `\u001b[2J${"x".repeat(10_000)}` },
     osInfo: {},
     interfaces: Array(1000).fill({

@@ -4,22 +4,59 @@
  * Source: QEMU qga/qapi-schema.json.
  */
 import { isIP } from "node:net";
-import type { GuestState } from "../rpc.ts";
+import type { GuestDisk, GuestState } from "../rpc.ts";
 
 export interface GuestAnswers {
   readonly hostName: unknown;
   readonly osInfo: unknown;
   readonly interfaces: unknown;
+  /** Of guest-info: which commands the agent knows and may carry out. */
+  readonly info: unknown;
+  readonly fileSystems: unknown;
 }
 
 const NAME_LENGTH_MAX = 255; // a DNS name
 const NICS_MAX = 16; // more than a VM has; a guest with bridges and tunnels has others besides
 const ADDRESSES_MAX = 32;
 
-export function parseGuestState({ hostName, osInfo, interfaces }: GuestAnswers): Extract<GuestState, { tools: "running" }> {
+const FILE_SYSTEMS_MAX = 64;
+
+export function parseGuestState(answers: GuestAnswers): Extract<GuestState, { tools: "running" }> {
+  const { hostName, osInfo, interfaces, info, fileSystems } = answers;
   const name = cleanText(objectOf(hostName)["host-name"]);
   const os = cleanText(objectOf(osInfo)["pretty-name"]) ?? cleanText(objectOf(osInfo).name);
-  return { tools: "running", ...(name && { hostName: name }), ...(os && { osName: os }), nics: parseInterfaces(interfaces) };
+  const id = cleanText(objectOf(osInfo).id);
+  return {
+    tools: "running",
+    ...(name && { hostName: name }),
+    ...(os && { osName: os }),
+    ...(id && { osId: id }),
+    runsPrograms: ["guest-exec", "guest-exec-status"].every((command) => isEnabled(info, command)),
+    nics: parseInterfaces(interfaces),
+    disks: parseFileSystems(fileSystems),
+  };
+}
+
+function isEnabled(info: unknown, command: string): boolean {
+  return listOf(objectOf(info).supported_commands).some((entry) => {
+    const { name, enabled } = objectOf(entry);
+    return name === command && enabled === true;
+  });
+}
+
+function parseFileSystems(fileSystems: unknown): GuestDisk[] {
+  return listOf(fileSystems)
+    .flatMap((entry) => {
+      const { mountpoint, type, "total-bytes": total, "used-bytes": used } = objectOf(entry);
+      const path = cleanText(mountpoint);
+      if (path === undefined || !isBytes(total) || !isBytes(used) || used > total) return [];
+      return [{ path, type: cleanText(type) ?? "", capacityBytes: total, freeBytes: total - used }];
+    })
+    .slice(0, FILE_SYSTEMS_MAX);
+}
+
+function isBytes(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function parseInterfaces(interfaces: unknown): { readonly mac: string; readonly addresses: readonly string[] }[] {

@@ -1,0 +1,102 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import type { MoRef } from "../src/wire/index.ts";
+import { installGuestImage, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
+import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
+
+/** What a client does inside a guest, as one of the guest's users. One guest serves the whole file. */
+const run = promisify(execFile);
+const NAME = "workshop";
+const PROCESSES = moRef("GuestProcessManager", "ha-guest-operations-process-manager");
+const AUTH = moRef("GuestAuthManager", "ha-guest-operations-auth-manager");
+const alice = { $type: "NamePasswordAuthentication", interactiveSession: false, username: "alice", password: "Guest-Alice-1" } as const;
+
+let host: TestHost;
+let client: VimClient;
+let vm: MoRef<"VirtualMachine">;
+
+beforeAll(async () => {
+  host = await startHost();
+  client = await host.login();
+  vm = await createVm(client, bootableSpec(NAME, await installGuestImage(host, `${NAME}-boot`)));
+});
+afterAll(async () => {
+  client?.close();
+  await host?.stop();
+});
+
+test("nothing is done in a guest that is off, nor in one whose agent does not answer yet", async () => {
+  const validate = () => client.call(AUTH, "ValidateCredentialsInGuest", { vm, auth: alice });
+  await expect(validate()).rejects.toMatchObject({ fault: "InvalidPowerState", fields: { existingState: "poweredOff" } });
+  await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+  await expect(validate()).rejects.toMatchObject({ fault: "GuestOperationsUnavailable" });
+  await waitFor(async () => (await read(client, vm, "guest.guestOperationsReady")) === true, 90_000);
+});
+
+test("pyVmomi logs in, runs programs and works with files in a guest as one of its users", async () => {
+  const script = join(import.meta.dirname, "clients/guest_programs.py");
+  const { stdout } = await run("/usr/bin/python3", [script, "127.0.0.1", String(host.port), "root", PASSWORD, NAME], { timeout: 170_000 });
+  const refused = "vim.fault.InvalidGuestLogin";
+  expect(JSON.parse(stdout)).toEqual({
+    logins: { alice: refused, nobody: refused, locked: refused, empty: refused, "-s": refused, root: refused },
+    ended: ["sh", "alice", 7],
+    sleeper: ["sleep", "alice", "/bin/sleep 1000", null],
+    init: ["root", "init"],
+    notMine: "vim.fault.GuestPermissionDenied",
+    nobodys: "vim.fault.GuestProcessNotFound",
+    noProgram: "vim.fault.FileNotFound",
+    environment: expect.arrayContaining(["HOME=/home/alice", "USER=alice"]),
+    listing: [
+      ["$(reboot)", "file", 0, "0o640"],
+      [".", "directory", expect.any(Number), "0o700"],
+      ["..", "directory", expect.any(Number), "0o1777"],
+      ["uno", "directory", expect.any(Number), "0o755"],
+    ],
+    remaining: [0, 1],
+    matching: ["uno"],
+    faults: {
+      exists: "vim.fault.FileAlreadyExists",
+      noParent: "vim.fault.FileNotFound",
+      notEmpty: "vim.fault.DirectoryNotEmpty",
+      notDirectory: "vim.fault.NotADirectory",
+      notFile: "vim.fault.NotAFile",
+      notFound: "vim.fault.FileNotFound",
+      notAllowed: "vim.fault.GuestPermissionDenied",
+      notReadable: "vim.fault.GuestPermissionDenied",
+    },
+    gone: "vim.fault.FileNotFound",
+    ready: [true, "linuxGuest", "Bulkhead test guest"],
+  });
+});
+
+test("what a client asks for in words that a guest's shell would act on is only words", async () => {
+  const spec = (programPath: string, changes: object = {}) => ({ programPath, arguments: "", ...changes });
+  const start = (changes: object, path = "/bin/true") =>
+    client.call(PROCESSES, "StartProgramInGuest", { vm, auth: alice, spec: spec(path, changes) });
+  await expect(start({}, "/bin/'; touch /tmp/hurt; '")).rejects.toMatchObject({ fault: "FileNotFound" });
+  await expect(start({ workingDirectory: "/'$(touch /tmp/hurt)" })).rejects.toMatchObject({ fault: "FileNotFound" });
+  await expect(start({}, "bin/true")).rejects.toMatchObject({ fault: "InvalidArgument" });
+  await expect(start({ envVariables: ["-S touch"] })).rejects.toMatchObject({ fault: "InvalidArgument" });
+  await expect(start({ arguments: "x".repeat(70_000) })).rejects.toMatchObject({ fault: "InvalidArgument" });
+  const hurt = { vm, auth: alice, filePath: "/tmp/hurt" };
+  const files = moRef("GuestFileManager", "ha-guest-operations-file-manager");
+  await expect(client.call(files, "ListFilesInGuest", hurt)).rejects.toMatchObject({ fault: "FileNotFound" });
+});
+
+test("who may not work in this VM's guest is refused before the guest is asked, and tickets are refused by name", async () => {
+  const ticket = { $type: "TicketedSessionAuthentication", interactiveSession: false, ticket: "x" } as const;
+  await expect(client.call(AUTH, "ValidateCredentialsInGuest", { vm, auth: ticket })).rejects.toMatchObject({
+    fault: "OperationNotSupportedByGuest",
+  });
+  const sspi = { $type: "SSPIAuthentication", interactiveSession: false, sspiToken: "x" } as const;
+  await expect(client.call(AUTH, "AcquireCredentialsInGuest", { vm, requestedAuth: sspi })).rejects.toMatchObject({
+    fault: "OperationNotSupportedByGuest",
+  });
+  const none = moRef("VirtualMachine", "4711");
+  await expect(client.call(AUTH, "ValidateCredentialsInGuest", { vm: none, auth: alice })).rejects.toMatchObject({
+    fault: "ManagedObjectNotFound",
+  });
+});
