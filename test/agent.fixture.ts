@@ -73,9 +73,9 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
     tls: certificate,
     onBug: (bug) => void bugs.push(bug),
     onRefused: () => {},
-    invoke: async ({ sessionKey, clientAddress, userAgent, thisRef, method, args, signal }) => {
+    invoke: async ({ sessionKey, clientAddress, userAgent, thisRef: target, version, method, args, signal }) => {
       const client = { address: clientAddress, userAgent };
-      const { value, type, setSession } = await invoke(agent, { sessionSecret: sessionKey, client, target: thisRef, method, args, signal });
+      const { value, type, setSession } = await invoke(agent, { sessionSecret: sessionKey, client, version, target, method, args, signal });
       return { returnValue: value, returnType: type, ...(setSession === undefined ? {} : { setSession }) };
     },
   });

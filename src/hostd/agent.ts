@@ -69,6 +69,8 @@ export interface Call {
   /** Undefined only for methods that need no more than System.Anonymous. */
   readonly session: Session | undefined;
   readonly client: Client;
+  /** Of the API, as the client speaks it. */
+  readonly version: string;
   /** Aborted when the client has gone away. */
   readonly signal: AbortSignal;
   /** Gives the client a session cookie with the reply. */

@@ -1,6 +1,6 @@
 /** Deeds that the host does by itself, without a client: the same deeds, tasks and admission as for one, in the host's own name. */
 
-import { managedObjectType } from "../wire/index.ts";
+import { managedObjectType, NEWEST_VERSION } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
 import { refuseInHostState } from "./host-state.ts";
@@ -20,6 +20,7 @@ export function callOfHost(agent: HostAgent, vm: Vm, method: VmTask): Call {
     method,
     session: undefined,
     client: { address: "", userAgent: "" },
+    version: NEWEST_VERSION,
     signal: new AbortController().signal,
     setSession: () => {},
     startTask(entityName, journal, deed): Task {

@@ -4,7 +4,7 @@
  * Paper «Host Agent»; ARCHITECTURE.md «The road of a request».
  */
 import { type Fault, messageOf } from "../base/index.ts";
-import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType } from "../wire/index.ts";
+import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType, NEWEST_VERSION } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
 import { datastoreConcerned, FETCH, refuseAccess, requiredPrivileges, vmConcerned } from "./authorize.ts";
@@ -26,6 +26,8 @@ export interface Request {
   /** Decoded by the schema of the method. */
   readonly args: Readonly<Record<string, unknown>>;
   readonly operationId?: string | undefined;
+  /** Of the API; the newest where a door has no versions. */
+  readonly version?: string;
   readonly signal: AbortSignal;
 }
 
@@ -130,6 +132,7 @@ function callOf(agent: HostAgent, { request, ref, session, subject, setSession }
     method: request.method,
     session,
     client: request.client,
+    version: request.version ?? NEWEST_VERSION,
     signal: request.signal,
     setSession,
     startTask(entityName, journal, deed): Task {

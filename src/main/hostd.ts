@@ -72,6 +72,7 @@ async function main(): Promise<void> {
         method: call.method,
         args: call.args,
         operationId: call.operationId,
+        version: call.version,
         signal: call.signal,
       });
       const { value: returnValue, type: returnType, setSession } = reply;

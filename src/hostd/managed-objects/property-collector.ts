@@ -9,12 +9,12 @@ export const propertyCollector = {
   type: "PropertyCollector",
   properties: { filter: (self) => self.filters },
   methods: {
-    RetrieveProperties: (self, { specSet }) => self.retrieveProperties(specSet),
-    RetrievePropertiesEx: (self, { specSet, options }) => self.retrievePropertiesEx(specSet, options),
+    RetrieveProperties: (self, { specSet }, { version }) => self.retrieveProperties(specSet, version),
+    RetrievePropertiesEx: (self, { specSet, options }, { version }) => self.retrievePropertiesEx(specSet, options, version),
     ContinueRetrievePropertiesEx: (self, { token }) => self.continueRetrieve(token),
     CancelRetrievePropertiesEx: (self, { token }) => self.cancelRetrieve(token),
     CreateFilter(self, { spec, partialUpdates }, call) {
-      const filter = self.createFilter(spec, partialUpdates);
+      const filter = self.createFilter(spec, partialUpdates, call.version);
       const instance = bind(propertyFilter, filter.ref.value, filter);
       sessionOf(call).addObject({ instance, dispose: () => self.destroyFilter(filter.ref.value) });
       return filter.ref;

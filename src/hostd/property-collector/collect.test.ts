@@ -69,6 +69,15 @@ describe("what is asked of an object", () => {
     expect(content?.propSet?.map(({ name }) => name).toSorted()).toEqual(["config", "name", "parent", "runtime", "summary"]);
   });
 
+  test("all=true is to an older client what its version knows", () => {
+    const source = new SourceInMemory();
+    const collector = source.put("EventHistoryCollector", "c", { filter: { anyType: "string", value: "" }, initialized: true });
+    const namesTo = (version?: string) =>
+      collect([spec([{ type: "HistoryCollector", all: true }], { obj: collector })], source, version)[0]?.propSet?.map(({ name }) => name);
+    expect(namesTo("6.7.1")).toEqual(["filter"]);
+    expect(namesTo()).toEqual(["filter", "initialized"]);
+  });
+
   test("no path at all still reports the object", () => {
     expect(collect([spec([{ type: "VirtualMachine" }], { obj: VM })], smallHost())).toEqual([{ obj: VM }]);
   });

@@ -22,11 +22,12 @@ import type { PropertySource } from "./source.ts";
 
 /**
  * Every object that the specs select, each once, with every property that is set.
+ * @param version of the API that the client speaks; the newest when left out
  * @throws {Fault} InvalidProperty, InvalidArgument, ManagedObjectNotFound
  */
-export function collect(specs: readonly PropertyFilterSpec[], source: PropertySource): readonly ObjectContent[] {
+export function collect(specs: readonly PropertyFilterSpec[], source: PropertySource, version?: string): readonly ObjectContent[] {
   const merged = new Map<string, { readonly object: ManagedObjectInstance; readonly paths: Map<string, PropertyPath> }>();
-  for (const plan of specs.map(planFilter)) {
+  for (const plan of specs.map((spec) => planFilter(spec, version))) {
     const { objects, missing } = selectObjects(plan, source);
     const [lost] = missing;
     if (lost !== undefined && !plan.reportMissing) throw notFound(lost);

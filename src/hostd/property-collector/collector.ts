@@ -51,11 +51,11 @@ export class PropertyCollectorState {
     return [...this.#filters.values()].map(({ ref }) => ref);
   }
 
-  /** vim25 CreateFilter. @throws {Fault} InvalidProperty, InvalidArgument, ManagedObjectNotFound, ResourceInUse */
-  createFilter(spec: PropertyFilterSpec, partialUpdates: boolean): PropertyFilter {
+  /** vim25 CreateFilter. @param version of the API, here and below, that the client speaks @throws {Fault} InvalidProperty, InvalidArgument, ManagedObjectNotFound, ResourceInUse */
+  createFilter(spec: PropertyFilterSpec, partialUpdates: boolean, version?: string): PropertyFilter {
     if (this.#filters.size >= FILTERS_MAX) throw fault("ResourceInUse", `the collector has ${FILTERS_MAX} filters already`, {});
     const ref: MoRef<"PropertyFilter"> = { type: "PropertyFilter", value: this.#newMoid() };
-    const filter = new PropertyFilter(ref, spec, partialUpdates, this.#source);
+    const filter = new PropertyFilter(ref, spec, { partialUpdates, version }, this.#source);
     this.#filters.set(ref.value, filter);
     this.#stopListening ??= this.#source.onChange((changed) => this.#noteChange(changed));
     this.#waiters.wake(); // whoever waits is told of its objects
@@ -69,13 +69,13 @@ export class PropertyCollectorState {
   }
 
   /** vim25 RetrieveProperties. */
-  retrieveProperties(specSet: readonly PropertyFilterSpec[]): readonly ObjectContent[] {
-    return collect(specSet, this.#source);
+  retrieveProperties(specSet: readonly PropertyFilterSpec[], version?: string): readonly ObjectContent[] {
+    return collect(specSet, this.#source, version);
   }
 
   /** vim25 RetrievePropertiesEx. */
-  retrievePropertiesEx(specSet: readonly PropertyFilterSpec[], options: RetrieveOptions): RetrieveResult | undefined {
-    return this.#retrievals.begin(collect(specSet, this.#source), options);
+  retrievePropertiesEx(specSet: readonly PropertyFilterSpec[], options: RetrieveOptions, version?: string): RetrieveResult | undefined {
+    return this.#retrievals.begin(collect(specSet, this.#source, version), options);
   }
 
   /** vim25 ContinueRetrievePropertiesEx. */

@@ -79,6 +79,13 @@ test("parts: a change deep within is only what changed, with its own type", () =
   ]);
 });
 
+test("parts: paths that overlap tell of a change once", () => {
+  const readings = (state: string) => new Map([...one("info", info(state)), ...one("info.state", set("TaskInfoState", state))]);
+  expect(diffReadings(readings("running"), readings("success"), "parts").changes).toEqual([
+    { name: "info.state", op: "assign", val: { anyType: "TaskInfoState", value: "success" } },
+  ]);
+});
+
 test("parts: items of an array with keys are added, removed and changed one by one", () => {
   const old = hardware(device(1, "a"), device(2, "b"), device(3, "c"));
   const now = hardware(device(2, "B"), device(3, "c"), device(4, "d"));

@@ -29,15 +29,16 @@ const UNSET: Reading = { kind: "unset" };
  *   (the client's partialUpdates)
  */
 export function diffReadings(old: Readings, now: Readings, detail: "whole" | "parts"): Difference {
-  const changes: PropertyChange[] = [];
+  const changes = new Map<string, PropertyChange>();
   const missing: MissingProperty[] = [];
   for (const [path, reading] of now) {
     const before = old.get(path) ?? UNSET;
     if (isSameReading(before, reading)) continue;
     if (reading.kind === "refused") missing.push({ path, fault: faultToLocalized(reading.fault) });
-    else changes.push(...changesOf(path, before, reading, detail));
+    // Paths of a filter may overlap: "info" and "info.state" both tell of a changed state, and once is enough.
+    else for (const change of changesOf(path, before, reading, detail)) changes.set(change.name, change);
   }
-  return { changes, missing };
+  return { changes: [...changes.values()], missing };
 }
 
 /** The readings of an object that the client has not seen before. */

@@ -7,8 +7,10 @@ import {
   fault,
   findManagedObjectType,
   isSubtype,
+  knows,
   type MoRef,
   managedObjectType,
+  NEWEST_VERSION,
   type PropertyFilterSpec,
   type PropertySpec,
   type SelectionSpec,
@@ -48,8 +50,11 @@ const TRAVERSALS_MAX = 500; // the classic traversal of a whole vCenter has abou
 const PATHS_MAX = 5000; // of one filter; clients that mean everything say all=true
 const ROOTS_MAX = 20_000; // every object of the largest inventory, named one by one
 
-/** @throws {Fault} InvalidProperty, InvalidArgument */
-export function planFilter(spec: PropertyFilterSpec): FilterPlan {
+/**
+ * @param version of the API that the client speaks: "all" is all that it knows
+ * @throws {Fault} InvalidProperty, InvalidArgument
+ */
+export function planFilter(spec: PropertyFilterSpec, version = NEWEST_VERSION): FilterPlan {
   if (spec.objectSet.length > ROOTS_MAX) throw invalid("objectSet", `names more than ${ROOTS_MAX} objects`);
   const traversals = planTraversals(spec);
   const roots = spec.objectSet.map(({ obj, skip, selectSet }) => ({ ref: obj, skip: skip === true, traversals: traversals(selectSet) }));
@@ -59,7 +64,7 @@ export function planFilter(spec: PropertyFilterSpec): FilterPlan {
     roots,
     reportMissing: spec.reportMissingObjectsInResults === true,
     pathsOf(type) {
-      if (!known.has(type)) known.set(type, mergePaths(type, readSets));
+      if (!known.has(type)) known.set(type, mergePaths(type, readSets, version));
       return known.get(type);
     },
   };
@@ -81,12 +86,13 @@ function planReadSets(propSet: readonly PropertySpec[]): readonly ReadSet[] {
   });
 }
 
-function mergePaths(type: string, readSets: readonly ReadSet[]): readonly PropertyPath[] | undefined {
+function mergePaths(type: string, readSets: readonly ReadSet[], version: string): readonly PropertyPath[] | undefined {
   const matching = readSets.filter((readSet) => isSubtype(type, readSet.type));
   if (matching.length === 0) return undefined;
   const paths = new Map<string, PropertyPath>();
   for (const { all, paths: own } of matching) {
-    if (all) for (const name of managedObjectType(type).properties.keys()) paths.set(name, topLevelPath(name));
+    const properties = all ? managedObjectType(type).properties : [];
+    for (const [name, { version: since }] of properties) if (knows(version, since)) paths.set(name, topLevelPath(name));
     for (const path of own) paths.set(path.text, path);
   }
   return [...paths.values()];

@@ -41,12 +41,17 @@ export class PropertyFilter {
   #changed = new Set<string>();
 
   /** @throws {Fault} InvalidProperty, InvalidArgument, ManagedObjectNotFound */
-  constructor(ref: MoRef<"PropertyFilter">, spec: PropertyFilterSpec, partialUpdates: boolean, source: PropertySource) {
+  constructor(
+    ref: MoRef<"PropertyFilter">,
+    spec: PropertyFilterSpec,
+    { partialUpdates, version }: { readonly partialUpdates: boolean; readonly version?: string | undefined },
+    source: PropertySource,
+  ) {
     this.ref = ref;
     this.spec = spec;
     this.partialUpdates = partialUpdates;
     this.#source = source;
-    this.#plan = planFilter(spec);
+    this.#plan = planFilter(spec, version);
     this.#traverses = this.#plan.roots.some(({ traversals }) => traversals.length > 0);
     this.#roots = new Set(this.#plan.roots.map(({ ref: root }) => root.value));
     const lost = this.#plan.roots.find(({ ref: root }) => source.find(root) === undefined);
