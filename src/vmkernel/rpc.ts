@@ -10,9 +10,8 @@ import type { KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
-export type { GuestLogin } from "./vmm/index.ts";
-
 export type { Machine } from "../system/index.ts";
+export type { GuestLogin } from "./vmm/index.ts";
 
 export type VmkernelRequest =
   | { readonly kind: "describeHost" }
