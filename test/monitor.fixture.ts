@@ -115,6 +115,16 @@ export class TestKernel implements AsyncDisposable {
     );
   }
 
+  /** For a person who has to find out why a test failed: the VM's monitor, the end of its console, and what vmkernel told. */
+  async describeState(id: string): Promise<string> {
+    const monitors = await this.client.request({ kind: "listMonitors" }).catch(String);
+    const inspection = await this.client.request({ kind: "inspectMonitor", vm: id as VmId }).catch(String);
+    const events = this.events.slice(-10);
+    return [{ monitors, inspection, events }, this.console(id).slice(-3000), this.log.slice(-3000)]
+      .map((part) => (typeof part === "string" ? part : JSON.stringify(part, undefined, 1)))
+      .join("\n────\n");
+  }
+
   /** Names of the run-time folders of monitors. */
   runFolders(): string[] {
     return existsSync(this.paths.monitors) ? readdirSync(this.paths.monitors) : [];

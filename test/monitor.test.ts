@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
 import { ConnectionLost, expectedDevices } from "../src/vmkernel/index.ts";
 import { inDatastore, machineOf, sleep, TestKernel, until } from "./monitor.fixture.ts";
@@ -22,6 +22,11 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await kernel?.[Symbol.asyncDispose]();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state !== "fail") return;
+  // What a guest was doing when it did not do what was waited for can't be seen afterwards.
+  console.error(await kernel.describeState("1"));
 });
 
 test.skipIf(!isRoot)("a guest boots from the flat extent of its VMDK and its serial line grows", async () => {
