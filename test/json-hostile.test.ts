@@ -1,4 +1,6 @@
+import { readdirSync, statSync } from "node:fs";
 import { Agent, request as httpsRequest } from "node:https";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { performedApi } from "../src/hostd/index.ts";
 import { randomOf } from "../src/interfaces/index.ts";
@@ -6,6 +8,7 @@ import {
   dataObjectType,
   enumType,
   isFaultType,
+  isSubtype,
   type Member,
   type MoRef,
   managedObjectType,
@@ -16,7 +19,9 @@ import { startAgent, type TestAgent } from "./agent.fixture.ts";
 
 /** Every method that the host performs, called with what no client should send: a fault of the schema, and never a bug of ours. */
 const ROOT = "/sdk/vim25/8.0.3.0";
-const REQUESTS_PER_METHOD = 100;
+const REQUESTS = 50_000;
+const STATE_EVERY = 8; // looking at the state takes longer than a call
+const MEMORY_GROWTH_MAX_MIB = 100; // of this process, which is host and client in one
 const DEPTH_MAX = 4;
 
 /** They end the session that the test needs, answer when something happens, which here nothing does, or start a monitor. */
@@ -174,29 +179,61 @@ function makeMembers(random: () => number, members: ReadonlyMap<string, Member>,
 
 const methods = performedApi().flatMap(({ type, methods }) => methods.map((method) => ({ type, method })));
 
-test(`${methods.length} methods, ${REQUESTS_PER_METHOD} absurd calls of each: only faults of the schema, and the next good call is served`, async () => {
+const requestsPerMethod = Math.ceil(REQUESTS / methods.length);
+
+/** What is refused by the schema: the faults that a method declares, and those that every method may answer. */
+function isDeclared(fault: string, declared: readonly string[]): boolean {
+  return isFaultType(fault) && fault !== "SystemError" && ["RuntimeFault", ...declared].some((base) => isSubtype(fault, base));
+}
+
+/** All that a refused call must have left as it was: what lies on the datastore, and the configuration of every VM. */
+async function stateOf(): Promise<string> {
+  const files = readdirSync(agent.datastore, { recursive: true, withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => [path, statSync(path).mtimeMs, statSync(path).size].join(" "));
+  const vms: readonly MoRef[] = JSON.parse((await send("Folder/ha-folder-vm/childEntity")).text || "[]");
+  return JSON.stringify([files.toSorted(), vms]);
+}
+
+const rssMiB = (): number => process.memoryUsage.rss() / 2 ** 20;
+
+test(`${methods.length} methods, ${requestsPerMethod} absurd calls of each: only faults of the schema, nothing changed by a call that is refused, and the next good call is served`, {
+  timeout: 600_000,
+}, async () => {
   const objects = await objectsByType();
   const moids = [...objects.values()];
   const counted = new Map<number, number>();
+  let memoryMiB = 0;
+  const undeclared = new Map<string, string>();
   for (const [index, { type, method }] of methods.entries()) {
     const schemaMethod = managedObjectType(type).methods.get(method);
     if (schemaMethod === undefined || EXCLUDED.has(method)) continue;
     const vm = await createVm(`vm-${index}`);
-    for (let round = 0; round < REQUESTS_PER_METHOD; round++) {
-      const random = randomOf(index * REQUESTS_PER_METHOD + round);
+    let state: string | undefined;
+    for (let round = 0; round < requestsPerMethod; round++) {
+      const random = randomOf(index * requestsPerMethod + round);
+      state ??= await stateOf();
       const moid = type === "VirtualMachine" ? vm : (objects.get(type) ?? moids[Math.floor(random() * moids.length)] ?? "");
       const args = JSON.stringify(makeMembers(random, schemaMethod.params, [vm, ...moids], 0));
       const { status, text } = await send(`${type}/${encodeURIComponent(moid)}/${method}`, args);
       const what = `${type}.${method} ${args.slice(0, 2000)}\n→ ${status} ${text.slice(0, 300)}`;
       counted.set(status, (counted.get(status) ?? 0) + 1);
-      if (status === 204 || (status === 200 && !method.endsWith("_Task"))) continue;
-      expect([200, 500], what).toContain(status);
-      const fault = status === 500 ? JSON.parse(text)._typeName : (await taskEnd(JSON.parse(text))).error?.fault._typeName;
-      if (fault === undefined) continue;
-      expect(isFaultType(fault) && fault !== "SystemError", `${what} ${fault}`).toBe(true);
+      expect([200, 204, 500], what).toContain(status);
+      const fault = status === 500 ? JSON.parse(text)._typeName : await faultOfTask(method, status, text);
+      if (fault === undefined) state = undefined;
+      else if (!isDeclared(fault, schemaMethod.faults)) undeclared.set(`${method}: ${fault}`, what);
+      if (round % STATE_EVERY === 0 && state !== undefined) expect(await stateOf(), what).toBe(state);
     }
+    await send(`VirtualMachine/${vm}/Destroy_Task`, "{}");
+    if (index === Math.floor(methods.length / 5)) memoryMiB = rssMiB();
   }
+  expect(Object.fromEntries(undeclared)).toEqual({});
   expect(counted.get(200)).toBeGreaterThan(0); // some make sense, most do not
   expect(counted.get(500)).toBeGreaterThan(counted.get(200) ?? 0);
   expect((await send("HostSystem/ha-host/name")).text).toBe('"host1"');
+  expect(rssMiB() - memoryMiB).toBeLessThan(MEMORY_GROWTH_MAX_MIB);
 });
+
+async function faultOfTask(method: string, status: number, text: string): Promise<string | undefined> {
+  return status === 200 && method.endsWith("_Task") ? (await taskEnd(JSON.parse(text))).error?.fault._typeName : undefined;
+}

@@ -52,7 +52,7 @@ export class Session {
   addObject(object: SessionObject): void {
     if (this.#objects.size >= OBJECTS_PER_SESSION_MAX) {
       object.dispose();
-      throw fault("ResourceInUse", `the session has ${OBJECTS_PER_SESSION_MAX} filters, collectors and views already`, {});
+      throw fault("InvalidRequest", `the session has ${OBJECTS_PER_SESSION_MAX} filters, collectors and views already`, {});
     }
     this.#objects.set(object.instance.ref.value, object);
   }

@@ -217,7 +217,7 @@ describe("filters", () => {
   test("there is a bound to them", () => {
     const collector = collectorOf(smallHost());
     for (let i = 0; i < 500; i++) collector.createFilter(watch(VM, "name"), false);
-    expect(() => collector.createFilter(watch(VM, "name"), false)).toThrow(expect.objectContaining({ fault: "ResourceInUse" }));
+    expect(() => collector.createFilter(watch(VM, "name"), false)).toThrow(expect.objectContaining({ fault: "InvalidRequest" }));
   });
 
   test("none left means nobody listens to the inventory", () => {

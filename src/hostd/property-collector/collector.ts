@@ -51,9 +51,9 @@ export class PropertyCollectorState {
     return [...this.#filters.values()].map(({ ref }) => ref);
   }
 
-  /** vim25 CreateFilter. @param version of the API, here and below, that the client speaks @throws {Fault} InvalidProperty, InvalidArgument, ManagedObjectNotFound, ResourceInUse */
+  /** vim25 CreateFilter. @param version of the API, here and below, that the client speaks @throws {Fault} InvalidProperty, InvalidArgument, ManagedObjectNotFound, InvalidRequest */
   createFilter(spec: PropertyFilterSpec, partialUpdates: boolean, version?: string): PropertyFilter {
-    if (this.#filters.size >= FILTERS_MAX) throw fault("ResourceInUse", `the collector has ${FILTERS_MAX} filters already`, {});
+    if (this.#filters.size >= FILTERS_MAX) throw fault("InvalidRequest", `the collector has ${FILTERS_MAX} filters already`, {});
     const ref: MoRef<"PropertyFilter"> = { type: "PropertyFilter", value: this.#newMoid() };
     const filter = new PropertyFilter(ref, spec, { partialUpdates, version }, this.#source);
     this.#filters.set(ref.value, filter);

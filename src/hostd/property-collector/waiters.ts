@@ -21,7 +21,7 @@ export class Waiters {
    */
   async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#ended) throw canceled();
-    if (this.#waiting.size >= WAITERS_MAX) throw fault("ResourceInUse", `${WAITERS_MAX} requests wait on the collector already`, {});
+    if (this.#waiting.size >= WAITERS_MAX) throw fault("InvalidRequest", `${WAITERS_MAX} requests wait on the collector already`, {});
     const { promise, resolve, reject } = deferred();
     const waiter = { wake: resolve, cancel: () => reject(canceled()) };
     const timer = setTimeout(resolve, Math.min(timeoutMs, TIMEOUT_MS_MAX)).unref();

@@ -56,7 +56,7 @@ export class ListView {
       if (found === undefined) lost.push(object);
       else this.#members.set(found.ref.value, found.ref);
     }
-    if (this.#members.size > OBJECTS_MAX) throw fault("ResourceInUse", `a list view holds at most ${OBJECTS_MAX} objects`, {});
+    if (this.#members.size > OBJECTS_MAX) throw fault("InvalidRequest", `a list view holds at most ${OBJECTS_MAX} objects`, {});
     return lost;
   }
 }
