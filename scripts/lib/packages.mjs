@@ -25,6 +25,8 @@ export const HOST_PACKAGES = {
 export const TEST_PACKAGES = {
   "python3-pyvmomi": "an unmodified client of the vSphere API",
   "libvirt-clients": "virsh, another one",
+  ansible: "another: playbooks, by the modules of community.vmware",
+  "ruby-rbvmomi": "another, for Ruby",
   openssl: "looks at the host's certificate from outside",
 };
 

@@ -1,0 +1,74 @@
+/** «Any software program that utilizes Web services can also communicate directly with the host agent»: paper «Host Agent». */
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { PASSWORD, startHost, type TestHost } from "./harness.ts";
+import { installFromPypi } from "./pypi.ts";
+import { openDoor } from "./recording.ts";
+import { read } from "./vm.ts";
+
+/** Tools that people automate hosts with, unmodified, as Debian ships them. */
+const run = promisify(execFile);
+const CLIENTS = join(import.meta.dirname, "clients");
+const CLIENT_MS = 170_000;
+const folder = mkdtempSync(join(tmpdir(), "bulkhead-clients-"));
+let host: TestHost;
+let hostName: string;
+
+beforeAll(async () => {
+  host = await startHost();
+  await using client = await host.login();
+  hostName = String(await read(client, { type: "HostSystem", value: "ha-host" }, "name"));
+});
+afterAll(async () => {
+  await host?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test.skipIf(!existsSync("/usr/lib/ruby/vendor_ruby/rbvmomi.rb"))(
+  "a Ruby program makes, starts, reads and destroys a VM by rbvmomi",
+  async () => {
+    await using door = await openDoor(host.port, "rbvmomi");
+    const args = [join(CLIENTS, "rbvmomi.rb"), "127.0.0.1", String(door.port), "root", PASSWORD];
+    const { stdout } = await run("ruby", args, { timeout: CLIENT_MS });
+    expect(JSON.parse(stdout)).toEqual({
+      about: "HostAgent",
+      found: true,
+      disks: [["[datastore1] ruby/ruby.vmdk", 1024]],
+      on: "poweredOn",
+      again: "InvalidPowerState",
+      collected: { name: "ruby", "runtime.powerState": "poweredOff" },
+      gone: true,
+    });
+  },
+);
+
+test.skipIf(!existsSync("/usr/bin/ansible-playbook"))(
+  "an Ansible playbook gathers facts, and makes, starts, asks about and removes a VM",
+  async (context) => {
+    // Debian's pyVmomi is older than its own Ansible modules ask for.
+    const python = await installFromPypi(join(folder, "venv"), "pyvmomi==8.0.3.0.1", "requests");
+    if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
+    await using door = await openDoor(host.port, "ansible");
+    const report = join(folder, "seen.json");
+    const login = { hostname: "127.0.0.1", port: door.port, username: "root", password: PASSWORD, validate_certs: false };
+    const variables = { door: login, esxi: hostName, report, ansible_python_interpreter: python };
+    const env = { ...process.env, HOME: folder, ANSIBLE_LOCALHOST_WARNING: "False", ANSIBLE_NOCOLOR: "1" };
+    const args = ["-i", "localhost,", "-c", "local", "-e", JSON.stringify(variables), join(CLIENTS, "playbook.yml")];
+    await run("ansible-playbook", args, { env, timeout: CLIENT_MS }).catch((error: { readonly stdout?: string }) => {
+      throw new Error(`the playbook failed: ${error.stdout ?? error}`);
+    });
+    expect(JSON.parse(readFileSync(report, "utf8"))).toEqual({
+      api: "HostAgent",
+      version: "8.0.3",
+      datastores: ["datastore1"],
+      again: false,
+      state: "poweredOn",
+      annotation: "made by a playbook",
+      interfaces: ["eth0"],
+    });
+  },
+);
