@@ -76,6 +76,28 @@ test.skipIf(path === "")("govc makes a VM, changes it, and destroys it", async (
   expect(await says("datastore.ls")).not.toContain("web");
 });
 
+test.skipIf(path === "")("govc gives a VM serial ports on the network, and takes them off it", async () => {
+  await says("vm.create", "-on=false", "-m=64", "-g=otherLinux64Guest", "wired");
+  expect(await says("device.serial.add", "-vm=wired")).toBe("serialport-9000\n");
+  const shown = () => says("device.info", "-vm=wired", "serialport-*");
+  expect(await shown()).toMatch(/Service URI: +localhost:0/);
+  await says("device.serial.connect", "-vm=wired", "-device=serialport-9000", "telnet://:33233");
+  expect(await shown()).toMatch(/Direction: +server[\s\S]*Service URI: +telnet:\/\/:33233/);
+  await says(
+    "device.serial.connect",
+    "-vm=wired",
+    "-device=serialport-9000",
+    "-vspc-proxy=telnet://vspc.example:13370",
+    "-client",
+    "a service",
+  );
+  expect(await shown()).toMatch(/Direction: +client[\s\S]*Proxy URI: +telnet:\/\/vspc.example:13370/);
+  expect(await complains("device.serial.connect", "-vm=wired", "-device=serialport-9000", "telnet://:22")).toContain("1024 to 65535");
+  await says("device.serial.disconnect", "-vm=wired", "-device=serialport-9000");
+  expect(await shown()).toMatch(/Service URI: +localhost:0/);
+  await says("vm.destroy", "wired");
+});
+
 test.skipIf(path === "")("govc says which VMs start and stop with the host", async () => {
   await says("vm.create", "-on=false", "-m=64", "-g=otherLinux64Guest", "starter");
   await says("host.autostart.configure", "-enabled=true", "-start-delay=7");

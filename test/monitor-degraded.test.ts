@@ -17,6 +17,7 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
   const events: VmkernelEvent[] = [];
   const manage = () =>
     new Monitors({
+      pipes: paths.pipes,
       vmm,
       storage: createStorage(paths.volumes),
       limits: { memoryMiB: 4096, logicalCpus: 2 },

@@ -20,6 +20,8 @@ export interface HostPaths {
   readonly vmkernelSocket: string;
   /** A folder per running VM, by its id. */
   readonly monitors: string;
+  /** Named pipes of serial ports: a unix socket each. */
+  readonly pipes: string;
   /** Datastores: `<volumes>/<name>`. */
   readonly volumes: string;
 }
@@ -41,6 +43,7 @@ export function hostPaths(root: string): HostPaths {
     rpcFolder: join(run, "rpc"),
     vmkernelSocket: join(run, "rpc/vmkernel.sock"),
     monitors: join(run, "monitors"),
+    pipes: join(run, "pipes"),
     volumes: join(absolute, "vmfs/volumes"),
   };
 }

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { VmId } from "../base/index.ts";
-import { namespacesOf } from "../system/index.ts";
+import { listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
 import type { MonitorInspection } from "../vmkernel/index.ts";
 import { formatEvidence, judge, summarize } from "./index.ts";
 import { machineWith } from "./machine.fixture.ts";
@@ -53,6 +53,7 @@ function observation(monitors: Observation["monitors"], weaknesses: readonly str
     accelerator: { kind: "tcg", because: "" },
     hostNamespaces: namespacesOf("self"),
     monitors,
+    tcpSockets: tcpSockets(),
     unseen: [],
     hostd: undefined,
     vmkernel: undefined,
@@ -84,6 +85,22 @@ describe("an unconfined process in the place of a monitor", async () => {
     const text = formatEvidence(judge(observation([observeMonitor(inspectionOf(pid), [])])));
     expect(text).toContain(`pid ${pid}: fd 3 is ${secret} (file, read), which is not of its configuration`);
   });
+});
+
+test("a monitor with a socket in the machine's network turns red, unless it is that of a serial port of its VM", async () => {
+  const claim = "No monitor has a socket in the machine's network, but those of the serial ports that its VM is configured to listen with.";
+  const fd = listenTcp("127.0.0.1", 0);
+  const child = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", fd] });
+  started.push(child);
+  await new Promise((resolve) => child.once("spawn", resolve));
+  const inode = Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]);
+  const port = tcpSockets().find((socket) => socket.inode === inode)?.localPort ?? 0;
+  const inspection = inspectionOf(child.pid ?? 0);
+  expect(verdicts(observation([observeMonitor(inspection, [])]))[claim]).toBe("fail");
+  const wire = { kind: "listen", host: "127.0.0.1", port, telnet: false } as const;
+  const configured = { ...inspection, machine: machineWith({ kind: "serial", key: 9000, unit: 0, wire }) };
+  expect(verdicts(observation([observeMonitor(configured, [])]))[claim]).toBe("pass");
+  closeSync(fd);
 });
 
 const apart = "No two running VMs hold a descriptor of the same writable file.";

@@ -11,7 +11,9 @@ import {
   namespacesOf,
   type ProcessDescription,
   processesOfUid,
+  type TcpSocket,
   type ThreadDescription,
+  tcpSockets,
   threadsOf,
 } from "../system/index.ts";
 import type { DatastoreDescription, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
@@ -40,6 +42,8 @@ export interface Observation {
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   readonly hostNamespaces: Namespaces;
   readonly monitors: readonly ObservedMonitor[];
+  /** Of the machine's own network. */
+  readonly tcpSockets: readonly TcpSocket[];
   /** Monitors that ended or could not be looked at meanwhile, and why. */
   readonly unseen: readonly string[];
   readonly hostd: ProcessDescription | undefined;
@@ -70,6 +74,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     accelerator,
     hostNamespaces: namespacesOf("self"),
     monitors,
+    tcpSockets: tcpSockets(),
     unseen,
     hostd: describeIfThere(pids.hostd),
     vmkernel: describeIfThere(pids.vmkernel),

@@ -73,6 +73,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   const monitors = new Monitors({
     vmm,
     storage,
+    pipes: options.paths.pipes,
     limits: { memoryMiB: Math.floor(host.memoryBytes / MIB), logicalCpus: host.cpu.threads },
     onEvent: (event) => server?.broadcast(event),
     hasListeners: () => server?.hasListeners === true,

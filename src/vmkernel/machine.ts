@@ -13,6 +13,8 @@ export interface MachineSpec {
   readonly home: DatastorePath;
   /** SMBIOS UUID, canonical lower case. */
   readonly biosUuid: string;
+  /** What inventories know the VM by, canonical lower case; a concentrator of serial ports is told. The SMBIOS UUID where there is none. */
+  readonly instanceUuid?: string;
   readonly memoryMiB: number;
   readonly vcpus: number;
   /** vcpus is a multiple of it. There is one thread per core, always: paper «Instruction Isolation». */
@@ -24,6 +26,23 @@ export interface MachineSpec {
   /** The suspended memory to resume from; absent for a cold start. */
   readonly resumeFrom?: DatastorePath;
 }
+
+/** Where a serial port leads when it leads out of the host's datastores. A port has a file, a wire, or neither. */
+export type SerialWire =
+  /** A unix socket in the host's folder of pipes, which the port makes (server) or finds there (client). */
+  | { readonly kind: "pipe"; readonly name: string; readonly endpoint: "server" | "client" }
+  /** The port listens. `host` is an address of this machine. */
+  | { readonly kind: "listen"; readonly host: string; readonly port: number; readonly telnet: boolean }
+  /** The port connects, and again whenever the connection is lost. */
+  | { readonly kind: "connect"; readonly host: string; readonly port: number; readonly telnet: boolean }
+  /** The port is handed to a concentrator of virtual serial ports, which serves `serviceUri` for it. */
+  | {
+      readonly kind: "proxy";
+      readonly host: string;
+      readonly port: number;
+      readonly direction: "server" | "client";
+      readonly serviceUri: string;
+    };
 
 export type ScsiModel = "lsilogic" | "lsisas1068" | "pvscsi";
 export type NicModel = "e1000" | "e1000e" | "vmxnet3";
@@ -51,7 +70,7 @@ export type DeviceSpec =
   | { readonly kind: "nic"; readonly key: number; readonly model: NicModel; readonly mac: string }
   | { readonly kind: "video"; readonly key: number; readonly vramKiB: number }
   | { readonly kind: "xhci"; readonly key: number }
-  | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath }
+  | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath; readonly wire?: SerialWire }
   /** VMCI on ESXi: the channel of VMware Tools. Here a virtio-serial port that the QEMU guest agent answers on. */
   | { readonly kind: "toolsChannel"; readonly key: number };
 

@@ -2,11 +2,12 @@
  * Every running VM of the host: one operation of a VM at a time, and after a restart of vmkernel the same VMs as before.
  * The kernel holds what is: processes in cgroups. The run-time files beside them only say what those are.
  */
-import { type DatastorePath, messageOf, type VmId } from "../base/index.ts";
+import { type DatastorePath, messageOf, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
 import type { MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
+import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
 import {
   type AdoptedMonitor,
@@ -24,6 +25,8 @@ import {
 export interface MonitorsParts {
   readonly vmm: VmmHost;
   readonly storage: Storage;
+  /** The host's folder of pipes. */
+  readonly pipes: string;
   readonly limits: HostLimits;
   readonly onEvent: (event: VmkernelEvent) => void;
   readonly hasListeners: () => boolean;
@@ -37,10 +40,12 @@ export class Monitors {
   readonly #parts: MonitorsParts;
   readonly #running = new Map<VmId, Monitor>();
   readonly #queues = new Map<VmId, Promise<unknown>>();
+  readonly #serialPorts: SerialPorts;
   #isShuttingDown = false;
 
   constructor(parts: MonitorsParts) {
     this.#parts = parts;
+    this.#serialPorts = new SerialPorts(parts);
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -59,10 +64,14 @@ export class Monitors {
       await this.#refuseRunning(machine);
       if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
       const checked = checkMachine(machine, this.#parts.limits);
-      using attachments = await openAttachments(machine, this.#parts.storage);
+      this.#serialPorts.claim(machine);
+      await using undo = new Undo();
+      undo.add(() => this.#serialPorts.release(machine.vm));
+      using attachments = await openAttachments(machine, this.#parts);
       const { vmm, onEvent, hasListeners } = this.#parts;
       const monitor = await startMonitor(vmm, { machine: checked, attachments, onEvent, hasListeners });
       this.#keep(monitor);
+      undo.release();
       return monitor.describe();
     });
   }
@@ -150,6 +159,7 @@ export class Monitors {
 
   /** Lets go of the guests; they run on. */
   release(): void {
+    this.#serialPorts.close();
     for (const monitor of this.#running.values()) monitor.release();
     this.#running.clear();
   }
@@ -169,11 +179,15 @@ export class Monitors {
 
   #keep(monitor: Monitor): void {
     this.#running.set(monitor.vm, monitor);
+    this.#serialPorts.carry(monitor);
     monitor.ended.then((end) => this.#forget(monitor, end));
   }
 
   #forget(monitor: Monitor, end: MonitorEnd): void {
-    if (this.#running.get(monitor.vm) === monitor) this.#running.delete(monitor.vm);
+    if (this.#running.get(monitor.vm) === monitor) {
+      this.#running.delete(monitor.vm);
+      this.#serialPorts.release(monitor.vm);
+    }
     this.#parts.log(`VM ${monitor.vm}: ${end.because}${end.detail === "" ? "" : ` (${end.detail})`}`);
     this.#parts.onEvent({ kind: "monitorEnded", vm: monitor.vm, ...end });
   }

@@ -3,7 +3,9 @@ import { readFile } from "node:fs/promises";
 import { assertNever, type DatastorePath } from "../base/index.ts";
 import type { DiskAttachment, FileAttachment } from "./attachments.ts";
 import type { DeviceSpec, MachineSpec } from "./machine.ts";
+import { listenFor } from "./serial/index.ts";
 import type { Storage } from "./storage/index.ts";
+import { isListener } from "./vmm/index.ts";
 
 /** A VM's variables begin as a copy of these: no keys enrolled. Debian's ovmf; the code beside it is `FIRMWARE_CODE`. */
 const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
@@ -14,10 +16,18 @@ export interface Attachments extends Disposable {
   readonly files: ReadonlyMap<number, FileAttachment>;
   readonly firmwareVariables: FileAttachment | undefined;
   readonly memory: FileAttachment | undefined;
+  /** Sockets of serial ports that listen, by the key of their device. */
+  readonly listeners: ReadonlyMap<number, number>;
+}
+
+export interface AttachmentSources {
+  readonly storage: Storage;
+  /** The host's folder of pipes. */
+  readonly pipes: string;
 }
 
 /** @throws {Fault} FileNotFound, FileLocked, InvalidDiskFormat …, with the file's datastore path */
-export async function openAttachments(machine: MachineSpec, storage: Storage): Promise<Attachments> {
+export async function openAttachments(machine: MachineSpec, { storage, pipes }: AttachmentSources): Promise<Attachments> {
   const opened: Disposable[] = [];
   const close = () => {
     for (const attachment of opened.splice(0)) attachment[Symbol.dispose]();
@@ -29,15 +39,18 @@ export async function openAttachments(machine: MachineSpec, storage: Storage): P
   try {
     const disks = new Map<number, DiskAttachment>();
     const files = new Map<number, FileAttachment>();
+    const listeners = new Map<number, number>();
     for (const device of machine.devices) {
       if (device.kind === "disk") disks.set(device.key, keep(await storage.openDisk(device.descriptor, { writable: true })));
       const file = await openFileOf(device, storage);
       if (file !== undefined) files.set(device.key, keep(file));
+      if (device.kind === "serial" && device.wire !== undefined && isListener(device.wire))
+        listeners.set(device.key, keep(listenFor(device.wire, pipes)).fd);
     }
     const { firmware, resumeFrom } = machine;
     const firmwareVariables = firmware.kind === "efi" ? keep(await openVariables(firmware.nvram, storage)) : undefined;
     const memory = resumeFrom === undefined ? undefined : keep(await storage.openForRead(resumeFrom));
-    return { disks, files, firmwareVariables, memory, [Symbol.dispose]: close };
+    return { disks, files, firmwareVariables, memory, listeners, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;

@@ -115,6 +115,7 @@ const ownCgroup = unlessDegraded("Each monitor and its sandbox are in a cgroup o
 
 /** What a monitor may have open besides its VM's files. */
 const HARMLESS_TARGETS = /^(\/dev\/null|anon_inode:\[(eventfd|eventpoll|signalfd|timerfd)\]|\/memfd:[^/]* \(deleted\)|pipe:\[\d+\])$/;
+const SOCKETS_OF_SERIAL_PORT = 3; // a listening socket, a connection and QEMU's duplicate
 const CONTROL_SOCKETS_MAX = 8; // QMP and guest agent: each a listening socket, a connection and QEMU's duplicates
 
 const ownDescriptors: Claim = {
@@ -141,8 +142,33 @@ function lookAtDescriptors(monitor: ObservedMonitor): readonly Look[] {
       });
     }
   }
-  looks.push({ fact: `${nameOf(monitor)}: ${sockets} sockets`, holds: sockets <= CONTROL_SOCKETS_MAX });
+  const socketsMax = CONTROL_SOCKETS_MAX + SOCKETS_OF_SERIAL_PORT * wiresOf(monitor).length;
+  looks.push({ fact: `${nameOf(monitor)}: ${sockets} sockets`, holds: sockets <= socketsMax });
   return looks;
+}
+
+/** Where its serial ports lead that lead out of the host. */
+function wiresOf({ inspection }: ObservedMonitor) {
+  return inspection.machine.devices.flatMap((device) => (device.kind === "serial" && device.wire !== undefined ? [device.wire] : []));
+}
+
+/** A socket belongs to the network that it was made in, wherever its holder stands: it is found in the machine's own table. */
+const ownPorts: Claim = {
+  claim: "No monitor has a socket in the machine's network, but those of the serial ports that its VM is configured to listen with.",
+  heading: "Device Isolation",
+  judge: (observation) =>
+    judgeLooks([...observation.monitors.flatMap((monitor) => lookAtPorts(monitor, observation)), ...unseen(observation)], NO_MONITOR),
+};
+
+function lookAtPorts(monitor: ObservedMonitor, { tcpSockets }: Observation): readonly Look[] {
+  const configured = wiresOf(monitor).flatMap((wire) => (wire.kind === "listen" ? [wire.port] : []));
+  const found = monitor.process.descriptors.flatMap(({ fd, target }) => {
+    const inode = Number(/^socket:\[(\d+)\]$/.exec(target)?.[1]);
+    const socket = tcpSockets.find((candidate) => candidate.inode === inode);
+    return socket === undefined ? [] : [{ fd, port: socket.localPort }];
+  });
+  if (found.length === 0) return [{ fact: `${nameOf(monitor)}: no socket in the machine's network`, holds: true }];
+  return found.map(({ fd, port }) => ({ fact: `${nameOf(monitor)}: fd ${fd} is at TCP port ${port}`, holds: configured.includes(port) }));
 }
 
 /** QEMU's messages go to a file in the VM's run-time folder, append-only. */
@@ -155,4 +181,13 @@ function isFirmware(target: string, access: string): boolean {
   return access === "read" && target.startsWith("/usr/share/");
 }
 
-export const monitorClaims: readonly Claim[] = [ownUid, noCapability, seccomp, ownNamespaces, emptyRoot, ownCgroup, ownDescriptors];
+export const monitorClaims: readonly Claim[] = [
+  ownUid,
+  noCapability,
+  seccomp,
+  ownNamespaces,
+  emptyRoot,
+  ownCgroup,
+  ownDescriptors,
+  ownPorts,
+];

@@ -18,6 +18,8 @@ import type {
   VirtualPS2ControllerOption,
   VirtualSCSIControllerOption,
   VirtualSerialPortOption,
+  VirtualSerialPortPipeBackingOption,
+  VirtualSerialPortURIBackingOption,
   VirtualSIOControllerOption,
   VirtualUSBXHCIControllerOption,
   VirtualVideoCardOption,
@@ -152,11 +154,22 @@ const disk: Option<VirtualDiskOption> = {
   capacityInKB: range(DISK_BYTES.min / 1024, DISK_BYTES.max / 1024, 8 * 2 ** 20),
   ioAllocationOption: { limitOption: range(-1, LONG_MAX), sharesOption: sharesOption(DISK_SHARES.custom, DISK_SHARES.normal) },
 };
+const pipe: VirtualSerialPortPipeBackingOption & { readonly $type: string } = {
+  $type: "VirtualSerialPortPipeBackingOption",
+  type: "VirtualSerialPortPipeBackingInfo",
+  endpoint: choices(["client", "server"], 1),
+  noRxLoss: either(false),
+};
+const uri: VirtualSerialPortURIBackingOption & { readonly $type: string } = {
+  $type: "VirtualSerialPortURIBackingOption",
+  type: "VirtualSerialPortURIBackingInfo",
+  directions: choices(["client", "server"], 1),
+};
 const serial: Option<VirtualSerialPortOption> = {
   ...option("VirtualSerialPort"),
   ...removable,
   controllerType: "VirtualSIOController",
-  backingOption: [fileBacking("VirtualSerialPortFileBacking", ["log", "txt"])],
+  backingOption: [fileBacking("VirtualSerialPortFileBacking", ["log", "txt"]), pipe, uri],
   defaultBackingOptionIndex: 0,
   yieldOnPoll: either(false),
 };

@@ -72,8 +72,20 @@ test.each([
   ["a precision clock", 'precisionclock0.present = "TRUE"', "VirtualPrecisionClock", 19_000],
   ["a watchdog", 'vwdt.present = "TRUE"', "VirtualWDT", 18_000],
   [
-    "a serial port on the network",
-    'serial0.present = "TRUE"\nserial0.fileType = "network"\nserial0.fileName = "telnet://:1"',
+    "an encrypted serial port",
+    'serial0.present = "TRUE"\nserial0.fileType = "network"\nserial0.fileName = "telnets://:2001"',
+    "VirtualSerialPort",
+    9000,
+  ],
+  [
+    "a serial port on a port of the machine's own services",
+    'serial0.present = "TRUE"\nserial0.fileType = "network"\nserial0.fileName = "telnet://:22"',
+    "VirtualSerialPort",
+    9000,
+  ],
+  [
+    "a serial port on a pipe that is a path",
+    'serial0.present = "TRUE"\nserial0.fileType = "pipe"\nserial0.fileName = "/tmp/pipe"',
     "VirtualSerialPort",
     9000,
   ],

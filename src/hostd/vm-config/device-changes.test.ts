@@ -305,12 +305,25 @@ test.each<[string, readonly VirtualDeviceConfigSpec[], string, object]>([
   ["a serial port into a disk", [add(serial(-1, "[datastore1] b/b-flat.vmdk"))], "InvalidDeviceBacking", {}],
   ["a serial port into a .vmx", [add(serial(-1, "[datastore1] b/b.VMX"))], "InvalidDeviceBacking", {}],
   [
-    "a serial port on the network",
+    "a serial port on a TCP port of the machine's own services",
     [
       add(
         deviceOf("VirtualSerialPort", -1, {
           yieldOnPoll: true,
           backing: { $type: "VirtualSerialPortURIBackingInfo", serviceURI: "tcp://:1", direction: "server" },
+        }),
+      ),
+    ],
+    "InvalidDeviceBacking",
+    {},
+  ],
+  [
+    "a serial port on a device of the host",
+    [
+      add(
+        deviceOf("VirtualSerialPort", -1, {
+          yieldOnPoll: true,
+          backing: { $type: "VirtualSerialPortDeviceBackingInfo", deviceName: "/dev/ttyS0", useAutoDetect: false },
         }),
       ),
     ],

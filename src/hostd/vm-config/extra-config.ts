@@ -24,7 +24,7 @@ const OWNED: readonly RegExp[] = [
   /^bios\.(bootorder|hddorder)$/,
   /^(scsi|sata|ide|nvme)\d+(:\d+)?\.(present|virtualdev|sharedbus|filename|devicetype|mode|sharing|redo|clientdevice|startconnected|allowguestconnectioncontrol|writethrough)$/,
   /^ethernet\d+\.(present|virtualdev|networkname|connectiontype|vnet|dvs\..*|opaquenetwork\..*|address|addresstype|generatedaddress|generatedaddressoffset|checkmacaddress|wakeonpcktrcv|uptcompatibility|externalid|startconnected|allowguestconnectioncontrol|shares|limit|reservation)$/,
-  /^(floppy|serial|parallel)\d+\.(present|filetype|filename|clientdevice|startconnected|allowguestconnectioncontrol|yieldonmsrread|network\..*|pipe\..*|vspc.*|autodetect)$/,
+  /^(floppy|serial|parallel)\d+\.(present|filetype|filename|clientdevice|startconnected|allowguestconnectioncontrol|yieldonmsrread|trynorxloss|network\..*|pipe\..*|vspc.*|autodetect)$/,
   /^(usb|ehci|usb_xhci|sound|vtpm|vwdt|precisionclock\d+|vmci\d+|svga)\.(present|id|virtualdev|filename|vramsize|numdisplays|autodetect|graphicsmemorykb)$/,
   /^(usb|usb_xhci):\d+\./,
   /^pcipassthru\d+\./,

@@ -35,6 +35,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, ...place }: MachineQue
   const devices = readDevices(vmx, { ...place, disks: new Map() });
   const specs = devices.flatMap((device) => familyOf(device).toMachine(device, place) ?? []);
   refuseSharedDisks(specs);
+  const instanceUuid = readField(identityFields.instanceUuid, vmx);
   return {
     vm,
     name: displayNameOf(vmx, place)
@@ -42,6 +43,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, ...place }: MachineQue
       .slice(0, NAME_LENGTH_MAX),
     home: folderOf(place.vmxPath),
     biosUuid: biosUuidOf(vmx, place),
+    ...(instanceUuid !== undefined && { instanceUuid }),
     memoryMiB: required(identityFields.memoryMB, vmx, place),
     vcpus: required(identityFields.numCPUs, vmx, place, 1),
     coresPerSocket: required(identityFields.numCoresPerSocket, vmx, place, 1),

@@ -1,3 +1,4 @@
 export { listenTcp, listenUnix, PortTaken, type UnixSocketOwner } from "./listen.ts";
 export { type Peer, peerOf } from "./peer.ts";
 export { descriptorOf, sendWithDescriptor } from "./send-descriptor.ts";
+export { type TcpSocket, tcpSockets } from "./tcp-table.ts";

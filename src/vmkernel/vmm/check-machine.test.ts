@@ -51,6 +51,18 @@ const refused: readonly [string, string, MachineSpec, RegExp][] = [
     machineWith([{ kind: "ahci", key: 15000, bus: 0 }, diskOn(15000, 6)]),
     /ports 0–5/,
   ],
+  [
+    "a serial port on the machine's SSH port",
+    "InvalidDeviceSpec",
+    machineWith([{ kind: "serial", key: 9000, unit: 0, wire: { kind: "listen", host: "0.0.0.0", port: 22, telnet: false } }]),
+    /port 22/,
+  ],
+  [
+    "a serial port that listens on a name",
+    "InvalidDeviceSpec",
+    machineWith([{ kind: "serial", key: 9000, unit: 0, wire: { kind: "listen", host: "localhost", port: 2001, telnet: false } }]),
+    /no address/,
+  ],
   ["a fifth serial port", "DeviceUnsupportedForVmPlatform", machineWith([{ kind: "serial", key: 9004, unit: 4 }]), /port 5/],
   [
     "a nonpersistent disk",

@@ -3,6 +3,7 @@
  * What vSphere allows and QEMU has no model of is refused by its name, never left out silently.
  * Source: vSphere 8 configuration maximums; limits of QEMU's models as noted at each.
  */
+import { isIP } from "node:net";
 import { assertNever, type Fault, formatDatastorePath } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DeviceKind, DeviceSpec, MachineSpec } from "../machine.ts";
@@ -50,6 +51,8 @@ const UNITS = {
 } as const;
 const SCSI_CONTROLLER_UNIT = 7; // the controller's own id on its bus
 const FLOPPY_UNIT_MAX = 1;
+const TELNET_TCP_PORT = 23;
+const SERIAL_TCP_PORT_MIN = 1024;
 const SERIAL_UNIT_MAX = 3; // isa-serial knows COM1–COM4
 
 /** @throws {Fault} as vim25 names it; the message names the device */
@@ -194,6 +197,7 @@ function checkDevice(device: DeviceSpec, index: number, devices: readonly Device
       return;
     case "serial":
       if (device.unit > SERIAL_UNIT_MAX) throw refuseUnsupported(index, device, `is port ${device.unit + 1}; isa-serial has 4`);
+      checkWire(device, index);
       return;
     case "nic":
       checkNic(device, index);
@@ -209,6 +213,18 @@ function checkDevice(device: DeviceSpec, index: number, devices: readonly Device
     default:
       assertNever(device);
   }
+}
+
+/** The ports that vSphere's firewall opens for serial ports: not those of the machine's own services. */
+function checkWire(device: Device<"serial">, index: number): void {
+  const { wire, file } = device;
+  if (wire === undefined) return;
+  if (file !== undefined) throw refuse(index, device, "leads to a file and to a wire");
+  if (wire.kind === "pipe") return;
+  if (wire.port < SERIAL_TCP_PORT_MIN && wire.port !== TELNET_TCP_PORT) {
+    throw refuse(index, device, `is at TCP port ${wire.port}; there are ${TELNET_TCP_PORT} and ${SERIAL_TCP_PORT_MIN} to 65535`);
+  }
+  if (wire.kind === "listen" && isIP(wire.host) === 0) throw refuse(index, device, `is to listen on ${wire.host}, which is no address`);
 }
 
 function checkAttached(device: Attached, index: number, devices: readonly DeviceSpec[]): void {

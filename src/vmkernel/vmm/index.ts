@@ -7,6 +7,7 @@ export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, 
 export type { GuestPrograms } from "./guest-programs.ts";
 export { Monitor, type MonitorEnd } from "./monitor.ts";
 export * from "./parse-machine.ts";
+export { isListener } from "./plan-devices.ts";
 export { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
 export { QEMU } from "./sandbox-qemu.ts";
 export { startSandboxed } from "./sandbox-start.ts";

@@ -34,8 +34,17 @@ export function monitorFiles(folder: string): {
   readonly qmp: string;
   readonly agent: string;
   readonly log: string;
+  /** The socket of a serial port whose bytes are carried, by the key of its device. */
+  serial(key: number): string;
 } {
-  return { record: join(folder, "monitor.json"), qmp: join(folder, "qmp"), agent: join(folder, "agent"), log: join(folder, "qemu.log") };
+  const serial = (key: number): string => join(folder, `serial-${key}`);
+  return {
+    serial,
+    record: join(folder, "monitor.json"),
+    qmp: join(folder, "qmp"),
+    agent: join(folder, "agent"),
+    log: join(folder, "qemu.log"),
+  };
 }
 
 /** In one step: a reader finds the old record or the new one. */

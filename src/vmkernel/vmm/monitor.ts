@@ -201,6 +201,11 @@ export class Monitor {
     return typed;
   }
 
+  /** Where a serial port is reached whose bytes are carried. */
+  serialSocket(key: number): string {
+    return monitorFiles(this.#parts.folder).serial(key);
+  }
+
   describe(): MonitorDescription {
     const { machine, uid, startedAtMs, accelerator, weaknesses } = this.#record;
     const { vm, name, home } = machine;

@@ -34,6 +34,21 @@ test.each<[string, Record<string, unknown>, string]>([
   ["devices without end", { devices: Array(401).fill({ kind: "xhci", key: 1 }) }, "machine.devices"],
   ["a device that nobody knows", { devices: [{ kind: "vfio", key: 1 }] }, "machine.devices[0].kind"],
   ["a device that is null", { devices: [null] }, "machine.devices[0]"],
+  ...(
+    [
+      ["a pipe that is a path", { kind: "pipe", name: "../x", endpoint: "server" }, "name"],
+      ["a pipe with a comma in its name", { kind: "pipe", name: "a,fd=3", endpoint: "server" }, "name"],
+      ["a pipe with a third end", { kind: "pipe", name: "x", endpoint: "middle" }, "endpoint"],
+      ["a host with an option in it", { kind: "listen", host: "::,server=off", port: 2001 }, "host"],
+      ["port 0", { kind: "connect", host: "192.0.2.1", port: 0 }, "port"],
+      ["a service with a line end", { kind: "proxy", host: "vspc", port: 2001, direction: "server", serviceUri: "a\n" }, "serviceUri"],
+      ["a wire that nobody knows", { kind: "device", path: "/dev/ttyS0" }, "kind"],
+    ] as const
+  ).map(([what, wire, field]): [string, Record<string, unknown>, string] => [
+    `a serial port with ${what}`,
+    { devices: [{ kind: "serial", key: 9000, unit: 0, wire }] },
+    `machine.devices[0].wire.${field}`,
+  ]),
   ["a key below 1", { devices: [{ kind: "xhci", key: 0 }] }, "machine.devices[0].key"],
   [
     "a MAC with an option in it",

@@ -3,13 +3,14 @@
  * Here it gets its shape; whether such a machine can exist is `check-machine.ts`.
  */
 import { assertNever } from "../../base/index.ts";
-import type { DeviceSpec, MachineSpec } from "../machine.ts";
+import type { DeviceSpec, MachineSpec, SerialWire } from "../machine.ts";
 import {
   asShape,
   readInteger,
   readIntegers,
   readOneOf,
   readOptional,
+  readOptionalFlag,
   readPath,
   readShape,
   readShapes,
@@ -31,11 +32,13 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 export function parseMachine(value: unknown, at: string): MachineSpec {
   const shape = asShape(value, at);
   const resumeFrom = readOptional(shape, "resumeFrom", readPath);
+  const instanceUuid = readOptional(shape, "instanceUuid", (from, name) => readText(from, name, { max: 36, pattern: UUID }));
   return {
     vm: readVmId(shape, "vm"),
     name: readText(shape, "name", { max: NAME_LENGTH_MAX, pattern: /^[^\p{Cc}]+$/u }),
     home: readPath(shape, "home"),
     biosUuid: readText(shape, "biosUuid", { max: 36, pattern: UUID }),
+    ...(instanceUuid && { instanceUuid }),
     memoryMiB: readInteger(shape, "memoryMiB", COUNT),
     vcpus: readInteger(shape, "vcpus", COUNT),
     coresPerSocket: readInteger(shape, "coresPerSocket", COUNT),
@@ -85,13 +88,32 @@ function parseDevice(shape: Shape): DeviceSpec {
     case "video":
       return { kind, key, vramKiB: readInteger(shape, "vramKiB", COUNT) };
     case "serial":
-      return { kind, key, unit: readInteger(shape, "unit", UNIT), ...parseOptionalFile(shape, "file") };
+      return { kind, key, unit: readInteger(shape, "unit", UNIT), ...parseOptionalFile(shape, "file"), ...parseWire(shape) };
     case "xhci":
     case "toolsChannel":
       return { kind, key };
     default:
       return assertNever(kind);
   }
+}
+
+const PIPE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/; // no path, and nothing hidden
+const HOST = /^[A-Za-z0-9.:-]{1,253}$/; // a name or an address
+const PORT = { min: 1, max: 65_535 };
+const URI = { max: 1024, pattern: /^[\x20-\x7e]*$/ };
+
+function parseWire(port: Shape): { readonly wire?: SerialWire } {
+  const shape = readOptional(port, "wire", readShape);
+  if (shape === undefined) return {};
+  const kind = readOneOf(shape, "kind", ["pipe", "listen", "connect", "proxy"]);
+  if (kind === "pipe") {
+    const name = readText(shape, "name", { max: 64, pattern: PIPE_NAME });
+    return { wire: { kind, name, endpoint: readOneOf(shape, "endpoint", ["server", "client"]) } };
+  }
+  const at = { host: readText(shape, "host", { max: 253, pattern: HOST }), port: readInteger(shape, "port", PORT) };
+  if (kind !== "proxy") return { wire: { kind, ...at, telnet: readOptionalFlag(shape, "telnet") } };
+  const direction = readOneOf(shape, "direction", ["server", "client"]);
+  return { wire: { kind, ...at, direction, serviceUri: readText(shape, "serviceUri", URI) } };
 }
 
 function parsePlace(shape: Shape): { readonly controllerKey: number; readonly unit: number } {

@@ -4,7 +4,7 @@
  */
 import { assert, assertNever } from "../../base/index.ts";
 import type { DiskAttachment } from "../attachments.ts";
-import type { DeviceSpec, NicModel, ScsiModel } from "../machine.ts";
+import type { DeviceSpec, NicModel, ScsiModel, SerialWire } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { isBootable } from "./check-machine.ts";
 import { deviceId } from "./expected-devices.ts";
@@ -25,6 +25,10 @@ export type DescriptorUse =
   | { readonly kind: "image"; readonly key: number }
   /** O_WRONLY and O_APPEND. */
   | { readonly kind: "serial"; readonly key: number }
+  /** A listening socket that others connect to. */
+  | { readonly kind: "serialListener"; readonly key: number }
+  /** A listening socket in the VM's run-time folder, which the carrier of the port's bytes connects to. */
+  | { readonly kind: "serialLink"; readonly key: number }
   /** O_RDONLY. */
   | { readonly kind: "memory" };
 
@@ -240,9 +244,22 @@ function bootIndexOf(machine: CheckedMachine, device: DeviceSpec): number {
 function planSerial(device: Device<"serial">, numbers: DescriptorNumbers): string[] {
   const chardev = `serial${device.key}`;
   const port = deviceArgument("isa-serial", device, [`chardev=${chardev}`, `index=${device.unit}`]);
+  if (device.wire !== undefined) return ["-chardev", planWire(device.wire, chardev, device.key, numbers), ...port];
   if (device.file === undefined) return ["-chardev", `null,id=${chardev}`, ...port];
   const number = numbers.take({ kind: "serial", key: device.key });
   return [...planDescriptorSet(number), "-chardev", `file,id=${chardev},path=${descriptorPath(number)},append=on`, ...port];
+}
+
+/** The monitor listens in every case and never connects: what the guest writes while nobody is there is gone, and it runs on. */
+function planWire(wire: SerialWire, chardev: string, key: number, numbers: DescriptorNumbers): string {
+  const number = numbers.take({ kind: isListener(wire) ? "serialListener" : "serialLink", key });
+  const telnet = wire.kind === "listen" && wire.telnet ? ",telnet=on" : "";
+  return `socket,id=${chardev},fd=${number},server=on,wait=off${telnet}`;
+}
+
+/** Whether the monitor itself has the socket that others connect to; otherwise its bytes are carried. */
+export function isListener(wire: SerialWire): boolean {
+  return wire.kind === "listen" || (wire.kind === "pipe" && wire.endpoint === "server");
 }
 
 /** Name of the chardev that the guest agent answers on. */

@@ -28,6 +28,8 @@ export interface MonitorAttachments {
   readonly files: ReadonlyMap<number, FileAttachment>;
   readonly firmwareVariables: FileAttachment | undefined;
   readonly memory: FileAttachment | undefined;
+  /** Sockets of serial ports, listening. */
+  readonly listeners: ReadonlyMap<number, number>;
 }
 
 export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "hasListeners"> {
@@ -157,6 +159,13 @@ function descriptorFor(use: DescriptorUse, { attachments, folder, make }: Source
     case "image":
     case "serial":
       return descriptorOf(attachments.files.get(use.key), use);
+    case "serialListener": {
+      const listener = attachments.listeners.get(use.key);
+      assert(listener !== undefined, `serial port ${use.key} listens before its monitor starts`);
+      return listener;
+    }
+    case "serialLink":
+      return make(listenUnix(monitorFiles(folder).serial(use.key), { mode: SOCKET_MODE }));
     case "memory":
       return descriptorOf(attachments.memory, use);
     default:

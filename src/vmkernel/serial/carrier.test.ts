@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { isLoopback, SerialCarrier } from "./carrier.ts";
+
+let folder: string;
+let servers: { readonly server: Server; readonly sockets: Socket[] }[];
+let carrier: SerialCarrier | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "carrier-"));
+  servers = [];
+});
+afterEach(() => {
+  carrier?.close();
+  for (const { server, sockets } of servers) {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A unix socket that remembers what it heard. */
+async function peer(name: string) {
+  const heard: string[] = [];
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    heard.push("");
+    const at = heard.length - 1;
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      heard[at] += chunk.toString("latin1");
+    });
+  });
+  servers.push({ server, sockets });
+  await new Promise<void>((resolve) => server.listen(join(folder, name), resolve));
+  return { heard, sockets, server };
+}
+const vm = { name: "db", vcUuid: "", biosUuid: "" };
+const until = (condition: () => boolean) => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20_000 });
+const carry = (log: (line: string) => void = () => {}) =>
+  new SerialCarrier({ monitor: join(folder, "monitor"), wire: { kind: "pipe", name: "far", endpoint: "client" }, vm, pipes: folder, log });
+
+test("bytes go both ways unchanged, and a connection that is lost is made again", async () => {
+  const monitor = await peer("monitor");
+  const far = await peer("far");
+  carrier = carry();
+  await until(() => monitor.sockets.length === 1);
+  monitor.sockets[0]?.write(Buffer.from([1, 255, 255, 240, 10]));
+  far.sockets[0]?.write("input");
+  await until(() => far.heard[0] === "\u0001ÿÿð\n" && monitor.heard[0] === "input");
+  far.sockets[0]?.destroy();
+  await until(() => far.sockets.length === 2 && monitor.sockets.length === 2);
+  monitor.sockets[1]?.write("again");
+  await until(() => far.heard[1] === "again");
+});
+
+test("while nobody is at the other end the monitor is left alone, and that is said once", async () => {
+  const monitor = await peer("monitor");
+  const lines: string[] = [];
+  carrier = carry((line) => lines.push(line));
+  await until(() => lines.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  expect(lines).toEqual([expect.stringContaining("serial port of db: the pipe far")]);
+  expect(monitor.sockets).toEqual([]);
+  await peer("far");
+  await until(() => monitor.sockets.length === 1);
+});
+
+test("the machine's own loopback is not connected to, under whatever name", async () => {
+  for (const host of ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::ffff:127.0.0.1"]) {
+    const said = await new Promise<string>((resolve) => {
+      carrier = new SerialCarrier({
+        monitor: join(folder, "monitor"),
+        wire: { kind: "connect", host, port: 9, telnet: false },
+        vm,
+        pipes: folder,
+        log: resolve,
+      });
+    });
+    carrier?.close();
+    expect(said).toContain("loopback");
+  }
+});
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.255.255.254", true],
+  ["0.0.0.0", true],
+  ["::1", true],
+  ["::ffff:127.0.0.1", true],
+  ["192.0.2.1", false],
+  ["2001:db8::1", false],
+])("%s is loopback: %s", (address, expected) => expect(isLoopback(address)).toBe(expected));
