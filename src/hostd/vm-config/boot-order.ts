@@ -14,9 +14,14 @@ const ORDER_MAX = 64;
 
 type BootDevice = VirtualMachineBootOptionsBootableDevice & { readonly deviceKey?: number };
 
-/** @throws {Fault} InvalidArgument for a device that the VM does not have */
+/**
+ * @param order first choice first; one entry of the base type alone stands for no order
+ * @throws {Fault} InvalidArgument for a device that the VM does not have
+ */
 export function writeBootOrder(order: readonly VirtualMachineBootOptionsBootableDevice[], devices: readonly VirtualDevice[]): VmxChanges {
   if (order.length > ORDER_MAX) throw invalidArgument("configSpec.bootOptions.bootOrder");
+  // An empty array cannot be told from none on the wire, so clients send one entry of the base type, which names no device.
+  if (order.length === 1 && isNoDevice(order[0])) return { [BOOT_ORDER]: undefined, [DISK_ORDER]: undefined };
   const kinds: string[] = [];
   const disks: string[] = [];
   order.forEach((entry: BootDevice, index) => {
@@ -43,6 +48,10 @@ export function writeBootOrder(order: readonly VirtualMachineBootOptionsBootable
     }
   });
   return { [BOOT_ORDER]: [...new Set(kinds)].join(",") || undefined, [DISK_ORDER]: [...new Set(disks)].join(",") || undefined };
+}
+
+function isNoDevice(entry: VirtualMachineBootOptionsBootableDevice | undefined): boolean {
+  return entry?.$type === undefined || entry.$type === "VirtualMachineBootOptionsBootableDevice";
 }
 
 /** As clients see it; entries of devices that have gone are left out. */
