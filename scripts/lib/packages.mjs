@@ -26,7 +26,9 @@ export const TEST_PACKAGES = {
   "python3-pyvmomi": "an unmodified client of the vSphere API",
   "libvirt-clients": "virsh, another one",
   ansible: "another: playbooks, by the modules of community.vmware",
+  packer: "another: builds VMs by vsphere-iso",
   "ruby-rbvmomi": "another, for Ruby",
+  xorriso: "makes the CD that Packer's VM boots from",
   openssl: "looks at the host's certificate from outside",
 };
 
