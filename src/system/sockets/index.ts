@@ -1,3 +1,4 @@
+export { connectTcp, connectUnix, isLoopback } from "./connect.ts";
 export { listenTcp, listenUnix, PortTaken, type UnixSocketOwner } from "./listen.ts";
 export { type Peer, peerOf } from "./peer.ts";
 export { descriptorOf, sendWithDescriptor } from "./send-descriptor.ts";

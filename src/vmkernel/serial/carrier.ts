@@ -3,10 +3,10 @@
  * and cannot. A lost connection is made again, as long as the VM runs; while there is none, what the guest writes is gone. When
  * vmkernel dies the guest runs on, and the next vmkernel carries.
  */
-import { lookup } from "node:dns/promises";
-import { BlockList, connect, isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { messageOf, SystemError } from "../../base/index.ts";
+import { connectTcp, connectUnix } from "../../system/index.ts";
 import { TelnetLink } from "../../wire/index.ts";
 import type { SerialWire } from "../machine.ts";
 
@@ -90,7 +90,9 @@ export class SerialCarrier {
     if (link !== undefined) remote.write(link.open());
     await within(CONNECT_MS, ready, `${this.#name} does not take the port`);
     // Only now: what the guest writes before is for nobody, and must not wait here.
-    port = this.#keep(await connected(connect(monitor), `the monitor's ${monitor}`));
+    remote.pause();
+    port = this.#keep(await connectUnix(monitor, CONNECT_MS));
+    remote.resume();
     onReady();
     port.on("data", (chunk: Buffer) => void write(remote, link === undefined ? chunk : link.send(chunk), port));
     await Promise.race([closed(remote), closed(port)]);
@@ -98,10 +100,13 @@ export class SerialCarrier {
 
   async #dial(): Promise<Socket> {
     const { wire, pipes } = this.#parts;
-    if (wire.kind === "pipe") return connected(connect(join(pipes, wire.name)), this.#name);
-    const address = await resolveAddress(wire.host);
-    const socket = await connected(connect({ host: address, port: wire.port }), this.#name);
-    return socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
+    try {
+      if (wire.kind === "pipe") return await connectUnix(join(pipes, wire.name), CONNECT_MS);
+      const socket = await connectTcp(wire.host, wire.port, CONNECT_MS);
+      return socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
+    } catch (cause) {
+      throw new SystemError(`${this.#name}: ${messageOf(cause)}`, { cause });
+    }
   }
 
   get #name(): string {
@@ -139,40 +144,6 @@ function write(target: Socket | undefined, chunk: Buffer, source: Socket | undef
   if (target === undefined || target.write(chunk)) return;
   source?.pause();
   target.once("drain", () => source?.resume());
-}
-
-const own = new BlockList();
-own.addSubnet("127.0.0.0", 8, "ipv4");
-own.addSubnet("0.0.0.0", 8, "ipv4");
-own.addAddress("::1", "ipv6");
-own.addAddress("::", "ipv6");
-
-/** Whether an address is the machine's own loopback, whose services trust whoever reaches them. */
-export function isLoopback(address: string): boolean {
-  return own.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
-}
-
-/** The address is looked up here and connected to as it is: a name that changes its mind in between leads nowhere else. */
-async function resolveAddress(host: string): Promise<string> {
-  const addresses = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host];
-  const found = addresses.find((address) => !isLoopback(address));
-  if (found === undefined) throw new SystemError(`a serial port cannot connect to ${host}, which is this machine's loopback`);
-  return found;
-}
-
-async function connected(socket: Socket, name: string): Promise<Socket> {
-  const opened = new Promise<void>((resolve, reject) => {
-    socket.once("connect", resolve);
-    socket.once("error", (cause) => reject(new SystemError(`${name}: ${cause.message}`, { cause })));
-    socket.once("close", () => reject(new SystemError(`${name}: closed`)));
-  });
-  try {
-    await within(CONNECT_MS, opened, `${name} does not answer`);
-    return socket;
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  }
 }
 
 const closed = (socket: Socket): Promise<void> =>
