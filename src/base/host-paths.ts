@@ -18,6 +18,8 @@ export interface HostPaths {
   /** A folder of its own, for hostd sees it and nothing else of `run`. */
   readonly rpcFolder: string;
   readonly vmkernelSocket: string;
+  /** Where vmkernel passes open files to hostd. */
+  readonly filesSocket: string;
   /** A folder per running VM, by its id. */
   readonly monitors: string;
   /** Named pipes of serial ports: a unix socket each. */
@@ -42,6 +44,7 @@ export function hostPaths(root: string): HostPaths {
     run,
     rpcFolder: join(run, "rpc"),
     vmkernelSocket: join(run, "rpc/vmkernel.sock"),
+    filesSocket: join(run, "rpc/files.sock"),
     monitors: join(run, "monitors"),
     pipes: join(run, "pipes"),
     volumes: join(absolute, "vmfs/volumes"),

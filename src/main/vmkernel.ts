@@ -18,6 +18,7 @@ import {
   describeHost,
   describeVmmHost,
   endTrials,
+  FileDoorServer,
   type HostDescription,
   hostCgroup,
   Monitors,
@@ -79,7 +80,9 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     hasListeners: () => server?.hasListeners === true,
     log,
   });
+  let files: FileDoorServer | undefined;
   const stop = () => {
+    files?.close();
     server?.close();
     monitors.release();
     process.exit(0);
@@ -89,6 +92,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     setTimeout(stop, LAST_ANSWER_MS);
   };
   await monitors.adopt();
+  files = await FileDoorServer.listen({ socket: options.paths.filesSocket, owner: options.bulkhead, storage, log });
   server = await RpcServer.listen({
     socket: options.paths.vmkernelSocket,
     owner: options.bulkhead,

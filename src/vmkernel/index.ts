@@ -1,6 +1,8 @@
 export type * from "./attachments.ts";
 export type { Controls } from "./controls.ts";
 export * from "./describe-host.ts";
+export * from "./file-door-client.ts";
+export * from "./file-door-server.ts";
 export * from "./isolation.ts";
 export * from "./isolation-hostd.ts";
 export * from "./isolation-probe.ts";

@@ -6,12 +6,13 @@ import { existsSync, mkdirSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { messageOf, SystemError } from "../base/index.ts";
-import { descriptorOf, listenUnix, peerOf } from "../system/index.ts";
+import { descriptorOf, listenUnix } from "../system/index.ts";
 import { LineSplitter } from "../wire/index.ts";
 import type { Controls } from "./controls.ts";
 import { parseRequest, parseStreamRequest } from "./parse-request.ts";
 import type { StreamOutcome } from "./perform-request.ts";
 import type { StreamRequest, VmkernelEvent, VmkernelRequest } from "./rpc.ts";
+import { refusePeer } from "./rpc-peer.ts";
 import { decodeLine, encodeEvent, encodeFault, encodeProgress, encodeResult, RPC_LINE_BYTES_MAX } from "./rpc-wire.ts";
 
 export interface RpcServerParts {
@@ -83,7 +84,7 @@ export class RpcServer {
 
   #accept(socket: Socket): void {
     socket.on("error", () => {}); // "close" follows
-    const refusal = this.#refusalOf(socket);
+    const refusal = refusePeer(socket, this.#parts.owner.uid);
     if (refusal !== undefined) {
       this.#parts.log(refusal);
       socket.destroy();
@@ -113,14 +114,6 @@ export class RpcServer {
         socket.destroy();
       }
     });
-  }
-
-  /** The mode of the socket says the same; the kernel's word on who connected is the check that a changed mode cannot undo. */
-  #refusalOf(socket: Socket): string | undefined {
-    const fd = descriptorOf(socket);
-    if (fd === undefined) return "a connection was closed before it was looked at";
-    const { uid, pid } = peerOf(fd);
-    return uid === ROOT_UID || uid === this.#parts.owner.uid ? undefined : `refusing process ${pid} of user ${uid}`;
   }
 
   async #answer(socket: Socket, text: string, underWay: Map<number, AbortController>): Promise<void> {

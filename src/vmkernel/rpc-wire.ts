@@ -4,6 +4,7 @@
  */
 import { Fault, type FaultFields, messageOf } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
+import type { FileRequest } from "./file-door.ts";
 import type { StreamRequest, VmkernelEvent, VmkernelRequest } from "./rpc.ts";
 import { asShape, readInteger, readShape, readText } from "./shape.ts";
 
@@ -31,7 +32,7 @@ export type RpcMessage =
 const ID = { min: 0, max: Number.MAX_SAFE_INTEGER };
 const PERCENT = { min: 0, max: 100 };
 
-export function encodeRequest(id: number, request: VmkernelRequest | StreamRequest): string {
+export function encodeRequest(id: number, request: VmkernelRequest | StreamRequest | FileRequest): string {
   return `${JSON.stringify({ id, request })}\n`;
 }
 

@@ -53,3 +53,8 @@ export function replaceFile(file: OpenFile, folder: OpenFile, name: string): voi
   linkOpenFileAt(file.fd, folder.fd, beside);
   renameAt(folder.fd, { from: beside, to: name });
 }
+
+/** Gives `from` the name `to` in the same folder; what had that name is replaced. The caller syncs the folder after. */
+export function renameInFolder(folder: OpenFile, names: { readonly from: string; readonly to: string }): void {
+  renameAt(folder.fd, names);
+}

@@ -1,3 +1,4 @@
+export { askForDescriptor, type DescriptorAnswer, type DescriptorQuestion } from "./ask-for-descriptor.ts";
 export { connectTcp, connectUnix, isLoopback } from "./connect.ts";
 export { listenTcp, listenUnix, PortTaken, type UnixSocketOwner } from "./listen.ts";
 export { type Peer, peerOf } from "./peer.ts";

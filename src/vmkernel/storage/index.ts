@@ -1,1 +1,2 @@
 export * from "./storage.ts";
+export { PARTIAL_SUFFIX, type Upload, type UploadRules } from "./uploads.ts";

@@ -34,6 +34,7 @@ import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
 import { createDisk, type DiskSource, deleteDisk, describeDisk, handOn, lockOrRefuse, openDisk } from "./disks.ts";
 import { fileLocked, naming } from "./file-fault.ts";
 import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
+import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uploads.ts";
 
 /** All paths are untrusted; every failure is a {@link Fault} that names the datastore path. */
 export interface Storage {
@@ -72,6 +73,8 @@ export interface Storage {
   openForRead(file: DatastorePath): Promise<FileAttachment>;
   /** A VM's EFI variables, writable; begun from `template` when it has none. Exclusive. */
   openNvram(file: DatastorePath, template: Uint8Array): Promise<FileAttachment>;
+  beginUpload(file: DatastorePath, rules: UploadRules): Promise<Upload>;
+  resumeUpload(file: DatastorePath, rules: Parameters<typeof resumeUpload>[2]): Promise<Upload>;
 }
 
 /** What readText and writeText take: a .vmx is a few KiB, one with a guest's cloud-init data some hundred. */
@@ -104,6 +107,8 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     openAppend: (file) => naming(file, "opening", () => openAppend(source, file)),
     createExclusive: (file) => naming(file, "creating", () => createExclusive(source, file)),
     openForRead: (file) => naming(file, "opening", () => openShared(source, file)),
+    beginUpload: (file, rules) => naming(file, "writing", () => beginUpload(source, file, rules)),
+    resumeUpload: (file, rules) => naming(file, "writing", () => resumeUpload(source, file, rules)),
     openNvram: (file, template) => naming(file, "opening", () => openNvram(source, file, template)),
   };
 }

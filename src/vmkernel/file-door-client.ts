@@ -1,0 +1,153 @@
+/** hostd's side of vmkernel's file door: open files by descriptor, and the uploads that they belong to. */
+import { closeSync } from "node:fs";
+import type { Socket } from "node:net";
+import { type DatastorePath, messageOf } from "../base/index.ts";
+import { askForDescriptor } from "../system/index.ts";
+import { fault, LineSplitter } from "../wire/index.ts";
+import { FILE_LINE_BYTES_MAX, type FileRequest, type FileResults } from "./file-door.ts";
+import { decodeMessage, encodeRequest } from "./rpc-wire.ts";
+
+/** vmkernel answers in milliseconds, also on a machine that is busy; one that is stuck is not waited for. */
+const ANSWER_MS = 15_000;
+/** Each waits on a thread of its own, of the four that also read and write files. */
+const ASKING_MAX = 2;
+/** Names what was received: what is still in memory goes to the disk first. */
+const COMMIT_MS = 600_000;
+
+/** An open file. Whoever asked for it closes it. */
+export interface DownloadFile extends Disposable {
+  readonly fd: number;
+}
+
+/** A file that is being received. Closed without a commit, it is gone, or kept to be resumed where that was asked for. */
+export interface UploadFile extends Disposable {
+  readonly fd: number;
+  /** @throws {Fault} what became of the name meanwhile: FileLocked, FileAlreadyExists, NoDiskSpace … */
+  commit(): Promise<FileResults["commit"]>;
+}
+
+/** Open files of the datastores, as hostd gets them. */
+export interface FileDoor {
+  /** @throws {Fault} FileNotFound, FileLocked, CannotAccessFile … */
+  openDownload(file: DatastorePath): Promise<DownloadFile>;
+  beginUpload(file: DatastorePath, rules: { readonly sizeBytes: number | undefined; readonly mustBeNew: boolean }): Promise<UploadFile>;
+  resumeUpload(
+    file: DatastorePath,
+    rules: { readonly sizeBytes: number; readonly mustBeNew: boolean; readonly mayBegin: boolean },
+  ): Promise<UploadFile>;
+}
+
+type Opening = Exclude<FileRequest, { kind: "commit" }>;
+
+/** @param path of the door's socket */
+export function createFileDoor(path: string): FileDoor {
+  const turns = new Turns(ASKING_MAX);
+  const ask = (request: Opening) => turns.take(() => open(path, request));
+  return {
+    async openDownload(file) {
+      const { fd, socket } = await ask({ kind: "openDownload", file });
+      socket.destroy();
+      return { fd, [Symbol.dispose]: onlyOnce(() => closeSync(fd)) };
+    },
+    beginUpload: async (file, { sizeBytes, mustBeNew }) =>
+      new Upload(await ask({ kind: "beginUpload", file, mustBeNew, ...(sizeBytes === undefined ? {} : { sizeBytes }) })),
+    resumeUpload: async (file, rules) => new Upload(await ask({ kind: "resumeUpload", file, ...rules })),
+  };
+}
+
+interface Opened {
+  readonly fd: number;
+  readonly socket: Socket;
+}
+
+async function open(path: string, request: Opening): Promise<Opened> {
+  const question = { path, line: encodeRequest(1, request).trimEnd(), bytesMax: FILE_LINE_BYTES_MAX, timeoutMs: ANSWER_MS };
+  const { line, fd, socket } = await askForDescriptor(question);
+  try {
+    const message = decodeMessage(line);
+    if (message.kind === "fault") throw message.fault;
+    if (fd === undefined) throw new Error("vmkernel answered without a file");
+    socket.on("error", () => {}); // "close" follows
+    return { fd, socket };
+  } catch (error) {
+    socket.destroy();
+    if (fd !== undefined) closeSync(fd);
+    throw error;
+  }
+}
+
+class Upload implements UploadFile {
+  readonly fd: number;
+  readonly #socket: Socket;
+  readonly #close: () => void;
+
+  constructor({ fd, socket }: Opened) {
+    this.fd = fd;
+    this.#socket = socket;
+    this.#close = onlyOnce(() => {
+      socket.destroy();
+      closeSync(fd);
+    });
+  }
+
+  commit(): Promise<FileResults["commit"]> {
+    const socket = this.#socket;
+    const lines = new LineSplitter(FILE_LINE_BYTES_MAX);
+    return new Promise((resolve, reject) => {
+      socket.setTimeout(COMMIT_MS, () => socket.destroy());
+      socket.on("close", () => reject(lostWith("vmkernel went away before it had named the file")));
+      socket.on("data", (chunk) => {
+        try {
+          for (const line of lines.push(chunk)) {
+            const message = decodeMessage(line);
+            if (message.kind === "result") resolve(message.result as FileResults["commit"]);
+            else if (message.kind === "fault") reject(message.fault);
+          }
+        } catch (error) {
+          reject(lostWith(messageOf(error)));
+        }
+      });
+      if (socket.destroyed) reject(lostWith("vmkernel went away before it could name the file"));
+      socket.write(encodeRequest(2, { kind: "commit" }));
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}
+
+function lostWith(reason: string) {
+  return fault("SystemError", `The upload was not finished: ${reason}.`, { reason });
+}
+
+function onlyOnce(deed: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    deed();
+  };
+}
+
+/** So many at a time; the others wait, first come, first served. */
+class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take<T>(deed: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await deed();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import {
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Fault } from "../base/index.ts";
+import { parseFileRequest } from "./file-door.ts";
+import { createFileDoor, type FileDoor } from "./file-door-client.ts";
+import { FileDoorServer } from "./file-door-server.ts";
+import { createStorage, type Storage } from "./storage/index.ts";
+
+let root: string;
+let server: FileDoorServer;
+let storage: Storage;
+let door: FileDoor;
+let folder: string;
+let round = 0;
+const log: string[] = [];
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "bulkhead-door-"));
+  mkdirSync(join(root, "volumes/d"), { recursive: true });
+  storage = createStorage(join(root, "volumes"));
+  const socket = join(root, "files.sock");
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  server = await FileDoorServer.listen({ socket, owner, storage, log: (line) => log.push(line) });
+  door = createFileDoor(socket);
+});
+afterAll(() => {
+  server.close();
+  rmSync(root, { recursive: true });
+});
+beforeEach(() => {
+  round += 1;
+  folder = join(root, "volumes/d", `r${round}`);
+  mkdirSync(folder);
+});
+
+const at = (name: string) => ({ datastore: "d", path: `r${round}/${name}` });
+const text = (name: string) => readFileSync(join(folder, name), "utf8");
+const names = () => readdirSync(folder).sort();
+const give = (name: string, content = "old") => writeFileSync(join(folder, name), content);
+const faultOf = (deed: Promise<unknown>) =>
+  deed.then(
+    () => "none",
+    (error: Fault) => error.fault ?? String(error),
+  );
+const whole = { sizeBytes: undefined, mustBeNew: false };
+
+/** What ended on this side has ended on the other a moment later. */
+const settled = (condition: () => boolean | Promise<boolean>) => expect.poll(condition, { timeout: 5000 }).toBe(true);
+
+test("a file is read through the descriptor that came, and is let go when it is closed", async () => {
+  give("a", "hello");
+  {
+    using file = await door.openDownload(at("a"));
+    const bytes = Buffer.alloc(5);
+    readSync(file.fd, bytes, 0, 5, 0);
+    expect(String(bytes)).toBe("hello");
+    expect(() => writeSync(file.fd, "x")).toThrow("EBADF");
+    await expect(storage.remove(at("a"))).rejects.toThrow("in use");
+  }
+  await storage.remove(at("a"));
+});
+
+test("what a monitor writes is read by nobody, and not replaced", async () => {
+  give("vm-flat.vmdk");
+  const disk = await storage.openAppend(at("vm-flat.vmdk")); // locked as a running monitor's disk is
+  expect(await faultOf(door.openDownload(at("vm-flat.vmdk")))).toBe("FileLocked");
+  expect(await faultOf(door.beginUpload(at("vm-flat.vmdk"), whole))).toBe("FileLocked");
+  disk[Symbol.dispose]();
+});
+
+test("a monitor that starts during the upload keeps its file: the upload is what fails", async () => {
+  give("x");
+  using upload = await door.beginUpload(at("x"), whole);
+  writeSync(upload.fd, "new");
+  using _ = await storage.openAppend(at("x"));
+  expect(await faultOf(upload.commit())).toBe("FileLocked");
+  expect([text("x"), names()]).toEqual(["old", ["x"]]);
+});
+
+test.each([
+  ["a new name", undefined],
+  ["the place of an old file", "old"],
+])("an upload takes %s when it is whole, not before", async (_, old) => {
+  if (old !== undefined) give("x", old);
+  give("x~", "somebody's");
+  {
+    using upload = await door.beginUpload(at("x"), whole);
+    writeSync(upload.fd, "new");
+    expect(existsSync(join(folder, "x")) ? text("x") : undefined).toBe(old);
+    expect(await upload.commit()).toEqual({ replaced: old !== undefined });
+    expect([text("x"), names()]).toEqual(["new", ["x", "x~"]]);
+    expect(await faultOf(door.openDownload(at("x")))).toBe("FileLocked"); // as long as it could still be written
+    expect(await faultOf(upload.commit())).toBe("InvalidRequest");
+  }
+  await settled(async () => (await faultOf(door.openDownload(at("x")))) === "none");
+  expect(text("x~")).toBe("somebody's");
+});
+
+test("an upload that is closed without a commit leaves nothing", async () => {
+  give("x");
+  const upload = await door.beginUpload(at("x"), whole);
+  writeSync(upload.fd, "ne");
+  upload[Symbol.dispose]();
+  expect([text("x"), names()]).toEqual(["old", ["x"]]);
+});
+
+test("what must be new is refused at the beginning, and at the end when another was faster", async () => {
+  const rules = { sizeBytes: 3, mustBeNew: true };
+  using first = await door.beginUpload(at("x"), rules);
+  using second = await door.beginUpload(at("x"), rules);
+  await first.commit();
+  expect(await faultOf(second.commit())).toBe("FileAlreadyExists");
+  expect(await faultOf(door.beginUpload(at("x"), rules))).toBe("FileAlreadyExists");
+});
+
+test("an upload that may be resumed keeps what came of it, under a name of its own, and goes on from there", async () => {
+  give("x");
+  const rules = { sizeBytes: 6, mustBeNew: false };
+  {
+    using upload = await door.resumeUpload(at("x"), { ...rules, mayBegin: true });
+    writeSync(upload.fd, "new");
+    expect(await faultOf(door.resumeUpload(at("x"), { ...rules, mayBegin: true }))).toBe("FileLocked");
+    expect(await faultOf(upload.commit())).toBe("InvalidArgument"); // it is not whole
+  }
+  expect([text("x"), text("x.partial")]).toEqual(["old", "new"]);
+  await settled(async () => (await faultOf(storage.openForRead(at("x.partial")).then((file) => file[Symbol.dispose]()))) === "none");
+  using upload = await door.resumeUpload(at("x"), { ...rules, mayBegin: false });
+  ftruncateSync(upload.fd, 3);
+  writeSync(upload.fd, "est", 3);
+  expect(await upload.commit()).toEqual({ replaced: true });
+  expect([text("x"), names()]).toEqual(["newest", ["x"]]);
+});
+
+test("a resumed upload that must be new does not take an old file's place, and is kept", async () => {
+  const rules = { sizeBytes: 3, mustBeNew: true, mayBegin: true };
+  using upload = await door.resumeUpload(at("x"), rules);
+  writeSync(upload.fd, "new");
+  give("x");
+  expect(await faultOf(upload.commit())).toBe("FileAlreadyExists");
+  expect([text("x"), text("x.partial")]).toEqual(["old", "new"]);
+});
+
+test.each<[string, () => Promise<unknown>, string]>([
+  ["to go on with what never began", () => door.resumeUpload(at("x"), { sizeBytes: 1, mustBeNew: false, mayBegin: false }), "FileNotFound"],
+  ["a file that is not there", () => door.openDownload(at("x")), "FileNotFound"],
+  ["an upload into a folder that is not there", () => door.beginUpload(at("no/x"), whole), "FileNotFound"],
+  ["more than the disk has", () => door.beginUpload(at("x"), { ...whole, sizeBytes: 62 * 1024 ** 4 }), "NoDiskSpace"],
+  ["a size that no file has", () => door.beginUpload(at("x"), { ...whole, sizeBytes: -1 }), "InvalidArgument"],
+  ["the folder itself to read", () => door.openDownload({ datastore: "d", path: `r${round}` }), "CannotAccessFile"],
+  ["an upload in a folder's place", () => door.beginUpload({ datastore: "d", path: `r${round}` }, whole), "CannotAccessFile"],
+  ["the datastore itself", () => door.beginUpload({ datastore: "d", path: "" }, whole), "InvalidDatastorePath"],
+  ["a way out", () => door.openDownload({ datastore: "d", path: "../../../etc/passwd" }), "InvalidArgument"],
+  ["a way out of the volumes", () => door.openDownload({ datastore: "..", path: "x" }), "InvalidArgument"],
+  ["another datastore", () => door.openDownload({ datastore: "e", path: "x" }), "InvalidDatastore"],
+  ["the datastore's own file", () => door.beginUpload({ datastore: "d", path: ".datastore-uuid" }, whole), "InvalidDatastorePath"],
+  ["a symbolic link", () => door.openDownload(at("link")), "CannotAccessFile"],
+  ["a file beyond a symbolic link", () => door.openDownload(at("out/passwd")), "CannotAccessFile"],
+  ["an upload over a symbolic link", () => door.beginUpload(at("link"), whole), "CannotAccessFile"],
+])("who asks for %s is refused, and nothing is made", async (_, deed, fault) => {
+  symlinkSync("/etc/passwd", join(folder, "link"));
+  symlinkSync("/etc", join(folder, "out"));
+  expect(await faultOf(deed())).toBe(fault);
+  expect(names()).toEqual(["link", "out"]);
+});
+
+test.each([
+  ["no JSON", "GET / HTTP/1.1"],
+  ["no request", '{"id":1}'],
+  ["a kind that is none", '{"id":1,"request":{"kind":"openAnything"}}'],
+  ["an end without a beginning", '{"id":1,"request":{"kind":"commit"}}'],
+])("%s is answered by a fault, and the door stays open", async (_, line) => {
+  const socket = connect(join(root, "files.sock"));
+  const answer = new Promise((resolve) => socket.once("data", (data) => resolve(String(data))));
+  socket.write(`${line}\n`);
+  expect(await answer).toMatch(/"fault":\{"name":"Invalid(Argument|Request)"/);
+  socket.destroy();
+});
+
+test("a line without an end closes its connection", async () => {
+  const socket = connect(join(root, "files.sock"));
+  socket.on("error", () => {});
+  socket.write("x".repeat(100_000));
+  await new Promise((resolve) => socket.once("close", resolve));
+  expect(log.join()).toContain("closing a connection of the file door");
+});
+
+test("fields that are no part of a request are not taken over", () => {
+  const request = { kind: "openDownload", file: { datastore: "d", path: "x", fd: 0 }, mustBeNew: true, flags: 1 };
+  expect(parseFileRequest(request)).toEqual({ kind: "openDownload", file: { datastore: "d", path: "x" } });
+});

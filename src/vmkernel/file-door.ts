@@ -1,0 +1,60 @@
+/**
+ * What hostd may ask vmkernel's file door: an open file of a datastore, to read it or to write it anew. Pure.
+ * A door of its own beside the RPC, because a descriptor travels beside the bytes of a connection, and because what is being
+ * received lives exactly as long as that connection: one connection a file. The lines are the RPC's.
+ */
+import { assertNever, type DatastorePath } from "../base/index.ts";
+import { asShape, readInteger, readOneOf, readOptional, readOptionalFlag, readPath } from "./shape.ts";
+
+export type FileRequest =
+  /** To read. It cannot change meanwhile, and no monitor can be started that would write it. FileLocked while one is. */
+  | { readonly kind: "openDownload"; readonly file: DatastorePath }
+  /** To write. The file has no name before `commit`, and is gone when the connection ends without it. */
+  | { readonly kind: "beginUpload"; readonly file: DatastorePath; readonly sizeBytes?: number; readonly mustBeNew: boolean }
+  /** To write at the end of what came of it already. That is kept when the connection ends. */
+  | {
+      readonly kind: "resumeUpload";
+      readonly file: DatastorePath;
+      readonly sizeBytes: number;
+      readonly mustBeNew: boolean;
+      /** Whether it is no matter that nothing came of it yet. */
+      readonly mayBegin: boolean;
+    }
+  /** Names what was uploaded on this connection. */
+  | { readonly kind: "commit" };
+
+/** The first three come with a descriptor. */
+export interface FileResults {
+  openDownload: null;
+  beginUpload: null;
+  resumeUpload: null;
+  commit: { readonly replaced: boolean };
+}
+
+/** Longest line either way: two paths, a message that names both. */
+export const FILE_LINE_BYTES_MAX = 64 * 1024;
+const FILE_BYTES = { min: 0, max: 62 * 1024 ** 4 }; // vSphere's largest virtual disk
+const KINDS = ["openDownload", "beginUpload", "resumeUpload", "commit"] as const satisfies readonly FileRequest["kind"][];
+
+/** @param value untrusted: hostd parses hostile input, and may have been taken over by it. @throws {Fault} InvalidArgument */
+export function parseFileRequest(value: unknown): FileRequest {
+  const shape = asShape(value, "request");
+  const kind: FileRequest["kind"] = readOneOf(shape, "kind", KINDS);
+  const mustBeNew = readOptionalFlag(shape, "mustBeNew");
+  switch (kind) {
+    case "openDownload":
+      return { kind, file: readPath(shape, "file") };
+    case "beginUpload": {
+      const sizeBytes = readOptional(shape, "sizeBytes", (at, name) => readInteger(at, name, FILE_BYTES));
+      return { kind, file: readPath(shape, "file"), mustBeNew, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
+    }
+    case "resumeUpload": {
+      const sizeBytes = readInteger(shape, "sizeBytes", FILE_BYTES);
+      return { kind, file: readPath(shape, "file"), sizeBytes, mustBeNew, mayBegin: readOptionalFlag(shape, "mayBegin") };
+    }
+    case "commit":
+      return { kind };
+    default:
+      return assertNever(kind);
+  }
+}
