@@ -8,13 +8,16 @@ import { join } from "node:path";
 import { hashPassword, systemRoles } from "../src/access/index.ts";
 import { Fault, hostPaths, systemClock } from "../src/base/index.ts";
 import { Accounts } from "../src/hostd/accounts.ts";
-import { createAgent, invoke, openDatabase } from "../src/hostd/index.ts";
-import { connectVim, moRef, startSdkServer, type VimClient } from "../src/interfaces/index.ts";
+import { accessFile, createAgent, invoke, openDatabase } from "../src/hostd/index.ts";
+import { connectVim, createFolderDoor, type FolderLimits, moRef, startSdkServer, type VimClient } from "../src/interfaces/index.ts";
 import { loadOrCreateCertificate } from "../src/management/index.ts";
 import {
+  createFileDoor,
   createStorage,
   describeHost,
+  FileDoorServer,
   performRequest,
+  type Storage,
   type StreamRequest,
   type VmkernelRequest,
   type VmkernelResults,
@@ -26,6 +29,10 @@ export const SESSION_MANAGER = moRef("SessionManager", "ha-sessionmgr");
 
 export interface TestAgent {
   readonly port: number;
+  /** The lines of its audit log. */
+  readonly audit: readonly string[];
+  /** What its vmkernel does with the datastores: whoever holds a file by it stands for a monitor. */
+  readonly storage: Storage;
   /** Where all its state is. */
   readonly folder: string;
   /** The folder that is datastore1. */
@@ -43,7 +50,10 @@ export interface TestAgent {
 }
 
 /** @param folder of an agent that ran before; a new one otherwise */
-export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-agent-"))): Promise<TestAgent> {
+export async function startAgent(
+  folder = mkdtempSync(join(tmpdir(), "bulkhead-agent-")),
+  { limits = {} }: { readonly limits?: Partial<FolderLimits> } = {},
+): Promise<TestAgent> {
   const datastore = join(folder, "volumes", "datastore1");
   mkdirSync(datastore, { recursive: true });
   const certificate = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: ["127.0.0.1"] });
@@ -56,16 +66,21 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
     accounts.set({ name: `role${id}`, fullName: "", passwordHash });
     accounts.grant({ entity: "ha-folder-root", principal: `role${id}`, roleId: id, propagate: true });
   }
-  const vmkernel = await noMonitors(folder);
+  const storage = createStorage(join(folder, "volumes"));
+  const vmkernel = await noMonitors(folder, storage);
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, log: () => {} });
   const { der, sha1 } = certificate;
   const bugs: unknown[] = [];
+  const audit: string[] = [];
   const agent = await createAgent({
     database,
     vmkernel,
+    files: createFileDoor(join(folder, "files.sock")),
     clock,
     identity: { hostName: "host1", address: "127.0.0.1", port: 443, certificate: der, thumbprint: sha1 },
     rootPasswordHash: passwordHash,
-    writeAudit: () => {},
+    writeAudit: (line) => void audit.push(line),
     onBug: (bug) => void bugs.push(bug),
   });
   const server = await startSdkServer({
@@ -73,6 +88,12 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
     tls: certificate,
     onBug: (bug) => void bugs.push(bug),
     onRefused: () => {},
+    folder: createFolderDoor({
+      access: (request, deed) => accessFile(agent, request, deed),
+      onRefused: ({ reason }) => void audit.push(reason),
+      onBug: (bug) => void bugs.push(bug),
+      limits,
+    }),
     invoke: async ({ sessionKey, clientAddress, userAgent, thisRef: target, version, method, args, signal }) => {
       const client = { address: clientAddress, userAgent };
       const { value, type, setSession } = await invoke(agent, { sessionSecret: sessionKey, client, version, target, method, args, signal });
@@ -82,6 +103,8 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
   const connect = () => connectVim({ url: `https://127.0.0.1:${server.port}/sdk`, insecure: true });
   return {
     port: server.port,
+    audit,
+    storage,
     datastore,
     folder,
     later(ms) {
@@ -97,6 +120,7 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
     },
     async stop({ keepFolder = false } = {}) {
       await server.close();
+      files.close();
       await agent.tasks.drain();
       database.close();
       if (!keepFolder) rmSync(folder, { recursive: true, force: true });
@@ -106,8 +130,7 @@ export async function startAgent(folder = mkdtempSync(join(tmpdir(), "bulkhead-a
 }
 
 /** vmkernel's real datastores, on a host that runs nothing. */
-async function noMonitors(folder: string) {
-  const storage = createStorage(join(folder, "volumes"));
+async function noMonitors(folder: string, storage: Storage) {
   const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
   const monitors = { list: () => [], loads: async () => [] } as never;
   const parts = { host, storage, monitors, shutdown: async () => {} };

@@ -4,7 +4,7 @@
  */
 import type { Account, AuditRecord, Permission } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
-import type { DatastoreDescription, HostDescription, Machine } from "../vmkernel/index.ts";
+import type { DatastoreDescription, FileDoor, HostDescription, Machine } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { AutoStart } from "./auto-start/auto-start.ts";
 import type { Changes } from "./changes.ts";
@@ -15,6 +15,7 @@ import type { Inventory } from "./inventory.ts";
 import type { Options } from "./options/options.ts";
 import type { Performance } from "./performance/performance.ts";
 import type { Journal } from "./recovery.ts";
+import type { ServiceRight } from "./service-tickets.ts";
 import type { Client, Session, Sessions } from "./sessions.ts";
 import type { Progress, Task, Tasks } from "./tasks.ts";
 import type { Tickets } from "./tickets.ts";
@@ -49,10 +50,13 @@ export interface HostAgent {
   readonly options: Options;
   readonly sessions: Sessions;
   readonly cloneTickets: Tickets<Session>;
+  readonly serviceTickets: Tickets<ServiceRight>;
   readonly consoles: Consoles;
   readonly tasks: Tasks;
   readonly events: Events;
   readonly vms: Vms;
+  /** Open files of the datastores, from vmkernel. */
+  readonly files: FileDoor;
   readonly autoStart: AutoStart;
   readonly hostState: HostState;
   readonly performance: Performance;

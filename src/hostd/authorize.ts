@@ -68,8 +68,10 @@ export const rulesWithoutSchema = {
   UpdateOptions: (_, { value }) => [value === ADVANCED_OPTIONS.value ? "Host.Config.AdvancedConfig" : "Global.Settings"],
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;
 
-/** Methods for which the schema names too little: their documentation asks for this privilege on the datastore. */
+/** Methods for which the schema names too little: what it says of a ticket lets in who has no session to give one for; the others'
+ * documentation asks for this privilege on the datastore. */
 export const rulesOverSchema: Readonly<Record<string, Rule>> = {
+  AcquireGenericServiceTicket: always(VIEW),
   DeleteVirtualDisk_Task: always("Datastore.FileManagement"),
 };
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { type AuditRecord, formatAuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
-import type { DatastoreDescription } from "../vmkernel/index.ts";
+import type { DatastoreDescription, FileDoor } from "../vmkernel/index.ts";
 import { Accounts } from "./accounts.ts";
 import type { HostAgent, HostIdentity } from "./agent.ts";
 import { AutoStart } from "./auto-start/auto-start.ts";
@@ -25,6 +25,7 @@ import { Vms } from "./vms.ts";
 export interface AgentParts {
   readonly database: Connection;
   readonly vmkernel: Vmkernel;
+  readonly files: FileDoor;
   readonly clock: Clock;
   readonly identity: Omit<HostIdentity, "instanceUuid">;
   /** scrypt hash to give root; undefined leaves the one that it has. */
@@ -76,10 +77,12 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
       sessionsMax: options.get("Config.HostAgent.vmacore.soap.maxSessionCount"),
     })),
     cloneTickets: new Tickets(clock, "cst-"),
+    serviceTickets: new Tickets(clock),
     consoles: new Consoles(clock),
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName),
     vms,
+    files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
     hostState: { isShuttingDown: false },
     performance: new Performance({

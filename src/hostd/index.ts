@@ -1,5 +1,13 @@
 export { openConsole } from "./console/open-console.ts";
 export { type AgentParts, createAgent } from "./create-agent.ts";
 export { type Connection, openDatabase } from "./database.ts";
+export {
+  accessFile,
+  type FileAccess,
+  type FileAccessRequest,
+  type FileMethod,
+  type FileOutcome,
+  type HttpCredentials,
+} from "./files/http-access.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
 export { type PerformedType, performedApi } from "./performed-api.ts";

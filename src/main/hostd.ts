@@ -6,11 +6,11 @@
  */
 import { createInterface } from "node:readline";
 import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
-import { createAgent, invoke, openConsole, openDatabase, performedApi } from "../hostd/index.ts";
-import { startSdkServer } from "../interfaces/index.ts";
+import { accessFile, createAgent, invoke, openConsole, openDatabase, performedApi } from "../hostd/index.ts";
+import { createFolderDoor, type SdkRefusal, startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
-import { HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
+import { createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
 import { STOP_GUESTS } from "./hostd-messages.ts";
 
 /** The supervisor's first line. */
@@ -44,6 +44,7 @@ async function main(): Promise<void> {
   const agent = await createAgent({
     database,
     vmkernel,
+    files: createFileDoor(paths.filesSocket),
     clock: systemClock,
     identity: {
       hostName,
@@ -56,14 +57,16 @@ async function main(): Promise<void> {
     writeAudit: (record) => audit.append(record),
     onBug,
   });
+  const onRefused = ({ clientAddress, reason }: SdkRefusal) =>
+    agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress });
   const server = await startSdkServer({
     listen: { fd: LISTENING_SOCKET },
     tls: certificate,
     performed: performedApi(),
+    folder: createFolderDoor({ access: (request, deed) => accessFile(agent, request, deed), onRefused, onBug }),
     onBug,
-    onRefused: ({ clientAddress, reason }) =>
-      agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress }),
     openConsole: ({ ticket, clientAddress, userAgent }) => openConsole(agent, { ticket, client: { address: clientAddress, userAgent } }),
+    onRefused,
     invoke: async (call) => {
       const reply = await invoke(agent, {
         sessionSecret: call.sessionKey,

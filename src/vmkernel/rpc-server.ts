@@ -1,5 +1,5 @@
 /**
- * vmkernel's only door: a unix socket that root and hostd's user can reach, each known by what the kernel says of it.
+ * vmkernel's door: a unix socket that root and hostd's user can reach, each known by what the kernel says of it.
  * What comes through it is hostile input all the same: bounded, parsed, and answered with a fault.
  */
 import { existsSync, mkdirSync, unlinkSync } from "node:fs";

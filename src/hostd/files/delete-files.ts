@@ -48,11 +48,12 @@ async function entriesOf(vmkernel: Vmkernel, path: DatastorePath): Promise<reado
   }
 }
 
-function heldFiles({ vms, datastores }: HostAgent): readonly HeldFile[] {
-  return vms.list().flatMap((vm) => filesOf(vm, datastores()).map((file) => ({ file, by: vm.name })));
+/** The files that these VMs live by; of every registered one when none are named. */
+export function heldFiles({ vms, datastores }: HostAgent, of: readonly Vm[] = vms.list()): readonly HeldFile[] {
+  return of.flatMap((vm) => filesOf(vm, datastores()).map((file) => ({ file, by: vm.name })));
 }
 
-function filesOf(vm: Vm, datastores: ReturnType<HostAgent["datastores"]>): readonly DatastorePath[] {
+export function filesOf(vm: Vm, datastores: ReturnType<HostAgent["datastores"]>): readonly DatastorePath[] {
   if (vm.files.kind === "unreadable") return [vm.vmxPath];
   const disks = diskPathsOf(vm.files.vmx, vm.vmxPath, datastores);
   const data = disks.map(({ datastore, path }) => ({ datastore, path: path.replace(/\.vmdk$/i, "-flat.vmdk") }));

@@ -1,9 +1,11 @@
 /** vim25 SessionManager: logging in and out. Source: the vSphere Web Services API. */
-import { type Account, authenticate } from "../../access/index.ts";
-import { fault, type UserSession } from "../../wire/index.ts";
+import type { Account } from "../../access/index.ts";
+import { fault, type SessionManagerHttpServiceRequestSpec, type UserSession } from "../../wire/index.ts";
 import { type Call, type HostAgent, sessionOf } from "../agent.ts";
+import { checkPassword, reportBadLogin } from "../check-password.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
-import type { Client, Session } from "../sessions.ts";
+import { serviceRight, ticketUseOf } from "../service-tickets.ts";
+import type { Session } from "../sessions.ts";
 
 const LOCALE = "en"; // the only language that messages are in
 
@@ -23,11 +25,8 @@ export const sessionManager = {
   methods: {
     async Login(agent, { userName, password }, call) {
       if (call.session !== undefined) throw invalidLogin();
-      const account = await authenticate((name) => agent.accounts.find(name), userName, password);
-      if (account === undefined) {
-        reportBadLogin(agent, userName, call.client);
-        throw invalidLogin();
-      }
+      const account = await checkPassword(agent, { userName, password }, call.client);
+      if (account === undefined) throw invalidLogin();
       return userSession(startSession(agent, account, call));
     },
     AcquireCloneTicket: (agent, _, call) => agent.cloneTickets.issue(sessionOf(call)),
@@ -42,6 +41,12 @@ export const sessionManager = {
         throw invalidLogin();
       }
       return userSession(startSession(agent, account, call));
+    },
+    AcquireGenericServiceTicket(agent, { spec }, call) {
+      if (spec.$type !== "SessionManagerHttpServiceRequestSpec") throw onlyHttp();
+      const id = agent.serviceTickets.issue(serviceRight(sessionOf(call), ticketUseOf(spec as SessionManagerHttpServiceRequestSpec)));
+      const { hostName, thumbprint } = agent.identity;
+      return { id, hostName, sslThumbprint: thumbprint, ticketType: "HostServiceTicket" };
     },
     AcquireLocalTicket() {
       // The password file that it would name is for who sits on the host, and this door is for who does not.
@@ -80,13 +85,12 @@ function startSession(agent: HostAgent, account: Account, call: Call): Session {
   return session;
 }
 
-function invalidLogin() {
-  return fault("InvalidLogin", "Cannot complete login due to an incorrect user name or password.", {});
+function onlyHttp() {
+  return fault("InvalidArgument", "Tickets are given for HTTP requests only.", { invalidProperty: "spec" });
 }
 
-function reportBadLogin(agent: HostAgent, userName: string, { address }: Client): void {
-  agent.audit({ id: "vim.connect", subject: userName, object: "SessionManager", result: "failure", reason: "InvalidLogin", ip: address });
-  agent.events.post("BadUsernameSessionEvent", `Cannot login ${userName}@${address}`, { userName }, { ipAddress: address });
+function invalidLogin() {
+  return fault("InvalidLogin", "Cannot complete login due to an incorrect user name or password.", {});
 }
 
 function endSession(agent: HostAgent, session: Session): void {

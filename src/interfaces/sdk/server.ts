@@ -11,6 +11,8 @@ import type { Fault } from "../../base/index.ts";
 import type { PerformedType } from "../../hostd/index.ts";
 import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
 import { type ConsoleHandlers, serveConsole } from "../console/console-socket.ts";
+import type { FolderDoor } from "../files/folder-door.ts";
+import { isFolderUrl } from "../files/parse-folder-url.ts";
 import { admitJson, answerJson } from "../json/answer.ts";
 import { Documents, sendDocument } from "../json/documents.ts";
 import { answerRequest, type SdkClient, type SdkHandlers } from "./answer.ts";
@@ -24,7 +26,7 @@ export interface SdkLimits {
   readonly callsMax: number;
   /** From a connection's first byte to the end of its headers. */
   readonly headersTimeoutMs: number;
-  /** … and to the end of its body. */
+  /** From there to the end of a call's body. */
   readonly requestTimeoutMs: number;
   /** Without any progress in taking the answer. */
   readonly sendTimeoutMs: number;
@@ -55,6 +57,8 @@ export interface SdkServerOptions extends SdkHandlers {
   readonly openConsole?: ConsoleHandlers["openConsole"];
   /** What the documents say that the host performs. */
   readonly performed?: readonly PerformedType[];
+  /** The datastores' files, at /folder. */
+  readonly folder?: FolderDoor;
 }
 
 export interface SdkServer extends AsyncDisposable {
@@ -66,7 +70,7 @@ export interface SdkServer extends AsyncDisposable {
 /** @throws when the address is taken or can't be listened on */
 export async function startSdkServer(options: SdkServerOptions): Promise<SdkServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const endpoint = new Endpoint(options, limits, new Documents(options.performed ?? []));
+  const endpoint = new Endpoint(options, limits, { documents: new Documents(options.performed ?? []), folder: options.folder });
   const server = createServer(
     {
       key: options.tls.key,
@@ -74,13 +78,15 @@ export async function startSdkServer(options: SdkServerOptions): Promise<SdkServ
       minVersion: "TLSv1.2",
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
+      requestTimeout: 0, // a file may take as long as it gets on; of a call it is the endpoint that watches
       connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
     },
     (request, response) => void endpoint.handle(request, response),
   );
+  // A client that asks whether to send is told so by who takes what it sends.
+  server.on("checkContinue", (request, response) => void endpoint.handle(request, response));
   server.maxConnections = limits.connectionsMax;
   const { openConsole, onBug } = options;
   if (openConsole !== undefined) {
@@ -115,13 +121,15 @@ class Endpoint {
   readonly #handlers: SdkHandlers;
   readonly #limits: SdkLimits;
   readonly #documents: Documents;
+  readonly #folder: FolderDoor | undefined;
   readonly #budget = new BodyBudget();
   #calls = 0;
 
-  constructor(handlers: SdkHandlers, limits: SdkLimits, documents: Documents) {
+  constructor(handlers: SdkHandlers, limits: SdkLimits, doors: { readonly documents: Documents; readonly folder: FolderDoor | undefined }) {
     this.#handlers = handlers;
     this.#limits = limits;
-    this.#documents = documents;
+    this.#documents = doors.documents;
+    this.#folder = doors.folder;
   }
 
   /** Never throws: whatever goes wrong ends at most this one connection. */
@@ -160,6 +168,10 @@ class Endpoint {
       return await sendDocument(response, document, { acceptEncoding, head: request.method === "HEAD" });
     }
     if (path.startsWith(JSON_API_ROOT)) return await this.#json(request, response, path);
+    if (this.#folder !== undefined && isFolderUrl(path)) {
+      const { clientAddress: address, userAgent } = clientOf(request);
+      return await this.#folder({ request, response, client: { address, userAgent } });
+    }
     sendText(response, 404, "There is nothing here. The vSphere API is at /sdk.", {});
   }
 
@@ -203,8 +215,11 @@ class Endpoint {
       return sendText(response, 503, "The host answers too many requests at a time.", { "Retry-After": "5", Connection: "close" });
     }
     this.#calls++;
+    const late = setTimeout(() => request.socket.destroy(), this.#limits.requestTimeoutMs);
     try {
+      if (request.headers.expect !== undefined) response.writeContinue();
       const body = await receiveBody(request, this.#budget);
+      clearTimeout(late);
       if (body.kind === "brokenOff") return void request.socket.destroy();
       const gone = new AbortController();
       response.once("close", () => gone.abort());
@@ -215,6 +230,7 @@ class Endpoint {
       response.setTimeout(this.#limits.sendTimeoutMs, () => request.socket.destroy());
       send(response, answered);
     } finally {
+      clearTimeout(late);
       this.#calls--;
     }
   }

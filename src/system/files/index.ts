@@ -1,5 +1,6 @@
 export * from "./append-log.ts";
 export * from "./beneath.ts";
+export * from "./descriptor.ts";
 export * from "./identity.ts";
 export * from "./inspect.ts";
 export * from "./memory-file.ts";

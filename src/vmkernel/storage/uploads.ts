@@ -20,7 +20,7 @@ import {
 } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import { type DiskSource, lockOrRefuse } from "./disks.ts";
-import { fileFault, noDiskSpace } from "./file-fault.ts";
+import { naming, noDiskSpace } from "./file-fault.ts";
 
 /** What an upload that can be resumed is called until it is whole: it can be looked at, listed and removed like any file. */
 export const PARTIAL_SUFFIX = ".partial";
@@ -94,14 +94,11 @@ function start(
   const kept = { open: new OpenFile(open.release()), folder: new OpenFile(folder.release()) };
   return {
     fd: kept.open.fd,
-    async commit() {
-      try {
+    commit: () =>
+      naming(file, "writing", async () => {
         await syncFile(kept.open);
-        return await commit(kept.open, kept.folder);
-      } catch (error) {
-        throw fileFault(error, file, "writing");
-      }
-    },
+        return commit(kept.open, kept.folder);
+      }),
     [Symbol.dispose]() {
       kept.open[Symbol.dispose]();
       kept.folder[Symbol.dispose]();
