@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
+import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { Event, MoRef, VirtualMachineConnection } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
@@ -153,6 +154,9 @@ test("as many may look as the VM says; who looks is listed, and can be made to s
   expect(await viewersNow()).toBe(VIEWERS_MAX);
   await expect(acquire()).rejects.toMatchObject({ fault: "MksConnectionLimitReached", fields: { connectionLimit: VIEWERS_MAX } });
   expect((await openViewer(host.port, `/ticket/${late}`)).status).toBe(503);
+  const evidence: readonly Evidence[] = JSON.parse((await host.command("evidence", "--json")).stdout);
+  expect(evidence.filter(({ verdict }) => verdict !== "pass")).toEqual([]);
+  expect(evidence.flatMap(({ facts }) => facts).join()).toContain(`viewers that it was handed: ${VIEWERS_MAX}`);
   const listed = (await client.call(vm, "QueryConnections", {})) ?? [];
   expect(listed).toEqual(Array.from({ length: VIEWERS_MAX }, () => expect.objectContaining({ client: "127.0.0.1", userName: "root" })));
   const [first] = listed as [VirtualMachineConnection];

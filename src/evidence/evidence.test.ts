@@ -103,6 +103,26 @@ test("a monitor with a socket in the machine's network turns red, unless it is t
   closeSync(fd);
 });
 
+const oneDoor =
+  "A guest's console is reached through the host's own door: its monitor listens for no viewer and has only those it was handed.";
+
+function consoleVerdict(pid: number, vnc: unknown) {
+  const inspection = inspectionOf(pid);
+  return verdicts(observation([observeMonitor({ ...inspection, qmp: { ...inspection.qmp, vnc } }, [])]))[oneDoor];
+}
+
+test.each<[string, unknown, string]>([
+  ["no viewer", [{ server: [], clients: [] }], "pass"],
+  ["viewers that it was handed", [{ server: [], clients: [{ family: "unix" }, { family: "unix" }] }], "pass"],
+  ["a viewer from the network", [{ server: [], clients: [{ family: "unix" }, { family: "ipv4", host: "10.0.0.9" }] }], "fail"],
+  ["an address that it listens at", [{ server: [{ host: "0.0.0.0", service: "5900", family: "ipv4" }], clients: [] }], "fail"],
+  ["another form than QEMU's", { server: [] }, "fail"],
+  ["nothing", undefined, "fail"],
+  ["clients that are none", [{ server: [], clients: "many" }], "fail"],
+])("a monitor that tells of %s: %s", async (_, vnc, verdict) => {
+  expect(consoleVerdict(await waitingProcess("/dev/null", "r"), vnc)).toBe(verdict);
+});
+
 const apart = "No two running VMs hold a descriptor of the same writable file.";
 
 test("two monitors that have one file open for writing turn red, under whatever name they opened it", async () => {

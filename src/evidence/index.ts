@@ -1,5 +1,6 @@
 import type { VmkernelClient } from "../vmkernel/index.ts";
 import type { Claim, Evidence } from "./claim.ts";
+import { consoleClaims } from "./claims/consoles.ts";
 import { deviceClaims } from "./claims/devices.ts";
 import { hostClaims } from "./claims/host.ts";
 import { monitorClaims } from "./claims/monitors.ts";
@@ -9,7 +10,7 @@ export type { Evidence, Verdict } from "./claim.ts";
 export type { HostPids } from "./observe.ts";
 
 /** Every claim of this host, in the order in which they are printed. */
-export const claims: readonly Claim[] = [...monitorClaims, ...deviceClaims, ...hostClaims];
+export const claims: readonly Claim[] = [...monitorClaims, ...deviceClaims, ...consoleClaims, ...hostClaims];
 
 /** Judges every claim by what was observed. Pure. */
 export function judge(observation: Observation): readonly Evidence[] {

@@ -4,6 +4,7 @@
  */
 import { type Claim, judgeLooks, judgeUnlessDegraded, type Look } from "../claim.ts";
 import type { Observation, ObservedMonitor } from "../observe.ts";
+import { viewersOf } from "../viewers.ts";
 
 const NO_MONITOR = "No VM is powered on, so there is no monitor to look at.";
 const OWN_NAMESPACES = ["user", "pid", "mnt", "net", "ipc", "uts"] as const;
@@ -117,6 +118,7 @@ const ownCgroup = unlessDegraded("Each monitor and its sandbox are in a cgroup o
 const HARMLESS_TARGETS = /^(\/dev\/null|anon_inode:\[(eventfd|eventpoll|signalfd|timerfd)\]|\/memfd:[^/]* \(deleted\)|pipe:\[\d+\])$/;
 const SOCKETS_OF_SERIAL_PORT = 3; // a listening socket, a connection and QEMU's duplicate
 const CONTROL_SOCKETS_MAX = 8; // QMP and guest agent: each a listening socket, a connection and QEMU's duplicates
+const VIEWERS_MAX = 40; // of a console, as many as vSphere lets look at a time
 
 const ownDescriptors: Claim = {
   claim: "Each monitor has open the files of its own VM, its control sockets and its log, and nothing else.",
@@ -142,8 +144,10 @@ function lookAtDescriptors(monitor: ObservedMonitor): readonly Look[] {
       });
     }
   }
-  const socketsMax = CONTROL_SOCKETS_MAX + SOCKETS_OF_SERIAL_PORT * wiresOf(monitor).length;
-  looks.push({ fact: `${nameOf(monitor)}: ${sockets} sockets`, holds: sockets <= socketsMax });
+  // Its own word, so no more than hostd ever hands it.
+  const viewers = Math.min(VIEWERS_MAX, viewersOf(monitor.inspection.qmp.vnc)?.families.length ?? 0);
+  const socketsMax = CONTROL_SOCKETS_MAX + SOCKETS_OF_SERIAL_PORT * wiresOf(monitor).length + viewers;
+  looks.push({ fact: `${nameOf(monitor)}: ${sockets} sockets, ${viewers} of them viewers of its console`, holds: sockets <= socketsMax });
   return looks;
 }
 
