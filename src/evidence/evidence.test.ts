@@ -43,6 +43,7 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
     accelerator: "tcg" as const,
     weaknesses: [],
     guest: { tools: "notRunning" as const },
+    disconnected: [],
   };
   return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
 }

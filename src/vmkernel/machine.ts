@@ -15,8 +15,13 @@ export interface MachineSpec {
   readonly biosUuid: string;
   /** What inventories know the VM by, canonical lower case; a concentrator of serial ports is told. The SMBIOS UUID where there is none. */
   readonly instanceUuid?: string;
+  /** All of it, what was added while it runs included. */
   readonly memoryMiB: number;
+  /** That memory can be added while it runs; absent where none can. */
+  readonly memoryHotAdd?: MemoryHotAdd;
   readonly vcpus: number;
+  /** Up to how many virtual CPUs can be added while it runs; absent where none can. */
+  readonly vcpusMax?: number;
   /** vcpus is a multiple of it. There is one thread per core, always: paper «Instruction Isolation». */
   readonly coresPerSocket: number;
   readonly firmware: { readonly kind: "bios" } | { readonly kind: "efi"; readonly nvram: DatastorePath };
@@ -43,6 +48,12 @@ export type SerialWire =
       readonly direction: "server" | "client";
       readonly serviceUri: string;
     };
+/** The guest finds what was added in modules of its own, which a resumed monitor must have again as they were. */
+export interface MemoryHotAdd {
+  readonly maxMiB: number;
+  /** The modules that were added, in their order. */
+  readonly addedMiB: readonly number[];
+}
 
 export type ScsiModel = "lsilogic" | "lsisas1068" | "pvscsi";
 export type NicModel = "e1000" | "e1000e" | "vmxnet3";
@@ -66,8 +77,8 @@ export type DeviceSpec =
     }
   | { readonly kind: "cdrom"; readonly key: number; readonly controllerKey: number; readonly unit: number; readonly image?: DatastorePath }
   | { readonly kind: "floppy"; readonly key: number; readonly unit: number; readonly image?: DatastorePath }
-  /** Its cable is unplugged until virtual networking lands. `mac` is lower case, colon-separated. */
-  | { readonly kind: "nic"; readonly key: number; readonly model: NicModel; readonly mac: string }
+  /** `mac` is lower case, colon-separated. `connected`: its cable is plugged in; left out, it is not. There is no network behind it yet. */
+  | { readonly kind: "nic"; readonly key: number; readonly model: NicModel; readonly mac: string; readonly connected?: true }
   | { readonly kind: "video"; readonly key: number; readonly vramKiB: number }
   | { readonly kind: "xhci"; readonly key: number }
   | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath; readonly wire?: SerialWire }

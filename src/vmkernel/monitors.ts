@@ -12,11 +12,14 @@ import type { Storage } from "./storage/index.ts";
 import {
   type AdoptedMonitor,
   adoptMonitors,
+  changeMachine,
   checkMachine,
   type GuestPrograms,
   type HostLimits,
   type Monitor,
   type MonitorEnd,
+  type OpenFor,
+  putBack,
   refuseSuspend,
   startMonitor,
   type VmmHost,
@@ -100,6 +103,16 @@ export class Monitors {
     });
   }
 
+  /** @throws {Fault} what cannot change while the VM runs, by name; then nothing has changed */
+  change(machine: MachineSpec): Promise<MonitorDescription> {
+    return this.#inTurn(machine.vm, async () => {
+      const monitor = this.#require(machine.vm, "poweredOn");
+      const { resumeFrom: _, ...wanted } = machine; // what it was resumed from is of its start
+      await changeMachine(monitor, checkMachine(wanted, this.#parts.limits), this.#openFor(machine));
+      return monitor.describe();
+    });
+  }
+
   shutdownGuest(vm: VmId): Promise<void> {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOff").shutdownGuest());
   }
@@ -180,7 +193,22 @@ export class Monitors {
   #keep(monitor: Monitor): void {
     this.#running.set(monitor.vm, monitor);
     this.#serialPorts.carry(monitor);
+    monitor.whenDeviceLost(() => void this.#putBack(monitor));
     monitor.ended.then((end) => this.#forget(monitor, end));
+  }
+
+  /** A guest that lets go of a device after its removal was given up gets it again: what is configured is there. */
+  async #putBack(monitor: Monitor): Promise<void> {
+    try {
+      await this.#inTurn(monitor.vm, () => putBack(monitor, this.#openFor(monitor.record.machine)));
+    } catch (error) {
+      this.#parts.log(`VM ${monitor.vm}: putting back a device: ${messageOf(error)}`);
+    }
+  }
+
+  #openFor(machine: MachineSpec): OpenFor {
+    const { resumeFrom: _, ...running } = machine;
+    return (devices) => openAttachments({ ...running, firmware: { kind: "bios" }, devices }, this.#parts);
   }
 
   #forget(monitor: Monitor, end: MonitorEnd): void {

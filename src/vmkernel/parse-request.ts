@@ -62,6 +62,7 @@ const KINDS = [
   "runInGuest",
   "startInGuest",
   "listGuestPrograms",
+  "changeMonitor",
   "listMonitors",
   "inspectMonitor",
   "sampleLoad",
@@ -106,6 +107,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "changeDisk":
       return { kind, descriptor: readPath(shape, "descriptor"), change: parseDiskChange(readShape(shape, "change")) };
     case "powerOn":
+    case "changeMonitor":
       return { kind, machine: parseMachine(shape.fields.machine, "request.machine") };
     case "powerOff":
     case "reset":

@@ -77,6 +77,8 @@ export async function performRequest(
       return monitors.programsIn(request.vm).start(request.login, request.script, request.commandLine) satisfies Result<"startInGuest">;
     case "listGuestPrograms":
       return monitors.programsIn(request.vm).list() satisfies Result<"listGuestPrograms">;
+    case "changeMonitor":
+      return monitors.change(request.machine) satisfies Result<"changeMonitor">;
     case "listMonitors":
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":

@@ -7,7 +7,7 @@
 import type { DatastorePath, VmId } from "../base/index.ts";
 import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
-import type { MachineSpec } from "./machine.ts";
+import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
 export type { Machine } from "../system/index.ts";
@@ -69,6 +69,8 @@ export type VmkernelRequest =
   | { readonly kind: "startInGuest"; readonly vm: VmId; readonly login: GuestLogin; readonly script: string; readonly commandLine: string }
   /** What startInGuest started: what runs, and what ended within the last five minutes. */
   | { readonly kind: "listGuestPrograms"; readonly vm: VmId }
+  /** Makes a running machine this one, whole or not at all. Its name and its boot order are of the next power-on. */
+  | { readonly kind: "changeMonitor"; readonly machine: MachineSpec }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What the machine and each monitor have used since they started. */
@@ -114,6 +116,7 @@ export interface VmkernelResults {
   runInGuest: GuestRun;
   startInGuest: GuestStart;
   listGuestPrograms: readonly GuestProgram[];
+  changeMonitor: MonitorDescription;
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   sampleLoad: LoadSample;
@@ -266,6 +269,10 @@ export interface MonitorDescription {
   /** In what its confinement is weaker than the design (--degraded); empty otherwise. */
   readonly weaknesses: readonly string[];
   readonly guest: GuestState;
+  /** Keys of NICs whose cable is unplugged, of drives without a medium, and of serial ports that write nowhere. */
+  readonly disconnected: readonly number[];
+  /** Where memory can be added while it runs. */
+  readonly memoryHotAdd?: MemoryHotAdd;
 }
 
 /** What the guest agent said last. */

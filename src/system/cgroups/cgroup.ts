@@ -95,6 +95,24 @@ async function makeIn({ kind, root, controllers }: Hierarchy, name: string): Pro
   }
 }
 
+/** Gives the processes of a cgroup more than they had. @throws {SystemError} naming the file that does not take it */
+export async function raiseCgroupLimits(name: string, limits: Pick<CgroupLimits, "memoryBytes" | "pids">): Promise<void> {
+  checkName(name);
+  for (const hierarchy of cgroupHierarchies()) {
+    // What is set last when limits are made narrow is set first when they are made wide.
+    for (const { file, value, optional } of planSettings(withoutDevices(hierarchy), limits).reverse()) {
+      const path = join(hierarchy.root, name, file);
+      await writeFile(path, value, { flag: "r+" }).catch((cause) => {
+        if (optional !== true || errnoCode(cause) !== "ENOENT") throw new SystemError(`writing ${value} to ${path}`, { cause });
+      });
+    }
+  }
+}
+
+function withoutDevices(hierarchy: Hierarchy): Hierarchy {
+  return { ...hierarchy, controllers: hierarchy.controllers.filter((controller) => controller !== "devices") };
+}
+
 /** Moves a process into the cgroup, in every tree. Its children are born there. */
 export async function addToCgroup(name: string, pid: number): Promise<void> {
   checkName(name);

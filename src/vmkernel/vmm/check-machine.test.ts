@@ -9,6 +9,10 @@ const pvscsi: DeviceSpec = { kind: "scsi", key: 1000, bus: 0, model: "pvscsi" };
 const nvme: DeviceSpec = { kind: "nvme", key: 31000, bus: 0 };
 const nic = { kind: "nic", key: 4000, model: "vmxnet3", mac: "00:0c:29:00:00:01" } as const;
 
+function withMemory(memoryHotAdd: NonNullable<MachineSpec["memoryHotAdd"]>): MachineSpec {
+  return machineWith([], { memoryMiB: 512, memoryHotAdd });
+}
+
 test("a machine with one of everything can exist", () => {
   expect(checkMachine(machineWith(everyDevice, { bootOrder: [3002, 2000] }), host)).toEqual(
     machineWith(everyDevice, { bootOrder: [3002, 2000] }),
@@ -24,6 +28,13 @@ const refused: readonly [string, string, MachineSpec, RegExp][] = [
   ["no memory", "MemorySizeNotSupported", machineWith([], { memoryMiB: 0 }), /0 MB/],
   ["memory that is no multiple of 4", "MemorySizeNotSupported", machineWith([], { memoryMiB: 127 }), /multiple of 4/],
   ["more memory than the host", "InsufficientMemoryResourcesFault", machineWith([], { memoryMiB: 8192 }), /4096 MB/],
+  ["room for more virtual CPUs than the host has", "NumVirtualCpusNotSupported", machineWith([], { vcpusMax: 9 }), /from 1 to 9/],
+  ["room for fewer virtual CPUs than it has", "NumVirtualCpusNotSupported", machineWith([], { vcpus: 2, vcpusMax: 1 }), /from 2 to 1/],
+  ["room for half a socket", "NumVirtualCpusNotSupported", machineWith([], { vcpus: 2, coresPerSocket: 2, vcpusMax: 3 }), /sockets of 2/],
+  ["room for more memory than the host has", "MemorySizeNotSupported", withMemory({ maxMiB: 8192, addedMiB: [] }), /of 8192 MB/],
+  ["room for less memory than it has", "MemorySizeNotSupported", withMemory({ maxMiB: 64, addedMiB: [] }), /of 64 MB/],
+  ["a memory module of odd size", "MemorySizeNotSupported", withMemory({ maxMiB: 1024, addedMiB: [100] }), /modules of 100 MB/],
+  ["memory of modules alone", "MemorySizeNotSupported", withMemory({ maxMiB: 1024, addedMiB: [256, 256] }), /modules of 256 and 256 MB/],
   ["two devices of one key", "InvalidDeviceSpec", machineWith([pvscsi, { ...nvme, key: 1000 }]), /nvme 1000 has the key of scsi 1000/],
   ["two controllers on one bus", "InvalidDeviceSpec", machineWith([pvscsi, { ...pvscsi, key: 1001 }]), /scsi bus 0/],
   ["a fifth SCSI bus", "InvalidDeviceSpec", machineWith([{ ...pvscsi, bus: 4 }]), /bus 4/],

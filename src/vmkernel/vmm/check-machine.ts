@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import { assertNever, type Fault, formatDatastorePath } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { DeviceKind, DeviceSpec, MachineSpec } from "../machine.ts";
+import type { DeviceKind, DeviceSpec, MachineSpec, MemoryHotAdd } from "../machine.ts";
 import { NIC_KEY_FIRST, NICS_MAX } from "./pci-addresses.ts";
 
 /** A machine that can be planned; only {@link checkMachine} makes one. */
@@ -23,6 +23,8 @@ type Controller = Device<"scsi" | "ahci" | "ide" | "nvme">;
 type Attached = Device<"disk" | "cdrom">;
 
 const MEMORY_MIB_MIN = 4; // vSphere's smallest VM
+/** Linux and Windows take memory that comes later in sections of this size. */
+export const MEMORY_MODULE_STEP_MIB = 128;
 const VCPUS_MAX = 255; // QEMU's pc machine: 8-bit APIC ids
 const VRAM_KIB = { min: 1024, max: 128 * 1024 }; // vSphere's range
 
@@ -82,7 +84,7 @@ export function labelOf(device: DeviceSpec): string {
   return `${device.kind} ${device.key}`;
 }
 
-function checkProcessors({ name, vcpus, coresPerSocket }: MachineSpec, host: HostLimits): void {
+function checkProcessors({ name, vcpus, vcpusMax, coresPerSocket }: MachineSpec, host: HostLimits): void {
   if (vcpus < 1 || vcpus > VCPUS_MAX) {
     throw fault("NumVirtualCpusNotSupported", `VM ${name} asks for ${vcpus} virtual CPUs; this platform supports 1 to ${VCPUS_MAX}.`, {
       maxSupportedVcpusDest: VCPUS_MAX,
@@ -95,6 +97,10 @@ function checkProcessors({ name, vcpus, coresPerSocket }: MachineSpec, host: Hos
       numCpuVm: vcpus,
     });
   }
+  if (vcpusMax !== undefined && (vcpusMax < vcpus || vcpusMax > Math.min(VCPUS_MAX, host.logicalCpus) || vcpusMax % coresPerSocket !== 0)) {
+    const problem = `VM ${name} cannot grow from ${vcpus} to ${vcpusMax} virtual CPUs in sockets of ${coresPerSocket} cores; this host has ${host.logicalCpus} logical CPUs.`;
+    throw fault("NumVirtualCpusNotSupported", problem, { maxSupportedVcpusDest: host.logicalCpus, numCpuVm: vcpusMax });
+  }
   if (coresPerSocket < 1 || vcpus % coresPerSocket !== 0) {
     const problem = `VM ${name}: ${vcpus} virtual CPUs do not divide into sockets of ${coresPerSocket} cores.`;
     throw fault("NumVirtualCoresPerSocketNotSupported", problem, {
@@ -104,7 +110,7 @@ function checkProcessors({ name, vcpus, coresPerSocket }: MachineSpec, host: Hos
   }
 }
 
-function checkMemory({ name, memoryMiB }: MachineSpec, host: HostLimits): void {
+function checkMemory({ name, memoryMiB, memoryHotAdd }: MachineSpec, host: HostLimits): void {
   if (memoryMiB < MEMORY_MIB_MIN || memoryMiB % 4 !== 0) {
     throw fault(
       "MemorySizeNotSupported",
@@ -122,6 +128,19 @@ function checkMemory({ name, memoryMiB }: MachineSpec, host: HostLimits): void {
       requested: memoryMiB * 1024 * 1024,
     });
   }
+  if (memoryHotAdd !== undefined) checkMemoryHotAdd(name, memoryMiB, memoryHotAdd, host);
+}
+
+function checkMemoryHotAdd(name: string, memoryMiB: number, { maxMiB, addedMiB }: MemoryHotAdd, host: HostLimits): void {
+  const bootMiB = memoryMiB - addedMiB.reduce((sum, sizeMiB) => sum + sizeMiB, 0);
+  const isModule = (sizeMiB: number) => sizeMiB > 0 && sizeMiB % MEMORY_MODULE_STEP_MIB === 0;
+  if (bootMiB >= MEMORY_MIB_MIN && maxMiB >= memoryMiB && maxMiB <= host.memoryMiB && addedMiB.every(isModule)) return;
+  const problem = `VM ${name} cannot grow to ${memoryMiB} of ${maxMiB} MB by modules of ${addedMiB.join(" and ") || "no"} MB: each is a multiple of ${MEMORY_MODULE_STEP_MIB}, and this host has ${host.memoryMiB} MB.`;
+  throw fault("MemorySizeNotSupported", problem, {
+    memorySizeMB: memoryMiB,
+    minMemorySizeMB: MEMORY_MIB_MIN,
+    maxMemorySizeMB: Math.min(maxMiB, host.memoryMiB),
+  });
 }
 
 function checkKeys(devices: readonly DeviceSpec[]): void {

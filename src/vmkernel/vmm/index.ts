@@ -1,5 +1,7 @@
 export { type Accelerator, chooseAccelerator, type SelfTestPlace } from "./accelerator.ts";
 export * from "./adopt.ts";
+export { changeMachine, putBack } from "./change-machine.ts";
+export type { OpenFor } from "./change-monitor.ts";
 export * from "./check-machine.ts";
 export { endTrials } from "./compartment.ts";
 export * from "./expected-devices.ts";
@@ -7,6 +9,7 @@ export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, 
 export type { GuestPrograms } from "./guest-programs.ts";
 export { Monitor, type MonitorEnd } from "./monitor.ts";
 export * from "./parse-machine.ts";
+export * from "./plan-change.ts";
 export { isListener } from "./plan-devices.ts";
 export { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
 export { QEMU } from "./sandbox-qemu.ts";

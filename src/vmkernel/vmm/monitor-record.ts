@@ -14,6 +14,8 @@ export type MonitorPhase =
   /** The process may be there or not; the guest has not run. */
   | { readonly kind: "starting" }
   | { readonly kind: "running" }
+  /** The guest runs while its machine is made into `to`: device by device it is the one or the other. */
+  | { readonly kind: "changing"; readonly to: MachineSpec }
   /** The guest stands still while its memory is written to `to`; what is there of it is worthless yet. */
   | { readonly kind: "suspending"; readonly to: DatastorePath }
   /** The memory in `to` is whole, and the monitor is being ended. */
@@ -81,11 +83,13 @@ export function parseMonitorRecord(value: unknown): MonitorRecord {
 }
 
 function parsePhase(shape: Shape): MonitorPhase {
-  const kind = readOneOf(shape, "kind", ["starting", "running", "suspending", "suspended"]);
+  const kind = readOneOf(shape, "kind", ["starting", "running", "changing", "suspending", "suspended"]);
   switch (kind) {
     case "starting":
     case "running":
       return { kind };
+    case "changing":
+      return { kind, to: parseMachine(shape.fields.to, `${shape.at}.to`) };
     case "suspending":
     case "suspended":
       return { kind, to: readPath(shape, "to") };

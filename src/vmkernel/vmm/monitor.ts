@@ -4,14 +4,19 @@
  */
 import { rm } from "node:fs/promises";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
+import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { GuestState, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
+import { takeStock } from "./change-machine.ts";
+import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
+import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
+import { disconnectedIn } from "./plan-change.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 import { saveMemory } from "./save-memory.ts";
 
@@ -58,6 +63,9 @@ export class Monitor {
   #typed: Promise<void> = Promise.resolve();
   #isReleased = false;
   #isEnding = false;
+  /** Who waits for an event, and whether this is the one. */
+  readonly #expected = new Set<(event: QmpEvent) => boolean>();
+  #onDeviceLost: () => void = () => {};
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
@@ -76,6 +84,17 @@ export class Monitor {
 
   get record(): MonitorRecord {
     return this.#record;
+  }
+
+  /** Writes down what it is by now, in one step. */
+  async keepRecord(record: MonitorRecord): Promise<void> {
+    this.#record = record;
+    await writeMonitorRecord(this.#parts.folder, record);
+  }
+
+  /** Where its processes are counted and limited. */
+  get compartment(): Compartment {
+    return this.#parts.compartment;
   }
 
   /** Resolves when its processes are gone. */
@@ -116,8 +135,26 @@ export class Monitor {
 
   /** Takes up a guest that runs already. */
   async settle(): Promise<void> {
-    await this.#enter({ kind: "running" });
+    const { phase } = this.#record;
+    if (phase.kind === "changing") await takeStock(this, phase.to);
+    else await this.#enter({ kind: "running" });
     await this.#watch();
+  }
+
+  /** Is told when the guest has let go of a device that its machine has. */
+  whenDeviceLost(listener: () => void): void {
+    this.#onDeviceLost = listener;
+  }
+
+  /** Passes a copy of an open file beside a command. */
+  executeWith(fd: number, command: string, args: object): Promise<unknown> {
+    const qmp = this.#conversation();
+    return qmp.executeBy((line) => sendWithDescriptor(qmp.socket, line, fd), command, args);
+  }
+
+  /** Listens for an event from now on. */
+  expect(is: (event: QmpEvent) => boolean): Expectation {
+    return expectEvent(this.#expected, is);
   }
 
   async #watch(): Promise<void> {
@@ -208,8 +245,9 @@ export class Monitor {
 
   describe(): MonitorDescription {
     const { machine, uid, startedAtMs, accelerator, weaknesses } = this.#record;
-    const { vm, name, home } = machine;
-    return { vm, name, home, pid: this.#pid, uid, startedAtMs, accelerator, weaknesses, guest: this.guest };
+    const { vm, name, home, memoryHotAdd } = machine;
+    const hot = { disconnected: disconnectedIn(machine), ...(memoryHotAdd && { memoryHotAdd }) };
+    return { vm, name, home, pid: this.#pid, uid, startedAtMs, accelerator, weaknesses, guest: this.guest, ...hot };
   }
 
   get guest(): GuestState {
@@ -266,8 +304,7 @@ export class Monitor {
   }
 
   async #enter(phase: MonitorPhase): Promise<void> {
-    this.#record = { ...this.#record, phase };
-    await writeMonitorRecord(this.#parts.folder, this.#record);
+    await this.keepRecord({ ...this.#record, phase });
   }
 
   async #quit(): Promise<void> {
@@ -299,7 +336,13 @@ export class Monitor {
   }
 
   #take(event: QmpEvent): void {
+    const isExpected = [...this.#expected].filter((take) => take(event)).length > 0;
     switch (event.name) {
+      case "DEVICE_DELETED": {
+        const key = keyOfDeviceId(String(event.data.device));
+        if (!isExpected && this.#record.machine.devices.some((device) => device.key === key)) this.#onDeviceLost();
+        return;
+      }
       case "SHUTDOWN":
         if (event.data.guest === true) this.#because ??= "guestShutdown";
         return;

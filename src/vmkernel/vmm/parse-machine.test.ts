@@ -2,9 +2,12 @@ import { expect, test } from "vitest";
 import { everyDevice, machineWith } from "./machine.fixture.ts";
 import { parseMachine } from "./parse-machine.ts";
 
-const whole = machineWith(everyDevice, {
+const plugged = { kind: "nic", key: 4003, model: "vmxnet3", mac: "00:0c:29:00:00:04", connected: true } as const;
+const whole = machineWith([...everyDevice, plugged], {
   firmware: { kind: "efi", nvram: { datastore: "datastore1", path: "web/web.vars" } },
   bootOrder: [2000],
+  vcpusMax: 4,
+  memoryHotAdd: { maxMiB: 1024, addedMiB: [128, 256] },
   resumeFrom: { datastore: "datastore1", path: "web/web.vmss" },
 });
 
@@ -27,6 +30,8 @@ test.each<[string, Record<string, unknown>, string]>([
   ["a uuid with an option in it", { biosUuid: "564d1f2e-3c4b-5a69-7887-a1b2c3d4e5f6,x=1" }, "machine.biosUuid"],
   ["memory as text", { memoryMiB: "128" }, "machine.memoryMiB"],
   ["memory that is no number", { memoryMiB: Number.NaN }, "machine.memoryMiB"],
+  ["memory modules that are no list", { memoryHotAdd: { maxMiB: 1, addedMiB: 128 } }, "machine.memoryHotAdd.addedMiB"],
+  ["a number of CPUs without end", { vcpusMax: 1e300 }, "machine.vcpusMax"],
   ["half a CPU", { vcpus: 0.5 }, "machine.vcpus"],
   ["firmware that nobody knows", { firmware: { kind: "coreboot" } }, "machine.firmware.kind"],
   ["EFI without its variables", { firmware: { kind: "efi" } }, "machine.firmware.nvram"],

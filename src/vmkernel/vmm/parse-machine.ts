@@ -3,7 +3,7 @@
  * Here it gets its shape; whether such a machine can exist is `check-machine.ts`.
  */
 import { assertNever } from "../../base/index.ts";
-import type { DeviceSpec, MachineSpec, SerialWire } from "../machine.ts";
+import type { DeviceSpec, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
 import {
   asShape,
   readInteger,
@@ -21,6 +21,8 @@ import {
 
 /** More than all buses together can hold. */
 export const DEVICES_MAX = 400;
+/** Slots for memory that is added while a VM runs: QEMU's board has up to 256; each takes a little room in the guest's tables. */
+export const MEMORY_MODULES_MAX = 32;
 const NAME_LENGTH_MAX = 80; // vim25 VirtualMachine.name
 const KEY = { min: 1, max: 0x7fff_ffff }; // vim25 VirtualDevice.key is an int; hostd has given each device its own by now
 const UNIT = { min: 0, max: 0xffff };
@@ -33,6 +35,8 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
   const shape = asShape(value, at);
   const resumeFrom = readOptional(shape, "resumeFrom", readPath);
   const instanceUuid = readOptional(shape, "instanceUuid", (from, name) => readText(from, name, { max: 36, pattern: UUID }));
+  const memoryHotAdd = readOptional(shape, "memoryHotAdd", readShape);
+  const vcpusMax = readOptional(shape, "vcpusMax", (from, name) => readInteger(from, name, COUNT));
   return {
     vm: readVmId(shape, "vm"),
     name: readText(shape, "name", { max: NAME_LENGTH_MAX, pattern: /^[^\p{Cc}]+$/u }),
@@ -40,12 +44,21 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
     biosUuid: readText(shape, "biosUuid", { max: 36, pattern: UUID }),
     ...(instanceUuid && { instanceUuid }),
     memoryMiB: readInteger(shape, "memoryMiB", COUNT),
+    ...(memoryHotAdd && { memoryHotAdd: parseMemoryHotAdd(memoryHotAdd) }),
     vcpus: readInteger(shape, "vcpus", COUNT),
+    ...(vcpusMax !== undefined && { vcpusMax }),
     coresPerSocket: readInteger(shape, "coresPerSocket", COUNT),
     firmware: parseFirmware(readShape(shape, "firmware")),
     bootOrder: readIntegers(shape, "bootOrder", { ...KEY, countMax: DEVICES_MAX }),
     devices: readShapes(shape, "devices", DEVICES_MAX).map(parseDevice),
     ...(resumeFrom && { resumeFrom }),
+  };
+}
+
+function parseMemoryHotAdd(shape: Shape): MemoryHotAdd {
+  return {
+    maxMiB: readInteger(shape, "maxMiB", COUNT),
+    addedMiB: readIntegers(shape, "addedMiB", { ...COUNT, countMax: MEMORY_MODULES_MAX }),
   };
 }
 
@@ -84,6 +97,7 @@ function parseDevice(shape: Shape): DeviceSpec {
         key,
         model: readOneOf(shape, "model", ["e1000", "e1000e", "vmxnet3"]),
         mac: readText(shape, "mac", { max: 17, pattern: MAC }),
+        ...(readOptionalFlag(shape, "connected") && { connected: true }),
       };
     case "video":
       return { kind, key, vramKiB: readInteger(shape, "vramKiB", COUNT) };

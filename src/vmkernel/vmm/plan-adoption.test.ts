@@ -5,7 +5,13 @@ import { parseMonitorRecord } from "./monitor-record.ts";
 import { type FoundMonitor, planAdoption } from "./plan-adoption.ts";
 
 const to = { datastore: "datastore1", path: "web/web.vmss" };
-const phases: readonly MonitorPhase[] = [{ kind: "starting" }, { kind: "running" }, { kind: "suspending", to }, { kind: "suspended", to }];
+const phases: readonly MonitorPhase[] = [
+  { kind: "starting" },
+  { kind: "running" },
+  { kind: "changing", to: machineWith([]) },
+  { kind: "suspending", to },
+  { kind: "suspended", to },
+];
 const statuses = [undefined, "prelaunch", "inmigrate", "paused", "running", "finish-migrate", "postmigrate", "io-error"];
 
 function recordIn(phase: MonitorPhase): MonitorRecord {

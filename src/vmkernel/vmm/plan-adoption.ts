@@ -41,6 +41,7 @@ function planRunning(record: MonitorRecord, phase: MonitorPhase, status: string)
       if (status === "paused") return { kind: "end", because: "its resume was interrupted", remove: undefined };
       return { kind: "adopt", record, resumeGuest: false, remove: undefined };
     case "running":
+    case "changing": // which machine it is by now is asked of itself
       return { kind: "adopt", record, resumeGuest: false, remove: undefined };
     case "suspending":
     case "suspended":

@@ -2,7 +2,8 @@
  * What QEMU is told of each configured device: its arguments and the descriptors behind them. Pure.
  * Source: QEMU 7.2 `-device MODEL,help`; names and ids as VMware's own devices show them to a guest.
  */
-import { assert, assertNever } from "../../base/index.ts";
+import { createHash } from "node:crypto";
+import { assert, assertNever, formatDatastorePath } from "../../base/index.ts";
 import type { DiskAttachment } from "../attachments.ts";
 import type { DeviceSpec, NicModel, ScsiModel, SerialWire } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
@@ -38,10 +39,20 @@ export type PlannedDisks = ReadonlyMap<number, Pick<DiskAttachment, "uuid" | "ca
 /** Gives a use the next descriptor number; the same order gives the same numbers. */
 export class DescriptorNumbers {
   readonly #uses: DescriptorUse[] = [];
+  readonly #first: number;
+
+  constructor(first: number = FIRST_DESCRIPTOR) {
+    this.#first = first;
+  }
 
   take(use: DescriptorUse): number {
     this.#uses.push(use);
-    return FIRST_DESCRIPTOR + this.#uses.length - 1;
+    return this.#first + this.#uses.length - 1;
+  }
+
+  /** What that number was given for. */
+  useOf(number: number): DescriptorUse | undefined {
+    return this.#uses[number - this.#first];
   }
 
   get uses(): readonly DescriptorUse[] {
@@ -54,7 +65,7 @@ const FIRST_DESCRIPTOR = 3;
 
 type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind }>;
 
-interface Surroundings {
+export interface Surroundings {
   readonly machine: CheckedMachine;
   readonly disks: PlannedDisks;
   readonly numbers: DescriptorNumbers;
@@ -79,7 +90,7 @@ function rankOf(device: DeviceSpec): number {
   return device.kind === "disk" || device.kind === "cdrom" ? 1 : 0;
 }
 
-function planDevice(device: DeviceSpec, surroundings: Surroundings): string[] {
+export function planDevice(device: DeviceSpec, surroundings: Surroundings): string[] {
   const { machine, numbers } = surroundings;
   switch (device.kind) {
     case "scsi":
@@ -217,7 +228,7 @@ function idePlace(controller: Controller, unit: number): string[] {
   return controller.kind === "ide" ? [`bus=ide.${controller.bus}`, `unit=${unit}`] : [`bus=${deviceId(controller.key)}.${unit}`, "unit=0"];
 }
 
-function planImage(device: Device<"cdrom" | "floppy">, numbers: DescriptorNumbers): string[] {
+export function planImage(device: Device<"cdrom" | "floppy">, numbers: DescriptorNumbers): string[] {
   if (device.image === undefined) return [];
   const number = numbers.take({ kind: "image", key: device.key });
   const node = `driver=raw,node-name=${driveNode(device)},read-only=on,file.driver=file,file.filename=${descriptorPath(number)}`;
@@ -228,8 +239,35 @@ function driveOf(device: Device<"disk" | "cdrom" | "floppy">): string[] {
   return device.kind === "disk" || device.image !== undefined ? [`drive=${driveNode(device)}`] : [];
 }
 
-function driveNode(device: DeviceSpec): string {
-  return `drive${device.key}`;
+/**
+ * The node of what is in a drive. Its name tells which file that is: a drive whose image is changed has both for a moment, and whoever
+ * finds the monitor then can tell which one the guest sees.
+ */
+export function driveNode(device: Device<"disk" | "cdrom" | "floppy">): string {
+  const file = device.kind === "disk" ? device.descriptor : device.image;
+  const digest = createHash("sha256")
+    .update(file === undefined ? "" : formatDatastorePath(file))
+    .digest("hex");
+  return `${drivePrefix(device.key)}${digest.slice(0, DRIVE_DIGEST_CHARACTERS)}`;
+}
+
+/** What the names of a drive's nodes begin with. */
+export function drivePrefix(key: number): string {
+  return `drive${key}-`;
+}
+
+const DRIVE_DIGEST_CHARACTERS = 8; // a node's name has 31 at most
+
+/** Names of added memory: the module in its slot, and the host memory behind it. */
+export const memoryModuleId = (index: number): string => `dimm${index}`;
+export const memoryBackendId = (index: number): string => `memory${index}`;
+
+export function planMemoryModule(index: number, sizeMiB: number): string[] {
+  return [
+    // As all of the guest's memory: not shared with other VMs, and in no core dump.
+    ...["-object", `memory-backend-ram,id=${memoryBackendId(index)},size=${sizeMiB}M,merge=off,dump=off`],
+    ...["-device", `pc-dimm,id=${memoryModuleId(index)},memdev=${memoryBackendId(index)}`],
+  ];
 }
 
 /** The chosen order first; then disks, CD drives and floppies by their keys. A NIC has nothing to boot from. */

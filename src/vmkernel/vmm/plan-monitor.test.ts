@@ -31,6 +31,19 @@ test("the whole plan of a UEFI machine that is resumed under KVM", () => {
   expect({ ...whole, args: lines(whole) }).toMatchSnapshot();
 });
 
+test("a machine that was given memory, and is resumed, has room for more and its modules as they were", () => {
+  const room = { vcpusMax: 4, coresPerSocket: 2, vcpus: 2, memoryMiB: 512, memoryHotAdd: { maxMiB: 1024, addedMiB: [128, 256] } };
+  const found = lines(plan(machineWith([], room))).filter((line) => /^-(smp|m|object|device) /.test(line));
+  expect(found).toEqual([
+    "-smp cpus=2,maxcpus=4,sockets=2,cores=2,threads=1",
+    "-m size=128M,slots=32,maxmem=1024M",
+    "-object memory-backend-ram,id=memory0,size=128M,merge=off,dump=off",
+    "-device pc-dimm,id=dimm0,memdev=memory0",
+    "-object memory-backend-ram,id=memory1,size=256M,merge=off,dump=off",
+    "-device pc-dimm,id=dimm1,memdev=memory1",
+  ]);
+});
+
 test("each descriptor that an argument names is inherited, and each that is inherited is named", () => {
   const { args, descriptors } = plan(machineWith(everyDevice, { firmware: { kind: "efi", nvram: fileOf("v") }, resumeFrom: fileOf("m") }));
   const named = args.flatMap((argument) => [...argument.matchAll(/(?:^|,)fd[=:](\d+)/g)].map((match) => Number(match[1])));

@@ -3,6 +3,7 @@
  * Only `monitor.ts` carries it out. Source: QEMU 7.2 qemu-options; reference numbers as noted.
  */
 import type { CheckedMachine } from "./check-machine.ts";
+import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
 import {
   DescriptorNumbers,
   type DescriptorUse,
@@ -10,6 +11,7 @@ import {
   type PlannedDisks,
   planDescriptorSet,
   planDevices,
+  planMemoryModule,
 } from "./plan-devices.ts";
 
 export interface MonitorPlan {
@@ -66,7 +68,7 @@ function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): strin
     ...["-display", `vnc=none,share=ignore,connections=${VIEWERS_MAX}`],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-chardev", `socket,id=qmp,fd=${qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
-    // The guest runs only when vmkernel has unplugged its NICs' cables and says so; a monitor that was left half-started never ran it.
+    // The guest runs only when vmkernel has plugged in or unplugged its NICs' cables and says so; a monitor that was left half-started never ran it.
     "-S",
   ];
 }
@@ -74,12 +76,13 @@ function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): strin
 function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[] {
   // One thread per core, always: hyperthreads share what an attacker can measure. Paper «Instruction Isolation».
   const { vcpus, coresPerSocket } = machine;
-  const topology = `cpus=${vcpus},sockets=${vcpus / coresPerSocket},cores=${coresPerSocket},threads=1`;
+  const room = machine.vcpusMax === undefined ? "" : `,maxcpus=${machine.vcpusMax}`;
+  const topology = `cpus=${vcpus}${room},sockets=${(machine.vcpusMax ?? vcpus) / coresPerSocket},cores=${coresPerSocket},threads=1`;
   return [
     ...["-machine", boardOf(machine)],
     // Every protection that the accelerator can give the guest: NX, SMEP, SMAP, UMIP … Paper «Instruction Isolation», NX/XD.
     ...(accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", "max"]),
-    ...["-smp", topology, "-m", `size=${machine.memoryMiB}M`],
+    ...["-smp", topology, ...planMemory(machine)],
     ...[
       "-uuid",
       machine.biosUuid,
@@ -90,6 +93,15 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[
     // A guest that sleeps would look like one that runs; vSphere's VMs are suspended from outside.
     ...["-global", "PIIX4_PM.disable_s3=1", "-global", "PIIX4_PM.disable_s4=1"],
   ];
+}
+
+/** What the guest boots with, slots for what may be added, and the modules that a guest that is resumed had been given. */
+function planMemory({ memoryMiB, memoryHotAdd }: CheckedMachine): string[] {
+  if (memoryHotAdd === undefined) return ["-m", `size=${memoryMiB}M`];
+  const { maxMiB, addedMiB } = memoryHotAdd;
+  const bootMiB = memoryMiB - addedMiB.reduce((sum, sizeMiB) => sum + sizeMiB, 0);
+  const slots = maxMiB > bootMiB ? `,slots=${MEMORY_MODULES_MAX},maxmem=${maxMiB}M` : "";
+  return ["-m", `size=${bootMiB}M${slots}`, ...addedMiB.flatMap((sizeMiB, index) => planMemoryModule(index, sizeMiB))];
 }
 
 function boardOf({ firmware }: CheckedMachine): string {
@@ -119,7 +131,7 @@ function planIncoming({ resumeFrom }: CheckedMachine, numbers: DescriptorNumbers
   return resumeFrom === undefined ? [] : ["-incoming", `fd:${numbers.take({ kind: "memory" })}`];
 }
 
-function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
+export function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
   const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
   const overheadMiB = OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * vcpus + (accelerator === "tcg" ? TRANSLATION_CACHE_MIB : 0);
   return { memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024, pids: vcpus + THREADS_BESIDE_VCPUS };

@@ -186,7 +186,7 @@ async function bringUp(monitor: Monitor): Promise<void> {
     while ((await monitor.status()) === "inmigrate") await new Promise((resolve) => setTimeout(resolve, RESUME_POLL_MS));
   }
   for (const device of devices) {
-    if (device.kind === "nic") await monitor.execute("set_link", { name: deviceId(device.key), up: false });
+    if (device.kind === "nic") await monitor.execute("set_link", { name: deviceId(device.key), up: device.connected === true });
   }
   await monitor.run();
 }

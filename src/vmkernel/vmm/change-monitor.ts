@@ -1,0 +1,295 @@
+/**
+ * Carries out a change of a running machine over QMP: every step, or none where one fails. `plan-change.ts` says which steps.
+ * A descriptor goes over the socket into a set of its own (add-fd), a node opens it (blockdev-add), a device shows it to the guest.
+ * Source: QEMU 7.2 qapi/{block,block-core,qdev,machine}.json, docs/memory-hotplug, docs/system/cpu-hotplug.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { assert, assertNever, defer, Undo } from "../../base/index.ts";
+import { fault } from "../../wire/index.ts";
+import type { DiskAttachment, FileAttachment } from "../attachments.ts";
+import type { DeviceSpec } from "../machine.ts";
+import { type CheckedMachine, labelOf } from "./check-machine.ts";
+import { deviceId } from "./expected-devices.ts";
+import { idOfDevice, listOf, nodesByDevice, objectOf } from "./live-machine.ts";
+import { type ChangeStep, type Drive, inverseOf, type Nic } from "./plan-change.ts";
+import { DescriptorNumbers, type DescriptorUse, drivePrefix, planDevice, planImage, planMemoryModule } from "./plan-devices.ts";
+import { qmpArguments } from "./qmp-arguments.ts";
+import { QmpError, type QmpEvent } from "./qmp-connection.ts";
+
+/** What a change needs of the conversation with its monitor. */
+export interface Talk {
+  /** @throws {QmpError | MonitorSilent} */
+  execute(command: string, args?: object): Promise<unknown>;
+  /** As execute, with a copy of an open file beside the command. */
+  executeWith(fd: number, command: string, args: object): Promise<unknown>;
+  /** Listens from now on for an event that `is` is true of. */
+  expect(is: (event: QmpEvent) => boolean): Expectation;
+}
+
+export interface Expectation extends Disposable {
+  /** Whether it has come, or comes within that time. */
+  within(timeoutMs: number): Promise<boolean>;
+}
+
+/** Open files for devices; whoever asked for them closes them. */
+export interface OpenFiles extends Disposable {
+  readonly disks: ReadonlyMap<number, DiskAttachment>;
+  readonly files: ReadonlyMap<number, FileAttachment>;
+}
+/** @throws {Fault} FileNotFound, FileLocked …; then nothing is open */
+export type OpenFor = (devices: readonly DeviceSpec[]) => Promise<OpenFiles>;
+
+/** A guest lets a PCI device go within a second or two; one that is busy under translation takes longer. One that does not is not waited for. */
+const UNPLUG_TIMEOUT_MS = 30_000;
+/** A device on a SCSI bus goes at once; QEMU tells so when its readers are through. */
+const DETACH_TIMEOUT_MS = 10_000;
+/** A guest that watches its CD drive opens a locked tray when it is asked to. */
+const TRAY_TIMEOUT_MS = 3000;
+const TRAY_POLL_MS = 200;
+/** Marks the descriptors of changes among those of the start: what a change that was cut short leaves can be told by it. */
+const OPAQUE = "hot";
+
+/**
+ * @param wanted the machine that the steps lead to
+ * @throws {Fault} ResourceInUse when the guest does not let go of a device or medium; what QEMU says against it. Then every step that
+ *   can be taken back was.
+ */
+export async function carryOut(talk: Talk, steps: readonly ChangeStep[], wanted: CheckedMachine, open: OpenFor): Promise<void> {
+  await using undo = new Undo();
+  // Everything is opened before the guest notices anything: most of what can go wrong does so here.
+  using files = await open(steps.flatMap((step) => fileOwner(step) ?? []));
+  for (const step of steps) {
+    await takeStep(talk, step, wanted, files);
+    const back = inverseOf(step);
+    if (back === undefined) continue;
+    undo.add(async () => {
+      using old = await open([fileOwner(back) ?? []].flat());
+      await takeStep(talk, back, wanted, old);
+    });
+  }
+  undo.release();
+}
+
+/** The device whose file a step needs. */
+function fileOwner(step: ChangeStep): DeviceSpec | undefined {
+  if (step.kind === "addDevice") return step.device;
+  return step.kind === "changeMedium" && step.to.image !== undefined ? step.to : undefined;
+}
+
+async function takeStep(talk: Talk, step: ChangeStep, machine: CheckedMachine, files: OpenFiles): Promise<void> {
+  switch (step.kind) {
+    case "removeDevice":
+      return removeDevice(talk, step.device);
+    case "addDevice":
+      return addDevice(talk, step.device, machine, files);
+    case "changeMedium":
+      return changeMedium(talk, step, files);
+    case "setLink":
+      return setLink(talk, step.to);
+    case "addMemory":
+      return add(talk, planMemoryModule(step.index, step.sizeMiB), new DescriptorNumbers(), files);
+    case "addVcpus":
+      return addVcpus(talk, step.to);
+    default:
+      return assertNever(step);
+  }
+}
+
+async function addDevice(talk: Talk, device: DeviceSpec, machine: CheckedMachine, files: OpenFiles): Promise<void> {
+  const numbers = new DescriptorNumbers(await freeSet(talk));
+  // The device itself may be one that goes back to where it was, and the machine that is wanted lacks it.
+  const devices = [...machine.devices.filter(({ key }) => key !== device.key), device];
+  const options = planDevice(device, { machine: { ...machine, devices }, disks: files.disks, numbers });
+  await add(talk, options, numbers, files);
+  if (device.kind === "nic") await setLink(talk, device);
+}
+
+/** Carries out options of the command line. @throws what QEMU says; then none of them was */
+async function add(talk: Talk, options: readonly string[], numbers: DescriptorNumbers, files: OpenFiles): Promise<void> {
+  await using undo = new Undo();
+  for (let index = 0; index < options.length; index += 2) {
+    const [name, value = ""] = options.slice(index, index + 2);
+    switch (name) {
+      case "-add-fd":
+        undo.add(await addDescriptor(talk, value, numbers, files));
+        break;
+      case "-blockdev": {
+        const node = qmpArguments(value);
+        await talk.execute("blockdev-add", node);
+        undo.add(doing(talk, "blockdev-del", { "node-name": node["node-name"] }));
+        break;
+      }
+      case "-object": {
+        const object = qmpArguments(value, "qom-type");
+        await talk.execute("object-add", object);
+        undo.add(doing(talk, "object-del", { id: object.id }));
+        break;
+      }
+      case "-device": {
+        // The firmware looks for what to boot from at power-on: the order is of then.
+        const { bootindex: _, ...device } = qmpArguments(value, "driver");
+        await talk.execute("device_add", device); // the last of each plan, so nothing is there to be undone after it
+        break;
+      }
+      default:
+        throw new Error(`the plan of a device has ${name}`);
+    }
+  }
+  undo.release();
+}
+
+/** @param value "fd=4,set=4" @returns how to take it back */
+async function addDescriptor(talk: Talk, value: string, numbers: DescriptorNumbers, files: OpenFiles): Promise<() => Promise<void>> {
+  const set = Number(qmpArguments(value).set);
+  const use = numbers.useOf(set);
+  await talk.executeWith(fdFor(use, files), "add-fd", { "fdset-id": set, opaque: OPAQUE });
+  return doing(talk, "remove-fd", { "fdset-id": set });
+}
+
+function doing(talk: Talk, command: string, args: object): () => Promise<void> {
+  return async () => void (await talk.execute(command, args));
+}
+
+function fdFor(use: DescriptorUse | undefined, { disks, files }: OpenFiles): number {
+  const file = use?.kind === "disk" ? disks.get(use.key) : use?.kind === "image" ? files.get(use.key) : undefined;
+  assert(file !== undefined, `${JSON.stringify(use)} was opened before the change`);
+  return file.fd;
+}
+
+async function freeSet(talk: Talk): Promise<number> {
+  const taken = listOf(await talk.execute("query-fdsets")).map((set) => Number(set["fdset-id"]));
+  return Math.max(0, ...taken) + 1;
+}
+
+async function removeDevice(talk: Talk, device: DeviceSpec): Promise<void> {
+  const id = deviceId(device.key);
+  using deleted = talk.expect(({ name, data }) => name === "DEVICE_DELETED" && data.device === id);
+  try {
+    await talk.execute("device_del", { id });
+  } catch (error) {
+    if (!isQmpError(error, /already in the process of unplug/)) throw error;
+  }
+  const isOnScsi = device.kind === "disk" || device.kind === "cdrom";
+  if (!(await deleted.within(isOnScsi ? DETACH_TIMEOUT_MS : UNPLUG_TIMEOUT_MS))) {
+    const message = `The guest does not let go of the device ${labelOf(device)}.`;
+    throw fault("ResourceInUse", message, { type: device.kind, name: labelOf(device) });
+  }
+  await dropNodes(talk, (node) => node.startsWith(drivePrefix(device.key)));
+}
+
+/**
+ * The new medium is there before the tray opens, and the old one until the new one is in: whatever fails, the drive has one of them.
+ * A tray that the guest has locked is not forced: on VMware's hosts that is a question to the administrator.
+ */
+async function changeMedium(talk: Talk, { from, to }: { readonly from: Drive; readonly to: Drive }, files: OpenFiles): Promise<void> {
+  await using undo = new Undo();
+  const id = deviceId(to.key);
+  const before = nodesByDevice(await talk.execute("query-block")).get(id);
+  const numbers = new DescriptorNumbers(await freeSet(talk));
+  const options = planImage(to, numbers);
+  await add(talk, options, numbers, files);
+  const after = options.length === 0 ? undefined : String(qmpArguments(options.at(-1) ?? "")["node-name"]);
+  undo.add(() => dropNodes(talk, (node) => node === after));
+  await openTray(talk, to);
+  undo.add(doing(talk, "blockdev-close-tray", { id }));
+  if (before !== undefined) {
+    await talk.execute("blockdev-remove-medium", { id });
+    undo.add(doing(talk, "blockdev-insert-medium", { id, "node-name": before }));
+  }
+  if (after !== undefined) await talk.execute("blockdev-insert-medium", { id, "node-name": after });
+  undo.release();
+  await talk.execute("blockdev-close-tray", { id });
+  await dropNodes(talk, (node) => node === before);
+  assert(from.key === to.key, "one drive");
+}
+
+async function openTray(talk: Talk, drive: Drive): Promise<void> {
+  const id = deviceId(drive.key);
+  for (const deadline = performance.now() + TRAY_TIMEOUT_MS; performance.now() < deadline; await delay(TRAY_POLL_MS)) {
+    // A locked tray stays as it is, and QEMU says nothing against it: the guest is asked to open it.
+    await talk.execute("blockdev-open-tray", { id });
+    const state = listOf(await talk.execute("query-block")).find(({ qdev }) => idOfDevice(qdev) === id);
+    if (state?.tray_open !== false) return; // a floppy drive has no tray
+  }
+  const message = `The guest has locked the door of the device ${labelOf(drive)}, and is using what is in it.`;
+  throw fault("ResourceInUse", message, { type: drive.kind, name: labelOf(drive) });
+}
+
+export async function setLink(talk: Talk, nic: Nic): Promise<void> {
+  await talk.execute("set_link", { name: deviceId(nic.key), up: nic.connected === true });
+}
+
+/** Fills the sockets of the board from the first that is empty. */
+async function addVcpus(talk: Talk, to: number): Promise<void> {
+  const slots = listOf(await talk.execute("query-hotpluggable-cpus"));
+  const present = slots.filter((slot) => slot["qom-path"] !== undefined).length;
+  const empty = slots
+    .filter((slot) => slot["qom-path"] === undefined)
+    .map(({ type, props }) => ({ driver: String(type), props: objectOf(props) }))
+    .sort((one, other) => placeOf(one.props) - placeOf(other.props));
+  for (const [index, { driver, props }] of empty.slice(0, to - present).entries())
+    await talk.execute("device_add", { driver, id: `vcpu${present + index}`, ...props });
+}
+
+function placeOf(props: Readonly<Record<string, unknown>>): number {
+  return Number(props["socket-id"]) * 1000 + Number(props["core-id"]); // no board here has a thousand cores a socket
+}
+
+/** Takes nodes away and closes their files. One that another is made of goes after that one. */
+export async function dropNodes(talk: Talk, isMeant: (node: string) => boolean): Promise<void> {
+  const nodes = listOf(await talk.execute("query-named-block-nodes")).filter((node) => isMeant(String(node["node-name"])));
+  let left = nodes.map((node) => String(node["node-name"]));
+  for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
+    before = left.length;
+    const still: string[] = [];
+    for (const name of left) {
+      await talk.execute("blockdev-del", { "node-name": name }).catch((error) => {
+        if (!isQmpError(error, /in use/)) throw error;
+        still.push(name);
+      });
+    }
+    left = still;
+  }
+  for (const set of setsOf(nodes)) await talk.execute("remove-fd", { "fdset-id": set });
+}
+
+/** The descriptors that nodes were opened by. A node that shows less than its file says its file in JSON. */
+function setsOf(nodes: readonly { readonly [field: string]: unknown }[]): ReadonlySet<number> {
+  return new Set(nodes.flatMap(({ file }) => /\/dev\/fdset\/(\d+)/.exec(String(file))?.[1] ?? []).map(Number));
+}
+
+/** Takes away what a change that was cut short had prepared and no device got. */
+export async function sweep(talk: Talk): Promise<void> {
+  const held = new Set(nodesByDevice(await talk.execute("query-block")).values());
+  await dropNodes(talk, (node) => /^drive\d+-/.test(node) && !held.has(node));
+  const used = setsOf(listOf(await talk.execute("query-named-block-nodes")));
+  for (const set of listOf(await talk.execute("query-fdsets"))) {
+    const isOurs = listOf(set.fds).some(({ opaque }) => opaque === OPAQUE);
+    if (isOurs && !used.has(Number(set["fdset-id"]))) await talk.execute("remove-fd", { "fdset-id": set["fdset-id"] });
+  }
+}
+
+/** @param listeners who is told of each event */
+export function expectEvent(listeners: Set<(event: QmpEvent) => boolean>, is: (event: QmpEvent) => boolean): Expectation {
+  const { promise, resolve } = defer<true>();
+  const take = (event: QmpEvent) => {
+    if (!is(event)) return false;
+    resolve(true);
+    return true;
+  };
+  listeners.add(take);
+  return {
+    async within(timeoutMs) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<false>((give) => {
+        timer = setTimeout(() => give(false), timeoutMs);
+      });
+      return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+    },
+    [Symbol.dispose]: () => void listeners.delete(take),
+  };
+}
+
+function isQmpError(error: unknown, text: RegExp): boolean {
+  return error instanceof QmpError && text.test(error.message);
+}

@@ -1,0 +1,156 @@
+/** A running guest's machine changes: what it is given it finds, what is taken it loses, and vmkernel's own death in between loses nothing. */
+import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { VmId } from "../src/base/index.ts";
+import { compareDevices } from "../src/evidence/compare-devices.ts";
+import type { DeviceSpec, MachineSpec } from "../src/vmkernel/index.ts";
+import { inDatastore, TestKernel, until } from "./monitor.fixture.ts";
+
+const isRoot = process.getuid?.() === 0;
+const vm = "1" as VmId;
+const MIB = 1024 * 1024;
+const GUEST_MS = 90_000;
+let kernel: TestKernel;
+let machine: MachineSpec;
+
+const ide: DeviceSpec = { kind: "ide", key: 201, bus: 1 };
+const cdrom = { kind: "cdrom", key: 3002, controllerKey: 201, unit: 0 } as const satisfies DeviceSpec;
+const disk = {
+  kind: "disk",
+  key: 2001,
+  controllerKey: 1000,
+  unit: 1,
+  descriptor: inDatastore("1/data.vmdk"),
+  mode: "persistent",
+} as const satisfies DeviceSpec;
+const nic = { kind: "nic", key: 4001, model: "vmxnet3", mac: "00:0c:29:00:00:02", connected: true } as const satisfies DeviceSpec;
+
+beforeAll(async () => {
+  if (!isRoot) return;
+  kernel = new TestKernel();
+  await kernel.start();
+  // Linux sets 64 MB aside on a machine whose memory can grow over 4 GB, as all memory that comes later does.
+  const room = { memoryMiB: 256, vcpusMax: 2, memoryHotAdd: { maxMiB: 512, addedMiB: [] } };
+  machine = await kernel.makeGuest("1", room, [ide, cdrom]);
+  await kernel.client.request({
+    kind: "createDisk",
+    descriptor: disk.descriptor,
+    disk: { capacityBytes: 8 * MIB, provisioning: "thin", adapterType: "lsilogic", uuid: `6000c29${"d".repeat(25)}` },
+  });
+  writeFileSync(kernel.hostPath("1/first.iso"), Buffer.alloc(2 * MIB));
+  writeFileSync(kernel.hostPath("1/held.iso"), Buffer.alloc(4 * MIB, "HOLD\n"));
+  await kernel.client.request({ kind: "powerOn", machine });
+  await until("the guest counts", () => kernel.tick("1") >= 1, GUEST_MS);
+});
+afterAll(async () => {
+  await kernel?.[Symbol.asyncDispose]();
+});
+
+async function change(to: MachineSpec): Promise<void> {
+  await kernel.client.request({ kind: "changeMonitor", machine: to });
+  machine = to;
+}
+const withDevices = (...devices: readonly DeviceSpec[]): MachineSpec => {
+  const keys = devices.map(({ key }) => key);
+  return { ...machine, devices: [...machine.devices.filter(({ key }) => !keys.includes(key)), ...devices] };
+};
+const without = (...keys: readonly number[]): MachineSpec => ({
+  ...machine,
+  devices: machine.devices.filter(({ key }) => !keys.includes(key)),
+});
+
+/** The guest's last line of that kind. */
+const lastLine = (kind: string): string =>
+  kernel
+    .console("1")
+    .split("\n")
+    .filter((line) => new RegExp(`^GUEST-${kind}\\b`).test(line))
+    .at(-1)
+    ?.trim() ?? "";
+const guestSays = (kind: string, text: string | RegExp) =>
+  until(
+    `GUEST-${kind} says ${text}`,
+    () => (typeof text === "string" ? lastLine(kind).includes(text) : text.test(lastLine(kind))),
+    GUEST_MS,
+  );
+
+/** That the monitor is what its record says, and holds no file beside. */
+async function expectWhole(expected = machine): Promise<void> {
+  const { machine: recorded, qmp, description } = await kernel.client.request({ kind: "inspectMonitor", vm });
+  expect(recorded).toEqual(expected);
+  expect(compareDevices(recorded, qmp)).toMatchObject({ missing: [], surplus: [] });
+  const open = openFiles(description.pid);
+  const held = expected.devices.flatMap((device) => ("image" in device && device.image ? [device.image.path] : []));
+  expect([...new Set(open.filter((path) => path.endsWith(".iso")))].sort()).toEqual(held.map((path) => kernel.hostPath(path)).sort());
+  const hasData = expected.devices.some(({ key }) => key === disk.key);
+  expect(open.some((path) => path.endsWith("data-flat.vmdk"))).toBe(hasData);
+}
+
+function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
+}
+
+test.skipIf(!isRoot)("a guest finds the disk, NIC, CD, processor and memory that it is given while it runs", async () => {
+  await expectWhole();
+  const grown = { ...withDevices(disk, nic, { ...cdrom, image: inDatastore("1/first.iso") }), vcpus: 2 };
+  await change({ ...grown, memoryMiB: 384, memoryHotAdd: { maxMiB: 512, addedMiB: [128] } });
+  await guestSays("BLOCK", `sdb=${8 * MIB}`);
+  await guestSays("BLOCK", `sr0=${2 * MIB}`);
+  await guestSays("NIC", "00:0c:29:00:00:02");
+  await guestSays("LINK", /=1$/);
+  await guestSays("ONLINE", /cpus=0-1 memory-kib=2\d{5}/);
+  await expectWhole();
+});
+
+test.skipIf(!isRoot)("a guest sees the cable of its NIC unplugged and plugged in", async () => {
+  await change(withDevices({ kind: "nic", key: 4001, model: "vmxnet3", mac: nic.mac }));
+  await guestSays("LINK", /=0$/);
+  await change(withDevices(nic));
+  await guestSays("LINK", /=1$/);
+});
+
+async function isDriveLocked(): Promise<boolean> {
+  const { qmp } = await kernel.client.request({ kind: "inspectMonitor", vm });
+  return (qmp.block as { qdev: string; locked: boolean }[]).some(({ qdev, locked }) => qdev === "dev3002" && locked);
+}
+
+test.skipIf(!isRoot)("a CD that the guest keeps open is not taken from it, and nothing else changes either", async () => {
+  await change(withDevices({ ...cdrom, image: inDatastore("1/held.iso") }));
+  await guestSays("BLOCK", `sr0=${4 * MIB}`);
+  await until("the guest has locked the drive", isDriveLocked, GUEST_MS);
+  const refused = change({ ...without(disk.key, cdrom.key), devices: [...without(disk.key, cdrom.key).devices, cdrom] });
+  await expect(refused).rejects.toMatchObject({ fault: "ResourceInUse", fields: { name: "cdrom 3002" } });
+  await guestSays("BLOCK", `sdb=${8 * MIB}`);
+  await expectWhole();
+});
+
+test.skipIf(!isRoot)("a vmkernel that is killed in the middle of a change finds what is really there", async () => {
+  const wanted = without(nic.key, disk.key);
+  const interrupted = kernel.client.request({ kind: "changeMonitor", machine: wanted });
+  interrupted.catch(() => {}); // the connection breaks: that is meant
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  await kernel.kill("SIGKILL");
+  await kernel.start();
+  const { machine: found } = await kernel.client.request({ kind: "inspectMonitor", vm });
+  await expectWhole(found);
+  await change(wanted);
+  await until("the guest has lost its disk", () => !lastLine("BLOCK").includes("sdb="), GUEST_MS);
+  await guestSays("NIC", /^GUEST-NIC$/);
+  await expectWhole();
+});
+
+test.skipIf(!isRoot)("a guest that has grown is suspended and goes on with all that it has", async () => {
+  const memory = inDatastore("1/memory.vmss");
+  await kernel.client.request({ kind: "suspend", vm, to: memory });
+  const before = kernel.tick("1");
+  await kernel.client.request({ kind: "powerOn", machine: { ...machine, resumeFrom: memory } });
+  await until("it counts on", () => kernel.tick("1") > before + 1, GUEST_MS);
+  expect(lastLine("ONLINE")).toMatch(/cpus=0-1 memory-kib=2\d{5}/);
+  await kernel.client.request({ kind: "powerOff", vm });
+});
