@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { hashPassword, systemRoles } from "../src/access/index.ts";
 import { Fault, hostPaths, systemClock } from "../src/base/index.ts";
 import { Accounts } from "../src/hostd/accounts.ts";
-import { accessFile, createAgent, invoke, openDatabase } from "../src/hostd/index.ts";
+import { accessFile, createAgent, invoke, openDatabase, openDownload } from "../src/hostd/index.ts";
 import { connectVim, createFolderDoor, type FolderLimits, moRef, startSdkServer, type VimClient } from "../src/interfaces/index.ts";
 import { loadOrCreateCertificate } from "../src/management/index.ts";
+import { openAppendLog } from "../src/system/index.ts";
 import {
   createFileDoor,
   createStorage,
@@ -24,6 +25,7 @@ import {
 } from "../src/vmkernel/index.ts";
 import { fault } from "../src/wire/index.ts";
 
+const LOG_BOUND = { bytesMax: 2 ** 20, olderMax: 1 };
 const PASSWORD = "Correct-Horse-9";
 export const SESSION_MANAGER = moRef("SessionManager", "ha-sessionmgr");
 
@@ -73,6 +75,8 @@ export async function startAgent(
   const { der, sha1 } = certificate;
   const bugs: unknown[] = [];
   const audit: string[] = [];
+  const log = openAppendLog(join(folder, "hostd.log"), LOG_BOUND);
+  const auditLog = openAppendLog(join(folder, "audit.log"), LOG_BOUND);
   const agent = await createAgent({
     database,
     vmkernel,
@@ -80,7 +84,12 @@ export async function startAgent(
     clock,
     identity: { hostName: "host1", address: "127.0.0.1", port: 443, certificate: der, thumbprint: sha1 },
     rootPasswordHash: passwordHash,
-    writeAudit: (line) => void audit.push(line),
+    stateFolder: folder,
+    writeLog: (line) => log.append(line),
+    writeAudit(line) {
+      audit.push(line);
+      auditLog.append(line);
+    },
     onBug: (bug) => void bugs.push(bug),
   });
   const server = await startSdkServer({
@@ -94,6 +103,8 @@ export async function startAgent(
       onBug: (bug) => void bugs.push(bug),
       limits,
     }),
+    openDownload: ({ sessionKey, clientAddress: address, userAgent, name }) =>
+      openDownload(agent, { sessionSecret: sessionKey, client: { address, userAgent }, name }),
     invoke: async ({ sessionKey, clientAddress, userAgent, thisRef: target, version, method, args, signal }) => {
       const client = { address: clientAddress, userAgent };
       const { value, type, setSession } = await invoke(agent, { sessionSecret: sessionKey, client, version, target, method, args, signal });
@@ -123,6 +134,8 @@ export async function startAgent(
       files.close();
       await agent.tasks.drain();
       database.close();
+      log.close();
+      auditLog.close();
       if (!keepFolder) rmSync(folder, { recursive: true, force: true });
       if (bugs.length > 0) throw new AggregateError(bugs, "the agent met bugs");
     },
@@ -133,7 +146,7 @@ export async function startAgent(
 async function noMonitors(folder: string, storage: Storage) {
   const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
   const monitors = { list: () => [], loads: async () => [] } as never;
-  const parts = { host, storage, monitors, shutdown: async () => {} };
+  const parts = { paths: hostPaths(folder), host, storage, monitors, shutdown: async () => {} };
   return {
     request: <R extends VmkernelRequest>(request: R) => performRequest(request, parts) as Promise<VmkernelResults[R["kind"]]>,
     openStream: async ({ vm }: StreamRequest) => {

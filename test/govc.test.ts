@@ -25,7 +25,9 @@ afterAll(async () => {
 });
 
 /** What govc prints. */
-async function says(...args: readonly string[]): Promise<string> {
+const says = (...args: readonly string[]): Promise<string> => saysIn(undefined, ...args);
+
+async function saysIn(cwd: string | undefined, ...args: readonly string[]): Promise<string> {
   const env = {
     ...process.env,
     GOVC_URL: `https://127.0.0.1:${host.port}`,
@@ -34,7 +36,7 @@ async function says(...args: readonly string[]): Promise<string> {
     GOVC_INSECURE: "1",
     GOVC_PERSIST_SESSION: "false",
   };
-  const { stdout } = await run(path, args, { env, timeout: COMMAND_MS });
+  const { stdout } = await run(path, args, { env, cwd, timeout: COMMAND_MS });
   return stdout;
 }
 
@@ -149,6 +151,21 @@ test.skipIf(path === "")("govc tells what the host is made of, and what is refus
     "HostNetworkSystem.AddPortGroup is not supported on this host",
   );
   expect(await complains("host.service", "start", "TSM-SSH")).toContain("HostServiceSystem.StartService is not supported on this host");
+});
+
+test.skipIf(path === "")("govc reads the host's logs, and downloads them all", async () => {
+  expect(await says("logs.ls")).toMatch(/^hostd +hostd\.log$/m);
+  expect(await says("logs", "-log=audit", "-n=2")).toContain("BrowseDiagnosticLog");
+  expect(await says("logs")).toMatch(/Z Event \d+ : UserLoginSessionEvent: /);
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-govc-"));
+  try {
+    await saysIn(folder, "logs.download");
+    const [bundle = ""] = readdirSync(folder);
+    const { stdout } = await run("tar", ["-tzf", join(folder, bundle)]);
+    expect(stdout).toContain("logs/audit.log");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.skipIf(path === "")("govc reads and sets options", async () => {

@@ -21,6 +21,15 @@ export class Accounts {
     return { name, fullName: full_name, passwordHash: password_hash };
   }
 
+  list(): readonly Account[] {
+    const rows = this.#database.prepare("SELECT name, full_name, password_hash FROM account ORDER BY name").all();
+    return (rows as { name: string; full_name: string; password_hash: string }[]).map(({ name, full_name, password_hash }) => ({
+      name,
+      fullName: full_name,
+      passwordHash: password_hash,
+    }));
+  }
+
   permissions(): readonly Permission[] {
     this.#permissions ??= (
       this.#database.prepare("SELECT entity, principal, role_id, propagate FROM permission").all() as {

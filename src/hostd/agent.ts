@@ -9,6 +9,8 @@ import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { AutoStart } from "./auto-start/auto-start.ts";
 import type { Changes } from "./changes.ts";
 import type { Consoles } from "./console/consoles.ts";
+import type { Downloads } from "./diagnostics/downloads.ts";
+import type { HostLogs } from "./diagnostics/host-logs.ts";
 import type { Events } from "./events.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
@@ -61,7 +63,15 @@ export interface HostAgent {
   readonly hostState: HostState;
   readonly performance: Performance;
   readonly inventory: Inventory;
-  readonly accounts: { find(name: string): Account | undefined; readonly permissions: () => readonly Permission[] };
+  readonly accounts: {
+    find(name: string): Account | undefined;
+    list(): readonly Account[];
+    readonly permissions: () => readonly Permission[];
+  };
+  readonly logs: HostLogs;
+  readonly downloads: Downloads;
+  /** Writes a line to hostd's own log. */
+  log(text: string): void;
   audit(record: Omit<AuditRecord, "timeMs">): void;
 }
 

@@ -1,5 +1,6 @@
 /** Puts the host agent together from its parts, and brings it to where the former one left off. */
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type AuditRecord, formatAuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
@@ -10,6 +11,9 @@ import { AutoStart } from "./auto-start/auto-start.ts";
 import { Changes } from "./changes.ts";
 import { Consoles } from "./console/consoles.ts";
 import { type Connection, settingOnce } from "./database.ts";
+import { Downloads } from "./diagnostics/downloads.ts";
+import { HostLogs } from "./diagnostics/host-logs.ts";
+import { formatLogLine } from "./diagnostics/log-lines.ts";
 import { Events } from "./events.ts";
 import { Inventory } from "./inventory.ts";
 import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
@@ -30,6 +34,9 @@ export interface AgentParts {
   readonly identity: Omit<HostIdentity, "instanceUuid">;
   /** scrypt hash to give root; undefined leaves the one that it has. */
   readonly rootPasswordHash: string | undefined;
+  /** hostd's own folder: its logs are there, and what waits to be downloaded. */
+  readonly stateFolder: string;
+  writeLog(line: string): void;
   writeAudit(line: string): void;
   /** A failure that is a bug: the host goes on, and this tells a person. */
   onBug(error: unknown): void;
@@ -62,6 +69,8 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     changes.changed(HOST, HOST_MANAGERS.networkSystem, HOST_MANAGERS.storageSystem, HOST_MANAGERS.pciPassthruSystem);
   };
 
+  const log = (text: string): void => parts.writeLog(formatLogLine(clock.now(), text));
+
   const agent: HostAgent = {
     clock,
     identity,
@@ -80,7 +89,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     serviceTickets: new Tickets(clock),
     consoles: new Consoles(clock),
     tasks: new Tasks(database, changes, clock),
-    events: new Events(database, changes, clock, identity.hostName),
+    events: new Events(database, changes, clock, identity.hostName, log),
     vms,
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
@@ -93,6 +102,9 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
       onSample: (entities) => changes.changed(...entities, ROOT_POOL),
     }),
     accounts,
+    logs: new HostLogs(parts.stateFolder, vmkernel),
+    downloads: new Downloads(join(parts.stateFolder, "downloads")),
+    log,
     audit: (record: Omit<AuditRecord, "timeMs">) => parts.writeAudit(formatAuditRecord({ timeMs: clock.now(), ...record })),
     get inventory() {
       return inventory;

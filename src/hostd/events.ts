@@ -29,18 +29,21 @@ export class Events implements EventLog {
   readonly #changes: Changes;
   readonly #clock: Clock;
   readonly #hostName: string;
+  readonly #log: (line: string) => void;
 
-  constructor(database: Connection, changes: Changes, clock: Clock, hostName: string) {
+  /** @param log is told of every event, for hostd's own log */
+  constructor(database: Connection, changes: Changes, clock: Clock, hostName: string, log: (line: string) => void = () => {}) {
     this.#database = database;
     this.#changes = changes;
     this.#clock = clock;
     this.#hostName = hostName;
+    this.#log = log;
   }
 
   /** Records an event of the schema's type `name`. @param message vim25 fullFormattedMessage, for people */
   post<Name extends PostedEvent>(name: Name, message: string, context: EventContext, fields: OwnFields<Name>): void {
     const createdTime = new Date(this.#clock.now());
-    const write = this.#database.transaction(() => {
+    const write = this.#database.transaction((): number => {
       const { seq } = (this.#database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'event'").get() ?? { seq: 0 }) as {
         seq: number;
       };
@@ -49,8 +52,9 @@ export class Events implements EventLog {
       const text = toStored({ ...event, fullFormattedMessage: message, ...fields });
       this.#database.prepare("INSERT INTO event (created_at, event) VALUES (?, ?)").run(createdTime.getTime(), text);
       this.#database.prepare("DELETE FROM event WHERE key <= ?").run(key - EVENTS_KEPT);
+      return key;
     });
-    write();
+    this.#log(`Event ${write()} : ${name}: ${message}`);
     this.#changes.changed(EVENT_MANAGER);
   }
 

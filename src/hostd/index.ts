@@ -1,6 +1,7 @@
 export { openConsole } from "./console/open-console.ts";
 export { type AgentParts, createAgent } from "./create-agent.ts";
 export { type Connection, openDatabase } from "./database.ts";
+export { type Download, type DownloadRequest, openDownload } from "./diagnostics/downloads.ts";
 export {
   accessFile,
   type FileAccess,

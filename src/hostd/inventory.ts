@@ -44,6 +44,7 @@ export class Inventory {
       [types.FileManager, managers.fileManager.value],
       [types.VirtualDiskManager, managers.virtualDiskManager.value],
       [types.PerformanceManager, managers.perfManager.value],
+      [types.DiagnosticManager, managers.diagnosticManager.value],
       [types.LicenseManager, managers.licenseManager.value],
       [types.GuestOperationsManager, managers.guestOperationsManager.value],
       [types.GuestAuthManager, GUEST_AUTH_MANAGER.value],

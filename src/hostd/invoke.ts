@@ -10,6 +10,7 @@ import type { Call, HostAgent } from "./agent.ts";
 import { datastoreConcerned, FETCH, refuseAccess, requiredPrivileges, vmConcerned } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
 import { refuseInHostState } from "./host-state.ts";
+import { HOST } from "./inventory-tree.ts";
 import type { BoundObject } from "./managed-object.ts";
 import { fetchProperty } from "./property-collector/collect.ts";
 import { sourceFor } from "./property-source.ts";
@@ -67,7 +68,7 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
 
   const refusal = admit(agent, object, request.method); // 3 admit
   const subject: TaskSubject = {
-    entity: entity === request.target ? object.ref : entity,
+    entity: entity === request.target ? entityOfTask(object.ref) : entity,
     entityName: "",
     method: request.method,
     vmodlMethod: schemaMethod.vmodl,
@@ -91,6 +92,11 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   const value = await perform(request.args, callOf(agent, { request, ref: object.ref, session, subject, setSession })); // 4 perform
   const opened = cookie === undefined ? undefined : agent.sessions.find(cookie);
   return { value, type, ...(cookie === undefined ? {} : { setSession: cookie }), ...(opened === undefined ? {} : { session: opened }) };
+}
+
+/** A task is about an entity of the inventory; what a manager does, it does on the host. */
+function entityOfTask(ref: MoRef): MoRef {
+  return isSubtype(ref.type, "ManagedEntity") ? ref : HOST;
 }
 
 /** What a call is about: its object, or the VM or datastore that an argument of it names. */

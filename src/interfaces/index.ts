@@ -1,3 +1,4 @@
+export type { DownloadCall, OpenDownload } from "./downloads/download-door.ts";
 export { createFolderDoor, type FolderDoor, type FolderLimits } from "./files/folder-door.ts";
 export type { SdkCall, SdkRefusal, SdkReply } from "./sdk/answer.ts";
 export { type ConnectOptions, connectVim, type HostTrust, moRef, SERVICE_INSTANCE, type VimClient } from "./sdk/client.ts";

@@ -6,10 +6,10 @@
 import { randomUUID } from "node:crypto";
 import { chmodSync, chownSync, closeSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
 import { type AppendLog, listenTcp, openAppendLog, processRef } from "../system/index.ts";
-import { decideIsolation, HOLD_MS, hostCgroup, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
+import { decideIsolation, HOLD_MS, hostCgroup, hostLogFile, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
 import { readGuestsStopped, readStopsWithin, STOP_GUESTS } from "./hostd-messages.ts";
 import { type HostdReady, startHostd } from "./hostd-service.ts";
 import { formatListenAddress, type ListenAddress, urlOf } from "./listen-address.ts";
@@ -164,8 +164,9 @@ async function waitForPredecessor(paths: HostPaths): Promise<void> {
 }
 
 function openLog({ state }: HostPaths): AppendLog {
-  mkdirSync(join(state, "log"), { recursive: true, mode: 0o700 });
-  const log = openAppendLog(join(state, "log/host.log"), LOG_BOUND);
+  const file = hostLogFile({ state });
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const log = openAppendLog(file, LOG_BOUND);
   let isOpen = true;
   return {
     // The last words of a process that has ended may come when we are done.

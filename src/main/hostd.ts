@@ -6,7 +6,7 @@
  */
 import { createInterface } from "node:readline";
 import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
-import { accessFile, createAgent, invoke, openConsole, openDatabase, performedApi } from "../hostd/index.ts";
+import { accessFile, createAgent, invoke, openConsole, openDatabase, openDownload, performedApi } from "../hostd/index.ts";
 import { createFolderDoor, type SdkRefusal, startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
@@ -26,6 +26,7 @@ interface Instructions {
 }
 
 const LISTENING_SOCKET = 3;
+const LOG_BOUND = { bytesMax: 4 * 2 ** 20, olderMax: 2 };
 const AUDIT_BOUND = { bytesMax: 16 * 2 ** 20, olderMax: 4 }; // months of a busy host's calls
 
 async function main(): Promise<void> {
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
   const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket, HOLD_MS);
   const database = openDatabase(`${paths.hostdState}/hostd.db`);
   const audit = openAppendLog(`${paths.hostdState}/audit.log`, AUDIT_BOUND);
+  const log = openAppendLog(`${paths.hostdState}/hostd.log`, LOG_BOUND);
   const onBug = (error: unknown): void => console.error(error);
   const agent = await createAgent({
     database,
@@ -54,6 +56,8 @@ async function main(): Promise<void> {
       thumbprint: certificate.sha1,
     },
     rootPasswordHash: instructions.rootPasswordHash,
+    stateFolder: paths.hostdState,
+    writeLog: (line) => log.append(line),
     writeAudit: (record) => audit.append(record),
     onBug,
   });
@@ -67,6 +71,8 @@ async function main(): Promise<void> {
     onBug,
     openConsole: ({ ticket, clientAddress, userAgent }) => openConsole(agent, { ticket, client: { address: clientAddress, userAgent } }),
     onRefused,
+    openDownload: ({ sessionKey, clientAddress, userAgent, name }) =>
+      openDownload(agent, { sessionSecret: sessionKey, client: { address: clientAddress, userAgent }, name }),
     invoke: async (call) => {
       const reply = await invoke(agent, {
         sessionSecret: call.sessionKey,

@@ -96,7 +96,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   server = await RpcServer.listen({
     socket: options.paths.vmkernelSocket,
     owner: options.bulkhead,
-    perform: (request, controls) => performRequest(request, { host, storage, monitors, shutdown }, controls),
+    perform: (request, controls) => performRequest(request, { paths: options.paths, host, storage, monitors, shutdown }, controls),
     stream: (request, connection) => performStream(request, connection, monitors),
     log,
   });

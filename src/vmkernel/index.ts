@@ -9,6 +9,7 @@ export * from "./isolation-probe.ts";
 export type * from "./machine.ts";
 export * from "./monitors.ts";
 export * from "./perform-request.ts";
+export { hostLogFile } from "./read-log.ts";
 export * from "./remember-accelerator.ts";
 export type * from "./rpc.ts";
 export * from "./rpc-client.ts";

@@ -75,7 +75,9 @@ export class Monitors {
       const monitor = await startMonitor(vmm, { machine: checked, attachments, onEvent, hasListeners });
       this.#keep(monitor);
       undo.release();
-      return monitor.describe();
+      const description = monitor.describe();
+      this.#parts.log(`VM ${machine.vm}: started, process ${description.pid}`);
+      return description;
     });
   }
 
@@ -154,6 +156,11 @@ export class Monitors {
   async loads(): Promise<MonitorLoad[]> {
     const running = [...this.#running.values()].filter((monitor) => !monitor.isEnding);
     return (await Promise.all(running.map((monitor) => monitor.load()))).filter((load) => load !== undefined);
+  }
+
+  /** Where it complains to. */
+  logFile(vm: VmId): string {
+    return this.#require(vm, "poweredOn").logFile;
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {

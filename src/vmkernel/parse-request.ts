@@ -4,7 +4,7 @@
  */
 import { assertNever } from "../base/index.ts";
 import { type KeyStroke, qcodeOf } from "../wire/index.ts";
-import type { AdapterType, DiskChange, DiskCopy, NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
+import type { AdapterType, DiskChange, DiskCopy, LogName, NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
 import {
   asShape,
   invalid,
@@ -24,6 +24,8 @@ import { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, 
 /** A .vmx is some kilobytes; the longest of the text files beside it (.vmsd with many snapshots) stays well under this. */
 export const TEXT_LENGTH_MAX = 1024 * 1024;
 const CAPACITY_BYTES = { min: 512, max: 62 * 1024 ** 4 }; // vSphere's largest virtual disk
+const LOG_AGE = { min: 0, max: 9 }; // the host keeps fewer
+const FROM_BYTE = { min: 0, max: Number.MAX_SAFE_INTEGER };
 const GRACE_MS = { min: 0, max: 3_600_000 };
 /** At some twenty a second: nobody types a longer text than fits in a minute. */
 export const STROKES_MAX = 1000;
@@ -66,6 +68,7 @@ const KINDS = [
   "listMonitors",
   "inspectMonitor",
   "sampleLoad",
+  "readLog",
   "shutdownHost",
 ] as const satisfies readonly VmkernelRequest["kind"][];
 
@@ -127,6 +130,8 @@ export function parseRequest(value: unknown): VmkernelRequest {
       const commandLine = readText(shape, "commandLine", { max: COMMAND_LINE_LENGTH_MAX });
       return { kind, vm: readVmId(shape, "vm"), login: parseLogin(readShape(shape, "login")), script: readScript(shape), commandLine };
     }
+    case "readLog":
+      return { kind, log: parseLogName(readShape(shape, "log")), fromByte: readInteger(shape, "fromByte", FROM_BYTE) };
     case "shutdownHost":
       return { kind, graceMs: readInteger(shape, "graceMs", GRACE_MS) };
     default:
@@ -158,6 +163,11 @@ function parseLogin(shape: Shape): GuestLogin {
 
 function readScript(shape: Shape): string {
   return readText(shape, "script", { max: SCRIPT_LENGTH_MAX, pattern: /^[^\0]*$/ });
+}
+
+function parseLogName(shape: Shape): LogName {
+  const name = readOneOf(shape, "name", ["host", "monitor"]);
+  return name === "host" ? { name, age: readInteger(shape, "age", LOG_AGE) } : { name, vm: readVmId(shape, "vm") };
 }
 
 function parseNewDisk(shape: Shape): NewDisk {

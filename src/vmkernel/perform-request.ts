@@ -1,12 +1,14 @@
 /** The one place where every request to vmkernel is carried out. */
-import { assertNever } from "../base/index.ts";
+import { assertNever, type HostPaths } from "../base/index.ts";
 import { readMachine, readMachineLoad } from "../system/index.ts";
 import { type Controls, UNWATCHED } from "./controls.ts";
 import type { Monitors } from "./monitors.ts";
+import { readLog } from "./read-log.ts";
 import type { HostDescription, LoadSample, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
 import type { Storage } from "./storage/index.ts";
 
 export interface RequestParts {
+  readonly paths: HostPaths;
   readonly host: HostDescription;
   readonly storage: Storage;
   readonly monitors: Monitors;
@@ -19,7 +21,7 @@ type Result<Kind extends VmkernelRequest["kind"]> = Promise<VmkernelResults[Kind
 /** @param request parsed; what it names is checked by who carries it out */
 export async function performRequest(
   request: VmkernelRequest,
-  { host, storage, monitors, shutdown }: RequestParts,
+  { paths, host, storage, monitors, shutdown }: RequestParts,
   controls: Controls = UNWATCHED,
 ): Promise<VmkernelResults[VmkernelRequest["kind"]]> {
   switch (request.kind) {
@@ -85,6 +87,8 @@ export async function performRequest(
       return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
     case "sampleLoad":
       return sampleLoad(monitors) satisfies Result<"sampleLoad">;
+    case "readLog":
+      return readLog(request, { paths, monitors }) satisfies Result<"readLog">;
     case "shutdownHost":
       return nothing(shutdown(request.graceMs));
     default:

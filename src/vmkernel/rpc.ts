@@ -75,6 +75,8 @@ export type VmkernelRequest =
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What the machine and each monitor have used since they started. */
   | { readonly kind: "sampleLoad" }
+  /** A part of a log that only root can read. InvalidPowerState for a VM without a monitor. */
+  | { readonly kind: "readLog"; readonly log: LogName; readonly fromByte: number }
   /** Powers every guest off in order (asked first, then ended after `graceMs`) and ends vmkernel. */
   | { readonly kind: "shutdownHost"; readonly graceMs: number };
 
@@ -120,6 +122,7 @@ export interface VmkernelResults {
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   sampleLoad: LoadSample;
+  readLog: LogChunk;
   shutdownHost: null;
 }
 
@@ -157,6 +160,16 @@ export interface HostDescription {
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   /** Empty on a whole host; with --degraded, a sentence for each thing that is missing. */
   readonly weaknesses: readonly string[];
+}
+
+export type LogName =
+  /** `age` 0 is the newest file. */
+  { readonly name: "host"; readonly age: number } | { readonly name: "monitor"; readonly vm: VmId };
+
+export interface LogChunk {
+  /** The bytes from `fromByte` on, as many as fit; none at the end of the file, or where there is no file. */
+  readonly base64: string;
+  readonly sizeBytes: number;
 }
 
 /** Counters only grow: who reads them twice knows what was used between. */

@@ -3,6 +3,7 @@ export * from "./lines.ts";
 export * from "./qmp/index.ts";
 export { escapeAttribute, escapeText } from "./soap/escape.ts";
 export { parseXml, REQUEST_LIMITS, type XmlElement, type XmlLimits } from "./soap/xml.ts";
+export { encodeTarFile, TAR_END, type TarFile } from "./tar/tar.ts";
 export * from "./telnet/index.ts";
 export * from "./vim25/index.ts";
 export * from "./vmdk/index.ts";

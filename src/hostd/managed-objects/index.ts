@@ -5,6 +5,7 @@ import { autoStartManager } from "./auto-start-manager.ts";
 import { computeResource, resourcePool } from "./compute-resource.ts";
 import { datacenter } from "./datacenter.ts";
 import { datastore, hostDatastoreBrowser } from "./datastore.ts";
+import { diagnosticManager } from "./diagnostic-manager.ts";
 import { environmentBrowser } from "./environment-browser.ts";
 import { eventHistoryCollector, eventManager } from "./event-manager.ts";
 import { fileManager } from "./file-manager.ts";
@@ -51,6 +52,7 @@ export const managedObjectTypes = {
   CryptoManager: cryptoManager,
   Datacenter: datacenter,
   Datastore: datastore,
+  DiagnosticManager: diagnosticManager,
   EnvironmentBrowser: environmentBrowser,
   EventHistoryCollector: eventHistoryCollector,
   EventManager: eventManager,

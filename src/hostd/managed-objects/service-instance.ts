@@ -17,6 +17,7 @@ export const managers = {
   taskManager: { type: "TaskManager", value: "ha-taskmgr" },
   fileManager: { type: "FileManager", value: "ha-nfc-file-manager" },
   virtualDiskManager: { type: "VirtualDiskManager", value: "ha-vdiskmanager" },
+  diagnosticManager: { type: "DiagnosticManager", value: "ha-diagnosticmgr" },
   licenseManager: LICENSE_MANAGER,
   searchIndex: { type: "SearchIndex", value: "ha-searchindex" },
   ...UNPERFORMED_MANAGERS,

@@ -11,6 +11,7 @@ import type { Fault } from "../../base/index.ts";
 import type { PerformedType } from "../../hostd/index.ts";
 import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
 import { type ConsoleHandlers, serveConsole } from "../console/console-socket.ts";
+import { DOWNLOADS_ROOT, type OpenDownload, serveDownload } from "../downloads/download-door.ts";
 import type { FolderDoor } from "../files/folder-door.ts";
 import { isFolderUrl } from "../files/parse-folder-url.ts";
 import { admitJson, answerJson } from "../json/answer.ts";
@@ -55,6 +56,8 @@ export interface SdkServerOptions extends SdkHandlers {
   readonly limits?: Partial<SdkLimits>;
   /** Opens the console of a VM for a viewer; without it, no WebSocket is served. */
   readonly openConsole?: ConsoleHandlers["openConsole"];
+  /** Support bundles; without it there are none to fetch. */
+  readonly openDownload?: OpenDownload;
   /** What the documents say that the host performs. */
   readonly performed?: readonly PerformedType[];
   /** The datastores' files, at /folder. */
@@ -70,7 +73,7 @@ export interface SdkServer extends AsyncDisposable {
 /** @throws when the address is taken or can't be listened on */
 export async function startSdkServer(options: SdkServerOptions): Promise<SdkServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const endpoint = new Endpoint(options, limits, { documents: new Documents(options.performed ?? []), folder: options.folder });
+  const endpoint = new Endpoint(options, limits, { ...options, documents: new Documents(options.performed ?? []) });
   const server = createServer(
     {
       key: options.tls.key,
@@ -122,14 +125,20 @@ class Endpoint {
   readonly #limits: SdkLimits;
   readonly #documents: Documents;
   readonly #folder: FolderDoor | undefined;
+  readonly #openDownload: OpenDownload | undefined;
   readonly #budget = new BodyBudget();
   #calls = 0;
 
-  constructor(handlers: SdkHandlers, limits: SdkLimits, doors: { readonly documents: Documents; readonly folder: FolderDoor | undefined }) {
+  constructor(
+    handlers: SdkHandlers,
+    limits: SdkLimits,
+    doors: { readonly documents: Documents } & Pick<SdkServerOptions, "folder" | "openDownload">,
+  ) {
     this.#handlers = handlers;
     this.#limits = limits;
     this.#documents = doors.documents;
     this.#folder = doors.folder;
+    this.#openDownload = doors.openDownload;
   }
 
   /** Never throws: whatever goes wrong ends at most this one connection. */
@@ -171,6 +180,11 @@ class Endpoint {
     if (this.#folder !== undefined && isFolderUrl(path)) {
       const { clientAddress: address, userAgent } = clientOf(request);
       return await this.#folder({ request, response, client: { address, userAgent } });
+    }
+    if (this.#openDownload !== undefined && path.startsWith(DOWNLOADS_ROOT)) {
+      if (!isRead(request)) return refuseWrite(response);
+      response.setTimeout(this.#limits.sendTimeoutMs, () => request.socket.destroy());
+      return await serveDownload({ request, response, path, client: clientOf(request) }, this.#openDownload);
     }
     sendText(response, 404, "There is nothing here. The vSphere API is at /sdk.", {});
   }

@@ -5,6 +5,8 @@ export * from "./identity.ts";
 export * from "./inspect.ts";
 export * from "./memory-file.ts";
 export * from "./open-file.ts";
+export * from "./read-chunk.ts";
 export * from "./sparse.ts";
+export * from "./spool.ts";
 export { isErrno, tryLock } from "./syscalls.ts";
 export * from "./whole-file.ts";

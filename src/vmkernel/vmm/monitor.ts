@@ -97,6 +97,11 @@ export class Monitor {
     return this.#parts.compartment;
   }
 
+  /** What QEMU writes to its standard error. */
+  get logFile(): string {
+    return monitorFiles(this.#parts.folder).log;
+  }
+
   /** Resolves when its processes are gone. */
   get ended(): Promise<MonitorEnd> {
     return this.#ended;

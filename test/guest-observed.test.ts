@@ -1,10 +1,14 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { hostPaths } from "../src/base/index.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type { MoRef, PerfCounterInfo, PerfEntityMetric } from "../src/wire/index.ts";
 import { installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
 
-/** The load of a real guest, as the host measures it by itself. */
+/** What the host tells of a guest that runs: its load, as the host measures it by itself, and its logs. */
+const DIAGNOSTICS = moRef("DiagnosticManager", "ha-diagnosticmgr");
 const PERFORMANCE = moRef("PerformanceManager", "ha-perfmgr");
 const MEMORY_MIB = 128;
 let host: TestHost;
@@ -54,6 +58,22 @@ test("vmkernel's own readings only grow", async () => {
   expect(one.monitors[0]?.disks.map(({ place }) => place)).toEqual(["scsi0:0"]);
   expect(two.takenAtMs).toBeGreaterThanOrEqual(one.takenAtMs);
   expect(two.monitors[0]?.processorMs).toBeGreaterThanOrEqual(one.monitors[0]?.processorMs ?? Number.POSITIVE_INFINITY);
+});
+
+test("its monitor has a log, and a support bundle of the real host has what the monitor is made of", async () => {
+  const logs = await client.call(DIAGNOSTICS, "QueryDescriptions", {});
+  expect(logs?.map(({ key }) => key)).toContain(`monitor-${vm.value}`);
+  const { lineText } = await client.call(DIAGNOSTICS, "BrowseDiagnosticLog", { key: "vmkernel" });
+  expect(lineText?.at(-1)).toContain(`VM ${vm.value}: started, process `);
+  expect((await client.call(DIAGNOSTICS, "BrowseDiagnosticLog", { key: `monitor-${vm.value}` })).lineStart).toBe(1);
+  const task = await client.call(DIAGNOSTICS, "GenerateLogBundles_Task", { includeDefault: true });
+  const [bundle] = (await succeeded(client, task as MoRef<"Task">)) as { readonly url: string }[];
+  const name = bundle?.url.split("/").at(-1) ?? "";
+  const folder = join(hostPaths(host.root).hostdState, "downloads");
+  const listing = execFileSync("tar", ["-tzf", join(folder, name)], { encoding: "utf8" });
+  expect(listing.split("\n")).toEqual(expect.arrayContaining([`state/monitors/${vm.value}.json`, "logs/host.log", "logs/audit.log"]));
+  const monitor = execFileSync("tar", ["-xzOf", join(folder, name), `state/monitors/${vm.value}.json`], { encoding: "utf8" });
+  expect(JSON.parse(monitor)).toMatchObject({ machine: { memoryMiB: MEMORY_MIB }, qmp: { pci: expect.anything() } });
 });
 
 test("a VM that is powered off uses nothing any more", async () => {
