@@ -2,7 +2,7 @@
  * Managed objects: what a vim25 type's file in managed-objects/ declares, checked against the schema's types. Pure.
  * A property that the schema requires and the file lacks does not compile; neither does a method with the wrong result.
  */
-import type { ManagedObjects, MoRef } from "../wire/index.ts";
+import type { ManagedObjects, MoRef, UndeclaredMethods } from "../wire/index.ts";
 import type { Call } from "./agent.ts";
 
 export type TypeName = keyof ManagedObjects;
@@ -10,7 +10,8 @@ type Lineage<T extends TypeName> = ManagedObjects[T]["lineage"];
 type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void ? I : never;
 
 export type PropertiesOf<T extends TypeName> = Intersection<ManagedObjects[Lineage<T>]["properties"]>;
-export type MethodsOf<T extends TypeName> = Intersection<ManagedObjects[Lineage<T>]["methods"]>;
+export type MethodsOf<T extends TypeName> = Intersection<ManagedObjects[Lineage<T>]["methods"]> &
+  (T extends keyof UndeclaredMethods ? UndeclaredMethods[T] : unknown);
 
 type Awaitable<T> = T | Promise<T>;
 type MethodImplementation<Self, Method> = Method extends { args: infer Args; result: infer Result }

@@ -1,4 +1,5 @@
 /** What of the schema this host performs, for the documents that describe it to clients. Pure. */
+import { undeclaredMethods } from "../wire/index.ts";
 import { managedObjectTypes } from "./managed-objects/index.ts";
 
 export interface PerformedType {
@@ -12,7 +13,8 @@ export interface PerformedType {
 export function performedApi(): readonly PerformedType[] {
   return Object.entries(managedObjectTypes).map(([type, { methods, properties }]) => ({
     type,
-    methods: Object.keys(methods),
+    // What clients know of without any document of it is in none of ours.
+    methods: Object.keys(methods).filter((method) => !Object.hasOwn(undeclaredMethods.get(type) ?? {}, method)),
     properties: Object.keys(properties),
   }));
 }

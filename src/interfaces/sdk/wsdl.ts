@@ -6,7 +6,6 @@ import {
   dataObjectType,
   enumType,
   escapeAttribute,
-  findManagedObjectType,
   findMethod,
   itemElementOf,
   type Member,
@@ -49,13 +48,10 @@ export function writeWsdl(): string {
   ].join("");
 }
 
-/** Each by its name, which no two types share. Fetch, which some clients call, is in no published document. */
+/** Each by its name, which no two types share. What clients call beyond the schema is in no published document. */
 function allMethods(): readonly Method[] {
-  const names = [...schemaRows().managedObjects.keys()].flatMap((type) => [...(findManagedObjectType(type)?.methods.keys() ?? [])]);
-  return [...new Set(names)]
-    .filter((name) => name !== "Fetch")
-    .map((name) => findMethod(name))
-    .filter((method) => method !== undefined);
+  const names = [...schemaRows().managedObjects.values()].flatMap(({ methods }) => Object.keys(methods));
+  return [...new Set(names)].map((name) => findMethod(name)).filter((method) => method !== undefined);
 }
 
 /** Every method may raise RuntimeFault besides its own. */

@@ -18,5 +18,6 @@ export * from "./privileges.ts";
 export * from "./schema.ts";
 export { schemaRows } from "./schema-rows.ts";
 export type * from "./types.generated.ts";
+export { type UndeclaredMethods, undeclaredMethods, type VirtualDiskInfo } from "./undeclared.ts";
 export * from "./values.ts";
 export * from "./versions.ts";

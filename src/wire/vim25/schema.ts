@@ -4,6 +4,7 @@
  */
 import { assert } from "../../base/index.ts";
 import { type MemberRow, type MethodRow, schemaRows } from "./schema-rows.ts";
+import { undeclaredDataObjects, undeclaredMethods } from "./undeclared.ts";
 
 export const PRIMITIVES = [
   "string",
@@ -93,17 +94,6 @@ export interface ManagedObjectType {
   readonly methods: ReadonlyMap<string, Method>;
 }
 
-/** Reads one property of any object. pyVmomi calls it on all of them, and no schema has it. */
-const FETCH: MethodRow = {
-  vmodl: "fetch",
-  version: "vmodl.version.version0",
-  params: [["prop", "string", "vmodl.version.version0", ""]],
-  result: "anyType",
-  optional: true,
-  privilege: "System.View", // the least that any property asks for; its own privilege counts besides
-  faults: ["InvalidProperty"],
-};
-
 const typeRefs = new Map<string, TypeRef>();
 const dataObjects = new Map<string, DataObjectType>();
 const enums = new Map<string, EnumType>();
@@ -128,7 +118,7 @@ function resolve(text: string): TypeRef | undefined {
   if (primitive !== undefined) return { kind: "primitive", text, item: primitive, array };
   if (item === "anyType" || item === "void") return { kind: item, text, item, array };
   const rows = schemaRows();
-  if (rows.dataObjects.has(item)) return { kind: "dataObject", text, item, array };
+  if (rows.dataObjects.has(item) || undeclaredDataObjects.has(item)) return { kind: "dataObject", text, item, array };
   if (rows.enums.has(item)) return { kind: "enum", text, item, array };
   if (rows.managedObjects.has(item)) return { kind: "reference", text, item, array };
   return undefined;
@@ -144,7 +134,7 @@ export function typeOf(text: string): TypeRef {
 export function dataObjectType(name: string): DataObjectType {
   const known = dataObjects.get(name);
   if (known !== undefined) return known;
-  const row = schemaRows().dataObjects.get(name);
+  const row = schemaRows().dataObjects.get(name) ?? undeclaredDataObjects.get(name);
   assert(row !== undefined, `the schema has no data object ${name}`);
   const members = new Map(row.base === null ? [] : dataObjectType(row.base).members);
   for (const property of row.properties) members.set(property[0], memberOf(property));
@@ -173,8 +163,9 @@ export function findManagedObjectType(name: string): ManagedObjectType | undefin
   const properties = new Map(base?.properties);
   for (const property of row.properties) properties.set(property[0], memberOf(property));
   const methods = new Map(base?.methods);
-  if (base === undefined) methods.set("Fetch", methodOf("Fetch", name, row.vmodl, FETCH));
-  for (const [method, methodRow] of Object.entries(row.methods)) methods.set(method, methodOf(method, name, row.vmodl, methodRow));
+  const undeclared = undeclaredMethods.get(base === undefined ? "ManagedObject" : name);
+  for (const [method, methodRow] of Object.entries({ ...undeclared, ...row.methods }))
+    methods.set(method, methodOf(method, name, row.vmodl, methodRow));
   const type = { name, base: base?.name, vmodl: row.vmodl, version: row.version, properties, methods };
   managedObjects.set(name, type);
   return type;
@@ -194,7 +185,7 @@ export function managedObjectType(name: string): ManagedObjectType {
  */
 export function findMethod(name: string): Method | undefined {
   declaringTypes ??= new Map([
-    ["Fetch", "ManagedObject"],
+    ...[...undeclaredMethods].flatMap(([type, methods]) => Object.keys(methods).map((method) => [method, type] as const)),
     ...[...schemaRows().managedObjects].flatMap(([type, { methods }]) => Object.keys(methods).map((method) => [method, type] as const)),
   ]);
   const type = declaringTypes.get(name);
@@ -211,7 +202,7 @@ export function lineageOf(type: string): readonly string[] {
   const known = lineages.get(type);
   if (known !== undefined) return known;
   const { dataObjects: data, managedObjects: managed } = schemaRows();
-  const row = data.get(type) ?? managed.get(type);
+  const row = data.get(type) ?? managed.get(type) ?? undeclaredDataObjects.get(type);
   if (row === undefined) return [];
   const lineage = [type, ...(row.base === null ? [] : lineageOf(row.base))];
   lineages.set(type, lineage);
