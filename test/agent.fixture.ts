@@ -13,6 +13,7 @@ import { connectVim, createFolderDoor, type FolderLimits, moRef, startSdkServer,
 import { loadOrCreateCertificate } from "../src/management/index.ts";
 import { openAppendLog } from "../src/system/index.ts";
 import {
+  type Controls,
   createFileDoor,
   createStorage,
   describeHost,
@@ -148,7 +149,10 @@ async function noMonitors(folder: string, storage: Storage) {
   const monitors = { list: () => [], loads: async () => [] } as never;
   const parts = { paths: hostPaths(folder), host, storage, monitors, shutdown: async () => {} };
   return {
-    request: <R extends VmkernelRequest>(request: R) => performRequest(request, parts) as Promise<VmkernelResults[R["kind"]]>,
+    request: <R extends VmkernelRequest>(request: R, controls: Partial<Controls> = {}) =>
+      performRequest(request, parts, { signal: new AbortController().signal, report: () => {}, ...controls }) as Promise<
+        VmkernelResults[R["kind"]]
+      >,
     openStream: async ({ vm }: StreamRequest) => {
       throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { existingState: "poweredOff" });
     },

@@ -118,6 +118,41 @@ test.skipIf(path === "")("govc makes folders and clears them away", async () => 
   expect(await complains("datastore.rm", "a")).toContain("was not found");
 });
 
+test.skipIf(path === "")("govc makes disks, changes, copies and moves them, and a VM gets one", async () => {
+  await says("datastore.mkdir", "disks");
+  await says(
+    "datastore.disk.create",
+    "-size",
+    "4M",
+    "-d",
+    "thin",
+    "-uuid",
+    "60 00 C2 90 11 22 33 44-55 66 77 88 99 aa bb cc",
+    "disks/a.vmdk",
+  );
+  expect(await says("datastore.disk.info", "-uuid", "disks/a.vmdk")).toMatch(/UUID: +60 00 C2 90 11 22[\s\S]*Type: +thin\n/);
+  await says("datastore.disk.inflate", "disks/a.vmdk");
+  expect(await says("datastore.disk.info", "disks/a.vmdk")).toMatch(/Name: +disks\/a\.vmdk\n +Type: +eagerZeroedThick\n +Parent: +\n/);
+  expect(await complains("datastore.disk.shrink", "disks/a.vmdk")).toContain("is thick");
+  await says("datastore.disk.create", "-size", "4M", "-d", "thin", "disks/b.vmdk");
+  await says("datastore.disk.shrink", "disks/b.vmdk");
+  await says("datastore.disk.extend", "-size", "8M", "disks/b.vmdk");
+  await says("datastore.cp", "disks/b.vmdk", "disks/c.vmdk");
+  expect(await complains("datastore.cp", "-f", "disks/b.vmdk", "disks/c.vmdk")).toContain("already exists");
+  await says("datastore.mv", "-f", "disks/b.vmdk", "disks/c.vmdk");
+  await says("datastore.cp", "disks", "copied");
+  expect(await says("datastore.ls", "copied")).toBe("a-flat.vmdk\na.vmdk\nc-flat.vmdk\nc.vmdk\n");
+  await says("datastore.mv", "copied", "moved");
+  await says("vm.create", "-on=false", "-m=64", "-g=otherLinux64Guest", "-disk.controller=pvscsi", "-net=VM Network", "attached");
+  await says("vm.disk.attach", "-vm=attached", "-disk=moved/c.vmdk", "-link=false", "-controller=pvscsi-1000");
+  expect(await says("device.info", "-vm=attached", "disk-*")).toContain("[datastore1] moved/c.vmdk");
+  expect(await complains("datastore.mv", "moved/c.vmdk", "disks/d.vmdk")).toContain("belongs to the virtual machine attached");
+  expect(await complains("datastore.disk.create", "disks/a.vmdk", "disks/child.vmdk")).toContain("CreateChildDisk_Task is not supported");
+  expect(await complains("vm.clone", "-vm=attached", "-on=false", "clone")).toContain("not supported");
+  await says("vm.unregister", "attached");
+  for (const name of ["disks", "moved", "attached"]) await says("datastore.rm", name);
+});
+
 test.skipIf(path === "")("govc saves the whole inventory: every property of every object is one that it can read", async () => {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-govc-"));
   try {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { refuseAccess, refuseRead, requiredPrivileges } from "./authorize.ts";
+import { datastoresConcerned, refuseAccess, refuseRead, requiredPrivileges } from "./authorize.ts";
 
 const root = { entity: "ha-folder-root", principal: "root", roleId: -1, propagate: true };
 const auditor = { ...root, principal: "auditor", roleId: -2 };
@@ -34,4 +34,14 @@ test("a method without a privilege in the schema gets the one of its rule, and b
   expect(requiredPrivileges("Destroy_Task", undefined, {}, vm)).toEqual(["VirtualMachine.Inventory.Delete"]);
   expect(requiredPrivileges("ReconfigVM_Task", undefined, { spec: { memoryMB: 1 } }, vm)).toEqual(["VirtualMachine.Config.Memory"]);
   expect(requiredPrivileges("constructor", undefined, {}, vm)).toEqual(["System.Read"]);
+});
+
+test("a call that names two datastores is about both, and one that names none about its object", () => {
+  const names = { sourceName: "[a] x", destinationName: "[b] y", destName: "[c] z", name: "[d] w" };
+  expect(datastoresConcerned("MoveDatastoreFile_Task", names)).toEqual(["a", "b"]);
+  expect(datastoresConcerned("CopyVirtualDisk_Task", names)).toEqual(["a", "c"]);
+  expect(datastoresConcerned("InflateVirtualDisk_Task", names)).toEqual(["d"]);
+  expect(datastoresConcerned("InflateVirtualDisk_Task", { name: "https://host/folder/x" })).toEqual([undefined]);
+  expect(datastoresConcerned("PowerOnVM_Task", names)).toEqual([]);
+  expect(datastoresConcerned("constructor", names)).toEqual([]);
 });

@@ -41,11 +41,32 @@ const rulesOfGuestOperations = {
   ValidateCredentialsInGuest: always(GUEST_QUERY),
 } as const;
 
+/** Of VirtualDiskManager: what is asked of a disk by its name alone. */
+const VIRTUAL_DISK_METHODS = [
+  "CopyVirtualDisk_Task",
+  "CreateVirtualDisk_Task",
+  "DeleteVirtualDisk_Task",
+  "EagerZeroVirtualDisk_Task",
+  "ExtendVirtualDisk_Task",
+  "InflateVirtualDisk_Task",
+  "MoveVirtualDisk_Task",
+  "QueryVirtualDiskGeometry",
+  "QueryVirtualDiskInfo_Task",
+  "QueryVirtualDiskUuid",
+  "SetVirtualDiskUuid",
+  "ShrinkVirtualDisk_Task",
+  "ZeroFillVirtualDisk_Task",
+] as const satisfies readonly ImplementedMethod[];
+
+const ofEach = <V>(methods: readonly string[], value: V): Readonly<Record<string, V>> =>
+  Object.fromEntries(methods.map((method) => [method, value]));
+
 /** Methods for which the schema names no privilege. */
 export const rulesWithoutSchema = {
   AcquireTicket: always(CONSOLE_INTERACT),
   ...rulesOfGuestOperations,
   CancelTask: always("Global.CancelTask"),
+  CopyDatastoreFile_Task: always("Datastore.FileManagement"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyCollector: always(VIEW),
   DestroyPropertyFilter: always(VIEW),
@@ -53,6 +74,7 @@ export const rulesWithoutSchema = {
   LogUserEvent: always("Global.LogEvent"),
   MakeDirectory: always("Datastore.FileManagement"),
   ModifyListView: always(VIEW),
+  MoveDatastoreFile_Task: always("Datastore.FileManagement"),
   ReconfigVM_Task: (args) => privilegesOfSpec((args as { spec: VirtualMachineConfigSpec }).spec),
   ReadNextEvents: always(VIEW),
   ReadPreviousEvents: always(VIEW),
@@ -72,24 +94,33 @@ export const rulesWithoutSchema = {
  * documentation asks for this privilege on the datastore. */
 export const rulesOverSchema: Readonly<Record<string, Rule>> = {
   AcquireGenericServiceTicket: always(VIEW),
-  DeleteVirtualDisk_Task: always("Datastore.FileManagement"),
+  ...ofEach(VIRTUAL_DISK_METHODS, always("Datastore.FileManagement")),
 };
 
 const rules: Readonly<Record<string, Rule>> = { ...rulesWithoutSchema, ...rulesOverSchema };
 
-/** Methods whose object serves all datastores, and the argument that names the one that is meant: there the privilege is needed. */
-const datastoreArguments: ReadonlyMap<string, string> = new Map([
-  ["SearchDatastore_Task", "datastorePath"],
-  ["SearchDatastoreSubFolders_Task", "datastorePath"],
-  ["MakeDirectory", "name"],
-  ["DeleteDatastoreFile_Task", "name"],
-  ["DeleteVirtualDisk_Task", "name"],
-]);
+const FROM_AND_TO = { file: ["sourceName", "destinationName"], disk: ["sourceName", "destName"] } as const;
 
-/** The name of the datastore that a call is about, or undefined when it is about its object. */
-export function datastoreConcerned(method: string, args: Readonly<Record<string, unknown>>): string | undefined {
-  const text = args[datastoreArguments.get(method) ?? ""];
-  return typeof text === "string" ? parseDatastorePath(text)?.datastore : undefined;
+/** Methods whose object serves all datastores, and the arguments that name those that are meant: on each the privilege is needed. */
+const datastoreArguments: Readonly<Record<string, readonly string[]>> = {
+  SearchDatastore_Task: ["datastorePath"],
+  SearchDatastoreSubFolders_Task: ["datastorePath"],
+  MakeDirectory: ["name"],
+  DeleteDatastoreFile_Task: ["name"],
+  CopyDatastoreFile_Task: FROM_AND_TO.file,
+  MoveDatastoreFile_Task: FROM_AND_TO.file,
+  ...ofEach(VIRTUAL_DISK_METHODS, ["name"]),
+  CopyVirtualDisk_Task: FROM_AND_TO.disk,
+  MoveVirtualDisk_Task: FROM_AND_TO.disk,
+};
+
+/** The names of the datastores that a call is about; undefined for an argument that names none. Empty when it is about its object. */
+export function datastoresConcerned(method: string, args: Readonly<Record<string, unknown>>): readonly (string | undefined)[] {
+  const names = Object.hasOwn(datastoreArguments, method) ? (datastoreArguments[method] ?? []) : [];
+  return names.map((name) => {
+    const text = args[name];
+    return typeof text === "string" ? parseDatastorePath(text)?.datastore : undefined;
+  });
 }
 
 /** The VM that a call is about although it is another object's, or undefined. */

@@ -7,7 +7,7 @@ import { type Fault, messageOf } from "../base/index.ts";
 import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType, NEWEST_VERSION } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
-import { datastoreConcerned, FETCH, refuseAccess, requiredPrivileges, vmConcerned } from "./authorize.ts";
+import { datastoresConcerned, FETCH, refuseAccess, requiredPrivileges, vmConcerned } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
 import { refuseInHostState } from "./host-state.ts";
 import { HOST } from "./inventory-tree.ts";
@@ -58,8 +58,8 @@ export async function invoke(agent: HostAgent, request: Request): Promise<Reply>
 async function answer(agent: HostAgent, request: Request, session: Session | undefined): Promise<Reply & { session?: Session }> {
   const method = findMethod(request.method);
   if (method === undefined) throw methodNotFound(request);
-  const entity = entityConcerned(agent, request);
-  authorize(agent, { request, entity, method, session }); // 2 authorize: before anything tells whether the object exists
+  const entities = entitiesConcerned(agent, request);
+  for (const entity of entities) authorize(agent, { request, entity, method, session }); // 2 authorize: before anything tells whether the object exists
   const object = agent.inventory.find(request.target.value, session);
   if (object === undefined || !isSubtype(object.ref.type, request.target.type)) throw notFound(request.target);
   const schemaMethod = managedObjectType(object.ref.type).methods.get(request.method);
@@ -67,8 +67,9 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   const type = schemaMethod.result.text;
 
   const refusal = admit(agent, object, request.method); // 3 admit
+  const [first] = entities;
   const subject: TaskSubject = {
-    entity: entity === request.target ? entityOfTask(object.ref) : entity,
+    entity: first === request.target ? entityOfTask(object.ref) : first,
     entityName: "",
     method: request.method,
     vmodlMethod: schemaMethod.vmodl,
@@ -99,12 +100,14 @@ function entityOfTask(ref: MoRef): MoRef {
   return isSubtype(ref.type, "ManagedEntity") ? ref : HOST;
 }
 
-/** What a call is about: its object, or the VM or datastore that an argument of it names. */
-function entityConcerned({ inventory }: HostAgent, { method, args, target }: Request): MoRef {
+/** What a call is about, at least one: its object, or the VM or the datastores that arguments of it name. */
+function entitiesConcerned({ inventory }: HostAgent, { method, args, target }: Request): readonly [MoRef, ...MoRef[]] {
   const vm = vmConcerned(method, args);
-  if (vm !== undefined) return vm;
-  const datastore = datastoreConcerned(method, args);
-  return (datastore === undefined ? undefined : inventory.datastoreNamed(datastore)) ?? target;
+  if (vm !== undefined) return [vm];
+  const [first = target, ...others] = datastoresConcerned(method, args).map((name) => {
+    return (name === undefined ? undefined : inventory.datastoreNamed(name)) ?? target;
+  });
+  return [first, ...others];
 }
 
 interface Asking {

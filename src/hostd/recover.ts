@@ -4,6 +4,7 @@ import { type AnyValue, fault, faultToLocalized } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import { faultOf } from "./faults.ts";
 import { finishDeleting } from "./files/delete-files.ts";
+import { settleFiles } from "./files/settling.ts";
 import { decideRecovery, type Facts, type Journal } from "./recovery.ts";
 import type { Task } from "./tasks.ts";
 import type { Vm } from "./vm.ts";
@@ -33,6 +34,13 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
         return agent.tasks.finish(task, { error: faultToLocalized(faultOf(error)) });
       }
       return agent.tasks.finish(task, {});
+    case "settleFiles":
+      try {
+        await settleFiles(agent, recovery.journal);
+      } catch (error) {
+        return agent.tasks.finish(task, { error: faultToLocalized(faultOf(error)) });
+      }
+      return agent.tasks.finish(task, { result: resultOf(journal, vm) });
     case "failed": {
       const { disks, vmx, folder } = recovery.remove;
       for (const disk of disks) await removeDiskIfThere(vmkernel, disk);
@@ -45,8 +53,8 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
 }
 
 function subjectOf(agent: HostAgent, journal: Journal): Vm | undefined {
-  if (journal.kind === "none" || journal.kind === "deleteFiles") return undefined;
   if ("vm" in journal) return agent.vms.find(journal.vm);
+  if (!("vmx" in journal)) return undefined;
   const vmx = formatDatastorePath(journal.vmx);
   return agent.vms.list().find((vm) => formatDatastorePath(vm.vmxPath) === vmx);
 }
@@ -59,6 +67,8 @@ function factsOf(agent: HostAgent, vm: Vm | undefined): Facts {
 }
 
 function resultOf(journal: Journal, vm: Vm | undefined): AnyValue | undefined {
+  if (journal.kind === "makeDisk") return { anyType: "string", value: formatDatastorePath(journal.descriptor) };
+  if (journal.kind === "moveDisk") return { anyType: "string", value: formatDatastorePath(journal.to) };
   const entered = journal.kind === "createVm" || journal.kind === "registerVm";
   return entered && vm !== undefined ? { anyType: "VirtualMachine", value: vm.ref } : undefined;
 }

@@ -3,6 +3,7 @@
  * A journal is written before the first step and names everything that the task would leave behind.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
+import type { FileJournal } from "./files/plan-settling.ts";
 
 export type Journal =
   /** Nothing outlives the process: the task failed. */
@@ -18,7 +19,8 @@ export type Journal =
   /** Once begun, a destruction is finished. */
   | { readonly kind: "destroyVm"; readonly vm: VmId; readonly doomed: DoomedFiles }
   /** Once begun, a deletion is finished. */
-  | { readonly kind: "deleteFiles"; readonly path: DatastorePath };
+  | { readonly kind: "deleteFiles"; readonly path: DatastorePath }
+  | FileJournal;
 
 /** What a task makes, in the order in which it makes it. */
 export interface CreatedFiles {
@@ -49,7 +51,9 @@ export type Recovery =
       readonly remove: { readonly disks: readonly DatastorePath[]; readonly folder?: DatastorePath; readonly vmx?: DatastorePath };
     }
   | { readonly kind: "finish"; readonly doomed: DoomedFiles }
-  | { readonly kind: "deleteRest"; readonly path: DatastorePath };
+  | { readonly kind: "deleteRest"; readonly path: DatastorePath }
+  /** What there is on the datastores decides. */
+  | { readonly kind: "settleFiles"; readonly journal: FileJournal };
 
 const nothing = { disks: [] } as const;
 
@@ -78,5 +82,12 @@ export function decideRecovery(journal: Journal, facts: Facts): Recovery {
       return facts.registered ? { kind: "finish", doomed: journal.doomed } : { kind: "succeeded" };
     case "deleteFiles":
       return { kind: "deleteRest", path: journal.path };
+    case "makeDisk":
+    case "moveDisk":
+    case "deleteDisk":
+    case "changeDisk":
+    case "copyFiles":
+    case "moveFiles":
+      return { kind: "settleFiles", journal };
   }
 }

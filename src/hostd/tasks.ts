@@ -40,12 +40,16 @@ export interface TaskSubject {
 export interface Progress {
   /** @param percent 0–100 */
   report(percent: number): void;
+  /** From now the client may cancel. @returns aborted when it does: the deed then takes back what it has done and throws RequestCanceled */
+  allowCancel(): AbortSignal;
 }
 
 export class Task {
   info: TaskInfo;
   readonly ref: MoRef<"Task">;
   readonly #onEnd: ((task: Task) => void)[] = [];
+  /** There while the client may cancel the task. */
+  canceller: AbortController | undefined;
 
   constructor(info: TaskInfo) {
     this.info = info;
@@ -120,13 +124,23 @@ export class Tasks {
     return task;
   }
 
+  /** Tells the deed that it is no longer wanted; how the task ends is the deed's to say. @throws {Fault} NotSupported, InvalidState */
+  cancel(task: Task): void {
+    if (task.ended) throw fault("InvalidState", "The task has completed.", {});
+    if (task.canceller === undefined) throw fault("NotSupported", "The task cannot be cancelled.", {});
+    this.#update(task, { cancelled: true });
+    task.canceller.abort();
+  }
+
   /** Ends a task, on disk before anyone is told. */
   finish(task: Task, outcome: { readonly result?: AnyValue | undefined } | { readonly error: LocalizedMethodFault }): void {
     const failed = "error" in outcome;
     const completeTime = new Date(this.#clock.now());
     const { progress: _, ...info } = task.info;
+    task.canceller = undefined;
     task.info = {
       ...info,
+      cancelable: false,
       state: failed ? "error" : "success",
       ...(failed ? { error: outcome.error } : { result: outcome.result }),
       completeTime,
@@ -147,8 +161,13 @@ export class Tasks {
     await Promise.resolve(); // so that whoever starts a task holds it before its deed begins
     this.#update(task, { state: "running", startTime: new Date(this.#clock.now()) });
     const report = (percent: number): void => this.#update(task, { progress: Math.round(percent) });
+    const allowCancel = (): AbortSignal => {
+      task.canceller ??= new AbortController();
+      this.#update(task, { cancelable: true });
+      return task.canceller.signal;
+    };
     try {
-      this.finish(task, { result: await deed({ report }) });
+      this.finish(task, { result: await deed({ report, allowCancel }) });
     } catch (error) {
       this.finish(task, { error: faultToLocalized(faultOf(error)) });
     }

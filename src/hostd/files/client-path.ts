@@ -1,7 +1,8 @@
 /** Datastore paths as clients send them, and the datastore that each method's path names. Pure but for the list of datastores. */
 import { type DatastorePath, parseDatastorePath } from "../../base/index.ts";
-import { fault } from "../../wire/index.ts";
+import { fault, type MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
+import { DATACENTER } from "../inventory-tree.ts";
 
 /** @throws {Fault} InvalidDatastorePath, InvalidDatastore */
 export function parseClientPath({ inventory }: Pick<HostAgent, "inventory">, text: string): DatastorePath {
@@ -11,4 +12,11 @@ export function parseClientPath({ inventory }: Pick<HostAgent, "inventory">, tex
     throw fault("InvalidDatastore", `The host has no datastore '${path.datastore}'.`, { name: path.datastore });
   }
   return path;
+}
+
+/** A host has one datacenter, and needs none to be named. @throws {Fault} ManagedObjectNotFound when another is */
+export function requireDatacenter(...named: readonly (MoRef | undefined)[]): void {
+  const other = named.find((ref) => ref !== undefined && ref.value !== DATACENTER.value);
+  if (other !== undefined)
+    throw fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: other });
 }

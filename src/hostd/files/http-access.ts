@@ -15,7 +15,7 @@ import { DATASTORE_FOLDER } from "../inventory-tree.ts";
 import { isFor } from "../service-tickets.ts";
 import type { Client } from "../sessions.ts";
 import type { Vm } from "../vm.ts";
-import { filesOf, heldFiles } from "./delete-files.ts";
+import { filesOf, heldFiles } from "./held-files.ts";
 import { refuseDelete } from "./plan-delete.ts";
 import { refuseOverwrite } from "./plan-upload.ts";
 

@@ -9,17 +9,26 @@ export interface HeldFile {
 }
 
 /**
- * Refuses to delete the root of a datastore, a file of a VM, and a folder with one in it.
+ * Refuses to delete or move away the root of a datastore, a file of a VM, and a folder with one in it.
  * @throws {Fault} InvalidArgument, FileLocked
  */
-export function refuseDelete(path: DatastorePath, held: readonly HeldFile[]): void {
+export function refuseDelete(path: DatastorePath, held: readonly HeldFile[], doing: "delete" | "move" = "delete"): void {
   if (path.path === "") {
-    throw fault("InvalidArgument", `${formatDatastorePath(path)} is a whole datastore, which is not deleted as a file.`, {
+    throw fault("InvalidArgument", `${formatDatastorePath(path)} is a whole datastore, and no file.`, {
       invalidProperty: "name",
     });
   }
   const found = held.find(({ file }) => isAtOrBeneath(file, path));
   if (found === undefined) return;
   const file = formatDatastorePath(found.file);
-  throw fault("FileLocked", `Unable to delete ${formatDatastorePath(path)}: ${file} belongs to the virtual machine ${found.by}.`, { file });
+  throw fault("FileLocked", `Unable to ${doing} ${formatDatastorePath(path)}: ${file} belongs to the virtual machine ${found.by}.`, {
+    file,
+  });
+}
+
+/** Refuses to put something else in the place of a file of a VM. @throws {Fault} FileLocked */
+export function refuseReplace(path: DatastorePath, held: readonly HeldFile[]): void {
+  const file = formatDatastorePath(path);
+  const found = held.find((candidate) => formatDatastorePath(candidate.file) === file);
+  if (found !== undefined) throw fault("FileLocked", `Unable to replace ${file}: it belongs to the virtual machine ${found.by}.`, { file });
 }

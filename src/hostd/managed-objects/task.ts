@@ -1,5 +1,4 @@
 /** vim25 Task and TaskManager. */
-import { fault } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import type { Task } from "../tasks.ts";
@@ -10,11 +9,7 @@ export const task = {
   type: "Task",
   properties: { info: (self) => self.info },
   methods: {
-    CancelTask(self) {
-      // No task of this host can be stopped half-way without undoing it, and none says that it is cancelable.
-      if (self.ended) throw fault("InvalidState", "The task has completed.", {});
-      throw fault("NotSupported", "The task cannot be cancelled.", {});
-    },
+    CancelTask: (self, _, { agent }) => agent.tasks.cancel(self),
   },
 } as const satisfies ManagedObjectType<"Task", Task>;
 

@@ -79,7 +79,7 @@ function noDiskName(file: DatastorePath) {
 }
 
 /** 16 bytes that begin with VMware's company id, as NAA identifiers do. */
-function makeDiskUuid({ random }: DiskFiles): string {
+export function makeDiskUuid({ random }: Pick<DiskFiles, "random">): string {
   return `6000c29${Buffer.from(random(13)).toString("hex").slice(0, 25)}`;
 }
 
