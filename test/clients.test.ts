@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { PASSWORD, startHost, type TestHost } from "./harness.ts";
 import { installFromPypi } from "./pypi.ts";
 import { openDoor } from "./recording.ts";
-import { read } from "./vm.ts";
+import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
 
 /** Tools that people automate hosts with, unmodified, as Debian ships them. */
 const run = promisify(execFile);
@@ -72,3 +72,36 @@ test.skipIf(!existsSync("/usr/bin/ansible-playbook"))(
     });
   },
 );
+
+test("Apache Libcloud lists VMs and starts one", async (context) => {
+  const python = await installFromPypi(join(folder, "libcloud"), "apache-libcloud==3.9.1", "pyvmomi==8.0.3.0.1");
+  if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
+  await using client = await host.login();
+  const vm = await createVm(client, { ...bootableSpec("of-libcloud", ""), deviceChange: [] });
+  await using door = await openDoor(host.port, "libcloud");
+  const args = [join(CLIENTS, "libcloud_node.py"), "127.0.0.1", String(door.port), "root", PASSWORD, "of-libcloud"];
+  const { stdout } = await run(python, args, { timeout: CLIENT_MS });
+  expect(JSON.parse(stdout)).toEqual({ locations: 1, before: "stopped", after: "running", datastores: ["datastore1"] });
+  await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+});
+
+test("npm's node-vsphere-soap makes itself a client from the WSDL, and reads the host's name", async (context) => {
+  const isThere = await run("npm", [
+    "install",
+    "--silent",
+    "--no-audit",
+    "--no-fund",
+    "--prefix",
+    folder,
+    "node-vsphere-soap@0.0.2-5",
+  ]).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return context.skip("the npm registry cannot be reached from here");
+  await using door = await openDoor(host.port, "node-vsphere-soap");
+  const env = { ...process.env, NODE_PATH: join(folder, "node_modules") };
+  const args = [join(CLIENTS, "node_vsphere_soap.cjs"), `127.0.0.1:${door.port}`, "root", PASSWORD];
+  const { stdout } = await run(process.execPath, args, { env, timeout: CLIENT_MS });
+  expect(JSON.parse(stdout)).toEqual({ user: "root", api: "HostAgent", name: hostName });
+});

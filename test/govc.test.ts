@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
 import { installFromGo } from "./go.ts";
+import { type Door, openDoor } from "./recording.ts";
 
 /** The real govc, as administrators run it. Where it can't be had these tests say that they were skipped, and why. */
 const run = promisify(execFile);
@@ -17,10 +18,13 @@ if ("because" in govc) console.warn(`govc cannot be had on this machine, its tes
 const path = "path" in govc ? govc.path : "";
 
 let host: TestAgent;
+let door: Door;
 beforeAll(async () => {
   host = await startAgent();
+  door = await openDoor(host.port, "govc");
 });
 afterAll(async () => {
+  await door?.[Symbol.asyncDispose]();
   await host?.stop();
 });
 
@@ -30,7 +34,7 @@ const says = (...args: readonly string[]): Promise<string> => saysIn(undefined, 
 async function saysIn(cwd: string | undefined, ...args: readonly string[]): Promise<string> {
   const env = {
     ...process.env,
-    GOVC_URL: `https://127.0.0.1:${host.port}`,
+    GOVC_URL: `https://127.0.0.1:${door.port}`,
     GOVC_USERNAME: "root",
     GOVC_PASSWORD: "Correct-Horse-9",
     GOVC_INSECURE: "1",

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installGuestImage, PASSWORD, startHost, type TestHost } from "./harness.ts";
 import { installFromPypi } from "./pypi.ts";
+import { openDoor } from "./recording.ts";
 
 /** «Any software program that utilizes Web services can also communicate directly with the host agent»: paper «Host Agent». */
 const run = promisify(execFile);
@@ -18,9 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => host?.stop());
 
-async function lifecycle(python: string): Promise<Record<string, unknown>> {
+async function lifecycle(python: string, client: string): Promise<Record<string, unknown>> {
   const disk = await installGuestImage(host, `boot-${Math.random().toString(36).slice(2)}`);
-  const { stdout } = await run(python, [SCRIPT, "127.0.0.1", String(host.port), "root", PASSWORD, disk], { timeout: 170_000 });
+  await using door = await openDoor(host.port, client);
+  const { stdout } = await run(python, [SCRIPT, "127.0.0.1", String(door.port), "root", PASSWORD, disk], { timeout: 170_000 });
   return JSON.parse(stdout);
 }
 
@@ -35,7 +37,7 @@ function check(seen: Record<string, unknown>): void {
 
 describe("a VM's whole life through unmodified pyVmomi", () => {
   test("Debian's python3-pyvmomi", async () => {
-    check(await lifecycle("/usr/bin/python3"));
+    check(await lifecycle("/usr/bin/python3", "pyvmomi-debian"));
   });
 
   test(`PyPI's pyvmomi ${PYPI_VERSION}`, async (context) => {
@@ -43,7 +45,7 @@ describe("a VM's whole life through unmodified pyVmomi", () => {
     try {
       const python = await installFromPypi(folder, `pyvmomi==${PYPI_VERSION}`);
       if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
-      check(await lifecycle(python));
+      check(await lifecycle(python, "pyvmomi"));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -10,8 +10,9 @@ import { join } from "node:path";
 import { loadOrCreateCertificate } from "../src/management/index.ts";
 
 const FOLDER = join(import.meta.dirname, "sessions");
-const BODY_CHARS_MAX = 4000; // what a reader takes in; a WSDL or an inventory goes on for megabytes
-const EXCHANGES_MAX = 150;
+const BODY_CHARS_MAX = 3000; // what a reader takes in; a WSDL or an inventory goes on for megabytes
+const EXCHANGES_MAX = 60;
+const KEEP_ALIVE_MS = 90_000; // as the host does; clients that poll would meet a closed connection
 const HEADERS_SHOWN = ["soapaction", "content-type", "authorization", "cookie", "vmware-api-session-id", "set-cookie", "range", "location"];
 
 export interface Door extends AsyncDisposable {
@@ -36,6 +37,7 @@ export async function openDoor(port: number, name: string): Promise<Door> {
     forwarded.on("error", () => outgoing.destroy());
     forwarded.end(asked);
   });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   return {

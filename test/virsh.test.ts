@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { installGuestImage, PASSWORD, startHost, type TestHost } from "./harness.ts";
+import { type Door, openDoor } from "./recording.ts";
 import { bootableSpec, createVm } from "./vm.ts";
 
 /** Debian's `virsh -c esx://`, unmodified: a client that knows only an older API, and ends where an answer is not as it expects. */
@@ -13,22 +14,25 @@ const VIRSH = "/usr/bin/virsh";
 const NAME = "vm-of-virsh";
 const folder = mkdtempSync(join(tmpdir(), "bulkhead-virsh-"));
 let host: TestHost;
+let door: Door;
 
 beforeAll(async () => {
   host = await startHost();
+  door = await openDoor(host.port, "virsh");
   const client = await host.login();
   await createVm(client, bootableSpec(NAME, await installGuestImage(host, `${NAME}-boot`)));
   client.close();
   writeFileSync(join(folder, "auth"), `[credentials-host]\nusername=root\npassword=${PASSWORD}\n[auth-esx-127.0.0.1]\ncredentials=host\n`);
 });
 afterAll(async () => {
+  await door?.[Symbol.asyncDispose]();
   await host?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
 async function virsh(...args: readonly string[]): Promise<string> {
   const env = { ...process.env, LIBVIRT_AUTH_FILE: join(folder, "auth") };
-  const { stdout } = await run(VIRSH, ["-c", `esx://root@127.0.0.1:${host.port}/?no_verify=1`, ...args], { env });
+  const { stdout } = await run(VIRSH, ["-c", `esx://root@127.0.0.1:${door.port}/?no_verify=1`, ...args], { env });
   return stdout;
 }
 

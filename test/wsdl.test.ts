@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef } from "../src/interfaces/index.ts";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
 import { installFromPypi } from "./pypi.ts";
+import { openDoor } from "./recording.ts";
 
 /** «Any software program that utilizes Web services can also communicate directly with the host agent»: paper «Host Agent». */
 const run = promisify(execFile);
@@ -26,7 +27,8 @@ afterAll(async () => {
 test("a SOAP toolkit makes itself a client from the host's WSDL, and creates a VM with it", async (context) => {
   const python = await installFromPypi(folder, ZEEP);
   if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
-  const { stdout } = await run(python, [SCRIPT, `https://127.0.0.1:${agent.port}/sdk`, "root", "Correct-Horse-9"], { timeout: 60_000 });
+  await using door = await openDoor(agent.port, "zeep");
+  const { stdout } = await run(python, [SCRIPT, `https://127.0.0.1:${door.port}/sdk`, "root", "Correct-Horse-9"], { timeout: 60_000 });
   expect(JSON.parse(stdout)).toEqual({
     apiType: "HostAgent",
     refused: ["Cannot complete login due to an incorrect user name or password.", "{urn:vim25}InvalidLoginFault"],

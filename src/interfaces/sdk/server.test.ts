@@ -163,7 +163,7 @@ test.each([
   ["/sdk", "GET", 405],
   ["/sdk/vimService", "PUT", 405],
   ["/sdk/vimServiceVersions.xml", "POST", 405],
-  ["/sdk/vimService.wsdl", "POST", 405],
+  ["/sdk/vimService.wsdl", "PUT", 405],
   ["/sdk/vim.wsdl", "GET", 404],
   ["/", "GET", 404],
   ["/sdkx", "POST", 404],
@@ -176,7 +176,7 @@ test.each([
   expect(calls).toEqual([]);
 });
 
-test.each(["/sdk", "/sdk/", "/sdk/vimService", "/sdk?x=1"])("%s answers", async (path) => {
+test.each(["/sdk", "/sdk/", "/sdk/vimService", "/sdk/vimService.wsdl", "/sdk?x=1"])("%s answers", async (path) => {
   await start(time);
   expect((await send({ path, headers: XML }, currentTime)).status).toBe(200);
 });

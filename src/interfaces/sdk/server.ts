@@ -154,6 +154,8 @@ class Endpoint {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split("?", 1)[0] ?? "";
+    // Node's SOAP toolkit sends its requests to where it found the WSDL.
+    if (path === "/sdk/vimService.wsdl" && request.method === "POST") return await this.#soap(request, response);
     switch (path) {
       case "/sdk":
       case "/sdk/":
