@@ -8,8 +8,16 @@ import { join } from "node:path";
 import { hashPassword, systemRoles } from "../src/access/index.ts";
 import { Fault, hostPaths, systemClock } from "../src/base/index.ts";
 import { Accounts } from "../src/hostd/accounts.ts";
-import { accessFile, createAgent, invoke, openDatabase, openDownload } from "../src/hostd/index.ts";
-import { connectVim, createFolderDoor, type FolderLimits, moRef, startSdkServer, type VimClient } from "../src/interfaces/index.ts";
+import { accessFile, captureScreen, createAgent, invoke, openDatabase, openDownload } from "../src/hostd/index.ts";
+import {
+  connectVim,
+  createFolderDoor,
+  createScreenDoor,
+  type FolderLimits,
+  moRef,
+  startSdkServer,
+  type VimClient,
+} from "../src/interfaces/index.ts";
 import { loadOrCreateCertificate } from "../src/management/index.ts";
 import { openAppendLog } from "../src/system/index.ts";
 import {
@@ -106,6 +114,7 @@ export async function startAgent(
     }),
     openDownload: ({ sessionKey, clientAddress: address, userAgent, name }) =>
       openDownload(agent, { sessionSecret: sessionKey, client: { address, userAgent }, name }),
+    screen: createScreenDoor({ capture: (request) => captureScreen(agent, request), onBug: (bug) => void bugs.push(bug) }),
     invoke: async ({ sessionKey, clientAddress, userAgent, thisRef: target, version, method, args, signal }) => {
       const client = { address: clientAddress, userAgent };
       const { value, type, setSession } = await invoke(agent, { sessionSecret: sessionKey, client, version, target, method, args, signal });

@@ -7,7 +7,8 @@ import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { Event, MoRef, VirtualMachineConnection } from "../src/wire/index.ts";
-import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
+import { installFromGo } from "./go.ts";
+import { datastoreText, installGuestImage, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
 import { readPng } from "./png.ts";
 import { clientFrame, openViewer, type Viewer } from "./viewer.ts";
 import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
@@ -16,6 +17,9 @@ import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
 const run = promisify(execFile);
 const NAME = "watched";
 const VIEWERS_MAX = 3;
+const installed = await installFromGo("govc");
+if ("because" in installed) console.warn(`govc cannot be had on this machine, its test is skipped: ${installed.because}`);
+const govc = "path" in installed ? installed.path : "";
 const BOOT_MS = 120_000;
 let host: TestHost;
 let client: VimClient;
@@ -90,6 +94,36 @@ test("keys reach the shell on the guest's screen", async () => {
     60_000,
     1000,
   );
+});
+
+test("curl gets a picture of the screen with a password, and not without", async () => {
+  const url = `https://127.0.0.1:${host.port}/screen?id=${vm.value}`;
+  const { stdout } = await run("curl", ["-sSkf", "-u", `root:${PASSWORD}`, url], { encoding: "buffer", maxBuffer: 32 * 2 ** 20 });
+  expect(readPng(stdout)).toMatchObject({ isLit: true });
+  await expect(run("curl", ["-sSkf", url])).rejects.toThrow("401");
+});
+
+test.skipIf(govc === "")("govc takes a picture, types, and names the console's address", async () => {
+  const env = {
+    ...process.env,
+    GOVC_URL: `https://127.0.0.1:${host.port}`,
+    GOVC_USERNAME: "root",
+    GOVC_PASSWORD: PASSWORD,
+    GOVC_INSECURE: "1",
+    GOVC_PERSIST_SESSION: "false",
+  };
+  const says = async (...args: readonly string[]) => (await run(govc, args, { env, timeout: 60_000 })).stdout;
+  const file = join(host.root, "captured.png");
+  await says("vm.console", "-capture", file, NAME);
+  expect(readPng(await readFile(file))).toMatchObject({ isLit: true });
+  await says("vm.keystrokes", "-vm", NAME, "-s", "echo By-Govc! > /dev/ttyS0");
+  await says("vm.keystrokes", "-vm", NAME, "-c", "KEY_ENTER");
+  await waitFor(async () => (await datastoreText(host, `${NAME}/console.log`)).includes("By-Govc!"), 60_000);
+  const [, path = ""] = /^wss:\/\/127\.0\.0\.1:\d+(\/ticket\/[0-9a-f]{40})\n$/.exec(await says("vm.console", "-wss", NAME)) ?? [];
+  const viewer = await openViewer(host.port, path); // govc has logged out by now
+  expect(viewer.status).toBe(101);
+  viewer.end();
+  await waitFor(async () => (await viewersNow()) === 0, 10_000);
 });
 
 test.each<[string, object]>([

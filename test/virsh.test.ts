@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { installGuestImage, PASSWORD, startHost, type TestHost } from "./harness.ts";
+import { readPng } from "./png.ts";
 import { type Door, openDoor } from "./recording.ts";
 import { bootableSpec, createVm } from "./vm.ts";
 
@@ -45,6 +46,8 @@ test.skipIf(!existsSync(VIRSH))(
     expect(await virsh("domuuid", NAME)).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/);
     await virsh("start", NAME);
     expect(await virsh("list")).toMatch(new RegExp(`${NAME} +running`));
+    await virsh("screenshot", NAME, join(folder, "screen.png"));
+    expect(readPng(readFileSync(join(folder, "screen.png"))).width).toBeGreaterThan(0);
     await virsh("suspend", NAME);
     expect(await virsh("domstate", NAME)).toContain("paused");
     await virsh("resume", NAME);

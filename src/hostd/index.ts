@@ -1,3 +1,4 @@
+export { captureScreen, type ScreenRequest } from "./console/capture-screen.ts";
 export { openConsole } from "./console/open-console.ts";
 export { type AgentParts, createAgent } from "./create-agent.ts";
 export { type Connection, openDatabase } from "./database.ts";
@@ -8,7 +9,7 @@ export {
   type FileAccessRequest,
   type FileMethod,
   type FileOutcome,
-  type HttpCredentials,
 } from "./files/http-access.ts";
+export type { HttpCredentials } from "./http-credentials.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
 export { type PerformedType, performedApi } from "./performed-api.ts";

@@ -1,3 +1,4 @@
+export { createScreenDoor, type ScreenDoor } from "./console/screen-door.ts";
 export type { DownloadCall, OpenDownload } from "./downloads/download-door.ts";
 export { createFolderDoor, type FolderDoor, type FolderLimits } from "./files/folder-door.ts";
 export type { SdkCall, SdkRefusal, SdkReply } from "./sdk/answer.ts";

@@ -9,22 +9,14 @@ import type { DownloadFile, FileDoor, FolderEntry, UploadFile } from "../../vmke
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import { refuseAccess, type Subject } from "../authorize.ts";
-import { checkPassword } from "../check-password.ts";
 import { faultOf } from "../faults.ts";
+import { authenticateHttp, type HttpCredentials } from "../http-credentials.ts";
 import { DATASTORE_FOLDER } from "../inventory-tree.ts";
-import { isFor } from "../service-tickets.ts";
 import type { Client } from "../sessions.ts";
 import type { Vm } from "../vm.ts";
 import { filesOf, heldFiles } from "./held-files.ts";
 import { refuseDelete } from "./plan-delete.ts";
 import { refuseOverwrite } from "./plan-upload.ts";
-
-/** What a client showed to be let in; all of it untrusted. */
-export interface HttpCredentials {
-  readonly sessionSecret: string | undefined;
-  readonly ticket: string | undefined;
-  readonly password: { readonly userName: string; readonly password: string } | undefined;
-}
 
 export type FileMethod = "GET" | "HEAD" | "PUT" | "DELETE";
 
@@ -74,7 +66,7 @@ export async function accessFile(
 ): Promise<void> {
   let userName: string | undefined;
   try {
-    userName = await authenticate(agent, request); // 1
+    userName = await authenticateHttp(agent, request); // 1
     const subject = { userName, permissions: agent.accounts.permissions() };
     authorize(agent, request, subject); // 2
     record(agent, request, userName, await deed(accessTo(agent, request, subject))); // 3 admit and 4 perform
@@ -83,22 +75,6 @@ export async function accessFile(
     record(agent, request, userName, thrown);
     throw thrown;
   }
-}
-
-/** @returns who it is; undefined for who shows nothing. @throws {Fault} InvalidLogin */
-async function authenticate(agent: HostAgent, { method, url, credentials, client }: FileAccessRequest): Promise<string | undefined> {
-  const session = agent.sessions.find(credentials.sessionSecret);
-  if (session !== undefined) {
-    session.callCount++;
-    return session.userName;
-  }
-  const { ticket, password } = credentials;
-  const right = ticket === undefined ? undefined : agent.serviceTickets.redeem(ticket);
-  if (right !== undefined && isFor(right, { method, url }) && agent.sessions.list().includes(right.session)) return right.session.userName;
-  if (password === undefined) return undefined;
-  const account = await checkPassword(agent, password, client);
-  if (account === undefined) throw fault("InvalidLogin", "The user name or password is not right.", {});
-  return account.name;
 }
 
 /** Before anything tells whether the datastore exists. */

@@ -165,7 +165,7 @@ export const hostCapability: HostCapability = {
   unsharedSwapVMotionSupported: false,
   backgroundSnapshotsSupported: false,
   preAssignedPCIUnitNumbersSupported: true,
-  screenshotSupported: false,
+  screenshotSupported: true,
   scaledScreenshotSupported: false,
   storageVMotionSupported: false,
   vmotionWithStorageVMotionSupported: false,

@@ -5,8 +5,9 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { Fault, messageOf } from "../../base/index.ts";
+import { Fault } from "../../base/index.ts";
 import { CLOSE, encodeClose, encodeData, encodePing, encodePong, FrameError, FrameReader, planHandshake } from "../../wire/index.ts";
+import { answerTo } from "../files/status-of.ts";
 
 export interface ConsoleRequest {
   /** Untrusted. */
@@ -47,24 +48,8 @@ export async function serveConsole(
     carry(console, socket, head);
   } catch (error) {
     if (!(error instanceof Fault)) onBug(error);
-    refuse(socket, statusOf(error), error instanceof Fault ? messageOf(error) : "Internal error.");
-  }
-}
-
-function statusOf(error: unknown): number {
-  switch (error instanceof Fault ? error.fault : "") {
-    case "NotAuthenticated":
-      return 401;
-    case "NoPermission":
-      return 403;
-    case "ManagedObjectNotFound":
-      return 404;
-    case "InvalidPowerState":
-      return 409;
-    case "MksConnectionLimitReached":
-      return 503;
-    default:
-      return 500;
+    const { status, text } = answerTo(error);
+    refuse(socket, status, text);
   }
 }
 

@@ -15,7 +15,7 @@ import { planUpload, type UploadPlan } from "./plan-upload.ts";
 import { receiveUpload } from "./receive-upload.ts";
 import { endAnswer, type HttpAnswer, startLingering } from "./refuse.ts";
 import { sendFile } from "./send-file.ts";
-import { statusOf } from "./status-of.ts";
+import { answerTo } from "./status-of.ts";
 
 export interface FolderDoorParts {
   /** hostd's: decides, and records. @throws {Fault} */
@@ -37,7 +37,6 @@ export interface FolderLimits {
 
 const DEFAULT_LIMITS: FolderLimits = { transfersMax: 64, stallMs: 60_000, lingerMs: 5_000 };
 const METHODS: readonly FileMethod[] = ["GET", "HEAD", "PUT", "DELETE"];
-const REALM = 'Basic realm="VMware HTTP server"'; // as ESXi calls it
 /** What lies on a datastore is nothing that a browser should run as this host's own. */
 const SAFE_HEADERS = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache" };
 
@@ -188,12 +187,6 @@ function sendPage({ request, response }: Exchange, html: string): FileOutcome {
   });
   response.end(request.method === "HEAD" ? undefined : body);
   return { comment: "a list" };
-}
-
-function answerTo(thrown: unknown): HttpAnswer {
-  if (!(thrown instanceof Fault)) return { status: 500, text: "Internal error" };
-  const status = statusOf(thrown);
-  return { status, text: thrown.message, headers: status === 401 ? { "WWW-Authenticate": REALM } : {} };
 }
 
 async function refuse({ request, response }: Exchange, answer: HttpAnswer, { lingerMs }: FolderLimits): Promise<void> {

@@ -1,5 +1,6 @@
-/** The HTTP status that a fault has at a door without vim25. Pure. */
-import type { Fault } from "../../base/index.ts";
+/** What a fault is at a door without vim25: an HTTP status, and its text. Pure. */
+import { Fault } from "../../base/index.ts";
+import type { HttpAnswer } from "./refuse.ts";
 
 const statuses: Readonly<Record<string, number>> = {
   NotAuthenticated: 401,
@@ -9,16 +10,28 @@ const statuses: Readonly<Record<string, number>> = {
   FileNotWritable: 403,
   FileNotFound: 404,
   InvalidDatastore: 404,
+  ManagedObjectNotFound: 404,
   InvalidDatastorePath: 400,
   InvalidArgument: 400,
   FileNameTooLong: 400,
   DirectoryNotEmpty: 409,
+  InvalidPowerState: 409,
   FileAlreadyExists: 412, // only who said «Overwrite: F» is told so: RFC 4918 §10.6
   FileLocked: 423,
   NoDiskSpace: 507,
+  MksConnectionLimitReached: 503,
   ResourceInUse: 503,
 };
 
-export function statusOf({ fault }: Fault): number {
+function statusOf({ fault }: Fault): number {
   return Object.hasOwn(statuses, fault) ? (statuses[fault] ?? 500) : 500;
+}
+
+const REALM = 'Basic realm="VMware HTTP server"'; // as ESXi calls it
+
+/** @param thrown a Fault, or a bug of ours, of which a client is told no more than that */
+export function answerTo(thrown: unknown): HttpAnswer {
+  if (!(thrown instanceof Fault)) return { status: 500, text: "Internal error" };
+  const status = statusOf(thrown);
+  return { status, text: thrown.message, headers: status === 401 ? { "WWW-Authenticate": REALM } : {} };
 }

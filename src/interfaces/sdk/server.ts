@@ -11,6 +11,8 @@ import type { Fault } from "../../base/index.ts";
 import type { PerformedType } from "../../hostd/index.ts";
 import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
 import { type ConsoleHandlers, serveConsole } from "../console/console-socket.ts";
+import { SCREEN_PATH } from "../console/parse-screen-url.ts";
+import type { ScreenDoor } from "../console/screen-door.ts";
 import { DOWNLOADS_ROOT, type OpenDownload, serveDownload } from "../downloads/download-door.ts";
 import type { FolderDoor } from "../files/folder-door.ts";
 import { isFolderUrl } from "../files/parse-folder-url.ts";
@@ -62,6 +64,8 @@ export interface SdkServerOptions extends SdkHandlers {
   readonly performed?: readonly PerformedType[];
   /** The datastores' files, at /folder. */
   readonly folder?: FolderDoor;
+  /** Pictures of VMs' screens, at /screen. */
+  readonly screen?: ScreenDoor;
 }
 
 export interface SdkServer extends AsyncDisposable {
@@ -125,6 +129,7 @@ class Endpoint {
   readonly #limits: SdkLimits;
   readonly #documents: Documents;
   readonly #folder: FolderDoor | undefined;
+  readonly #screen: ScreenDoor | undefined;
   readonly #openDownload: OpenDownload | undefined;
   readonly #budget = new BodyBudget();
   #calls = 0;
@@ -132,12 +137,13 @@ class Endpoint {
   constructor(
     handlers: SdkHandlers,
     limits: SdkLimits,
-    doors: { readonly documents: Documents } & Pick<SdkServerOptions, "folder" | "openDownload">,
+    doors: { readonly documents: Documents } & Pick<SdkServerOptions, "folder" | "screen" | "openDownload">,
   ) {
     this.#handlers = handlers;
     this.#limits = limits;
     this.#documents = doors.documents;
     this.#folder = doors.folder;
+    this.#screen = doors.screen;
     this.#openDownload = doors.openDownload;
   }
 
@@ -182,6 +188,10 @@ class Endpoint {
     if (this.#folder !== undefined && isFolderUrl(path)) {
       const { clientAddress: address, userAgent } = clientOf(request);
       return await this.#folder({ request, response, client: { address, userAgent } });
+    }
+    if (this.#screen !== undefined && path === SCREEN_PATH) {
+      const { clientAddress: address, userAgent } = clientOf(request);
+      return await this.#screen(request, response, { address, userAgent });
     }
     if (this.#openDownload !== undefined && path.startsWith(DOWNLOADS_ROOT)) {
       if (!isRead(request)) return refuseWrite(response);
