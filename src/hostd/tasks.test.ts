@@ -33,6 +33,29 @@ test("a task runs, reports and succeeds with its result", async () => {
   expect(task.info).toMatchObject({ state: "success", result: { anyType: "VirtualMachine" }, descriptionId: "VirtualMachine.powerOn" });
 });
 
+test("a task is cancelled only when its deed lets itself be, and ends as the deed says", async () => {
+  const { tasks } = newTasks();
+  const deaf = tasks.start(subject, none, () => new Promise((resolve) => setTimeout(() => resolve(undefined), 30)));
+  expect(() => tasks.cancel(deaf)).toThrow(expect.objectContaining({ fault: "NotSupported" }));
+  const hearing = tasks.start(subject, none, async ({ allowCancel }) => {
+    const signal = allowCancel();
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    throw fault("RequestCanceled", "The task was canceled by a user.", {});
+  });
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(hearing.info).toMatchObject({ cancelable: true, cancelled: false });
+  tasks.cancel(hearing);
+  await tasks.drain();
+  expect(hearing.info).toMatchObject({
+    state: "error",
+    cancelled: true,
+    cancelable: false,
+    error: { fault: { $type: "RequestCanceled" } },
+  });
+  expect(() => tasks.cancel(hearing)).toThrow(expect.objectContaining({ fault: "InvalidState" }));
+});
+
 test("a fault becomes the task's error, with its fields and message", async () => {
   const { tasks } = newTasks();
   const task = tasks.start(subject, none, async () => {

@@ -37,6 +37,16 @@ test("a managed object has what it inherits", () => {
   expect(vm.methods.get("Fetch")?.result.text).toBe("anyType");
 });
 
+test("what clients call beyond the schema is found where they call it, and nowhere else", () => {
+  expect(findMethod("QueryVirtualDiskInfo_Task")).toMatchObject({
+    declaredBy: "VirtualDiskManager",
+    taskResult: { text: "VirtualDiskInfo[]" },
+  });
+  expect([...dataObjectType("VirtualDiskInfo").members.keys()]).toEqual(["dynamicType", "dynamicProperty", "unit", "diskType", "parent"]);
+  expect(managedObjectType("FileManager").methods.has("QueryVirtualDiskInfo_Task")).toBe(false);
+  expect(schemaRows().dataObjects.has("VirtualDiskInfo")).toBe(false);
+});
+
 test("a task's names come from the schema", () => {
   expect(findMethod("PowerOnVM_Task")).toMatchObject({
     vmodl: "vim.VirtualMachine.powerOn",
