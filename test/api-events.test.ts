@@ -79,8 +79,3 @@ test("who may only read writes no event", async () => {
   const fault = await faultOf(reader.call(EVENTS, "LogUserEvent", { entity: HOST, msg: "x" }));
   expect(fault).toMatchObject({ fault: "NoPermission", fields: { privilegeId: "Global.LogEvent" } });
 });
-
-test("there are no task collectors, as on ESXi", async () => {
-  const fault = await faultOf(client.call(moRef("TaskManager", "ha-taskmgr"), "CreateCollectorForTasks", { filter: {} }));
-  expect(fault.fault).toBe("NotSupported");
-});

@@ -65,6 +65,10 @@ const ofEach = <V>(methods: readonly string[], value: V): Readonly<Record<string
 export const rulesWithoutSchema = {
   AcquireTicket: always(CONSOLE_INTERACT),
   ...rulesOfGuestOperations,
+  CloseInventoryViewFolder: always(VIEW),
+  OpenInventoryViewFolder: always(VIEW),
+  ReadNextTasks: always(VIEW),
+  ReadPreviousTasks: always(VIEW),
   CancelTask: always("Global.CancelTask"),
   CopyDatastoreFile_Task: always("Datastore.FileManagement"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),

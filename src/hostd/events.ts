@@ -68,6 +68,10 @@ export class Events implements EventLog {
     return this.upTo(Number.MAX_SAFE_INTEGER, filter, Math.min(EVENTS_ANSWERED, filter.maxCount ?? EVENTS_ANSWERED)).toReversed();
   }
 
+  keyOf({ key }: Event): number {
+    return key;
+  }
+
   after(key: number, filter: EventFilterSpec, max: number): readonly Event[] {
     return firstThatPass(this.#database.prepare("SELECT event FROM event WHERE key > ? ORDER BY key").iterate(key), filter, max);
   }

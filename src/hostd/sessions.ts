@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "../base/index.ts";
-import { fault } from "../wire/index.ts";
+import { fault, isSubtype, type MoRef } from "../wire/index.ts";
 import type { BoundObject } from "./managed-object.ts";
 
 /** What an administrator may set; options/ has the bounds. */
@@ -59,6 +59,11 @@ export class Session {
 
   findObject(moid: string): SessionObject | undefined {
     return this.#objects.get(moid);
+  }
+
+  /** Those of a type, its subtypes included, oldest first. */
+  objectsOf(type: string): readonly MoRef[] {
+    return [...this.#objects.values()].map(({ instance }) => instance.ref).filter((ref) => isSubtype(ref.type, type));
   }
 
   /** Ends one object; a no-op when it is gone. */

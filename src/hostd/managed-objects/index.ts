@@ -39,8 +39,8 @@ import { propertyCollector, propertyFilter } from "./property-collector.ts";
 import { searchIndex } from "./search-index.ts";
 import { serviceInstance } from "./service-instance.ts";
 import { sessionManager } from "./session-manager.ts";
-import { task, taskManager } from "./task.ts";
-import { containerView, listView, viewManager } from "./view-manager.ts";
+import { task, taskHistoryCollector, taskManager } from "./task.ts";
+import { containerView, inventoryView, listView, viewManager } from "./view-manager.ts";
 import { virtualDiskManager } from "./virtual-disk-manager.ts";
 import { virtualMachine } from "./virtual-machine.ts";
 
@@ -85,6 +85,7 @@ export const managedObjectTypes = {
   LicenseManager: licenseManager,
   HostVMotionSystem: hostVMotionSystem,
   HostVirtualNicManager: hostVirtualNicManager,
+  InventoryView: inventoryView,
   ListView: listView,
   Network: network,
   OptionManager: optionManager,
@@ -96,6 +97,7 @@ export const managedObjectTypes = {
   ServiceInstance: serviceInstance,
   SessionManager: sessionManager,
   Task: task,
+  TaskHistoryCollector: taskHistoryCollector,
   TaskManager: taskManager,
   ViewManager: viewManager,
   VirtualDiskManager: virtualDiskManager,
