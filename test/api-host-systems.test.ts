@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import { readMachine } from "../src/system/index.ts";
@@ -173,6 +176,15 @@ test("a method that a manager does not perform is refused by its name, after who
   expect(refused).toEqual(expect.arrayContaining(["HostFirewallSystem.RefreshFirewall", "HostFirmwareSystem.BackupFirmwareConfiguration"]));
   stranger.close();
   reader.close();
+});
+
+test("the strictest client reads every property of everything that the host names", async () => {
+  const script = join(import.meta.dirname, "clients/read_everything.py");
+  const args = [script, "127.0.0.1", String(host.port), "root", "Correct-Horse-9"];
+  const { stdout } = await promisify(execFile)("/usr/bin/python3", args, { timeout: 120_000 });
+  const { objects, failures } = JSON.parse(stdout);
+  expect(failures).toEqual([]);
+  expect(objects).toBeGreaterThan(Object.keys(managers).length);
 });
 
 test.each([

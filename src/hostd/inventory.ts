@@ -21,12 +21,14 @@ import { managers } from "./managed-objects/service-instance.ts";
 import { PropertyCollectorState } from "./property-collector/collector.ts";
 import { sourceFor } from "./property-source.ts";
 import type { Session } from "./sessions.ts";
+import type { Vm } from "./vm.ts";
 
 type Bound = BoundObject;
 
 export class Inventory {
   readonly #agent: HostAgent;
   readonly #fixed = new Map<string, Bound>();
+  readonly #boundVms = new WeakMap<Vm, Bound>();
   readonly #parents = new Map<string, MoRef>();
   readonly #children = new Map<string, MoRef[]>();
 
@@ -68,13 +70,22 @@ export class Inventory {
     if (fixed !== undefined) return fixed;
     if (moid === managers.propertyCollector.value) return this.#collectorOf(session);
     const vm = this.#agent.vms.find(moid);
-    if (vm !== undefined) return bind(managedObjectTypes.VirtualMachine, moid, { agent: this.#agent, vm });
+    if (vm !== undefined) return this.#bindVm(vm);
     const task = this.#agent.tasks.find(moid);
     if (task !== undefined) return bind(managedObjectTypes.Task, moid, task);
     const description = this.#agent.datastores().find(({ uuid }) => uuid === moid);
     if (description === undefined) return undefined;
     const entity = { agent: this.#agent, ref: datastoreRef(description), name: description.name, parent: DATASTORE_FOLDER, description };
     return bind(managedObjectTypes.Datastore, moid, entity);
+  }
+
+  /** One for all who look: filters hold what they watch, and many may watch all VMs. */
+  #bindVm(vm: Vm): Bound {
+    const known = this.#boundVms.get(vm);
+    if (known !== undefined) return known;
+    const bound = bind(managedObjectTypes.VirtualMachine, vm.id, { agent: this.#agent, vm });
+    this.#boundVms.set(vm, bound);
+    return bound;
   }
 
   /** The default collector has the filters and versions of one session; before login it can only answer at once. */

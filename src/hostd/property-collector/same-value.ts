@@ -21,7 +21,15 @@ export function isSameValue(one: unknown, other: unknown): boolean {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** A copy that stays as it is when whoever gave the value changes it. */
+/** A copy that stays as it is when whoever gave the value changes it. Texts are shared: nobody can change one. */
 export function copyValue<T>(value: T): T {
-  return structuredClone(value);
+  return copy(value) as T;
+}
+
+function copy(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copy);
+  if (value instanceof Date) return new Date(value);
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copy(member)]));
 }

@@ -1,7 +1,7 @@
 /** Those who wait for something to change. Changes that come together wake them once. */
 import { fault } from "../../wire/index.ts";
 
-const COALESCE_MS = 5; // a power-on touches a dozen properties within a millisecond; nobody notices five
+const COALESCE_MS = 2; // a power-on touches a dozen properties within a millisecond; nobody notices two
 const TIMEOUT_MS_MAX = 2 ** 31 - 1; // timers of Node fire at once when they are set for longer
 const WAITERS_MAX = 64; // of one collector: the threads of one client
 
