@@ -208,7 +208,9 @@ export class Tasks {
   #forgetOld(): void {
     const oldest = this.#clock.now() - FINISHED_KEPT_MS;
     for (const [moid, task] of this.#tasks) {
-      if (task.info.completeTime !== undefined && task.info.completeTime.getTime() < oldest) this.#tasks.delete(moid);
+      if (task.info.completeTime === undefined || task.info.completeTime.getTime() >= oldest) continue;
+      this.#tasks.delete(moid);
+      this.#announce(task); // it leaves the filters that watch it
     }
     this.#database.prepare("DELETE FROM task WHERE completed_at < ?").run(oldest);
   }

@@ -7,7 +7,7 @@ import type { MonitorDescription, VmkernelEvent } from "../vmkernel/index.ts";
 import { fault, type MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import type { Connection } from "./database.ts";
-import { AUTO_START_MANAGER, HOST, ROOT_POOL, VM_FOLDER } from "./inventory-tree.ts";
+import { AUTO_START_MANAGER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "./inventory-tree.ts";
 import { Vm } from "./vm.ts";
 import { readVmFiles } from "./vm-files.ts";
 import type { Vmkernel } from "./vmkernel.ts";
@@ -160,6 +160,7 @@ export class Vms {
 
   #inventoryChanged(vm: Vm): void {
     const datastore = this.agent.inventory.datastoreNamed(vm.vmxPath.datastore);
-    this.agent.changes.changed(vm.ref, VM_FOLDER, HOST, AUTO_START_MANAGER, ROOT_POOL, ...(datastore === undefined ? [] : [datastore]));
+    const owners = [VM_FOLDER, HOST, AUTO_START_MANAGER, ROOT_POOL, VM_NETWORK];
+    this.agent.changes.changed(vm.ref, ...owners, ...(datastore === undefined ? [] : [datastore]));
   }
 }

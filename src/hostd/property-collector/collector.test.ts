@@ -288,8 +288,8 @@ describe("truncation", () => {
 // A client that keeps its picture by updates alone, whatever happens and however they are cut, ends with what there is.
 const action = fc.record({ moid: fc.constantFrom("1", "2", "3", "4"), name: fc.constantFrom(undefined, "a", "b", "c"), ask: fc.boolean() });
 
-test("the sum of all updates is what there is", () => {
-  fc.assert(
+test("the sum of all updates is what there is", async () => {
+  await fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 25 }), fc.integer({ min: 1, max: 3 }), async (actions, maxObjectUpdates) => {
       const source = smallHost();
       const collector = collectorOf(source);
@@ -333,3 +333,25 @@ function follow(seen: Map<string, unknown>, { kind, obj, changeSet }: ObjectUpda
   if (kind === "leave") seen.delete(obj.value);
   else seen.set(obj.value, changeSet?.[0]?.val?.value);
 }
+
+test("a change of an object at the end of a traversal reads that object, and visits nothing anew", () => {
+  const source = smallHost();
+  const collector = collectorOf(source);
+  collector.createFilter(vmNames, false);
+  const version = collector.checkForUpdates("")?.version;
+  source.reads.clear();
+  rename(source, "1", "renamed");
+  source.put("HostSystem", "ha-host", { name: "elsewhere" });
+  expect(told(collector.checkForUpdates(version))).toEqual(['modify 1: assign name="renamed"']);
+  expect([...source.reads]).toEqual([["1.name", 1]]);
+});
+
+test("what a traversal names before it is there enters when it comes", () => {
+  const source = smallHost();
+  source.put("Folder", "vm", { childEntity: [VM, { type: "VirtualMachine", value: "9" }] });
+  const collector = collectorOf(source);
+  collector.createFilter(vmNames, false);
+  const version = collector.checkForUpdates("")?.version;
+  source.put("VirtualMachine", "9", vmProperties("9"));
+  expect(told(collector.checkForUpdates(version))).toEqual(['enter 9: assign name="vm-9"']);
+});

@@ -32,9 +32,6 @@ export class PropertyFilter {
   readonly partialUpdates: boolean;
   readonly #source: PropertySource;
   readonly #plan: FilterPlan;
-  /** Whether what it reports depends on more than its roots being there. */
-  readonly #traverses: boolean;
-  readonly #roots: ReadonlySet<string>;
   #selection: Selection | undefined;
   #picture = EMPTY_PICTURE;
   /** Ids of objects to read again. */
@@ -52,20 +49,21 @@ export class PropertyFilter {
     this.partialUpdates = partialUpdates;
     this.#source = source;
     this.#plan = planFilter(spec, version);
-    this.#traverses = this.#plan.roots.some(({ traversals }) => traversals.length > 0);
-    this.#roots = new Set(this.#plan.roots.map(({ ref: root }) => root.value));
     const lost = this.#plan.roots.find(({ ref: root }) => source.find(root) === undefined);
     if (lost !== undefined && !this.#plan.reportMissing) throw notFound(lost.ref);
   }
 
   /** Takes note that something about an object changed. @returns whether that can matter to this filter */
-  noteChange({ value }: MoRef): boolean {
-    const seen = this.#picture.objects.has(value);
-    if (seen) this.#changed.add(value);
-    // Any object may be on the way of a traversal, or be new at its end: asking again is cheap against missing one.
-    const reselect = this.#traverses || this.#roots.has(value);
-    if (reselect) this.#selection = undefined;
-    return seen || reselect;
+  noteChange(ref: MoRef): boolean {
+    const { value } = ref;
+    const isReported = this.#picture.objects.has(value);
+    if (isReported) this.#changed.add(value);
+    const selection = this.#selection;
+    if (selection === undefined) return true; // it will be made anew anyway
+    // To select anew is to visit everything: only for what may lead elsewhere, has come, or has gone.
+    const selectAnew = selection.followed.has(value) || selection.lost.has(value) || (isReported && this.#source.find(ref) === undefined);
+    if (selectAnew) this.#selection = undefined;
+    return isReported || selectAnew;
   }
 
   /** What it reports now. The same picture as before when nothing that it reports changed. */

@@ -11,6 +11,10 @@ export interface Selection {
   readonly objects: ReadonlyMap<string, SelectedObject>;
   /** Roots that are not there. */
   readonly missing: readonly MoRef[];
+  /** Ids of the objects whose references were followed: when one of them changes, they may lead elsewhere. */
+  readonly followed: ReadonlySet<string>;
+  /** Ids that a root or a reference names and that nothing has: something may come to have them. */
+  readonly lost: ReadonlySet<string>;
 }
 
 export interface SelectedObject {
@@ -25,6 +29,8 @@ const VISITS_MAX = 100_000; // objects × traversals; about a second of work tha
 export function selectObjects(plan: FilterPlan, source: PropertySource): Selection {
   const objects = new Map<string, SelectedObject>();
   const missing: MoRef[] = [];
+  const followed = new Set<string>();
+  const lost = new Set<string>();
   const waiting: { readonly object: ManagedObjectInstance; readonly traversal: Traversal }[] = [];
   const visited = new Map<Traversal, Set<string>>();
 
@@ -35,24 +41,31 @@ export function selectObjects(plan: FilterPlan, source: PropertySource): Selecti
     if (objects.size > OBJECTS_MAX) throw tooMuch(`reports more than ${OBJECTS_MAX} objects`);
     for (const traversal of traversals) {
       // An object is taken along each traversal once: cycles end here.
-      if (isSubtype(type, traversal.type) && !seen(visited, traversal, value)) waiting.push({ object, traversal });
+      if (!isSubtype(type, traversal.type) || seen(visited, traversal, value)) continue;
+      followed.add(value);
+      waiting.push({ object, traversal });
     }
   }
 
   for (const { ref, skip, traversals } of plan.roots) {
     const object = source.find(ref);
-    if (object === undefined) missing.push(ref);
-    else reach(object, skip, traversals);
+    if (object !== undefined) {
+      reach(object, skip, traversals);
+      continue;
+    }
+    missing.push(ref);
+    lost.add(ref.value);
   }
   let visits = 0;
   for (const { object, traversal } of waiting) {
     for (const ref of readReferences(source, object, traversal.path)) {
       if (++visits > VISITS_MAX) throw tooMuch(`visits objects more than ${VISITS_MAX} times`);
       const next = source.find(ref);
-      if (next !== undefined) reach(next, traversal.skip, traversal.next);
+      if (next === undefined) lost.add(ref.value);
+      else reach(next, traversal.skip, traversal.next);
     }
   }
-  return { objects, missing };
+  return { objects, missing, followed, lost };
 }
 
 /** Whether the object has been taken along the traversal before; from now on it has. */
