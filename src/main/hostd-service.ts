@@ -25,6 +25,8 @@ export interface HostdParts extends HostRun {
 
 /** Its code: what it executes, and the packages that it loads. */
 const CODE = ["dist", "node_modules", "package.json", "src/wire/vim25/schema.json"].map((name) => join(INSTALLATION, name));
+/** Of what hostd has just made and mostly forgets: Node would let it grow to 48 MiB before it clears up, and keep that. */
+const YOUNG_MIB = 4;
 /** Native parts of packages, which need libraries that Node does not. */
 const NATIVE = ["@libsql/linux-x64-gnu/index.node", "@koromix/koffi-linux-x64/linux_x64/koffi.node"].map((name) =>
   join(INSTALLATION, "node_modules", name),
@@ -37,7 +39,7 @@ export async function startHostd(parts: HostdParts) {
     isolation,
     ...user,
     program: process.execPath,
-    args: [join(INSTALLATION, "dist/main/hostd.js")],
+    args: [`--max-semi-space-size=${YOUNG_MIB}`, join(INSTALLATION, "dist/main/hostd.js")],
     readOnlyPaths: await readOnlyPaths(),
     writablePaths: [paths.hostdState, paths.rpcFolder],
     descriptorCount: 1,
