@@ -5,7 +5,6 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { test } from "vitest";
-import type { VimClient } from "../src/interfaces/index.ts";
 import type { MoRef, PropertyFilterSpec, SelectionSpec } from "../src/wire/index.ts";
 import { installFromGo } from "../test/go.ts";
 import { freePort, PASSWORD, sleep, startHost, type TestHost, waitFor } from "../test/harness.ts";
@@ -19,25 +18,25 @@ const ROUNDS = 30;
 const EVENTS = 15;
 const POWER_ONS = 50;
 const SIDE_BY_SIDE = 8;
+const PEER_START_MS = 300_000; // it makes its VMs before it answers
 const COLLECTOR = { type: "PropertyCollector", value: "ha-property-collector" } as const;
 
 test("figures of an API with a thousand VMs", { timeout: 2_400_000 }, async () => {
   const host = await startHost();
   try {
-    const client = await host.login();
-    const vms = await makeVms(client);
+    const vms = await makeVms(host);
     await benchRetrieve(host);
     await benchMemory(host);
-    await benchLatency(host, client, vms);
-    await benchPowerOns(client, vms.slice(0, POWER_ONS));
-    client.close();
+    await benchLatency(host, vms[0] ?? VM_FOLDER);
+    await benchPowerOns(host, vms.slice(0, POWER_ONS));
   } finally {
     await host.stop();
   }
 });
 
 /** VMs without a disk: none of them has to boot. */
-async function makeVms(client: VimClient): Promise<readonly MoRef<"VirtualMachine">[]> {
+async function makeVms(host: TestHost): Promise<readonly MoRef<"VirtualMachine">[]> {
+  await using client = await host.login();
   const started = performance.now();
   const vms: MoRef<"VirtualMachine">[] = [];
   const worker = async (): Promise<void> => {
@@ -107,14 +106,17 @@ async function startPeer(): Promise<{ readonly port: number; stop(): Promise<voi
       },
       () => false,
     );
-  await waitFor(answers, 60_000);
-  return {
-    port,
-    async stop() {
-      child.kill("SIGKILL");
-      await exited;
-    },
+  const stop = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await exited;
   };
+  try {
+    await waitFor(answers, PEER_START_MS);
+    return { port, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 /** With sessions that each watch all VMs and have been told of them. */
@@ -144,8 +146,8 @@ async function benchMemory(host: TestHost): Promise<void> {
 }
 
 /** From the death of a monitor, and from vmkernel's word of it, to the client that waits for its VM's power state. */
-async function benchLatency(host: TestHost, client: VimClient, vms: readonly MoRef<"VirtualMachine">[]): Promise<void> {
-  const vm = vms[0] ?? VM_FOLDER;
+async function benchLatency(host: TestHost, vm: MoRef): Promise<void> {
+  await using client = await host.login();
   const vmkernel = await host.vmkernel();
   let eventAt = 0;
   vmkernel.onEvent((event) => {
@@ -179,7 +181,8 @@ async function benchLatency(host: TestHost, client: VimClient, vms: readonly MoR
   );
 }
 
-async function benchPowerOns(client: VimClient, vms: readonly MoRef<"VirtualMachine">[]): Promise<void> {
+async function benchPowerOns(host: TestHost, vms: readonly MoRef<"VirtualMachine">[]): Promise<void> {
+  await using client = await host.login();
   const started = performance.now();
   const tasks = await Promise.all(vms.map((vm) => client.call(vm, "PowerOnVM_Task", {})));
   const askedMs = performance.now() - started;
