@@ -4,6 +4,7 @@
  * inventory in memory, asks nobody who may read it, and starts nothing.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { availableParallelism, loadavg } from "node:os";
 import { test } from "vitest";
 import type { MoRef, PropertyFilterSpec, SelectionSpec } from "../src/wire/index.ts";
 import { installFromGo } from "../test/go.ts";
@@ -23,6 +24,7 @@ const COLLECTOR = { type: "PropertyCollector", value: "ha-property-collector" } 
 
 test("figures of an API with a thousand VMs", { timeout: 2_400_000 }, async () => {
   const host = await startHost();
+  print("load of this machine (processes, over a minute)", `${(loadavg()[0] ?? 0).toFixed(1)} on ${availableParallelism()} processors`);
   try {
     const vms = await makeVms(host);
     await benchRetrieve(host);

@@ -26,7 +26,7 @@ export interface HostdParts extends HostRun {
 /** Its code: what it executes, and the packages that it loads. */
 const CODE = ["dist", "node_modules", "package.json", "src/wire/vim25/schema.json"].map((name) => join(INSTALLATION, name));
 /** Of what hostd has just made and mostly forgets: Node would let it grow to 48 MiB before it clears up, and keep that. */
-const YOUNG_MIB = 4;
+const YOUNG_MIB = 8;
 /** Native parts of packages, which need libraries that Node does not. */
 const NATIVE = ["@libsql/linux-x64-gnu/index.node", "@koromix/koffi-linux-x64/linux_x64/koffi.node"].map((name) =>
   join(INSTALLATION, "node_modules", name),

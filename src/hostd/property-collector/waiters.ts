@@ -1,7 +1,6 @@
 /** Those who wait for something to change. Changes that come together wake them once. */
 import { fault } from "../../wire/index.ts";
 
-const COALESCE_MS = 2; // a power-on touches a dozen properties within a millisecond; nobody notices two
 const TIMEOUT_MS_MAX = 2 ** 31 - 1; // timers of Node fire at once when they are set for longer
 const WAITERS_MAX = 64; // of one collector: the threads of one client
 
@@ -12,7 +11,7 @@ interface Waiter {
 
 export class Waiters {
   readonly #waiting = new Set<Waiter>();
-  #waking: NodeJS.Timeout | undefined;
+  #waking: NodeJS.Immediate | undefined;
   #ended = false;
 
   /**
@@ -37,19 +36,19 @@ export class Waiters {
   }
 
   wake(): void {
-    clearTimeout(this.#waking);
+    clearImmediate(this.#waking);
     this.#waking = undefined;
     for (const waiter of this.#waiting) waiter.wake();
   }
 
-  /** Wakes after a moment, together with what else comes in it. */
+  /** Wakes once what is being done now is done: a deed changes several objects, one after the other, and they are one answer. */
   wakeSoon(): void {
     if (this.#waiting.size === 0) return; // who begins to wait now looks first
-    this.#waking ??= setTimeout(() => this.wake(), COALESCE_MS).unref();
+    this.#waking ??= setImmediate(() => this.wake());
   }
 
   cancel(): void {
-    clearTimeout(this.#waking);
+    clearImmediate(this.#waking);
     this.#waking = undefined;
     for (const waiter of this.#waiting) waiter.cancel();
   }
