@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -155,6 +155,24 @@ test.skipIf(path === "")("govc makes disks, changes, copies and moves them, and 
   expect(await complains("vm.clone", "-vm=attached", "-on=false", "clone")).toContain("not supported");
   await says("vm.unregister", "attached");
   for (const name of ["disks", "moved", "attached"]) await says("datastore.rm", name);
+});
+
+test.skipIf(path === "")("govc uploads, downloads and reads the end of files", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-govc-"));
+  try {
+    const lines = Array.from({ length: 5000 }, (_, n) => `line ${n}\n`).join("");
+    writeFileSync(join(folder, "up"), lines);
+    expect(await complains("datastore.upload", join(folder, "up"), "logs/vmware.log")).toContain("404 Not Found");
+    await says("datastore.mkdir", "logs");
+    await says("datastore.upload", join(folder, "up"), "logs/vmware.log");
+    await says("datastore.download", "logs/vmware.log", join(folder, "down"));
+    expect(readFileSync(join(folder, "down"), "utf8")).toBe(lines);
+    expect(await says("datastore.tail", "-n", "2", "logs/vmware.log")).toBe("line 4998\nline 4999\n");
+    expect(await complains("datastore.download", "logs/none", "-")).toContain("404 Not Found");
+    await says("datastore.rm", "logs");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.skipIf(path === "")("govc saves the whole inventory: every property of every object is one that it can read", async () => {

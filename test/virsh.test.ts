@@ -44,6 +44,8 @@ test.skipIf(!existsSync(VIRSH))(
     expect(await virsh("nodeinfo")).toMatch(/Thread\(s\) per core: +1/);
     expect(await virsh("list", "--all")).toMatch(new RegExp(`- +${NAME} +shut off`));
     expect(await virsh("domuuid", NAME)).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/);
+    expect(await virsh("dumpxml", NAME)).toContain(`<source file='[datastore1] images/${NAME}-boot.vmdk'/>`); // reads the .vmx by HTTP
+    expect(await virsh("vol-list", "datastore1")).toContain(` images/${NAME}-boot.vmdk `);
     await virsh("start", NAME);
     expect(await virsh("list")).toMatch(new RegExp(`${NAME} +running`));
     await virsh("screenshot", NAME, join(folder, "screen.png"));

@@ -60,3 +60,10 @@ test("what a file has wrong is left out", () => {
     kind: "hard",
   });
 });
+
+test("a value that goes without its key takes the key away", () => {
+  const implying: Fields<Sample> = { kind: { key: "a.kind", codec: choice({ hard: "h", soft: "s" }), implied: "s" } };
+  const hard = updateVmx(emptyVmx, writeFields(implying, { kind: "hard" }, "spec"));
+  expect(hard.values.get("a.kind")).toBe("h");
+  expect(updateVmx(hard, writeFields(implying, { kind: "soft" }, "spec")).values.has("a.kind")).toBe(false);
+});

@@ -24,6 +24,8 @@ export interface Codec<T> {
 export interface Field<T> {
   readonly key: string;
   readonly codec: Codec<T>;
+  /** The written value that goes without its key. There are readers of .vmx files that do not know the word for it. */
+  readonly implied?: string;
 }
 
 /** One row for a property of `T`. */
@@ -91,14 +93,14 @@ export function writeFields<T extends object>(
   object: { readonly [P in keyof T]?: T[P] | undefined },
   at: string,
 ): VmxChanges {
-  const changes: [string, string][] = [];
+  const changes: [string, string | undefined][] = [];
   for (const name of namesOf(fields)) {
     const field = fields[name];
     const value = object[name];
     if (field === undefined || value === undefined || value === null) continue;
     const written = field.codec.write(value);
     if (written === undefined) throw invalidArgument(`${at}.${String(name)}`);
-    changes.push([field.key, written]);
+    changes.push([field.key, written === field.implied ? undefined : written]);
   }
   return Object.fromEntries(changes);
 }

@@ -61,7 +61,7 @@ export const identityFields: Fields<
   numCPUs: { key: "numvcpus", codec: integer({ min: 1, max: VCPUS_MAX }) },
   numCoresPerSocket: { key: "cpuid.coresPerSocket", codec: integer({ min: 1, max: VCPUS_MAX }) },
   memoryMB: { key: "memSize", codec: integer({ min: 4, max: 2 ** 31 }) },
-  firmware: { key: "firmware", codec: choice({ bios: "bios", efi: "efi" }) },
+  firmware: { key: "firmware", codec: choice({ bios: "bios", efi: "efi" }), implied: "bios" }, // libvirt knows "efi" only
 };
 
 /** How it runs: extraConfig may set these too, with the same check. */
