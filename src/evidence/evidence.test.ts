@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { VmId } from "../base/index.ts";
-import { listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
+import { describeProcess, listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
 import type { MonitorInspection } from "../vmkernel/index.ts";
 import { formatEvidence, judge, summarize } from "./index.ts";
 import { machineWith } from "./machine.fixture.ts";
-import { type Observation, observeMonitor } from "./observe.ts";
+import { datastoresSeenBy, type Observation, observeMonitor } from "./observe.ts";
 
 /**
  * Each property is broken on purpose with a real process in the place of a monitor: one that is root, holds capabilities, has no
@@ -57,6 +57,7 @@ function observation(monitors: Observation["monitors"], weaknesses: readonly str
     tcpSockets: tcpSockets(),
     unseen: [],
     hostd: undefined,
+    datastoresOfHostd: [],
     vmkernel: undefined,
   };
 }
@@ -166,3 +167,26 @@ test("a monitor that could not be looked at fails what is claimed of every monit
 });
 
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+test.each([
+  ["that a path leads to a datastore", "r", true],
+  ["that holds a folder of one, though no path leads there", "r", false],
+])("a host agent %s turns the claim red", async (_, flags, isReachable) => {
+  const claim =
+    "No path leads the host agent to a datastore, and it holds no folder of one: it has the files that it was passed, while it has them.";
+  const pid = await waitingProcess(isReachable ? join(folder, "secret") : folder, flags);
+  const seen = datastoresSeenBy(pid, [{ root: folder }]);
+  expect(seen).toEqual([{ root: folder, isReachable: true }]);
+  const observed = { ...observation([]), hostd: describeProcess(pid), datastoresOfHostd: [{ root: folder, isReachable }] };
+  expect(verdicts(observed)[claim]).toBe("fail");
+});
+
+test("a host agent that was passed a file keeps the claim", async () => {
+  const pid = await waitingProcess(join(folder, "secret"), "r");
+  const observed = {
+    ...observation([]),
+    hostd: describeProcess(pid),
+    datastoresOfHostd: datastoresSeenBy(pid, [{ root: `${folder}-other` }]),
+  };
+  expect(judge(observed).find(({ claim }) => claim.startsWith("No path leads"))).toMatchObject({ verdict: "pass" });
+});

@@ -11,6 +11,7 @@ import {
   namespacesOf,
   type ProcessDescription,
   processesOfUid,
+  processSees,
   type TcpSocket,
   type ThreadDescription,
   tcpSockets,
@@ -47,6 +48,8 @@ export interface Observation {
   /** Monitors that ended or could not be looked at meanwhile, and why. */
   readonly unseen: readonly string[];
   readonly hostd: ProcessDescription | undefined;
+  /** The folders of the datastores, and whether a path leads hostd there. */
+  readonly datastoresOfHostd: readonly { readonly root: string; readonly isReachable: boolean }[];
   readonly vmkernel: ProcessDescription | undefined;
 }
 
@@ -77,6 +80,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     tcpSockets: tcpSockets(),
     unseen,
     hostd: describeIfThere(pids.hostd),
+    datastoresOfHostd: pids.hostd === undefined ? [] : datastoresSeenBy(pids.hostd, datastores),
     vmkernel: describeIfThere(pids.vmkernel),
   };
 }
@@ -85,6 +89,11 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
 export function observeMonitor(inspection: MonitorInspection, attachments: readonly Attachment[]): ObservedMonitor {
   const { pid, uid } = inspection.description;
   return { inspection, process: describeProcess(pid), threads: threadsOf(pid), attachments, pidsOfUid: processesOfUid(uid) };
+}
+
+/** Looks whether a path leads a process to the datastores. */
+export function datastoresSeenBy(pid: number, datastores: readonly Pick<DatastoreDescription, "root">[]): Observation["datastoresOfHostd"] {
+  return datastores.map(({ root }) => ({ root, isReachable: processSees(pid, root) }));
 }
 
 function describeIfThere(pid: number | undefined): ProcessDescription | undefined {

@@ -23,4 +23,20 @@ const hostdHasNoNetwork: Claim = {
   },
 };
 
-export const hostClaims: readonly Claim[] = [hostdHasNoPrivilege, hostdHasNoNetwork];
+const hostdHasNoDatastore: Claim = {
+  claim:
+    "No path leads the host agent to a datastore, and it holds no folder of one: it has the files that it was passed, while it has them.",
+  heading: "Host Agent",
+  judge: ({ hostd, datastoresOfHostd, weaknesses }) => {
+    if (hostd === undefined) return { verdict: "not shown", facts: ["hostd is not running."] };
+    const looks = datastoresOfHostd.map(({ root, isReachable }) => {
+      const open = hostd.descriptors.filter(({ target }) => target === root || target.startsWith(`${root}/`));
+      const folders = open.filter(({ kind }) => kind === "folder").length;
+      const fact = `hostd, pid ${hostd.pid}: ${root} is ${isReachable ? "there" : "not there"} for it; of it open: files ${open.length - folders}, folders ${folders}`;
+      return { fact, holds: !isReachable && folders === 0 };
+    });
+    return judgeUnlessDegraded(looks, "The host has no datastore.", weaknesses);
+  },
+};
+
+export const hostClaims: readonly Claim[] = [hostdHasNoPrivilege, hostdHasNoNetwork, hostdHasNoDatastore];
