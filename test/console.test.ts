@@ -147,6 +147,10 @@ test.each([
   await expect(acquire(type)).rejects.toMatchObject({ fault: name });
 });
 
+test("MKS, by its old name too, is not spoken here", async () => {
+  await expect(client.call(vm, "AcquireMksTicket", {})).rejects.toMatchObject({ fault: "NotSupported" });
+});
+
 test("a ticket is good once; one that is spent, made up or none opens nothing", async () => {
   const { ticket } = await acquire();
   const viewer = await openViewer(host.port, `/ticket/${ticket}`);
@@ -199,6 +203,21 @@ test("as many may look as the VM says; who looks is listed, and can be made to s
   expect(await client.call(vm, "DropConnections", { listOfConnections: [first] })).toBe(false);
   expect(await client.call(vm, "DropConnections", {})).toBe(true);
   expect(await Promise.all(viewers.map(({ closed }) => closed))).toEqual([1001, 1001, 1001]);
+  await waitFor(async () => (await viewersNow()) === 0, 10_000);
+});
+
+test("a console goes on when vmkernel is killed, and the next one gives others", async () => {
+  const viewer = await look();
+  await waitFor(() => viewer.said().includes("RFB 003.008\n"), 10_000);
+  const { vmkernel } = await host.pids();
+  process.kill(vmkernel, "SIGKILL");
+  viewer.send(clientFrame(0x82, Buffer.from("RFB 003.008\n")));
+  await waitFor(() => viewer.said().includes(Buffer.from([1, 1])), 10_000); // the monitor's own answer: one kind of security, none
+  await waitFor(async () => (await host.pids()).vmkernel > 0 && (await host.pids()).vmkernel !== vmkernel, 60_000);
+  const other = await look();
+  await waitFor(() => other.said().includes("RFB 003.008\n"), 10_000);
+  expect(await viewersNow()).toBe(2);
+  for (const one of [viewer, other]) one.end();
   await waitFor(async () => (await viewersNow()) === 0, 10_000);
 });
 
