@@ -61,7 +61,7 @@ test("a copy holds what its source does and takes no block for zeros, be they a 
   await writeZeros(from, { offset: 5 * MIB, length: 2 * MIB }, ignore);
   const to = sparse("to", 9 * MIB + 7);
   const told: number[] = [];
-  await copyData(from, to, 9 * MIB + 7, (done) => told.push(done));
+  await copyData({ from, to }, 9 * MIB + 7, (done) => told.push(done));
   expect(contentOf("to").equals(contentOf("from"))).toBe(true);
   expect(allocated(to)).toBeLessThan(MIB);
   expect(told.at(-1)).toBe(9 * MIB + 7);
@@ -76,7 +76,7 @@ test("whatever is laid out, the copy is the same byte for byte, and so is what i
       const name = `p${opened.length}`;
       const [from, to] = [sparse(`${name}from`, length), sparse(`${name}to`, length)];
       for (const [at, bytes, value] of parts) writeSync(from.fd, Buffer.alloc(bytes, value), 0, bytes, at * 64 * KIB);
-      await copyData(from, to, length, ignore);
+      await copyData({ from, to }, length, ignore);
       const before = contentOf(`${name}from`);
       expect(contentOf(`${name}to`).equals(before)).toBe(true);
       await punchZeros(from, length, ignore);
@@ -128,7 +128,7 @@ test("who watches can end the work between two pieces", async () => {
     calls += 1;
     if (calls === 2) throw new Error("enough");
   };
-  await expect(copyData(from, sparse("to", 8 * MIB), 8 * MIB, stop)).rejects.toThrow("enough");
+  await expect(copyData({ from, to: sparse("to", 8 * MIB) }, 8 * MIB, stop)).rejects.toThrow("enough");
   expect(calls).toBe(2);
 });
 

@@ -45,7 +45,11 @@ export function isFullyWritten(file: OpenFile, length: number): boolean {
 }
 
 /** Copies what the first `length` bytes of `from` hold into `to`, which reads as zeros there: runs of zeros are not written. */
-export async function copyData(from: OpenFile, to: OpenFile, length: number, watch: Watch): Promise<void> {
+export async function copyData(
+  { from, to }: { readonly from: OpenFile; readonly to: OpenFile },
+  length: number,
+  watch: Watch,
+): Promise<void> {
   for (const range of dataRanges(from, length)) {
     for await (const { offset, bytes } of pieces(from, range)) {
       for (const run of runs(bytes, false)) await writeAt(to, bytes.subarray(run.offset, run.offset + run.length), offset + run.offset);

@@ -64,7 +64,7 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
         makeSparse(extentFile, capacityBytes);
       } else await reserve(extentFile, { folder, extent, length: capacityBytes });
       const watch = watchBytes(controls, capacityBytes);
-      await copyData(file, extentFile, capacityBytes, watch);
+      await copyData({ from: file, to: extentFile }, capacityBytes, watch);
       if (provisioning === "eagerZeroedThick") await fillHoles(extentFile, { offset: 0, length: capacityBytes }, watch);
     });
     const text = formatVmdkDescriptor(

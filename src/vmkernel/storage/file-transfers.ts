@@ -48,7 +48,7 @@ export async function copyFile(source: DiskSource, { from, to, replace }: FileTr
     requireSpace(folder, to, blocks * STAT_BLOCK_BYTES);
     using copy = createUnnamedFile(folder);
     makeSparse(copy, size);
-    await copyData(file, copy, size, watchBytes(controls, size));
+    await copyData({ from: file, to: copy }, size, watchBytes(controls, size));
     await syncFile(copy);
     throwIfCanceled(controls);
     if (held === undefined) nameFile(copy, folder, name);
