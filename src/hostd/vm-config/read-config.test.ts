@@ -131,6 +131,27 @@ test("disks get their sizes from their descriptions", () => {
   });
 });
 
+test.each([
+  ["thin", true, undefined],
+  ["thick", false, undefined],
+  ["eagerZeroedThick", false, true],
+] as const)("a %s disk is shown as one", (provisioning, thinProvisioned, eagerlyScrub) => {
+  const disk = {
+    capacityBytes: 512,
+    allocatedBytes: 0,
+    provisioning,
+    adapterType: "ide",
+    uuid: "0".repeat(32),
+    contentId: "fffffffe",
+    extents: [],
+  };
+  const geometry = { cylinders: 1, heads: 16, sectors: 63 };
+  const disks = new Map([["[datastore1] web/db-1.vmdk", { ...disk, geometry }]]);
+  const found = readConfig(vmx, { ...place, disks, modifiedAtMs: 0 }).hardware.device?.find(({ key }) => key === 2000);
+  const { backing } = found as { backing?: { thinProvisioned?: boolean; eagerlyScrub?: boolean } };
+  expect([backing?.thinProvisioned, backing?.eagerlyScrub]).toEqual([thinProvisioned, eagerlyScrub]);
+});
+
 test("a running VM has connected what is connected at power-on", () => {
   const devices = asRunning(read(vmx)).hardware.device ?? [];
   const connected = (key: number) => devices.find((device) => device.key === key)?.connectable?.connected;

@@ -104,6 +104,7 @@ function readDisk(vmx: Vmx, node: Node, reading: Reading): VirtualDisk {
     writeThrough: readFlag(vmx, `${prefix}.writeThrough`, false),
     ...(known && {
       thinProvisioned: known.provisioning === "thin",
+      ...(known.provisioning === "eagerZeroedThick" && { eagerlyScrub: true }),
       uuid: formatCanonicalUuid(known.uuid).replace(/^6000c29/, "6000C29"),
       contentId: known.contentId,
     }),
