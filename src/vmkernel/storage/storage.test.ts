@@ -3,6 +3,7 @@ import { once } from "node:events";
 import {
   appendFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,6 +19,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { DatastorePath } from "../../base/index.ts";
 import type { NewDisk } from "../rpc.ts";
+import { encodeResult, RPC_LINE_BYTES_MAX } from "../rpc-wire.ts";
 import { createStorage, type Storage } from "./index.ts";
 
 const asRoot = test.skipIf(process.getuid?.() !== 0);
@@ -39,6 +41,10 @@ afterEach(() => {
 
 const at = (path: string): DatastorePath => ({ datastore: "datastore1", path });
 const onHost = (path: string) => join(volumes, "datastore1", path);
+function linkOrMake(path: string, other: string): void {
+  if (existsSync(other)) linkSync(other, path);
+  else writeFileSync(path, "");
+}
 const newDisk = (changes: Partial<NewDisk> = {}): NewDisk => ({
   capacityBytes: 4 * MIB,
   provisioning: "thin",
@@ -132,6 +138,15 @@ test("folders are made one level at a time and removed when empty", async () => 
   await storage.remove(at("vm"));
   await expect(storage.remove(at("vm"))).rejects.toEqual(refused("FileNotFound", "File [datastore1] vm was not found"));
   expect(await storage.listFolder(at(""))).toEqual([]);
+});
+
+test("a folder of more than a line to hostd can tell is refused, and one just below it is told in one", { timeout: 60_000 }, async () => {
+  const name = (index: number) => `${String(index).padStart(6, "0")}${"\u00e9".repeat(120)}`; // 246 bytes
+  const most = Math.floor((7 * MIB) / (246 + 2 + 130));
+  for (let index = 0; index < most; index++) linkOrMake(onHost(`vm/${name(index)}`), onHost(`vm/${name(0)}`));
+  expect(Buffer.byteLength(encodeResult(1, await storage.listFolder(at("vm"))))).toBeLessThan(RPC_LINE_BYTES_MAX);
+  linkOrMake(onHost("vm/one more"), onHost(`vm/${name(0)}`));
+  await expect(storage.listFolder(at("vm"))).rejects.toEqual(refused("FileFault", "more than can be listed"));
 });
 
 test("a thin disk takes no space and a thick one all of it", async () => {

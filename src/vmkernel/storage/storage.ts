@@ -79,7 +79,9 @@ export interface Storage {
 
 /** What readText and writeText take: a .vmx is a few KiB, one with a guest's cloud-init data some hundred. */
 export const TEXT_BYTES_MAX = 1024 * 1024;
-const FOLDER_ENTRIES_MAX = 100_000; // VMFS itself ends at about 130,000 files
+/** A listing goes to hostd as one line, which ends the connection when it is longer than a line can be: some 50,000 short names. */
+const LISTING_BYTES_MAX = 7 * 1024 * 1024;
+const ENTRY_BYTES = 130; // what is written of an entry beside its name, at most
 
 /** @param volumes the folder that the datastores lie in, on the host; it exists */
 export function createStorage(volumes: string, random: (bytes: number) => Uint8Array = randomBytes): Storage {
@@ -167,9 +169,10 @@ function listFolder(source: DiskSource, folder: DatastorePath): FolderEntry[] {
   using root = source.open(folder);
   using open = openFolderBeneath(root, folder.path);
   const names = namesIn(open).filter((name) => name !== UUID_FILE);
-  if (names.length > FOLDER_ENTRIES_MAX) {
+  const bytes = names.reduce((sum, name) => sum + Buffer.byteLength(JSON.stringify(name)) + ENTRY_BYTES, 0);
+  if (bytes > LISTING_BYTES_MAX) {
     const file = formatDatastorePath(folder);
-    throw fault("FileFault", `listing ${file}: it has more than ${FOLDER_ENTRIES_MAX} entries`, { file });
+    throw fault("FileFault", `listing ${file}: its ${names.length} entries are more than can be listed`, { file });
   }
   return names.flatMap((name) => describeEntry(open, name));
 }
