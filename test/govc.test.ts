@@ -225,6 +225,18 @@ test.skipIf(path === "")("govc reads the host's logs, and downloads them all", a
   }
 });
 
+test.skipIf(path === "")("govc makes a user and a role, and gives one to the other", async () => {
+  await says("host.account.create", "-id=ruth", "-password=xQaTEhb!", "-description=Ruth");
+  await says("role.create", "Renamer", "VirtualMachine.Config.Rename");
+  await says("permissions.set", "-principal=ruth", "-role=Renamer", "/");
+  expect(await says("permissions.ls", "/")).toMatch(/Renamer .*ruth/);
+  expect(await says("role.ls", "Renamer")).toContain("VirtualMachine.Config.Rename");
+  await says("permissions.remove", "-principal=ruth", "/");
+  await says("role.remove", "Renamer");
+  await says("host.account.remove", "-id=ruth");
+  expect(await complains("host.account.remove", "-id=root")).toContain("The root account cannot be removed");
+});
+
 test.skipIf(path === "")("govc reads and sets options", async () => {
   const timeout = "Config.HostAgent.vmacore.soap.sessionTimeout";
   expect(await says("option.ls", timeout)).toMatch(/: +30\n/);

@@ -20,8 +20,10 @@ export const ANONYMOUS = "System.Anonymous";
 export const VIEW = "System.View";
 export const READ = "System.Read";
 
+export const ADMIN_ROLE = -1;
+
 export const systemRoles = [
-  { id: -1, name: "Admin", label: "Administrator", summary: "Full access rights", grantable: true, privileges: "all" },
+  { id: ADMIN_ROLE, name: "Admin", label: "Administrator", summary: "Full access rights", grantable: true, privileges: "all" },
   {
     id: -2,
     name: "ReadOnly",

@@ -2,10 +2,11 @@
  * The host agent's parts, as managed objects reach them, and the call that a method answers.
  * Wired together in create-agent.ts; paper «Host Agent».
  */
-import type { Account, AuditRecord, Permission } from "../access/index.ts";
+import type { AuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
 import type { DatastoreDescription, FileDoor, HostDescription, Machine } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
+import type { Accounts } from "./accounts.ts";
 import type { AutoStart } from "./auto-start/auto-start.ts";
 import type { Changes } from "./changes.ts";
 import type { Consoles } from "./console/consoles.ts";
@@ -63,11 +64,7 @@ export interface HostAgent {
   readonly hostState: HostState;
   readonly performance: Performance;
   readonly inventory: Inventory;
-  readonly accounts: {
-    find(name: string): Account | undefined;
-    list(): readonly Account[];
-    readonly permissions: () => readonly Permission[];
-  };
+  readonly accounts: Accounts;
   readonly logs: HostLogs;
   readonly downloads: Downloads;
   /** Writes a line to hostd's own log. */

@@ -61,10 +61,22 @@ const VIRTUAL_DISK_METHODS = [
 const ofEach = <V>(methods: readonly string[], value: V): Readonly<Record<string, V>> =>
   Object.fromEntries(methods.map((method) => [method, value]));
 
+/** Methods of the manager of all permissions: the privilege is needed on the entity whose permissions they are. */
+const rulesOfPermissions = {
+  RemoveEntityPermission: always("Authorization.ModifyPermissions"),
+  ResetEntityPermissions: always("Authorization.ModifyPermissions"),
+  RetrieveEntityPermissions: always(READ),
+  SetEntityPermissions: always("Authorization.ModifyPermissions"),
+} as const;
+
 /** Methods for which the schema names no privilege. */
 export const rulesWithoutSchema = {
   AcquireTicket: always(CONSOLE_INTERACT),
   ...rulesOfGuestOperations,
+  ...rulesOfPermissions,
+  FetchUserPrivilegeOnEntities: always(VIEW),
+  HasUserPrivilegeOnEntities: always(VIEW),
+  RetrieveUserGroups: always(VIEW),
   CloseInventoryViewFolder: always(VIEW),
   OpenInventoryViewFolder: always(VIEW),
   ReadNextTasks: always(VIEW),
@@ -127,8 +139,9 @@ export function datastoresConcerned(method: string, args: Readonly<Record<string
   });
 }
 
-/** The VM that a call is about although it is another object's, or undefined. */
-export function vmConcerned(method: string, args: Readonly<Record<string, unknown>>): MoRef | undefined {
+/** The entity that a call is about although it is another object's, or undefined. */
+export function entityNamed(method: string, args: Readonly<Record<string, unknown>>): MoRef | undefined {
+  if (Object.hasOwn(rulesOfPermissions, method)) return args.entity as MoRef | undefined;
   return Object.hasOwn(rulesOfGuestOperations, method) ? (args.vm as MoRef | undefined) : undefined;
 }
 

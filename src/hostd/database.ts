@@ -20,6 +20,8 @@ const MIGRATIONS = [
   `CREATE TABLE event (key INTEGER PRIMARY KEY AUTOINCREMENT, created_at INTEGER NOT NULL, event TEXT NOT NULL) STRICT`,
   // AutoStartPowerInfo without its key; a VM that leaves the inventory takes its row along
   `CREATE TABLE auto_start (vm INTEGER PRIMARY KEY REFERENCES vm (id) ON DELETE CASCADE, info TEXT NOT NULL) STRICT`,
+  // Roles that an administrator made; the id of one that was removed is never given to another
+  `CREATE TABLE role (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, privileges TEXT NOT NULL) STRICT`,
 ];
 
 /** Opens the database, made or brought up to date where needed. `path` may be ":memory:". */

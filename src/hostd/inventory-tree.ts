@@ -24,12 +24,16 @@ export const ENVIRONMENT_BROWSER = ref("EnvironmentBrowser", "ha-env-browser");
 export const HOST_BROWSER = ref("HostDatastoreBrowser", "ha-host-datastorebrowser");
 export const HOST_AGENT_SETTINGS = { type: "OptionManager", value: "HostAgentSettings" } as const;
 export const ADVANCED_OPTIONS = { type: "OptionManager", value: "ha-adv-options" } as const;
+export const ACCOUNT_MANAGER = { type: "HostLocalAccountManager", value: "ha-localacctmgr" } as const;
+export const USER_DIRECTORY = { type: "UserDirectory", value: "ha-user-directory" } as const;
 export const LICENSE_MANAGER = { type: "LicenseManager", value: "ha-license-manager" } as const;
 export const AUTO_START_MANAGER = { type: "HostAutoStartManager", value: "ha-autostart-mgr" } as const;
 export const VM_NETWORK = ref("Network", "HaNetwork-VM Network");
 
 /** The host's managers, by the name that HostConfigManager has for each, under the ids that ESXi gives them. */
 export const HOST_MANAGERS = {
+  accountManager: ACCOUNT_MANAGER,
+  userDirectory: USER_DIRECTORY,
   advancedOption: ADVANCED_OPTIONS,
   authenticationManager: { type: "HostAuthenticationManager", value: "ha-auth-manager" },
   autoStartManager: AUTO_START_MANAGER,

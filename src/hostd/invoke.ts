@@ -7,7 +7,7 @@ import { type Fault, messageOf } from "../base/index.ts";
 import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType, NEWEST_VERSION } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
-import { datastoresConcerned, FETCH, refuseAccess, requiredPrivileges, vmConcerned } from "./authorize.ts";
+import { datastoresConcerned, entityNamed, FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
 import { refuseInHostState } from "./host-state.ts";
 import { HOST } from "./inventory-tree.ts";
@@ -102,7 +102,7 @@ function entityOfTask(ref: MoRef): MoRef {
 
 /** What a call is about, at least one: its object, or the VM or the datastores that arguments of it name. */
 function entitiesConcerned({ inventory }: HostAgent, { method, args, target }: Request): readonly [MoRef, ...MoRef[]] {
-  const vm = vmConcerned(method, args);
+  const vm = entityNamed(method, args);
   if (vm !== undefined) return [vm];
   const [first = target, ...others] = datastoresConcerned(method, args).map((name) => {
     return (name === undefined ? undefined : inventory.datastoreNamed(name)) ?? target;

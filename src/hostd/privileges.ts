@@ -3,6 +3,7 @@ import { schemaPrivileges } from "../wire/index.ts";
 import { allSpecPrivileges } from "./spec-privileges.ts";
 
 const privilegesOfRules = [
+  "Authorization.ModifyPermissions",
   "Global.CancelTask",
   "Datastore.Browse",
   "Datastore.DeleteFile",

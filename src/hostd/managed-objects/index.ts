@@ -1,5 +1,6 @@
 /** Every managed object type that this host has; what is not here does not exist, and a method that is in none answers NotSupported. */
 import { type BoundObject, bind } from "../managed-object.ts";
+import { hostLocalAccountManager, userDirectory } from "./account-manager.ts";
 import { authorizationManager } from "./authorization-manager.ts";
 import { autoStartManager } from "./auto-start-manager.ts";
 import { computeResource, resourcePool } from "./compute-resource.ts";
@@ -85,6 +86,8 @@ export const managedObjectTypes = {
   LicenseManager: licenseManager,
   HostVMotionSystem: hostVMotionSystem,
   HostVirtualNicManager: hostVirtualNicManager,
+  HostLocalAccountManager: hostLocalAccountManager,
+  UserDirectory: userDirectory,
   InventoryView: inventoryView,
   ListView: listView,
   Network: network,

@@ -2,7 +2,14 @@
 import type { ServiceContent } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
-import { HOST_AGENT_SETTINGS, LICENSE_MANAGER, ROOT_FOLDER, UNPERFORMED_MANAGERS } from "../inventory-tree.ts";
+import {
+  ACCOUNT_MANAGER,
+  HOST_AGENT_SETTINGS,
+  LICENSE_MANAGER,
+  ROOT_FOLDER,
+  UNPERFORMED_MANAGERS,
+  USER_DIRECTORY,
+} from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
 /** The managers that this host has; those that it has not are unset, and clients then say that the feature is not supported. */
@@ -12,6 +19,8 @@ export const managers = {
   setting: HOST_AGENT_SETTINGS,
   sessionManager: { type: "SessionManager", value: "ha-sessionmgr" },
   authorizationManager: { type: "AuthorizationManager", value: "ha-authmgr" },
+  accountManager: ACCOUNT_MANAGER,
+  userDirectory: USER_DIRECTORY,
   perfManager: { type: "PerformanceManager", value: "ha-perfmgr" },
   eventManager: { type: "EventManager", value: "ha-eventmgr" },
   taskManager: { type: "TaskManager", value: "ha-taskmgr" },
