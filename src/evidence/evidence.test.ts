@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { VmId } from "../base/index.ts";
 import { describeProcess, listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
 import type { MonitorInspection } from "../vmkernel/index.ts";
@@ -16,6 +16,7 @@ import { datastoresSeenBy, type Observation, observeMonitor } from "./observe.ts
  */
 const folder = mkdtempSync(join(tmpdir(), "evidence-"));
 const started: ReturnType<typeof spawn>[] = [];
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => {
   for (const child of started.splice(0)) child.kill("SIGKILL");
 });
@@ -165,8 +166,6 @@ test("a monitor that could not be looked at fails what is claimed of every monit
   const observed = { ...observation([]), unseen: ["VM 7 (gone)"] };
   expect(verdicts(observed)["No monitor holds or can regain any capability."]).toBe("fail");
 });
-
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 test.each([
   ["that a path leads to a datastore", "r", true],

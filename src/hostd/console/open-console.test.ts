@@ -21,7 +21,8 @@ function agentWith(
   const streams: PassThrough[] = [];
   const audited: string[] = [];
   const posted: string[] = [];
-  const consoles = new Consoles({ now: () => 0 } as never);
+  let nowMs = 0;
+  const consoles = new Consoles({ now: () => nowMs } as never);
   const agent = {
     consoles,
     vms: {
@@ -39,8 +40,11 @@ function agentWith(
     audit: ({ id, result, reason = "" }: { id: string; result: string; reason?: string }) =>
       void audited.push(`${id} ${result} ${reason}`.trim()),
   } as unknown as HostAgent;
+  const later = (ms: number) => {
+    nowMs += ms;
+  };
   const knock = () => openConsole(agent, { ticket: consoles.tickets.issue({ vm: VM, userName: "anna" }), client });
-  return { agent, consoles, streams, audited, posted, knock };
+  return { agent, consoles, streams, audited, posted, knock, later };
 }
 
 test("a ticket opens the console of its VM; both ends of it are recorded", async () => {
@@ -63,6 +67,15 @@ test.each<[string, Parameters<typeof agentWith>[0], string, string]>([
   await expect(knock()).rejects.toMatchObject({ fault: name });
   expect(streams).toEqual([]);
   expect(audited).toEqual([`${audit} failure ${name}`]);
+});
+
+test("a ticket that is too old opens nothing, and is nobody's", async () => {
+  const { agent, consoles, streams, audited, later } = agentWith();
+  const ticket = consoles.tickets.issue({ vm: VM, userName: "anna" });
+  later(60_001);
+  await expect(openConsole(agent, { ticket, client })).rejects.toMatchObject({ fault: "NotAuthenticated" });
+  expect(streams).toEqual([]);
+  expect(audited).toEqual(["vim.access.denied failure NotAuthenticated"]);
 });
 
 test("of two that take the last place at once, one gets it, and the other's stream is ended", async () => {
