@@ -1,6 +1,6 @@
 /** `npm run bench`: the host beside its peers, in one run, as ratios. */
 import { requireDebian, requireNode, requireRoot } from "./lib/machine.mjs";
-import { HOST_PACKAGES, TEST_PACKAGES } from "./lib/packages.mjs";
+import { BENCH_PACKAGES, HOST_PACKAGES, TEST_PACKAGES } from "./lib/packages.mjs";
 import { runScript } from "./lib/problem.mjs";
 import { runShown } from "./lib/progress.mjs";
 import { prepareUser, setUp } from "./lib/set-up.mjs";
@@ -9,7 +9,7 @@ await runScript(async () => {
   requireNode();
   requireDebian();
   requireRoot("npm run bench");
-  await setUp({ packages: Object.keys({ ...HOST_PACKAGES, ...TEST_PACKAGES }), build: ["-b"] });
+  await setUp({ packages: Object.keys({ ...HOST_PACKAGES, ...TEST_PACKAGES, ...BENCH_PACKAGES }), build: ["-b"] });
   prepareUser();
   return runShown(["node_modules/.bin/vitest", "run", "--project", "bench"]);
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readStartArguments } from "./lib/arguments.mjs";
 import { judgeSystem, requireFreePort, requireSpace } from "./lib/machine.mjs";
-import { HOST_PACKAGES, missingPackages, TEST_PACKAGES } from "./lib/packages.mjs";
+import { BENCH_PACKAGES, HOST_PACKAGES, missingPackages, TEST_PACKAGES } from "./lib/packages.mjs";
 import { addUp, formatTally, tally } from "./lib/tally.mjs";
 
 test("a package that is configured is there; one that was removed, or is only unpacked, is missing", () => {
@@ -13,7 +13,7 @@ test("a package that is configured is there; one that was removed, or is only un
 });
 
 test("every package has its reason", () => {
-  for (const [name, reason] of Object.entries({ ...HOST_PACKAGES, ...TEST_PACKAGES })) {
+  for (const [name, reason] of Object.entries({ ...HOST_PACKAGES, ...TEST_PACKAGES, ...BENCH_PACKAGES })) {
     expect(name).toMatch(/^[a-z0-9][a-z0-9+.-]+$/);
     expect(reason.length).toBeGreaterThan(5);
   }

@@ -29,7 +29,13 @@ export const TEST_PACKAGES = {
   packer: "another: builds VMs by vsphere-iso",
   "ruby-rbvmomi": "another, for Ruby",
   xorriso: "makes the CD that Packer's VM boots from",
+  curl: "an ordinary HTTP client, for files of the datastores",
   openssl: "looks at the host's certificate from outside",
+};
+
+/** @type {Readonly<Record<string, string>>} */
+export const BENCH_PACKAGES = {
+  "nginx-light": "serves the same files for comparison",
 };
 
 /** Pure. @param status lines of dpkg-query: "<package> <status>" */
