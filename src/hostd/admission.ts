@@ -3,7 +3,7 @@
  * Source: vim25 InvalidPowerState and TaskInProgress, as the methods' documentation names them.
  */
 import type { Fault } from "../base/index.ts";
-import { fault, type MoRef, type VirtualMachinePowerState } from "../wire/index.ts";
+import { fault, isSubtype, type MoRef, managedObjectType, type VirtualMachinePowerState } from "../wire/index.ts";
 
 const legalFrom = {
   PowerOnVM_Task: ["poweredOff", "suspended"],
@@ -56,8 +56,10 @@ export function refuseInState(method: string, vm: VmSituation): Fault | undefine
   }
   const states: readonly VirtualMachinePowerState[] = legalFrom[method];
   if (!states.includes(vm.powerState)) {
+    const text = `The attempted operation cannot be performed in the current state (${label[vm.powerState]}).`;
+    if (!declaresState(method)) return fault("InvalidRequest", text, {});
     const requestedState = method in reaches ? reaches[method as keyof typeof reaches] : undefined;
-    return fault("InvalidPowerState", `The attempted operation cannot be performed in the current state (${label[vm.powerState]}).`, {
+    return fault("InvalidPowerState", text, {
       ...(requestedState === undefined ? {} : { requestedState }),
       existingState: vm.powerState,
     });
@@ -66,6 +68,15 @@ export function refuseInState(method: string, vm: VmSituation): Fault | undefine
     return fault("InvalidState", "The configuration file of the virtual machine cannot be read.", {});
   }
   return undefined;
+}
+
+/** A strict client can decode the faults that the schema declares for the method; PutUsbScanCodes declares none. */
+function declaresState(method: VmMethod): boolean {
+  return (
+    managedObjectType("VirtualMachine")
+      .methods.get(method)
+      ?.faults.some((declared) => isSubtype("InvalidPowerState", declared)) === true
+  );
 }
 
 function isVmMethod(method: string): method is VmMethod {
