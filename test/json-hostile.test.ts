@@ -20,6 +20,8 @@ import { startAgent, type TestAgent } from "./agent.fixture.ts";
 /** Every method that the host performs, called with what no client should send: a fault of the schema, and never a bug of ours. */
 const ROOT = "/sdk/vim25/8.0.3.0";
 const REQUESTS = 50_000;
+/** What takes tenths of a second when it is done. */
+const FEWER: ReadonlyMap<string, number> = new Map([["GenerateLogBundles_Task", 20]]);
 const STATE_EVERY = 8; // looking at the state takes longer than a call
 const MEMORY_GROWTH_MAX_MIB = 100; // of this process, which is host and client in one
 const DEPTH_MAX = 4;
@@ -210,7 +212,7 @@ test(`${methods.length} methods, ${requestsPerMethod} absurd calls of each: only
     if (schemaMethod === undefined || EXCLUDED.has(method)) continue;
     const vm = await createVm(`vm-${index}`);
     let state: string | undefined;
-    for (let round = 0; round < requestsPerMethod; round++) {
+    for (let round = 0; round < (FEWER.get(method) ?? requestsPerMethod); round++) {
       const random = randomOf(index * requestsPerMethod + round);
       state ??= await stateOf();
       const moid = type === "VirtualMachine" ? vm : (objects.get(type) ?? moids[Math.floor(random() * moids.length)] ?? "");
