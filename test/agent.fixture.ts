@@ -80,7 +80,7 @@ export async function startAgent(
   const storage = createStorage(join(folder, "volumes"));
   const vmkernel = await noMonitors(folder, storage);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, log: () => {} });
+  const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
   const { der, sha1 } = certificate;
   const bugs: unknown[] = [];
   const audit: string[] = [];

@@ -31,6 +31,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The status of a transfer of one of datastore1's files. */
+async function curl(file: string, ...args: readonly string[]): Promise<string> {
+  const url = `https://127.0.0.1:${host.port}/folder/${file}?dsName=datastore1`;
+  const { stdout } = await run("curl", ["-sk", "-u", `root:${PASSWORD}`, "-o", "/dev/null", "-w", "%{http_code}", ...args, url]);
+  return stdout;
+}
+
 async function virsh(...args: readonly string[]): Promise<string> {
   const env = { ...process.env, LIBVIRT_AUTH_FILE: join(folder, "auth") };
   const { stdout } = await run(VIRSH, ["-c", `esx://root@127.0.0.1:${door.port}/?no_verify=1`, ...args], { env });
@@ -50,6 +57,11 @@ test.skipIf(!existsSync(VIRSH))(
     expect(await virsh("list")).toMatch(new RegExp(`${NAME} +running`));
     await virsh("screenshot", NAME, join(folder, "screen.png"));
     expect(readPng(readFileSync(join(folder, "screen.png"))).width).toBeGreaterThan(0);
+    const disk = `images/${NAME}-boot-flat.vmdk`;
+    for (const file of [disk, `${NAME}/${NAME}.vmx`, `${NAME}/console.log`])
+      expect(await curl(file, "-T", join(folder, "auth"))).toBe("423");
+    expect(await curl(disk)).toBe("423"); // nobody reads a disk that a guest writes
+    expect(await curl(`${NAME}/console.log`)).toBe("200");
     await virsh("suspend", NAME);
     expect(await virsh("domstate", NAME)).toContain("paused");
     await virsh("resume", NAME);

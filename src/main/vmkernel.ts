@@ -92,7 +92,13 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     setTimeout(stop, LAST_ANSWER_MS);
   };
   await monitors.adopt();
-  files = await FileDoorServer.listen({ socket: options.paths.filesSocket, owner: options.bulkhead, storage, log });
+  files = await FileDoorServer.listen({
+    socket: options.paths.filesSocket,
+    owner: options.bulkhead,
+    storage,
+    isGrowing: (file) => monitors.appendsTo(file),
+    log,
+  });
   server = await RpcServer.listen({
     socket: options.paths.vmkernelSocket,
     owner: options.bulkhead,

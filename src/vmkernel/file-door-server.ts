@@ -4,9 +4,10 @@
  */
 import { existsSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { assertNever, messageOf } from "../base/index.ts";
+import { assertNever, type DatastorePath, Fault, messageOf } from "../base/index.ts";
 import { listenUnix, sendWithDescriptor } from "../system/index.ts";
 import { fault, LineSplitter } from "../wire/index.ts";
+import type { FileAttachment } from "./attachments.ts";
 import { FILE_LINE_BYTES_MAX, type FileRequest, type FileResults, parseFileRequest } from "./file-door.ts";
 import { refusePeer } from "./rpc-peer.ts";
 import { decodeLine, encodeFault, encodeResult } from "./rpc-wire.ts";
@@ -16,7 +17,9 @@ export interface FileDoorParts {
   readonly socket: string;
   /** Who owns the socket beside root: hostd's user and group. */
   readonly owner: { readonly uid: number; readonly gid: number };
-  readonly storage: Pick<Storage, "openForRead" | "beginUpload" | "resumeUpload">;
+  readonly storage: Pick<Storage, "openForRead" | "openLog" | "beginUpload" | "resumeUpload">;
+  /** Whether a monitor has the file open to write at its end, and only there. */
+  readonly isGrowing: (file: DatastorePath) => boolean;
   readonly log: (line: string) => void;
 }
 
@@ -64,7 +67,7 @@ export class FileDoorServer {
       return;
     }
     this.#sockets.add(socket);
-    const conversation = new Conversation(socket, this.#parts.storage);
+    const conversation = new Conversation(socket, this.#parts);
     socket.setTimeout(FIRST_LINE_MS, () => socket.destroy());
     socket.on("close", () => {
       this.#sockets.delete(socket);
@@ -87,14 +90,16 @@ export class FileDoorServer {
 class Conversation {
   readonly #socket: Socket;
   readonly #storage: FileDoorParts["storage"];
+  readonly #isGrowing: FileDoorParts["isGrowing"];
   #turn: Promise<void> = Promise.resolve();
   #upload: Upload | undefined;
   #hasBegun = false;
   #hasEnded = false;
 
-  constructor(socket: Socket, storage: FileDoorParts["storage"]) {
+  constructor(socket: Socket, { storage, isGrowing }: FileDoorParts) {
     this.#socket = socket;
     this.#storage = storage;
+    this.#isGrowing = isGrowing;
   }
 
   take(line: string): void {
@@ -123,7 +128,7 @@ class Conversation {
     switch (request.kind) {
       case "openDownload": {
         this.#begin();
-        using open = await this.#storage.openForRead(request.file);
+        using open = await this.#openDownload(request.file);
         return this.#pass(id, open.fd);
       }
       case "beginUpload":
@@ -138,6 +143,16 @@ class Conversation {
         return this.#commit(id);
       default:
         return assertNever(request);
+    }
+  }
+
+  /** A serial port's log is locked against a second writer; what is in it already does not change, and people follow it as it grows. */
+  async #openDownload(file: DatastorePath): Promise<FileAttachment> {
+    try {
+      return await this.#storage.openForRead(file);
+    } catch (error) {
+      if (error instanceof Fault && error.fault === "FileLocked" && this.#isGrowing(file)) return this.#storage.openLog(file);
+      throw error;
     }
   }
 

@@ -35,7 +35,13 @@ beforeAll(async () => {
   storage = createStorage(join(root, "volumes"));
   const socket = join(root, "files.sock");
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  server = await FileDoorServer.listen({ socket, owner, storage, log: (line) => log.push(line) });
+  server = await FileDoorServer.listen({
+    socket,
+    owner,
+    storage,
+    isGrowing: ({ path }) => path.endsWith("/serial.log"),
+    log: (line) => log.push(line),
+  });
   door = createFileDoor(socket);
 });
 afterAll(() => {
@@ -81,6 +87,16 @@ test("what a monitor writes is read by nobody, and not replaced", async () => {
   expect(await faultOf(door.openDownload(at("vm-flat.vmdk")))).toBe("FileLocked");
   expect(await faultOf(door.beginUpload(at("vm-flat.vmdk"), whole))).toBe("FileLocked");
   disk[Symbol.dispose]();
+});
+
+test("what a monitor writes at its end is read as it grows, and not replaced", async () => {
+  give("serial.log");
+  using log = await storage.openAppend(at("serial.log"));
+  using file = await door.openDownload(at("serial.log"));
+  writeSync(log.fd, "+new");
+  const bytes = Buffer.alloc(20);
+  expect(bytes.toString("utf8", 0, readSync(file.fd, bytes, 0, 20, 0))).toBe("old+new");
+  expect(await faultOf(door.beginUpload(at("serial.log"), whole))).toBe("FileLocked");
 });
 
 test("a monitor that starts during the upload keeps its file: the upload is what fails", async () => {

@@ -7,7 +7,8 @@ import { assertNever, type DatastorePath } from "../base/index.ts";
 import { asShape, readInteger, readOneOf, readOptional, readOptionalFlag, readPath } from "./shape.ts";
 
 export type FileRequest =
-  /** To read. It cannot change meanwhile, and no monitor can be started that would write it. FileLocked while one is. */
+  /** To read. It cannot change meanwhile, and no monitor can be started that would write it. FileLocked while one is, unless it only
+   * writes at its end. */
   | { readonly kind: "openDownload"; readonly file: DatastorePath }
   /** To write. The file has no name before `commit`, and is gone when the connection ends without it. */
   | { readonly kind: "beginUpload"; readonly file: DatastorePath; readonly sizeBytes?: number; readonly mustBeNew: boolean }

@@ -123,6 +123,12 @@ export class Monitors {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOn").rebootGuest());
   }
 
+  /** Whether a running monitor writes the file at its end, and only there: a log of a serial port. */
+  appendsTo({ datastore, path }: DatastorePath): boolean {
+    const files = [...this.#running.values()].flatMap(({ record }) => record.machine.devices.map(serialFileOf));
+    return files.some((file) => file?.datastore === datastore && file.path === path);
+  }
+
   /** @param connection the descriptor of the viewer's connection; the monitor gets a copy */
   openConsole(vm: VmId, connection: () => number): Promise<void> {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOn").openConsole(connection));
@@ -259,6 +265,10 @@ export class Monitors {
       this.#parts.log(`removing what a suspend left: ${messageOf(error)}`);
     }
   }
+}
+
+function serialFileOf(device: MachineSpec["devices"][number]): DatastorePath | undefined {
+  return device.kind === "serial" ? device.file : undefined;
 }
 
 function describeAdoption({ vm, plan }: AdoptedMonitor): string {

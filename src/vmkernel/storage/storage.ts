@@ -73,6 +73,8 @@ export interface Storage {
   openForRead(file: DatastorePath): Promise<FileAttachment>;
   /** A VM's EFI variables, writable; begun from `template` when it has none. Exclusive. */
   openNvram(file: DatastorePath, template: Uint8Array): Promise<FileAttachment>;
+  /** A file to read while another writes at its end: not locked, so it may grow meanwhile. */
+  openLog(file: DatastorePath): Promise<FileAttachment>;
   beginUpload(file: DatastorePath, rules: UploadRules): Promise<Upload>;
   resumeUpload(file: DatastorePath, rules: Parameters<typeof resumeUpload>[2]): Promise<Upload>;
 }
@@ -109,6 +111,7 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     openAppend: (file) => naming(file, "opening", () => openAppend(source, file)),
     createExclusive: (file) => naming(file, "creating", () => createExclusive(source, file)),
     openForRead: (file) => naming(file, "opening", () => openShared(source, file)),
+    openLog: (file) => naming(file, "opening", () => openLog(source, file)),
     beginUpload: (file, rules) => naming(file, "writing", () => beginUpload(source, file, rules)),
     resumeUpload: (file, rules) => naming(file, "writing", () => resumeUpload(source, file, rules)),
     openNvram: (file, template) => naming(file, "opening", () => openNvram(source, file, template)),
@@ -213,6 +216,12 @@ async function remove(source: DiskSource, path: DatastorePath): Promise<void> {
 function openShared(source: DiskSource, file: DatastorePath): FileAttachment {
   using root = source.open(file);
   using open = lockOrRefuse(openFileBeneath(root, file.path, "read"), file, "shared");
+  return attach(open, file, { writable: false });
+}
+
+function openLog(source: DiskSource, file: DatastorePath): FileAttachment {
+  using root = source.open(file);
+  using open = openFileBeneath(root, file.path, "read");
   return attach(open, file, { writable: false });
 }
 
