@@ -5,6 +5,7 @@ import { ROOT } from "../accounts.ts";
 import { type Call, type HostAgent, sessionOf } from "../agent.ts";
 import { checkPassword } from "../check-password.ts";
 import { ROOT_FOLDER } from "../inventory-tree.ts";
+import { endSessionsOf } from "./end-sessions.ts";
 
 const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/; // as useradd(8) has it; no "\" and "@", which name users of directories
 const DESCRIPTION_CHARACTERS_MAX = 200;
@@ -40,7 +41,7 @@ export function removeUser(agent: HostAgent, name: string, call: Call): void {
   agent.accounts.change(() => agent.accounts.remove(name));
   const { userName } = sessionOf(call);
   agent.events.post("AccountRemovedEvent", `Account ${name} was removed`, { userName }, { account: name, group: false });
-  for (const session of agent.sessions.list().filter((open) => open.userName === name)) agent.sessions.close(session);
+  endSessionsOf(agent, name);
 }
 
 /** By who knows the old password, logged in or not. @throws {Fault} InvalidLogin, InvalidArgument */
