@@ -1,7 +1,7 @@
 /**
  * What clients call and the published schema does not have: as rows like the schema's, and as types. Pure.
  * Fetch reads one property of any object; pyVmomi calls it on all of them. The rest stands in urn:internalvim25: govc's
- * `datastore.disk.info` and Terraform ask for it, and read the answer in urn:vim25. None of it is in a document that we publish.
+ * `datastore.disk.info` and `object.method` and Terraform ask for it, and read the answer in urn:vim25. None of it is in a document that we publish.
  */
 import type { DataObjectRow, MemberRow, MethodRow } from "./schema-rows.ts";
 import type { MoRef } from "./values.ts";
@@ -22,6 +22,34 @@ export const undeclaredMethods: ReadonlyMap<string, Readonly<Record<string, Meth
         optional: true,
         privilege: "System.View", // the least that any property asks for; its own privilege counts besides
         faults: ["InvalidProperty"],
+      },
+    },
+  ],
+  [
+    "AuthorizationManager",
+    {
+      DisableMethods: {
+        vmodl: "disableMethods",
+        version: FIRST,
+        params: [
+          member("entity", "ManagedObject[]"),
+          member("method", "DisabledMethodRequest[]"),
+          member("sourceId", "string"),
+          member("sessionScope", "boolean", "?"),
+        ],
+        result: "void",
+        optional: false,
+        privilege: "Global.DisableMethods",
+        faults: [],
+      },
+      EnableMethods: {
+        vmodl: "enableMethods",
+        version: FIRST,
+        params: [member("entity", "ManagedObject[]"), member("method", "string[]"), member("sourceId", "string")],
+        result: "void",
+        optional: false,
+        privilege: "Global.EnableMethods",
+        faults: [],
       },
     },
   ],
@@ -59,6 +87,10 @@ export const undeclaredMethods: ReadonlyMap<string, Readonly<Record<string, Meth
 ]);
 
 export const undeclaredDataObjects: ReadonlyMap<string, DataObjectRow> = new Map([
+  [
+    "DisabledMethodRequest",
+    { base: "DynamicData", version: FIRST, properties: [member("method", "string"), member("reasonId", "string")] },
+  ],
   ["VirtualDiskUnit", { base: "DynamicData", version: FIRST, properties: [member("name", "string")] }],
   [
     "VirtualDiskInfo",
