@@ -1,9 +1,14 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
+import { installFromGo } from "./go.ts";
+import { runGovc } from "./govc.ts";
 import { installGuestImage, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
 
@@ -68,8 +73,57 @@ test("pyVmomi logs in, runs programs and works with files in a guest as one of i
       notReadable: "vim.fault.GuestPermissionDenied",
     },
     gone: "vim.fault.FileNotFound",
+    transfers: {
+      again: 401,
+      downloadAgain: 401,
+      otherVm: 401,
+      spentByThat: 401,
+      traversal: 400,
+      wrongDirection: 401,
+      tooShort: 500,
+      tooLong: 500,
+      forged: 401,
+      notThere: "vim.fault.FileNotFound",
+      notAFile: "vim.fault.NotAFile",
+      notReadable: "vim.fault.GuestPermissionDenied",
+      notWritable: "vim.fault.GuestPermissionDenied",
+      noOverwrite: "vim.fault.FileAlreadyExists",
+    },
+    left: [
+      ["empty", 0, "0o600", 1000],
+      ["it's a file", 1_280_003, "0o600", 1000],
+    ],
     ready: [true, "linuxGuest", "Bulkhead test guest"],
   });
+});
+
+const govc = await installFromGo("govc");
+if ("because" in govc) console.warn(`govc cannot be had on this machine, its test is skipped: ${govc.because}`);
+const govcPath = "path" in govc ? govc.path : "";
+
+test.skipIf(govcPath === "")("govc runs programs and carries files as administrators have it do", async () => {
+  const says = (command: string, ...args: readonly string[]) =>
+    runGovc(govcPath, host.port, [`guest.${command}`, "-vm", NAME, "-l", "alice:Guest-Alice-1", ...args], 120_000);
+  expect(await says("run", "-e", "GREETING=hello", "echo $GREETING from $(id -un)")).toBe("hello from alice\n");
+  await expect(says("run", "exit 3")).rejects.toMatchObject({ code: 3 });
+  const pid = (await says("start", "/bin/sleep", "1000")).trim();
+  expect(await says("ps", "-p", pid)).toMatch(/alice .*sleep/);
+  await says("kill", "-p", pid);
+  expect(await says("getenv", "HOME")).toBe("HOME=/home/alice\n");
+  await says("mkdir", "-p", "/tmp/govc/deep");
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-guest-"));
+  const bytes = randomBytes(700_000);
+  writeFileSync(join(folder, "up"), bytes);
+  await says("upload", join(folder, "up"), "/tmp/govc/file");
+  expect(await says("ls", "/tmp/govc")).toMatch(/file$/m);
+  await says("download", "/tmp/govc/file", join(folder, "down"));
+  expect(readFileSync(join(folder, "down"))).toEqual(bytes);
+  rmSync(folder, { recursive: true });
+  await says("mv", "/tmp/govc/file", "/tmp/govc/deep/file");
+  await says("chmod", "0600", "/tmp/govc/deep/file");
+  await says("rm", "/tmp/govc/deep/file");
+  await says("rmdir", "-r", "/tmp/govc");
+  await expect(says("ls", "/tmp/govc")).rejects.toMatchObject({ stderr: expect.stringContaining("was not found") });
 });
 
 test("what a client asks for in words that a guest's shell would act on is only words", async () => {

@@ -13,6 +13,7 @@ import type { Consoles } from "./console/consoles.ts";
 import type { Downloads } from "./diagnostics/downloads.ts";
 import type { HostLogs } from "./diagnostics/host-logs.ts";
 import type { Events } from "./events.ts";
+import type { GuestTransfers } from "./guest-operations/transfers.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Options } from "./options/options.ts";
@@ -55,6 +56,7 @@ export interface HostAgent {
   readonly cloneTickets: Tickets<Session>;
   readonly serviceTickets: Tickets<ServiceRight>;
   readonly consoles: Consoles;
+  readonly guestTransfers: GuestTransfers;
   readonly tasks: Tasks;
   readonly events: Events;
   readonly vms: Vms;

@@ -17,8 +17,8 @@ const always =
   () =>
     privileges;
 
-const GUEST_QUERY = "VirtualMachine.GuestOperations.Query";
-const GUEST_MODIFY = "VirtualMachine.GuestOperations.Modify";
+export const GUEST_QUERY = "VirtualMachine.GuestOperations.Query";
+export const GUEST_MODIFY = "VirtualMachine.GuestOperations.Modify";
 const GUEST_EXECUTE = "VirtualMachine.GuestOperations.Execute";
 
 /** What is done inside a guest: methods of managers that serve all VMs, so the privilege is needed on the VM that they name. */
@@ -29,6 +29,8 @@ const rulesOfGuestOperations = {
   CreateTemporaryFileInGuest: always(GUEST_MODIFY),
   DeleteDirectoryInGuest: always(GUEST_MODIFY),
   DeleteFileInGuest: always(GUEST_MODIFY),
+  InitiateFileTransferFromGuest: always(GUEST_QUERY),
+  InitiateFileTransferToGuest: always(GUEST_MODIFY),
   ListFilesInGuest: always(GUEST_QUERY),
   ListProcessesInGuest: always(GUEST_QUERY),
   MakeDirectoryInGuest: always(GUEST_MODIFY),

@@ -15,6 +15,7 @@ import { Downloads } from "./diagnostics/downloads.ts";
 import { HostLogs } from "./diagnostics/host-logs.ts";
 import { formatLogLine } from "./diagnostics/log-lines.ts";
 import { Events } from "./events.ts";
+import { GuestTransfers } from "./guest-operations/transfers.ts";
 import { Inventory } from "./inventory.ts";
 import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
 import { Options } from "./options/options.ts";
@@ -88,6 +89,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     cloneTickets: new Tickets(clock, "cst-"),
     serviceTickets: new Tickets(clock),
     consoles: new Consoles(clock),
+    guestTransfers: new GuestTransfers(clock),
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName, log),
     vms,

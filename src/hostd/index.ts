@@ -10,6 +10,13 @@ export {
   type FileMethod,
   type FileOutcome,
 } from "./files/http-access.ts";
+export {
+  type GuestFileBody,
+  type GuestFileContents,
+  openGuestFile,
+  type TransferRequest,
+  takeGuestFile,
+} from "./guest-operations/transfers.ts";
 export type { HttpCredentials } from "./http-credentials.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
 export { type PerformedType, performedApi } from "./performed-api.ts";

@@ -6,8 +6,19 @@
  */
 import { createInterface } from "node:readline";
 import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
-import { accessFile, captureScreen, createAgent, invoke, openConsole, openDatabase, openDownload, performedApi } from "../hostd/index.ts";
-import { createFolderDoor, createScreenDoor, type SdkRefusal, startSdkServer } from "../interfaces/index.ts";
+import {
+  accessFile,
+  captureScreen,
+  createAgent,
+  invoke,
+  openConsole,
+  openDatabase,
+  openDownload,
+  openGuestFile,
+  performedApi,
+  takeGuestFile,
+} from "../hostd/index.ts";
+import { createFolderDoor, createGuestFileDoor, createScreenDoor, type SdkRefusal, startSdkServer } from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
 import { createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
@@ -69,6 +80,11 @@ async function main(): Promise<void> {
     performed: performedApi(),
     folder: createFolderDoor({ access: (request, deed) => accessFile(agent, request, deed), onRefused, onBug }),
     onBug,
+    guestFile: createGuestFileDoor({
+      open: (request) => openGuestFile(agent, request),
+      take: (request, body) => takeGuestFile(agent, request, body),
+      onBug,
+    }),
     screen: createScreenDoor({ capture: (request) => captureScreen(agent, request), onBug }),
     openConsole: ({ ticket, clientAddress, userAgent }) => openConsole(agent, { ticket, client: { address: clientAddress, userAgent } }),
     onRefused,

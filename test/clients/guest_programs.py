@@ -7,6 +7,8 @@ import json
 import ssl
 import sys
 import time
+import urllib.error
+import urllib.request
 
 from pyVim.connect import Disconnect, SmartConnect
 from pyVmomi import vim
@@ -39,7 +41,7 @@ seen["logins"] = {
 }
 
 spec = vim.vm.guest.ProcessManager.ProgramSpec(
-    programPath="/bin/sh", arguments="-c 'id -un; pwd; echo \"$GREETING\"; exit 7' > /tmp/said", envVariables=["GREETING=it's 5 o'clock"])
+    programPath="/bin/sh", arguments="-c 'id -un; pwd; echo \"$GREETING\"; exit 7' > /dev/null", envVariables=["GREETING=it's 5 o'clock"])
 pid = operations.processManager.StartProgramInGuest(vm, alice, spec)
 deadline = time.monotonic() + 60
 while True:
@@ -93,6 +95,50 @@ seen["faults"] = {
 files.DeleteFileInGuest(vm, alice, folder + "/$(reboot)")
 files.DeleteDirectoryInGuest(vm, alice, folder, True)
 seen["gone"] = refused(files.ListFilesInGuest, vm, alice, folder)
+
+
+def transfer(url, data=None):
+    """As pyVmomi's users do it: the host's name goes where the star is."""
+    request = urllib.request.Request(url.replace("*", host, 1), data=data, method="GET" if data is None else "PUT")
+    try:
+        with urllib.request.urlopen(request, context=unverified) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def offer(path, size, overwrite=True):
+    attributes = vim.vm.guest.FileManager.PosixFileAttributes(permissions=0o600)
+    return files.InitiateFileTransferToGuest(vm, alice, path, attributes, size, overwrite)
+
+
+data = bytes(range(256)) * 5000 + b"odd"
+url = offer("/tmp/it's a file", len(data))
+assert transfer(url, data) == b""
+information = files.InitiateFileTransferFromGuest(vm, alice, "/tmp/it's a file")
+assert information.size == len(data), information
+assert transfer(information.url) == data
+downloads = [files.InitiateFileTransferFromGuest(vm, alice, "/tmp/it's a file").url for _ in range(4)]
+seen["transfers"] = {
+    "again": transfer(url, b"data"),
+    "downloadAgain": transfer(information.url),
+    "otherVm": transfer(downloads[0].replace("id=%s" % vm._moId, "id=999")),
+    "spentByThat": transfer(downloads[0]),
+    "traversal": transfer(downloads[1].replace("token=", "token=../../")),
+    "wrongDirection": transfer(downloads[2], b"data"),
+    "forged": transfer(downloads[3][:-4] + "0000"),
+    "notThere": refused(files.InitiateFileTransferFromGuest, vm, alice, "/tmp/none"),
+    "notAFile": refused(files.InitiateFileTransferFromGuest, vm, alice, "/tmp"),
+    "notReadable": refused(files.InitiateFileTransferFromGuest, vm, alice, "/etc/shadow"),
+    "notWritable": refused(offer, "/etc/hosts", 1),
+    "noOverwrite": refused(offer, "/tmp/it's a file", 1, False),
+    "tooShort": transfer(offer("/tmp/short", 10), b"abc"),
+    "tooLong": transfer(offer("/tmp/short", 10), b"a" * 20),
+}
+empty = offer("/tmp/empty", 0)
+assert transfer(empty, b"") == b""
+seen["left"] = sorted([f.path, f.size, oct(f.attributes.permissions), f.attributes.ownerId]
+                      for f in files.ListFilesInGuest(vm, alice, "/tmp", None, 100).files if f.type == "file")
 seen["ready"] = [vm.guest.guestOperationsReady, vm.guest.guestFamily, vm.guest.guestFullName]
 Disconnect(si)
 print(json.dumps(seen))

@@ -18,7 +18,12 @@ export interface GuestArguments {
 }
 
 /** @throws {Fault} ManagedObjectNotFound, InvalidPowerState, GuestOperationsUnavailable, or what {@link parseGuestLogin} says */
-export function enterGuest(agent: HostAgent, { vm: ref, auth }: GuestArguments): Guest {
+export function enterGuest(agent: HostAgent, { vm, auth }: GuestArguments): Guest {
+  return { ...requireGuest(agent, vm), login: parseGuestLogin(auth) };
+}
+
+/** @throws {Fault} ManagedObjectNotFound, InvalidPowerState, GuestOperationsUnavailable */
+export function requireGuest(agent: HostAgent, ref: MoRef): Omit<Guest, "login"> {
   const vm = agent.vms.find(ref.value);
   if (vm === undefined) {
     throw fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: ref });
@@ -32,7 +37,7 @@ export function enterGuest(agent: HostAgent, { vm: ref, auth }: GuestArguments):
   if (vm.monitor.guest.tools !== "running") {
     throw fault("GuestOperationsUnavailable", `No guest agent answers in ${vm.name}.`, {});
   }
-  return { agent, vm, login: parseGuestLogin(auth) };
+  return { agent, vm };
 }
 
 /** Runs a script to its end. */

@@ -9,6 +9,7 @@ import { doScript, enterGuest } from "../guest-operations/guest.ts";
 import { planDeleteDirectory, planDeleteFile, planMakeDirectory, planMoveDirectory, planMoveFile } from "../guest-operations/plan-files.ts";
 import { listProcesses, readEnvironment, startProgram, terminateProcess } from "../guest-operations/processes.ts";
 import { parseGuestPath } from "../guest-operations/shell.ts";
+import { offerDownload, offerUpload } from "../guest-operations/transfers.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
 export const GUEST_AUTH_MANAGER = { type: "GuestAuthManager", value: "ha-guest-operations-auth-manager" } as const;
@@ -58,6 +59,8 @@ export const guestFileManager = {
   type: "GuestFileManager",
   properties: {},
   methods: {
+    InitiateFileTransferFromGuest: (agent, { guestFilePath, ...args }, call) => offerDownload(call, enterGuest(agent, args), guestFilePath),
+    InitiateFileTransferToGuest: (agent, { vm, auth, ...args }, call) => offerUpload(call, enterGuest(agent, { vm, auth }), args),
     ListFilesInGuest: (agent, { vm, auth, ...args }) => listFiles(enterGuest(agent, { vm, auth }), args),
     MakeDirectoryInGuest: async (agent, { directoryPath, createParentDirectories, ...args }) => {
       const path = parseGuestPath(directoryPath, "directoryPath");

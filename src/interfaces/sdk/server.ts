@@ -16,6 +16,7 @@ import type { ScreenDoor } from "../console/screen-door.ts";
 import { DOWNLOADS_ROOT, type OpenDownload, serveDownload } from "../downloads/download-door.ts";
 import type { FolderDoor } from "../files/folder-door.ts";
 import { isFolderUrl } from "../files/parse-folder-url.ts";
+import { GUEST_FILE_PATH, type GuestFileDoor } from "../guest-file/guest-file-door.ts";
 import { admitJson, answerJson } from "../json/answer.ts";
 import { Documents, sendDocument } from "../json/documents.ts";
 import { answerRequest, type SdkClient, type SdkHandlers } from "./answer.ts";
@@ -64,6 +65,8 @@ export interface SdkServerOptions extends SdkHandlers {
   readonly performed?: readonly PerformedType[];
   /** The datastores' files, at /folder. */
   readonly folder?: FolderDoor;
+  /** Files into guests and out of them, at /guestFile. */
+  readonly guestFile?: GuestFileDoor;
   /** Pictures of VMs' screens, at /screen. */
   readonly screen?: ScreenDoor;
 }
@@ -129,6 +132,7 @@ class Endpoint {
   readonly #limits: SdkLimits;
   readonly #documents: Documents;
   readonly #folder: FolderDoor | undefined;
+  readonly #guestFile: GuestFileDoor | undefined;
   readonly #screen: ScreenDoor | undefined;
   readonly #openDownload: OpenDownload | undefined;
   readonly #budget = new BodyBudget();
@@ -137,12 +141,13 @@ class Endpoint {
   constructor(
     handlers: SdkHandlers,
     limits: SdkLimits,
-    doors: { readonly documents: Documents } & Pick<SdkServerOptions, "folder" | "screen" | "openDownload">,
+    doors: { readonly documents: Documents } & Pick<SdkServerOptions, "folder" | "guestFile" | "screen" | "openDownload">,
   ) {
     this.#handlers = handlers;
     this.#limits = limits;
     this.#documents = doors.documents;
     this.#folder = doors.folder;
+    this.#guestFile = doors.guestFile;
     this.#screen = doors.screen;
     this.#openDownload = doors.openDownload;
   }
@@ -185,9 +190,10 @@ class Endpoint {
       return await sendDocument(response, document, { acceptEncoding, head: request.method === "HEAD" });
     }
     if (path.startsWith(JSON_API_ROOT)) return await this.#json(request, response, path);
-    if (this.#folder !== undefined && isFolderUrl(path)) {
+    const fileDoor = isFolderUrl(path) ? this.#folder : path === GUEST_FILE_PATH ? this.#guestFile : undefined;
+    if (fileDoor !== undefined) {
       const { clientAddress: address, userAgent } = clientOf(request);
-      return await this.#folder({ request, response, client: { address, userAgent } });
+      return await fileDoor({ request, response, client: { address, userAgent } });
     }
     if (this.#screen !== undefined && path === SCREEN_PATH) {
       const { clientAddress: address, userAgent } = clientOf(request);
