@@ -12,6 +12,8 @@ const legalFrom = {
   SuspendVM_Task: ["poweredOn"],
   ShutdownGuest: ["poweredOn"],
   RebootGuest: ["poweredOn"],
+  SendNMI: ["poweredOn"],
+  TerminateVM: ["poweredOn"],
   ReconfigVM_Task: ["poweredOff"],
   UnregisterVM: ["poweredOff", "suspended"],
   Destroy_Task: ["poweredOff", "suspended"],
@@ -30,6 +32,7 @@ const reaches = {
   PowerOnVM_Task: "poweredOn",
   PowerOffVM_Task: "poweredOff",
   SuspendVM_Task: "suspended",
+  TerminateVM: "poweredOff",
 } as const satisfies Partial<Record<VmMethod, VirtualMachinePowerState>>;
 
 const label: Readonly<Record<VirtualMachinePowerState, string>> = {

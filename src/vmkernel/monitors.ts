@@ -129,6 +129,17 @@ export class Monitors {
     return files.some((file) => file?.datastore === datastore && file.path === path);
   }
 
+  sendNmi(vm: VmId): Promise<void> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").sendNmi());
+  }
+
+  /** Not in turn: what is before it may be what hangs. */
+  async terminate(vm: VmId): Promise<void> {
+    const monitor = this.#require(vm, "poweredOff");
+    await monitor.kill();
+    await monitor.ended;
+  }
+
   /** @param connection the descriptor of the viewer's connection; the monitor gets a copy */
   openConsole(vm: VmId, connection: () => number): Promise<void> {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOn").openConsole(connection));

@@ -59,6 +59,8 @@ const KINDS = [
   "suspend",
   "shutdownGuest",
   "rebootGuest",
+  "sendNmi",
+  "terminate",
   "saveScreen",
   "pressKeys",
   "runInGuest",
@@ -116,6 +118,8 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "reset":
     case "shutdownGuest":
     case "rebootGuest":
+    case "sendNmi":
+    case "terminate":
     case "listGuestPrograms":
     case "inspectMonitor":
       return { kind, vm: readVmId(shape, "vm") };

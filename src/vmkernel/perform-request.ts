@@ -69,6 +69,10 @@ export async function performRequest(
       return nothing(monitors.shutdownGuest(request.vm));
     case "rebootGuest":
       return nothing(monitors.rebootGuest(request.vm));
+    case "sendNmi":
+      return nothing(monitors.sendNmi(request.vm));
+    case "terminate":
+      return nothing(monitors.terminate(request.vm));
     case "saveScreen":
       return nothing(monitors.saveScreen(request.vm, request.to));
     case "pressKeys":

@@ -56,6 +56,10 @@ export type VmkernelRequest =
   | { readonly kind: "shutdownGuest"; readonly vm: VmId }
   /** Asks the guest agent to start the guest anew; ToolsUnavailable where none answers. Does not wait for it. */
   | { readonly kind: "rebootGuest"; readonly vm: VmId }
+  /** A non-maskable interrupt for every virtual CPU. */
+  | { readonly kind: "sendNmi"; readonly vm: VmId }
+  /** Kills the monitor, whatever else is being done to it. */
+  | { readonly kind: "terminate"; readonly vm: VmId }
   /** Writes a picture of the guest's screen to `to`, a PNG: all of it or nothing. FileAlreadyExists when there is one. */
   | { readonly kind: "saveScreen"; readonly vm: VmId; readonly to: DatastorePath }
   /** Presses and releases keys of the guest's keyboard, one stroke after another; returns after the last. */
@@ -113,6 +117,8 @@ export interface VmkernelResults {
   suspend: null;
   shutdownGuest: null;
   rebootGuest: null;
+  sendNmi: null;
+  terminate: null;
   saveScreen: null;
   pressKeys: null;
   runInGuest: GuestRun;

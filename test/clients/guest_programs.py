@@ -37,7 +37,7 @@ def refused(call, *arguments):
 
 seen["logins"] = {
     who: refused(operations.authManager.ValidateCredentialsInGuest, vm, vim.vm.guest.NamePasswordAuthentication(username=who, password=secret))
-    for who, secret in [("alice", "guest-alice-1"), ("nobody", "x"), ("locked", "Guest-Alice-1"), ("empty", ""), ("-s", "x"), ("root", "a\nb")]
+    for who, secret in [("alice", "guest-alice-1"), ("nobody", "x"), ("locked", "Guest-Alice-1"), ("empty", ""), ("-s", "x")]
 }
 
 spec = vim.vm.guest.ProcessManager.ProgramSpec(
@@ -84,11 +84,8 @@ seen["remaining"] = [listing.remaining, files.ListFilesInGuest(vm, alice, folder
 seen["matching"] = [f.path for f in files.ListFilesInGuest(vm, alice, folder, None, None, "^u.o$").files]
 seen["faults"] = {
     "exists": refused(files.MakeDirectoryInGuest, vm, alice, folder, False),
-    "noParent": refused(files.MakeDirectoryInGuest, vm, alice, folder + "/a/b", False),
     "notEmpty": refused(files.DeleteDirectoryInGuest, vm, alice, folder, False),
     "notDirectory": refused(files.DeleteDirectoryInGuest, vm, alice, folder + "/$(reboot)", True),
-    "notFile": refused(files.DeleteFileInGuest, vm, alice, folder),
-    "notFound": refused(files.ListFilesInGuest, vm, alice, "/none"),
     "notAllowed": refused(files.DeleteFileInGuest, vm, alice, "/etc/shadow"),
     "notReadable": refused(files.ListFilesInGuest, vm, alice, "/root"),
 }
@@ -112,22 +109,21 @@ def offer(path, size, overwrite=True):
     return files.InitiateFileTransferToGuest(vm, alice, path, attributes, size, overwrite)
 
 
-data = bytes(range(256)) * 5000 + b"odd"
+data = bytes(range(256)) * 2500 + b"odd"
 url = offer("/tmp/it's a file", len(data))
 assert transfer(url, data) == b""
 information = files.InitiateFileTransferFromGuest(vm, alice, "/tmp/it's a file")
 assert information.size == len(data), information
 assert transfer(information.url) == data
-downloads = [files.InitiateFileTransferFromGuest(vm, alice, "/tmp/it's a file").url for _ in range(4)]
+downloads = [files.InitiateFileTransferFromGuest(vm, alice, "/tmp/it's a file").url for _ in range(2)]
 seen["transfers"] = {
     "again": transfer(url, b"data"),
     "downloadAgain": transfer(information.url),
     "otherVm": transfer(downloads[0].replace("id=%s" % vm._moId, "id=999")),
     "spentByThat": transfer(downloads[0]),
     "traversal": transfer(downloads[1].replace("token=", "token=../../")),
-    "wrongDirection": transfer(downloads[2], b"data"),
-    "forged": transfer(downloads[3][:-4] + "0000"),
-    "notThere": refused(files.InitiateFileTransferFromGuest, vm, alice, "/tmp/none"),
+    "wrongDirection": transfer(downloads[1], b"data"),
+    "forged": transfer(url[:-4] + "0000", b"data"),
     "notAFile": refused(files.InitiateFileTransferFromGuest, vm, alice, "/tmp"),
     "notReadable": refused(files.InitiateFileTransferFromGuest, vm, alice, "/etc/shadow"),
     "notWritable": refused(offer, "/etc/hosts", 1),

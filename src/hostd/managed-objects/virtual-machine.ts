@@ -21,7 +21,7 @@ import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
-import { powerOff, powerOn, rebootGuest, reset, shutdownGuest, suspend } from "../vm-deeds/power.ts";
+import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, suspend, terminate } from "../vm-deeds/power.ts";
 import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 
@@ -72,6 +72,8 @@ export const virtualMachine = {
     SuspendVM_Task: ({ vm }, _, call) => suspend(call, vm).ref,
     ShutdownGuest: ({ vm }, _, call) => shutdownGuest(call, vm),
     RebootGuest: ({ vm }, _, call) => rebootGuest(call, vm),
+    SendNMI: ({ vm }, _, call) => sendNmi(call, vm),
+    TerminateVM: ({ vm }, _, call) => terminate(call, vm),
     ReconfigVM_Task: async ({ vm }, { spec }, call) => (await reconfigure(call, vm, spec)).ref,
     Rename_Task: ({ vm }, { newName }, call) => rename(call, vm, newName).ref,
     AcquireTicket: ({ vm }, { ticketType }, call) => acquireTicket(call, vm, ticketType),

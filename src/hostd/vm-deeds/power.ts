@@ -96,6 +96,19 @@ export async function rebootGuest(call: Call, vm: Vm): Promise<void> {
   await call.agent.vms.vmkernel.request({ kind: "rebootGuest", vm: vm.id });
 }
 
+/** What the guest makes of it is its own: many write down their memory and start anew. */
+export async function sendNmi(call: Call, vm: Vm): Promise<void> {
+  await call.agent.vms.vmkernel.request({ kind: "sendNmi", vm: vm.id });
+}
+
+/** For a VM that nothing else ends: its monitor is killed without being asked. */
+export async function terminate(call: Call, vm: Vm): Promise<void> {
+  await requestPower(call.agent.vms, vm, { kind: "terminate", vm: vm.id }, "poweredOff");
+  vm.monitor = undefined;
+  vm.changed();
+  call.agent.events.post("VmPoweredOffEvent", `${vm.name} is powered off: its monitor was killed`, aboutVm(call, vm), { template: false });
+}
+
 /** ShutdownGuest asks and returns; the power state follows when the guest obeys. */
 export async function shutdownGuest(call: Call, vm: Vm): Promise<void> {
   await call.agent.vms.vmkernel.request({ kind: "shutdownGuest", vm: vm.id });

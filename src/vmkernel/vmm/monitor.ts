@@ -183,6 +183,10 @@ export class Monitor {
     await this.execute("system_reset");
   }
 
+  async sendNmi(): Promise<void> {
+    await this.execute("inject-nmi");
+  }
+
   /** Asks the guest itself: its agent where one answers, else its power button. */
   async shutdownGuest(): Promise<void> {
     if (await this.#guest.shutdown("powerdown")) return;
