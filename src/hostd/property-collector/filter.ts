@@ -6,9 +6,10 @@ import type { MoRef, PropertyFilterSpec } from "../../wire/index.ts";
 import { notFound } from "./collect.ts";
 import { isSameReading } from "./diff.ts";
 import { type FilterPlan, planFilter } from "./filter-plan.ts";
-import { type Readings, readPaths } from "./reading.ts";
+import { type Reading, type Readings, readPaths } from "./reading.ts";
 import { copyValue } from "./same-value.ts";
 import { type SelectedObject, type Selection, selectObjects } from "./select-objects.ts";
+import { findShared, share } from "./shared-pictures.ts";
 import type { PropertySource } from "./source.ts";
 
 /** All that a filter reports at one moment. What did not change is the very same object in the next picture. */
@@ -92,11 +93,15 @@ export class PropertyFilter {
     return pictures;
   }
 
-  #readObject({ object, paths }: SelectedObject, known: ObjectPicture | undefined): ObjectPicture {
+  #readObject({ object: selected, paths }: SelectedObject, known: ObjectPicture | undefined): ObjectPicture {
     // Found anew, for what the selection holds may show the object as it was then.
-    const readings = readPaths(this.#source, this.#source.find(object.ref) ?? object, paths);
-    const kept = keepReadings(known?.readings, readings);
-    return known !== undefined && kept === known.readings ? known : { ref: object.ref, readings: kept };
+    const object = this.#source.find(selected.ref) ?? selected;
+    const readings = readPaths(this.#source, object, paths);
+    const shared = findShared(object, paths);
+    for (const picture of [known, shared]) if (picture !== undefined && isSameReadings(picture.readings, readings)) return picture;
+    const picture = { ref: object.ref, readings: keepReadings((known ?? shared)?.readings, readings) };
+    share(object, paths, picture);
+    return picture;
   }
 }
 
@@ -107,18 +112,22 @@ function keepSame(old: Picture, now: Picture): Picture {
   return sameObjects && sameMissing ? old : now;
 }
 
+function isSameReadings(old: Readings, now: Readings): boolean {
+  if (old.size !== now.size) return false;
+  for (const [path, reading] of now) {
+    const known = old.get(path);
+    if (known === undefined || !isSameReading(known, reading)) return false;
+  }
+  return true;
+}
+
 /** Old readings where they still hold, copies of the new ones elsewhere: whoever owns a value may change it in place. */
 function keepReadings(old: Readings | undefined, now: Readings): Readings {
-  let changed = old?.size !== now.size;
-  const kept: [string, ReturnType<Readings["get"]> & object][] = [];
+  const kept = new Map<string, Reading>();
   for (const [path, reading] of now) {
     const known = old?.get(path);
-    if (known !== undefined && isSameReading(known, reading)) {
-      kept.push([path, known]);
-    } else {
-      changed = true;
-      kept.push([path, reading.kind === "set" ? { kind: "set", value: copyValue(reading.value) } : reading]);
-    }
+    if (known !== undefined && isSameReading(known, reading)) kept.set(path, known);
+    else kept.set(path, reading.kind === "set" ? { kind: "set", value: copyValue(reading.value) } : reading);
   }
-  return changed || old === undefined ? new Map(kept) : old;
+  return kept;
 }
