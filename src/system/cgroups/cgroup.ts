@@ -83,7 +83,22 @@ async function createIn(hierarchies: readonly Hierarchy[], name: string, limits:
   }
 }
 
-async function makeIn({ kind, root, controllers }: Hierarchy, name: string): Promise<void> {
+const MAKE_TRIES = 100; // each time it was another cgroup's end that came between: there are not that many at once
+
+/** The end of the last one in a folder takes the folder away, also from under one that is being made in it: then all begins again. */
+async function makeIn(hierarchy: Hierarchy, name: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await makeFolders(hierarchy, name);
+      return;
+    } catch (error) {
+      const code = errnoCode(error);
+      if ((code !== "ENOENT" && code !== "ENODEV") || tries >= MAKE_TRIES) throw error;
+    }
+  }
+}
+
+async function makeFolders({ kind, root, controllers }: Hierarchy, name: string): Promise<void> {
   let folder = root;
   for (const part of name.split("/")) {
     // In a v2 tree a folder has the controllers that its parent hands down.

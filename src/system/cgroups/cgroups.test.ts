@@ -101,6 +101,18 @@ describe.skipIf(!root)("on this machine", () => {
     expect(await processesOfCgroup(parent)).toEqual([]);
   });
 
+  test("a cgroup is made while the last of its siblings goes, and takes their parent along", async () => {
+    const limits = { memoryBytes: 64 * 1024 * 1024, pids: 7 };
+    const [one, other] = [`${parent}/vm-1`, `${parent}/vm-2`];
+    await createCgroup(one, limits);
+    for (let round = 0; round < 100; round++) {
+      await Promise.all([destroyCgroup(one), createCgroup(other, limits)]);
+      await Promise.all([destroyCgroup(other), createCgroup(one, limits)]);
+    }
+    await destroyCgroup(one);
+    expect(await listCgroups(parent)).toEqual([]);
+  });
+
   test("a limit that the kernel refuses leaves no cgroup behind", async () => {
     await expect(createCgroup(`${parent}/vm-1`, { memoryBytes: 64 * 1024 * 1024, pids: -5 })).rejects.toThrow("making the cgroup");
     expect(await listCgroups(parent)).toEqual([]);
