@@ -1,7 +1,7 @@
 /** hostd's side of vmkernel's file door: open files by descriptor, and the uploads that they belong to. */
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";
-import { type DatastorePath, messageOf } from "../base/index.ts";
+import { type DatastorePath, messageOf, Turns } from "../base/index.ts";
 import { askForDescriptor } from "../system/index.ts";
 import { fault, LineSplitter } from "../wire/index.ts";
 import { FILE_LINE_BYTES_MAX, type FileRequest, type FileResults } from "./file-door.ts";
@@ -128,26 +128,4 @@ function onlyOnce(deed: () => void): () => void {
     done = true;
     deed();
   };
-}
-
-/** So many at a time; the others wait, first come, first served. */
-class Turns {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async take<T>(deed: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await deed();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
 }

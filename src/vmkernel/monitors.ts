@@ -2,7 +2,7 @@
  * Every running VM of the host: one operation of a VM at a time, and after a restart of vmkernel the same VMs as before.
  * The kernel holds what is: processes in cgroups. The run-time files beside them only say what those are.
  */
-import { type DatastorePath, messageOf, Undo, type VmId } from "../base/index.ts";
+import { type DatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
@@ -39,16 +39,21 @@ export interface MonitorsParts {
 /** How often a host that shuts down looks whether its guests have powered themselves off. */
 const SHUTDOWN_ASK_AGAIN_MS = 10_000;
 
+/** QEMU is busy while it starts: more at once only make each other late, until the first gives up waiting for its monitor. */
+const STARTS_PER_PROCESSOR = 2;
+
 export class Monitors {
   readonly #parts: MonitorsParts;
   readonly #running = new Map<VmId, Monitor>();
   readonly #queues = new Map<VmId, Promise<unknown>>();
   readonly #serialPorts: SerialPorts;
+  readonly #starts: Turns;
   #isShuttingDown = false;
 
   constructor(parts: MonitorsParts) {
     this.#parts = parts;
     this.#serialPorts = new SerialPorts(parts);
+    this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -63,22 +68,24 @@ export class Monitors {
 
   /** @throws {Fault} InvalidPowerState when it runs; what is wrong with the machine or its files; what QEMU says against it */
   powerOn(machine: MachineSpec): Promise<MonitorDescription> {
-    return this.#inTurn(machine.vm, async () => {
-      await this.#refuseRunning(machine);
-      if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
-      const checked = checkMachine(machine, this.#parts.limits);
-      this.#serialPorts.claim(machine);
-      await using undo = new Undo();
-      undo.add(() => this.#serialPorts.release(machine.vm));
-      using attachments = await openAttachments(machine, this.#parts);
-      const { vmm, onEvent, hasListeners } = this.#parts;
-      const monitor = await startMonitor(vmm, { machine: checked, attachments, onEvent, hasListeners });
-      this.#keep(monitor);
-      undo.release();
-      const description = monitor.describe();
-      this.#parts.log(`VM ${machine.vm}: started, process ${description.pid}`);
-      return description;
-    });
+    return this.#inTurn(machine.vm, () => this.#starts.take(() => this.#start(machine)));
+  }
+
+  async #start(machine: MachineSpec): Promise<MonitorDescription> {
+    await this.#refuseRunning(machine);
+    if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
+    const checked = checkMachine(machine, this.#parts.limits);
+    this.#serialPorts.claim(machine);
+    await using undo = new Undo();
+    undo.add(() => this.#serialPorts.release(machine.vm));
+    using attachments = await openAttachments(machine, this.#parts);
+    const { vmm, onEvent, hasListeners } = this.#parts;
+    const monitor = await startMonitor(vmm, { machine: checked, attachments, onEvent, hasListeners });
+    this.#keep(monitor);
+    undo.release();
+    const description = monitor.describe();
+    this.#parts.log(`VM ${machine.vm}: started, process ${description.pid}`);
+    return description;
   }
 
   powerOff(vm: VmId): Promise<void> {

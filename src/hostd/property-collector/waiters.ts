@@ -1,4 +1,5 @@
 /** Those who wait for something to change. Changes that come together wake them once. */
+import { defer } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 
 const TIMEOUT_MS_MAX = 2 ** 31 - 1; // timers of Node fire at once when they are set for longer
@@ -21,7 +22,7 @@ export class Waiters {
   async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#ended) throw canceled();
     if (this.#waiting.size >= WAITERS_MAX) throw fault("InvalidRequest", `${WAITERS_MAX} requests wait on the collector already`, {});
-    const { promise, resolve, reject } = deferred();
+    const { promise, resolve, reject } = defer<void>();
     const waiter = { wake: resolve, cancel: () => reject(canceled()) };
     const timer = setTimeout(resolve, Math.min(timeoutMs, TIMEOUT_MS_MAX)).unref();
     this.#waiting.add(waiter);
@@ -62,15 +63,4 @@ export class Waiters {
 
 function canceled() {
   return fault("RequestCanceled", "The request was canceled by a user.", {});
-}
-
-/** Promise.withResolvers, which Node 20 does not have. */
-function deferred(): { promise: Promise<void>; resolve: () => void; reject: (reason: Error) => void } {
-  let resolve = (): void => {};
-  let reject = (_: Error): void => {};
-  const promise = new Promise<void>((fulfil, refuse) => {
-    resolve = fulfil;
-    reject = refuse;
-  });
-  return { promise, resolve, reject };
 }
