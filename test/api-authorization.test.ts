@@ -253,6 +253,7 @@ test("what was changed is still so after a new start, also that root is no admin
   await using greta = await login("greta");
   await greta.call(AUTHORIZATION, "RemoveEntityPermission", { entity: ROOT_FOLDER, user: "root", isGroup: false });
   expect((await faultOf(read(root, vm, "name"))).fault).toBe("NoPermission");
+  expect((await faultOf(greta.call(ACCOUNTS, "RemoveUser", { userName: "greta" }))).fault).toBe("SecurityError");
   const { folder } = host;
   root.close();
   await host.stop({ keepFolder: true });

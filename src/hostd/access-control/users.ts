@@ -33,11 +33,12 @@ export async function updateUser(agent: HostAgent, spec: HostAccountSpec, call: 
   post(agent, call, "AccountUpdatedEvent", id, description ?? account.fullName);
 }
 
-/** Takes the account's permissions along, and ends its sessions. @throws {Fault} UserNotFound, SecurityError, NoPermission, AuthMinimumAdminPermission */
+/** Takes the account's permissions along, and ends its sessions. @throws {Fault} UserNotFound, SecurityError, NoPermission */
 export function removeUser(agent: HostAgent, name: string, call: Call): void {
   const account = requireUser(agent, name);
   if (name === ROOT) throw fault("SecurityError", "The root account cannot be removed.", {}); // paper «Limit Root Access»
   refuseAbove(agent, account, call);
+  refuseLastAdministrator(agent, name);
   agent.accounts.change(() => agent.accounts.remove(name));
   const { userName } = sessionOf(call);
   agent.events.post("AccountRemovedEvent", `Account ${name} was removed`, { userName }, { account: name, group: false });
@@ -92,6 +93,13 @@ function refuseAbove(agent: HostAgent, { name }: Account, call: Call): void {
   if (!admins.includes(name) || admins.includes(sessionOf(call).userName)) return;
   const message = "Permission to perform this operation was denied: only an administrator changes an administrator's account.";
   throw fault("NoPermission", message, { object: ROOT_FOLDER, privilegeId: "Authorization.ModifyPermissions" });
+}
+
+/** As every change does; but of RemoveUser the schema declares no AuthMinimumAdminPermission, and a strict client could not read it. */
+function refuseLastAdministrator(agent: HostAgent, name: string): void {
+  const admins = administrators(agent.accounts.permissions(), ROOT_FOLDER.value);
+  if (!admins.includes(name) || admins.some((other) => other !== name && agent.accounts.find(other) !== undefined)) return;
+  throw fault("SecurityError", "The host must keep at least one administrator of everything.", {});
 }
 
 function invalid(invalidProperty: string, message: string) {
