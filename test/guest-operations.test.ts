@@ -136,7 +136,7 @@ test("what a client asks for in words that a guest's shell would act on is only 
   await expect(client.call(files, "ListFilesInGuest", hurt)).rejects.toMatchObject({ fault: "FileNotFound" });
 });
 
-test("who may not work in this VM's guest is refused before the guest is asked, and tickets are refused by name", async () => {
+test("tickets and certificates are refused by name, and a VM that is not there has no guest", async () => {
   const ticket = { $type: "TicketedSessionAuthentication", interactiveSession: false, ticket: "x" } as const;
   await expect(client.call(AUTH, "ValidateCredentialsInGuest", { vm, auth: ticket })).rejects.toMatchObject({
     fault: "OperationNotSupportedByGuest",
