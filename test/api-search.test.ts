@@ -92,3 +92,28 @@ test("a datastore's figures are looked at when a client asks for that", async ()
 test("there is no attestation report where no TPM is looked at", async () => {
   expect(await client.call(HOST, "QueryTpmAttestationReport", {})).toBeUndefined();
 });
+
+test("a list view holds what it is given, takes more and lets go", async () => {
+  const ref = (await client.call(moRef("ViewManager", "ViewManager"), "CreateListView", { obj: [vm] })) as MoRef<"ListView">;
+  expect(await read(client, ref, "view")).toEqual([vm]);
+  expect(await client.call(ref, "ModifyListView", { add: [HOST, moRef("VirtualMachine", "9999")], remove: [vm] })).toEqual([
+    moRef("VirtualMachine", "9999"),
+  ]);
+  expect(await read(client, ref, "view")).toEqual([HOST]);
+  expect(await client.call(ref, "ResetListView", { obj: [vm] })).toEqual([]);
+  expect(await read(client, ref, "view")).toEqual([vm]);
+  await client.call(ref, "DestroyView", {});
+  expect((await faultOf(client.call(ref, "ResetListView", { obj: [] }))).fault).toBe("ManagedObjectNotFound");
+});
+
+test("no licence can be had from anywhere, and no feature hangs on one", async () => {
+  const licences = moRef("LicenseManager", "ha-license-manager");
+  expect(await client.call(licences, "QueryLicenseSourceAvailability", { host: HOST })).toEqual([]);
+  expect(await client.call(licences, "QuerySupportedFeatures", { host: HOST })).toEqual([]);
+});
+
+test("credentials of a guest that is off are not released, for none were given", async () => {
+  const manager = moRef("GuestAuthManager", "ha-guest-operations-auth-manager");
+  const auth = { $type: "NamePasswordAuthentication", interactiveSession: false, username: "root", password: "x" } as never;
+  expect((await faultOf(client.call(manager, "ReleaseCredentialsInGuest", { vm, auth }))).fault).toBe("InvalidPowerState");
+});
