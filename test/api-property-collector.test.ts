@@ -9,6 +9,8 @@ import { ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "./vm.ts";
 const COLLECTOR = moRef("PropertyCollector", "ha-property-collector");
 const HOST = moRef("HostSystem", "ha-host");
 const ROOT = moRef("Folder", "ha-folder-root");
+const READ_ONLY = -2;
+const NO_ACCESS = -5;
 const NOW = { maxWaitSeconds: 0 };
 const LONG = { maxWaitSeconds: 60 };
 
@@ -78,7 +80,7 @@ describe("paths", () => {
   });
 
   test("what may not be read is in missingSet, with the reason; an object that is gone is a fault, or left out when that is wished", async () => {
-    const reader = await host.login(-5);
+    const reader = await host.login(NO_ACCESS);
     const [content] = await retrieve([{ type: "VirtualMachine", pathSet: ["name"] }], [{ obj: vm }], reader);
     expect(content?.missingSet?.map(({ path, fault }) => [path, fault.fault.$type])).toEqual([["name", "NoPermission"]]);
     reader.close();
@@ -257,6 +259,27 @@ describe("updates", () => {
     };
     await client.call(collector, "CreateFilter", { spec, partialUpdates: false });
     expect((await wait(""))?.filterSet?.[0]?.missingSet?.map(({ obj }) => obj)).toEqual([gone]);
+  });
+
+  test("who loses the right to read is told that the objects left, and nothing more of them", async () => {
+    const reader = await host.login(READ_ONLY);
+    const grant = (roleId: number) =>
+      client.call(moRef("AuthorizationManager", "ha-authmgr"), "SetEntityPermissions", {
+        entity: ROOT,
+        permission: [{ principal: `role${READ_ONLY}`, group: false, roleId, propagate: true }],
+      });
+    const spec = { propSet: [{ type: "VirtualMachine", pathSet: ["name"] }], objectSet: VMS_BELOW };
+    await reader.call(COLLECTOR, "CreateFilter", { spec, partialUpdates: false });
+    const first = await reader.call(COLLECTOR, "WaitForUpdatesEx", { version: "", options: NOW });
+    expect(kindsOf(first)).toEqual([`enter ${vm.value}`]);
+    const next = reader.call(COLLECTOR, "WaitForUpdatesEx", { version: first?.version ?? "", options: LONG });
+    await grant(NO_ACCESS);
+    try {
+      expect(kindsOf(await next)).toEqual([`leave ${vm.value}`]);
+    } finally {
+      await grant(READ_ONLY);
+      reader.close();
+    }
   });
 
   test("CancelWaitForUpdates ends who waits with RequestCanceled, and the version stays good", async () => {

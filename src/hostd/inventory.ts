@@ -122,6 +122,13 @@ export class Inventory {
     return this.#children.get(value) ?? [];
   }
 
+  /** An entity and everything below it: whom its permissions reach. */
+  withAllBeneath(entity: MoRef): readonly MoRef[] {
+    const found = [entity];
+    for (const ref of found) found.push(...this.childrenOf(ref));
+    return found;
+  }
+
   datastoreRefs(): readonly MoRef<"Datastore">[] {
     return this.#agent.datastores().map(datastoreRef);
   }

@@ -112,5 +112,5 @@ function tellChanges(agent: HostAgent, entity: MoRef, { before, after }: Differe
     const message = `The permission of ${principal} on ${name} was removed`;
     agent.events.post("PermissionRemovedEvent", message, context, { ...place, principal });
   }
-  agent.changes.changed(entity);
+  agent.changes.changed(...agent.inventory.withAllBeneath(entity)); // what may be read of them is another now
 }
