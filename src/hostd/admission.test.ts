@@ -22,7 +22,6 @@ test("every power state × method", () => {
       ],
       "poweredOn": [
         "PowerOnVM_Task",
-        "ReconfigVM_Task",
         "UnregisterVM",
         "Destroy_Task",
       ],

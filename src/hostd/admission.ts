@@ -14,7 +14,7 @@ const legalFrom = {
   RebootGuest: ["poweredOn"],
   SendNMI: ["poweredOn"],
   TerminateVM: ["poweredOn"],
-  ReconfigVM_Task: ["poweredOff"],
+  ReconfigVM_Task: ["poweredOff", "poweredOn"], // what can't change while it runs is refused by the change
   UnregisterVM: ["poweredOff", "suspended"],
   Destroy_Task: ["poweredOff", "suspended"],
   Rename_Task: ["poweredOff", "poweredOn", "suspended"],

@@ -8,8 +8,9 @@ import { settleFiles } from "./files/settling.ts";
 import { decideRecovery, type Facts, type Journal } from "./recovery.ts";
 import type { Task } from "./tasks.ts";
 import type { Vm } from "./vm.ts";
-import { diskPathsOf } from "./vm-config/index.ts";
+import { changeVersionOf, diskPathsOf } from "./vm-config/index.ts";
 import { removeDoomedFiles, removeIfEmpty } from "./vm-deeds/destroy.ts";
+import { restoreMachine } from "./vm-deeds/running-machine.ts";
 import { removeDiskIfThere, removeIfThere } from "./vm-files.ts";
 
 export async function recoverTasks(agent: HostAgent): Promise<void> {
@@ -43,6 +44,7 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
       return agent.tasks.finish(task, { result: resultOf(journal, vm) });
     case "failed": {
       const { disks, vmx, folder } = recovery.remove;
+      if (vm !== undefined && recovery.machine !== undefined) await restoreMachine(agent, vm, recovery.machine);
       for (const disk of disks) await removeDiskIfThere(vmkernel, disk);
       if (vmx !== undefined) await removeIfThere(vmkernel, vmx);
       if (folder !== undefined) await removeIfEmpty(vmkernel, folder);
@@ -63,7 +65,8 @@ function factsOf(agent: HostAgent, vm: Vm | undefined): Facts {
   const readable = vm?.files.kind === "readable" ? vm.files : undefined;
   const disksInUse: readonly DatastorePath[] =
     vm === undefined || readable === undefined ? [] : diskPathsOf(readable.vmx, vm.vmxPath, agent.datastores());
-  return { registered: vm !== undefined, powerState: vm?.powerState ?? "poweredOff", disksInUse };
+  const changeVersion = readable === undefined ? {} : { changeVersion: changeVersionOf(readable.vmx) };
+  return { registered: vm !== undefined, powerState: vm?.powerState ?? "poweredOff", disksInUse, ...changeVersion };
 }
 
 function resultOf(journal: Journal, vm: Vm | undefined): AnyValue | undefined {

@@ -3,6 +3,7 @@
  * A journal is written before the first step and names everything that the task would leave behind.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
+import type { MachineSpec } from "../vmkernel/index.ts";
 import type { FileJournal } from "./files/plan-settling.ts";
 
 export type Journal =
@@ -14,8 +15,17 @@ export type Journal =
   | { readonly kind: "createVm"; readonly vmx: DatastorePath; readonly created: CreatedFiles }
   /** The files were there before and stay. */
   | { readonly kind: "registerVm"; readonly vmx: DatastorePath }
-  /** The files did not exist before; those that the .vmx does not name go. */
-  | { readonly kind: "reconfigure"; readonly vm: VmId; readonly created: CreatedFiles }
+  /**
+   * The files did not exist before; those that the .vmx does not name go. `becomes` is the version of the new configuration, and
+   * `before` the machine that ran when it was a running one's: that is what its monitor is to be again, unless the .vmx is new.
+   */
+  | {
+      readonly kind: "reconfigure";
+      readonly vm: VmId;
+      readonly created: CreatedFiles;
+      readonly becomes: string;
+      readonly before?: MachineSpec;
+    }
   /** Once begun, a destruction is finished. */
   | { readonly kind: "destroyVm"; readonly vm: VmId; readonly doomed: DoomedFiles }
   /** Once begun, a deletion is finished. */
@@ -42,6 +52,8 @@ export interface Facts {
   readonly powerState: "poweredOn" | "poweredOff" | "suspended";
   /** Descriptors that the VM's .vmx names now. */
   readonly disksInUse: readonly DatastorePath[];
+  /** The version of its configuration. */
+  readonly changeVersion?: string;
 }
 
 export type Recovery =
@@ -49,6 +61,8 @@ export type Recovery =
   | {
       readonly kind: "failed";
       readonly remove: { readonly disks: readonly DatastorePath[]; readonly folder?: DatastorePath; readonly vmx?: DatastorePath };
+      /** What the VM's monitor is to be again. */
+      readonly machine?: MachineSpec;
     }
   | { readonly kind: "finish"; readonly doomed: DoomedFiles }
   | { readonly kind: "deleteRest"; readonly path: DatastorePath }
@@ -72,11 +86,11 @@ export function decideRecovery(journal: Journal, facts: Facts): Recovery {
     case "registerVm":
       return facts.registered ? { kind: "succeeded" } : { kind: "failed", remove: nothing };
     case "reconfigure": {
-      // The .vmx is replaced in one step: when it names a new disk, the change has been made.
+      // The .vmx is replaced in one step: when it is the new one, the change has been made.
       const inUse = new Set(facts.disksInUse.map((disk) => `${disk.datastore}/${disk.path}`));
       const unused = journal.created.disks.filter((disk) => !inUse.has(`${disk.datastore}/${disk.path}`));
-      const applied = journal.created.disks.length > 0 && unused.length === 0;
-      return applied ? { kind: "succeeded" } : { kind: "failed", remove: { disks: unused } };
+      if (journal.becomes === facts.changeVersion) return { kind: "succeeded" };
+      return { kind: "failed", remove: { disks: unused }, ...(journal.before && { machine: journal.before }) };
     }
     case "destroyVm":
       return facts.registered ? { kind: "finish", doomed: journal.doomed } : { kind: "succeeded" };

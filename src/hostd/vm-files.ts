@@ -4,7 +4,7 @@ import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder
 import type { DiskDescription, FolderEntry } from "../vmkernel/index.ts";
 import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx } from "../wire/index.ts";
 import type { Vm, VmFiles } from "./vm.ts";
-import { diskPathsOf, readConfig } from "./vm-config/index.ts";
+import { diskPathsOf, MEMORY_ADDED_KEY, readConfig } from "./vm-config/index.ts";
 import type { Vmkernel } from "./vmkernel.ts";
 import type { Vms } from "./vms.ts";
 
@@ -51,15 +51,15 @@ export function suspendFileName(vm: Vm): string {
   return `${fileNameOf(vm.vmxPath).replace(/\.vmx$/i, "")}-${hash}.vmss`;
 }
 
-/** Names the memory file in the .vmx, before it is written. */
-export async function rememberSuspension(vms: Vms, vm: Vm, name: string): Promise<void> {
-  await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: name });
+/** Names the memory file in the .vmx, before it is written, and the memory that its guest was given while it ran. */
+export async function rememberSuspension(vms: Vms, vm: Vm, name: string, memoryAddedMiB: readonly number[] = []): Promise<void> {
+  await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: name, [MEMORY_ADDED_KEY]: memoryAddedMiB.join(",") });
 }
 
 /** Removes the memory file and its name in the .vmx, in this order: without the file the name means nothing. */
 export async function forgetSuspension(vms: Vms, vm: Vm, memory: DatastorePath): Promise<void> {
   await removeIfThere(vms.vmkernel, memory);
-  await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: "" });
+  await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: "", [MEMORY_ADDED_KEY]: "" });
 }
 
 /** Writes some keys of the VM's .vmx, and reads the VM anew. */

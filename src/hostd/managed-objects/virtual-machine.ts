@@ -34,7 +34,7 @@ export interface VmEntity {
 const asEntity = ({ agent, vm }: VmEntity): Entity => ({ agent, ref: vm.ref, name: vm.name, parent: VM_FOLDER });
 function configOf({ vm }: VmEntity): VirtualMachineConfigInfo | undefined {
   if (vm.files.kind === "unreadable") return undefined;
-  return vm.monitor === undefined ? vm.files.config : asRunning(vm.files.config);
+  return vm.monitor === undefined ? vm.files.config : asRunning(vm.files.config, vm.monitor);
 }
 
 export const virtualMachine = {

@@ -33,11 +33,12 @@ export function planDeviceChanges(question: DeviceQuestion): DevicePlan {
     disksToCreate: [],
     disksToAttach: [],
     disksToDelete: [],
+    keyOfChange: new Map(),
   };
   const ordered = changes.map((change, index) => ({ change, index })).toSorted((one, other) => rankOf(one.change) - rankOf(other.change));
   for (const { change, index } of ordered) applyChange(draft, change, index);
-  const { vmx, disksToCreate, disksToAttach, disksToDelete } = draft;
-  return { vmx, devices: completeDevices([...draft.devices.values()]), disksToCreate, disksToAttach, disksToDelete };
+  const { vmx, disksToCreate, disksToAttach, disksToDelete, keyOfChange } = draft;
+  return { vmx, devices: completeDevices([...draft.devices.values()]), disksToCreate, disksToAttach, disksToDelete, keyOfChange };
 }
 
 function rankOf({ operation, device }: VirtualDeviceConfigSpec): number {
@@ -183,6 +184,7 @@ function removeDevice(draft: Draft, { device, fileOperation }: VirtualDeviceConf
     throw invalidDevice({ index }, `A device that goes cannot have the file operation ${fileOperation}.`, "fileOperation");
   const descriptor = fileOperation === "destroy" ? descriptorOf(existing) : undefined;
   if (descriptor !== undefined) draft.disksToDelete.push(descriptor);
+  draft.keyOfChange.set(index, existing.key);
   draft.devices.delete(existing.key);
   const prefix = familyOf(existing).prefixOf(existing);
   clearKeys(draft, prefix);

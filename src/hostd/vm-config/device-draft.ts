@@ -43,6 +43,8 @@ export interface DevicePlan {
   readonly disksToAttach: readonly DatastorePath[];
   /** To be deleted when the new .vmx is in place. */
   readonly disksToDelete: readonly DatastorePath[];
+  /** The key of the device that each change is about, by the change's index. */
+  readonly keyOfChange: ReadonlyMap<number, number>;
 }
 
 /** The plan while it is made. */
@@ -54,6 +56,7 @@ export interface Draft {
   readonly disksToCreate: DiskToCreate[];
   readonly disksToAttach: DatastorePath[];
   readonly disksToDelete: DatastorePath[];
+  readonly keyOfChange: Map<number, number>;
 }
 
 export function requireDevice(draft: Draft, key: number, index: number): VirtualDevice {
@@ -67,6 +70,7 @@ export function keep(draft: Draft, device: VirtualDevice, index: number): void {
   const family = familyOf(device);
   const accepted = family.accept(device, { index, place: draft.question.place });
   draft.devices.set(accepted.key, accepted);
+  draft.keyOfChange.set(index, accepted.key);
   draft.vmx = updateVmx(draft.vmx, family.write(accepted, draft.question.place));
 }
 

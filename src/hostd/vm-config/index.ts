@@ -1,6 +1,8 @@
 export { memoryMaxMib } from "./compute.ts";
 export { DEVICE_CATALOGUE } from "./device-catalogue.ts";
 export { type GuestOsId, guestFamily, guestFullName, guestOsIds, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
+export { planHotChange } from "./hot-change.ts";
+export { changeVersionOf } from "./identity.ts";
 export {
   BUSES,
   DISK_BYTES,
@@ -13,7 +15,7 @@ export {
   VCPUS_MAX,
   VIDEO_KIB,
 } from "./limits.ts";
-export { efiVariablesOf, type MachineQuestion, machineSpecOf, serialFilesOf } from "./machine-spec.ts";
+export { efiVariablesOf, type MachineQuestion, MEMORY_ADDED_KEY, machineSpecOf, serialFilesOf } from "./machine-spec.ts";
 export { makeDiskUuid } from "./new-disks.ts";
 export { DEFAULT_MEMORY_MIB, defaultDevices } from "./new-vmx.ts";
 export { type ConfigContext, type ConfigPlan, planCreate, planReconfigure } from "./plan-config.ts";

@@ -4,21 +4,31 @@
  */
 import { type DatastorePath, folderOf, formatDatastorePath, inFolder, type VmId } from "../../base/index.ts";
 import type { DeviceSpec, MachineSpec } from "../../vmkernel/index.ts";
-import { fault, readVmx, type Vmx } from "../../wire/index.ts";
+import { fault, readVmx, type VirtualDevice, type Vmx } from "../../wire/index.ts";
 import { bootKeys } from "./boot-order.ts";
+import { type HostSize, memoryMaxMib } from "./compute.ts";
 import { familyOf, readDevices } from "./devices/index.ts";
 import { fileOf } from "./devices/serial.ts";
 import { type Field, flag, readField } from "./fields.ts";
 import { biosUuidOf, displayNameOf } from "./identity.ts";
-import { NAME_LENGTH_MAX } from "./limits.ts";
+import { NAME_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
-import { identityFields } from "./settings.ts";
+import { identityFields, optionFields } from "./settings.ts";
 
 export interface MachineQuestion extends VmPlace {
   readonly vm: VmId;
   /** The memory of a suspended guest. */
   readonly resumeFrom?: DatastorePath;
+  /** What there is to grow into, where the .vmx lets the VM grow; without it, it can't. */
+  readonly host?: HostSize;
+  /** Whether a device has its cable or medium; as at power-on where it is left out. */
+  readonly isConnected?: (device: VirtualDevice) => boolean;
 }
+
+/** In the .vmx of a suspended VM: the memory that its guest was given while it ran, module by module, in MB. Our own key. */
+export const MEMORY_ADDED_KEY = "checkpoint.memoryAdded";
+/** How many times its memory a VM can grow to, as on VMware's hosts. */
+const MEMORY_GROWTH_MAX = 16;
 
 /** Promises of a .vmx that would not be kept. */
 const NOT_KEPT: readonly { readonly key: string; readonly isPromised: (value: string) => boolean; readonly name: string }[] = [
@@ -30,12 +40,15 @@ const NOT_KEPT: readonly { readonly key: string; readonly isPromised: (value: st
 ];
 
 /** @throws {Fault} InvalidVmConfig, DeviceNotSupported, FileNotFound …, which names the key, the device or the file */
-export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, ...place }: MachineQuestion): MachineSpec {
+export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...place }: MachineQuestion): MachineSpec {
   refusePromises(vmx, place);
-  const devices = readDevices(vmx, { ...place, disks: new Map() });
+  const devices = readDevices(vmx, { ...place, disks: new Map() }).map((device) => connect(device, isConnected));
   const specs = devices.flatMap((device) => familyOf(device).toMachine(device, place) ?? []);
   refuseSharedDisks(specs);
   const instanceUuid = readField(identityFields.instanceUuid, vmx);
+  const memoryMiB = required(identityFields.memoryMB, vmx, place);
+  const vcpus = required(identityFields.numCPUs, vmx, place, 1);
+  const coresPerSocket = required(identityFields.numCoresPerSocket, vmx, place, 1);
   return {
     vm,
     name: displayNameOf(vmx, place)
@@ -44,15 +57,46 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, ...place }: MachineQue
     home: folderOf(place.vmxPath),
     biosUuid: biosUuidOf(vmx, place),
     ...(instanceUuid !== undefined && { instanceUuid }),
-    memoryMiB: required(identityFields.memoryMB, vmx, place),
-    vcpus: required(identityFields.numCPUs, vmx, place, 1),
-    coresPerSocket: required(identityFields.numCoresPerSocket, vmx, place, 1),
+    memoryMiB,
+    vcpus,
+    coresPerSocket,
+    ...(host !== undefined && roomToGrow(vmx, { memoryMiB, vcpus, coresPerSocket, isResumed: resumeFrom !== undefined }, host)),
     firmware:
       required(identityFields.firmware, vmx, place, "bios") === "efi" ? { kind: "efi", nvram: efiVariablesOf(place) } : { kind: "bios" },
     bootOrder: bootKeys(vmx, devices),
     devices: specs,
     ...(resumeFrom !== undefined && { resumeFrom }),
   };
+}
+
+function connect(device: VirtualDevice, isConnected: MachineQuestion["isConnected"]): VirtualDevice {
+  const { connectable } = device;
+  if (connectable === undefined || isConnected === undefined) return device;
+  return { ...device, connectable: { ...connectable, startConnected: isConnected(device) } };
+}
+
+interface Size extends Pick<MachineSpec, "memoryMiB" | "vcpus" | "coresPerSocket"> {
+  readonly isResumed: boolean;
+}
+
+/** Up to what the VM can grow while it runs: its host's processors, and sixteen times its memory where the host has that. */
+function roomToGrow(
+  vmx: Vmx,
+  { memoryMiB, vcpus, coresPerSocket, isResumed }: Size,
+  host: HostSize,
+): Pick<MachineSpec, "vcpusMax" | "memoryHotAdd"> {
+  const sockets = Math.trunc(Math.min(host.cpu.threads, VCPUS_MAX) / Math.max(1, coresPerSocket));
+  const addedMiB = isResumed ? readAdded(readVmx(vmx, MEMORY_ADDED_KEY) ?? "") : [];
+  const bootMiB = memoryMiB - addedMiB.reduce((sum, sizeMiB) => sum + sizeMiB, 0);
+  const maxMiB = Math.max(memoryMiB, Math.min(bootMiB * MEMORY_GROWTH_MAX, memoryMaxMib(host)));
+  return {
+    ...(readField(optionFields.cpuHotAddEnabled, vmx) === true && { vcpusMax: Math.max(vcpus, sockets * coresPerSocket) }),
+    ...(readField(optionFields.memoryHotAddEnabled, vmx) === true && { memoryHotAdd: { maxMiB, addedMiB } }),
+  };
+}
+
+function readAdded(text: string): number[] {
+  return /^\d{1,7}(,\d{1,7}){0,63}$/.test(text) ? text.split(",").map(Number) : [];
 }
 
 /**

@@ -38,7 +38,7 @@ export interface ConfigContext extends VmPlace {
   readonly random?: (bytes: number) => Uint8Array;
 }
 
-export type ConfigPlan = Pick<DevicePlan, "vmx" | "disksToCreate" | "disksToAttach" | "disksToDelete">;
+export type ConfigPlan = Pick<DevicePlan, "vmx" | "disksToCreate" | "disksToAttach" | "disksToDelete" | "keyOfChange">;
 
 /** @throws {Fault} as vim25 CreateVM_Task declares them; each names the property or the device that is wrong */
 export function planCreate(spec: VirtualMachineConfigSpec, context: ConfigContext): ConfigPlan {
@@ -93,7 +93,8 @@ function planChange(vmx: Vmx, spec: VirtualMachineConfigSpec, context: ConfigCon
   if (Buffer.byteLength(formatVmx(done)) > VMX_BYTES_MAX) {
     throw fault("InvalidVmConfig", `Invalid virtual machine configuration. It would take more than ${VMX_BYTES_MAX} bytes.`, {});
   }
-  return { vmx: done, disksToCreate: plan.disksToCreate, disksToAttach: plan.disksToAttach, disksToDelete: plan.disksToDelete };
+  const { disksToCreate, disksToAttach, disksToDelete, keyOfChange } = plan;
+  return { vmx: done, disksToCreate, disksToAttach, disksToDelete, keyOfChange };
 }
 
 // 0 cores a socket is no value of the .vmx: writeCoresPerSocket knows what it means.

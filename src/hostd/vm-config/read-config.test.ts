@@ -152,10 +152,21 @@ test.each([
   expect([backing?.thinProvisioned, backing?.eagerlyScrub]).toEqual([thinProvisioned, eagerlyScrub]);
 });
 
-test("a running VM has connected what is connected at power-on", () => {
-  const devices = asRunning(read(vmx)).hardware.device ?? [];
-  const connected = (key: number) => devices.find((device) => device.key === key)?.connectable?.connected;
-  expect([connected(4000), connected(16_000), connected(3000)]).toEqual([true, true, false]);
+test("a running VM shows connected what its monitor has connected", () => {
+  const connected = (...disconnected: number[]) => {
+    const devices = asRunning(read(vmx), { disconnected }).hardware.device ?? [];
+    return [4000, 16_000, 3000].map((key) => devices.find((device) => device.key === key)?.connectable?.connected);
+  };
+  expect(connected(3000)).toEqual([true, true, false]);
+  expect(connected(4000, 16_000, 3000)).toEqual([false, false, false]);
+});
+
+test("a running VM that can grow says how far, and in which steps", () => {
+  expect(asRunning(read(vmx), { disconnected: [] })).not.toHaveProperty("hotPlugMemoryLimit");
+  expect(asRunning(read(vmx), { disconnected: [], memoryHotAdd: { maxMiB: 1024, addedMiB: [] } })).toMatchObject({
+    hotPlugMemoryLimit: 1024,
+    hotPlugMemoryIncrementSize: 128,
+  });
 });
 
 test("the files of its devices are named", () => {

@@ -3,6 +3,7 @@
  * Source: vim25 VirtualMachineConfigInfo; what a .vmx leaves out is shown as ESXi shows it.
  */
 import { type DatastorePath, folderOf, formatDatastorePath } from "../../base/index.ts";
+import { MEMORY_MODULE_STEP_MIB, type MonitorDescription } from "../../vmkernel/index.ts";
 import {
   type LatencySensitivity,
   type LatencySensitivitySensitivityLevel,
@@ -87,15 +88,24 @@ export function readConfig(vmx: Vmx, reading: ConfigReading): VirtualMachineConf
   };
 }
 
-/** The same configuration while the VM runs: what is connected at power-on is connected. */
-export function asRunning(config: VirtualMachineConfigInfo): VirtualMachineConfigInfo {
+/** The same configuration while the VM runs: what is connected, and how much memory can come. */
+export function asRunning(
+  config: VirtualMachineConfigInfo,
+  { disconnected, memoryHotAdd }: Pick<MonitorDescription, "disconnected" | "memoryHotAdd">,
+): VirtualMachineConfigInfo {
   const device = config.hardware.device?.map((one): VirtualDevice => {
     const { connectable } = one;
-    return connectable === undefined
-      ? one
-      : { ...one, connectable: { ...connectable, connected: connectable.startConnected, status: "ok" } };
+    if (connectable === undefined) return one;
+    // A drive with nothing in it has nothing to be disconnected from: what is put in will be there.
+    const isEmptyDrive = /^Virtual(Cdrom|Floppy)$/.test(one.$type ?? "") && (one.backing as { fileName?: string })?.fileName === undefined;
+    const connected = isEmptyDrive ? connectable.startConnected : !disconnected.includes(one.key);
+    return { ...one, connectable: { ...connectable, connected, status: "ok" } };
   });
-  return { ...config, hardware: { ...config.hardware, ...(device && { device }) } };
+  return {
+    ...config,
+    hardware: { ...config.hardware, ...(device && { device }) },
+    ...(memoryHotAdd && { hotPlugMemoryLimit: memoryHotAdd.maxMiB, hotPlugMemoryIncrementSize: MEMORY_MODULE_STEP_MIB }),
+  };
 }
 
 /** The descriptors of a VM's disks that lie in datastores of this host. */

@@ -21,6 +21,7 @@ export function powerOn(call: Call, vm: Vm): Task {
         vm: vm.id,
         vmxPath: vm.vmxPath,
         datastores: agent.datastores(),
+        host: agent.host,
         ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
       });
       const warning = bootWarning(machine);
@@ -82,7 +83,7 @@ export function suspend(call: Call, vm: Vm): Task {
     const about = aboutVm(call, vm, task);
     agent.events.post("VmSuspendingEvent", `${vm.name} is being suspended`, about, { template: false });
     const name = suspendFileName(vm);
-    await rememberSuspension(agent.vms, vm, name);
+    await rememberSuspension(agent.vms, vm, name, vm.monitor?.memoryHotAdd?.addedMiB);
     await requestPower(agent.vms, vm, { kind: "suspend", vm: vm.id, to: inFolder(vm.home, name) }, "suspended");
     vm.monitor = undefined;
     await agent.vms.refresh(vm);

@@ -1,14 +1,20 @@
-/** ReconfigVM_Task and Rename_Task: the .vmx is replaced in one step, so a VM has its old configuration or the new one. */
+/**
+ * ReconfigVM_Task and Rename_Task: the .vmx is replaced in one step, so a VM has its old configuration or the new one. A running VM's
+ * monitor changes before it, whole or not at all, and is given back what it had when the .vmx can't be replaced.
+ */
 import { Undo } from "../../base/index.ts";
-import { formatVmx, type VirtualMachineConfigSpec } from "../../wire/index.ts";
-import type { Call } from "../agent.ts";
+import type { MachineSpec } from "../../vmkernel/index.ts";
+import { formatVmx, type VirtualMachineConfigInfo, type VirtualMachineConfigSpec, type Vmx } from "../../wire/index.ts";
+import type { Call, HostAgent } from "../agent.ts";
 import { parseEntityName } from "../entity-name.ts";
+import type { Journal } from "../recovery.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
-import { planReconfigure } from "../vm-config/index.ts";
+import { type ConfigPlan, changeVersionOf, planHotChange, planReconfigure } from "../vm-config/index.ts";
 import { changeVmx, removeDiskIfThere } from "../vm-files.ts";
 import { aboutVm, readableFiles } from "./context.ts";
 import { configContext, requireAbsent } from "./create.ts";
+import { changeMachine, restoreMachine } from "./running-machine.ts";
 
 export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineConfigSpec): Promise<Task> {
   const { agent } = call;
@@ -20,7 +26,15 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
   // A disk that replaces another takes its place: it is neither new nor anything to take back.
   const disks = plan.disksToCreate.filter(({ replaces }) => !replaces).map(({ descriptor }) => descriptor);
   await requireAbsent(agent, disks);
-  return call.startTask(vm.name, { kind: "reconfigure", vm: vm.id, created: { disks } }, async ({ report }, task) => {
+  const running = await planRunning(agent, vm, { vmx, config, plan, spec });
+  const journal: Journal = {
+    kind: "reconfigure",
+    vm: vm.id,
+    created: { disks },
+    becomes: changeVersionOf(plan.vmx),
+    ...(running && { before: running.before }),
+  };
+  return call.startTask(vm.name, journal, async ({ report }, task) => {
     await using undo = new Undo();
     const { vmkernel } = agent.vms;
     for (const [index, { descriptor, disk, replaces }] of plan.disksToCreate.entries()) {
@@ -28,6 +42,10 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
       else undo.add(() => removeDiskIfThere(vmkernel, descriptor));
       await vmkernel.request({ kind: "createDisk", descriptor, disk });
       report((80 * (index + 1)) / plan.disksToCreate.length);
+    }
+    if (running !== undefined) {
+      undo.add(() => restoreMachine(agent, vm, running.before));
+      await changeMachine(agent, vm, running.wanted);
     }
     await vmkernel.request({ kind: "writeText", file: vm.vmxPath, text: formatVmx(plan.vmx) });
     undo.release();
@@ -38,6 +56,35 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
     agent.events.post("VmReconfiguredEvent", `Reconfigured ${vm.name}`, aboutVm(call, vm, task), fields);
     return undefined;
   });
+}
+
+interface Reconfiguration {
+  readonly vmx: Vmx;
+  readonly config: VirtualMachineConfigInfo;
+  readonly plan: ConfigPlan;
+  readonly spec: VirtualMachineConfigSpec;
+}
+
+/** @returns undefined for a VM that is off: then the .vmx is all there is to change */
+async function planRunning(
+  agent: HostAgent,
+  vm: Vm,
+  { vmx, config, plan, spec }: Reconfiguration,
+): Promise<{ readonly before: MachineSpec; readonly wanted: MachineSpec } | undefined> {
+  if (vm.monitor === undefined) return undefined;
+  const { machine: before } = await agent.vms.vmkernel.request({ kind: "inspectMonitor", vm: vm.id });
+  const wanted = planHotChange({
+    before,
+    vmx,
+    plan,
+    devices: config.hardware.device ?? [],
+    changes: spec.deviceChange ?? [],
+    vm: vm.id,
+    vmxPath: vm.vmxPath,
+    datastores: agent.datastores(),
+    host: agent.host,
+  });
+  return { before, wanted };
 }
 
 export function rename(call: Call, vm: Vm, requested: string): Task {

@@ -53,7 +53,7 @@ export const nicFamily: DeviceFamily = {
       throw deviceNotSupported(device, `there is no ${catalogueRow(device.$type)?.name ?? device.$type} adapter here`);
     const mac = parseMac((device as VirtualEthernetCard).macAddress ?? "");
     if (mac === undefined) throw deviceNotSupported(device, "it has no proper MAC address");
-    return { kind: "nic", key: device.key, model, mac };
+    return { kind: "nic", key: device.key, model, mac, ...(device.connectable?.startConnected !== false && { connected: true }) };
   },
 };
 
