@@ -28,6 +28,9 @@ export type VmMethod = keyof typeof legalFrom;
 /** What a VM answers also while a task works on it: its console is for whoever must see what goes on there. */
 const besideTasks: ReadonlySet<VmMethod> = new Set(["AcquireTicket", "PutUsbScanCodes"]);
 
+/** What nothing would come of while the guest stands still over a question. */
+const needsRunningGuest: ReadonlySet<VmMethod> = new Set(["ResetVM_Task", "SuspendVM_Task", "ShutdownGuest", "RebootGuest"]);
+
 const reaches = {
   PowerOnVM_Task: "poweredOn",
   PowerOffVM_Task: "poweredOff",
@@ -47,6 +50,8 @@ export interface VmSituation {
   readonly activeTask: MoRef<"Task"> | undefined;
   /** Whether its .vmx can be read. */
   readonly accessible: boolean;
+  /** Its guest stands still until somebody answers. */
+  readonly hasQuestion: boolean;
 }
 
 /** Decides whether `method` may run on a VM in that situation. Methods outside the table are legal in every state. */
@@ -66,6 +71,9 @@ export function refuseInState(method: string, vm: VmSituation): Fault | undefine
       ...(requestedState === undefined ? {} : { requestedState }),
       existingState: vm.powerState,
     });
+  }
+  if (vm.hasQuestion && needsRunningGuest.has(method)) {
+    return fault("InvalidState", "The virtual machine waits for the answer to a question.", {});
   }
   if (!vm.accessible && method !== "UnregisterVM") {
     return fault("InvalidState", "The configuration file of the virtual machine cannot be read.", {});

@@ -6,6 +6,7 @@ import { type DatastorePath, folderOf, formatDatastorePath, type VmId } from "..
 import type { MonitorDescription } from "../vmkernel/index.ts";
 import type { MoRef, VirtualMachineConfigInfo, VirtualMachinePowerState, Vmx } from "../wire/index.ts";
 import type { VmSituation } from "./admission.ts";
+import { questionOf } from "./questions/question-of.ts";
 import type { Task } from "./tasks.ts";
 
 /** What was read from the VM's folder last. */
@@ -49,7 +50,12 @@ export class Vm {
   }
 
   get situation(): VmSituation {
-    return { powerState: this.powerState, activeTask: this.#activeTask?.ref, accessible: this.files.kind === "readable" };
+    return {
+      powerState: this.powerState,
+      activeTask: this.#activeTask?.ref,
+      accessible: this.files.kind === "readable",
+      hasQuestion: questionOf(this) !== undefined,
+    };
   }
 
   /** Marks the VM as being worked on until the task ends. */

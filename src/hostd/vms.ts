@@ -8,6 +8,7 @@ import { fault, type MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import type { Connection } from "./database.ts";
 import { AUTO_START_MANAGER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "./inventory-tree.ts";
+import { postQuestion, withHalt } from "./questions/question-of.ts";
 import { Vm } from "./vm.ts";
 import { readVmFiles } from "./vm-files.ts";
 import type { Vmkernel } from "./vmkernel.ts";
@@ -56,7 +57,7 @@ export class Vms {
     const running = new Map<string, MonitorDescription>(monitors.map((monitor) => [monitor.vm, monitor]));
     for (const vm of this.#vms.values()) {
       const monitor = running.get(vm.id);
-      const changed = monitor?.pid !== vm.monitor?.pid;
+      const changed = monitor?.pid !== vm.monitor?.pid || monitor?.halt?.sinceMs !== vm.monitor?.halt?.sinceMs;
       vm.monitor = monitor;
       if (changed) vm.changed();
     }
@@ -138,6 +139,10 @@ export class Vms {
         break;
       case "guestReset":
         this.agent.events.post("VmGuestRebootEvent", `Guest OS reboot for ${vm.name}`, context, { template: false });
+        break;
+      case "guestHalted":
+        if (vm.monitor !== undefined) vm.monitor = withHalt(vm.monitor, event.halt);
+        if (event.halt !== undefined) postQuestion(this.agent, vm, context);
         break;
       case "monitorEnded":
         vm.monitor = undefined;

@@ -126,6 +126,10 @@ export class Monitors {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOff").shutdownGuest());
   }
 
+  retryWrite(vm: VmId): Promise<void> {
+    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").retryWrite());
+  }
+
   rebootGuest(vm: VmId): Promise<void> {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOn").rebootGuest());
   }

@@ -61,6 +61,7 @@ const KINDS = [
   "rebootGuest",
   "sendNmi",
   "terminate",
+  "retryWrite",
   "saveScreen",
   "pressKeys",
   "runInGuest",
@@ -120,6 +121,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "rebootGuest":
     case "sendNmi":
     case "terminate":
+    case "retryWrite":
     case "listGuestPrograms":
     case "inspectMonitor":
       return { kind, vm: readVmId(shape, "vm") };

@@ -73,6 +73,8 @@ export async function performRequest(
       return nothing(monitors.sendNmi(request.vm));
     case "terminate":
       return nothing(monitors.terminate(request.vm));
+    case "retryWrite":
+      return nothing(monitors.retryWrite(request.vm));
     case "saveScreen":
       return nothing(monitors.saveScreen(request.vm, request.to));
     case "pressKeys":

@@ -60,6 +60,8 @@ export type VmkernelRequest =
   | { readonly kind: "sendNmi"; readonly vm: VmId }
   /** Kills the monitor, whatever else is being done to it. */
   | { readonly kind: "terminate"; readonly vm: VmId }
+  /** Lets a halted guest go on: what it could not write is written again. InvalidState when it is not halted. */
+  | { readonly kind: "retryWrite"; readonly vm: VmId }
   /** Writes a picture of the guest's screen to `to`, a PNG: all of it or nothing. FileAlreadyExists when there is one. */
   | { readonly kind: "saveScreen"; readonly vm: VmId; readonly to: DatastorePath }
   /** Presses and releases keys of the guest's keyboard, one stroke after another; returns after the last. */
@@ -119,6 +121,7 @@ export interface VmkernelResults {
   rebootGuest: null;
   sendNmi: null;
   terminate: null;
+  retryWrite: null;
   saveScreen: null;
   pressKeys: null;
   runInGuest: GuestRun;
@@ -141,7 +144,17 @@ export type VmkernelEvent =
       readonly detail: string;
     }
   | { readonly kind: "guestChanged"; readonly vm: VmId; readonly guest: GuestState }
-  | { readonly kind: "guestReset"; readonly vm: VmId };
+  | { readonly kind: "guestReset"; readonly vm: VmId }
+  /** The guest was stopped, or goes on (without `halt`). */
+  | { readonly kind: "guestHalted"; readonly vm: VmId; readonly halt?: Halt };
+
+/** Why a guest stands still that was not asked to: its datastore has no room for what it writes. */
+export interface Halt {
+  /** Keys of the disks. */
+  readonly disks: readonly number[];
+  /** Tells this halt from a later one of the same VM. */
+  readonly sinceMs: number;
+}
 
 /** What the machine is, and what on it is weaker than the design. */
 export interface HostDescription {
@@ -287,6 +300,8 @@ export interface MonitorDescription {
   readonly accelerator: "kvm" | "tcg";
   /** In what its confinement is weaker than the design (--degraded); empty otherwise. */
   readonly weaknesses: readonly string[];
+  /** It stands still, and waits for an answer. */
+  readonly halt?: Halt;
   readonly guest: GuestState;
   /** Keys of NICs whose cable is unplugged, of drives without a medium, and of serial ports that write nowhere. */
   readonly disconnected: readonly number[];

@@ -36,6 +36,7 @@ const rows = {
   VmResettingEvent: ["info", "VM resetting", "{vm.name} is reset"],
   VmSuspendingEvent: ["info", "VM being suspended", "{vm.name} is being suspended"],
   VmSuspendedEvent: ["info", "VM suspended", "{vm.name} is suspended"],
+  VmMessageEvent: ["info", "VM message", "Message on {vm.name}: {message}"],
   VmMessageWarningEvent: ["warning", "VM warning", "{vm.name}: {message}"],
   VmAcquiredTicketEvent: ["info", "Console ticket acquired", "A ticket of type {ticketType} for {vm.name} was acquired"],
   VmRemoteConsoleConnectedEvent: ["info", "Remote console opened", "A remote console of {vm.name} was opened"],

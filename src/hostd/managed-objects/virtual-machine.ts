@@ -18,6 +18,8 @@ import { pressKeys } from "../console/press-keys.ts";
 import { createScreenshot } from "../console/screenshot.ts";
 import { ENVIRONMENT_BROWSER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
+import { answerVm } from "../questions/answer.ts";
+import { questionOf } from "../questions/question-of.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
@@ -66,6 +68,7 @@ export const virtualMachine = {
     guestHeartbeatStatus: (self) => heartbeat(self),
   },
   methods: {
+    AnswerVM: ({ vm }, { questionId, answerChoice }, call) => answerVm(call, vm, { questionId, answerChoice }),
     PowerOnVM_Task: ({ vm }, _, call) => powerOn(call, vm).ref,
     PowerOffVM_Task: ({ vm }, _, call) => powerOff(call, vm).ref,
     ResetVM_Task: ({ vm }, _, call) => reset(call, vm).ref,
@@ -101,6 +104,7 @@ function runtime({ vm, agent }: VmEntity): VirtualMachineRuntimeInfo {
     toolsInstallerMounted: false,
     numMksConnections: agent.consoles.viewersOf(vm.id).length,
     recordReplayState: "inactive",
+    question: questionOf(vm),
     onlineStandby: false,
     consolidationNeeded: false,
     ...(vm.monitor === undefined ? {} : { bootTime: new Date(vm.monitor.startedAtMs) }),

@@ -3,10 +3,11 @@
  * Its commands are not queued here: `../monitors.ts` runs one operation of a VM at a time.
  */
 import { rm } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
-import type { GuestState, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
+import type { GuestState, Halt, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
@@ -14,6 +15,7 @@ import { addViewer, pressKeys, takePicture } from "./console.ts";
 import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
+import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
 import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { disconnectedIn } from "./plan-change.ts";
@@ -61,6 +63,7 @@ export class Monitor {
   #because: MonitorEnd["because"] | undefined;
   #resetAtMs = Number.NEGATIVE_INFINITY;
   #typed: Promise<void> = Promise.resolve();
+  #halt: Halt | undefined;
   #isReleased = false;
   #isEnding = false;
   /** Who waits for an event, and whether this is the one. */
@@ -138,8 +141,17 @@ export class Monitor {
     await this.settle();
   }
 
-  /** Takes up a guest that runs already. */
+  /** Lets a guest go on that stands because a disk had no room. @throws {Fault} InvalidState when it does not */
+  async retryWrite(): Promise<void> {
+    if (this.#halt === undefined) throw fault("InvalidState", `The guest of ${this.#record.machine.name} waits for nothing.`, {});
+    await this.execute("cont");
+  }
+
+  /** Takes up a guest that runs already, or stands because a disk has no room. */
   async settle(): Promise<void> {
+    if ((await this.status()) === "io-error") {
+      for (const disk of disksWithoutRoom(await this.execute("query-block"))) this.#halt = addDisk(this.#halt, disk, Date.now());
+    }
     const { phase } = this.#record;
     if (phase.kind === "changing") await takeStock(this, phase.to);
     else await this.#enter({ kind: "running" });
@@ -255,8 +267,8 @@ export class Monitor {
   describe(): MonitorDescription {
     const { machine, uid, startedAtMs, accelerator, weaknesses } = this.#record;
     const { vm, name, home, memoryHotAdd } = machine;
-    const hot = { disconnected: disconnectedIn(machine), ...(memoryHotAdd && { memoryHotAdd }) };
-    return { vm, name, home, pid: this.#pid, uid, startedAtMs, accelerator, weaknesses, guest: this.guest, ...hot };
+    const more = { ...(this.#halt && { halt: this.#halt }), disconnected: disconnectedIn(machine), ...(memoryHotAdd && { memoryHotAdd }) };
+    return { vm, name, home, pid: this.#pid, uid, startedAtMs, accelerator, weaknesses, guest: this.guest, ...more };
   }
 
   get guest(): GuestState {
@@ -358,6 +370,12 @@ export class Monitor {
       case "RESET":
         if (event.data.guest === true) this.#noteReset();
         return;
+      case "BLOCK_IO_ERROR":
+        this.#noteFullDisk(diskWithoutRoom(event.data));
+        return;
+      case "RESUME":
+        this.#setHalt(undefined);
+        return;
       case "VSERPORT_CHANGE":
         // The tools channel has the only port that a VM has.
         this.#guest.onChannelChange(event.data.open === true);
@@ -365,6 +383,16 @@ export class Monitor {
         return;
       default: // QEMU has dozens, and newer ones more; those that matter here are above
     }
+  }
+
+  #noteFullDisk(disk: number | undefined): void {
+    if (disk !== undefined) this.#setHalt(addDisk(this.#halt, disk, Date.now()));
+  }
+
+  #setHalt(halt: Halt | undefined): void {
+    if (isDeepStrictEqual(halt, this.#halt)) return;
+    this.#halt = halt;
+    this.#parts.onEvent({ kind: "guestHalted", vm: this.vm, ...(halt && { halt }) });
   }
 
   #noteReset(): void {

@@ -156,13 +156,13 @@ function planDiskDevice(device: Device<"disk">, machine: CheckedMachine, uuid: s
   switch (controller.kind) {
     case "scsi": {
       const identity = ["vendor=VMware", "product=Virtual disk", "ver=2.0", `serial=${uuid}`, `device_id=${uuid}`, wwn];
-      return deviceArgument("scsi-hd", device, [...scsiPlace(controller, device.unit), ...common, ...identity]);
+      return deviceArgument("scsi-hd", device, [...scsiPlace(controller, device.unit), ...common, STOP_WHEN_FULL, ...identity]);
     }
     case "ahci":
     case "ide": {
       const model = controller.kind === "ahci" ? "VMware Virtual SATA Hard Drive" : "VMware Virtual IDE Hard Drive";
       const identity = [`model=${model}`, "ver=00000001", `serial=${uuid.slice(-ATA_SERIAL_CHARACTERS)}`, wwn];
-      return deviceArgument("ide-hd", device, [...idePlace(controller, device.unit), ...common, ...identity]);
+      return deviceArgument("ide-hd", device, [...idePlace(controller, device.unit), ...common, STOP_WHEN_FULL, ...identity]);
     }
     case "nvme":
       return deviceArgument("nvme-ns", device, [
@@ -176,6 +176,8 @@ function planDiskDevice(device: Device<"disk">, machine: CheckedMachine, uuid: s
   }
 }
 
+/** A datastore without room stops the guest, which then waits for an answer. An NVMe controller cannot wait: its guest sees an error. */
+const STOP_WHEN_FULL = "werror=enospc";
 const ATA_SERIAL_CHARACTERS = 20; // IDENTIFY DEVICE words 10–19
 
 function planCdrom(device: Device<"cdrom">, machine: CheckedMachine): string[] {
@@ -268,6 +270,12 @@ export function planMemoryModule(index: number, sizeMiB: number): string[] {
     ...["-object", `memory-backend-ram,id=${memoryBackendId(index)},size=${sizeMiB}M,merge=off,dump=off`],
     ...["-device", `pc-dimm,id=${memoryModuleId(index)},memdev=${memoryBackendId(index)}`],
   ];
+}
+
+/** The key of the disk or drive behind a node; undefined for a node that is none of ours. */
+export function keyOfDriveNode(node: string): number | undefined {
+  const match = /^drive([1-9][0-9]{0,9})(-[0-9a-f]+)?$/.exec(node);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
 /** The chosen order first; then disks, CD drives and floppies by their keys. A NIC has nothing to boot from. */
