@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
 import { compareDevices } from "../src/evidence/compare-devices.ts";
 import type { DeviceSpec, MachineSpec } from "../src/vmkernel/index.ts";
-import { inDatastore, TestKernel, until } from "./monitor.fixture.ts";
+import { inDatastore, machineOf, sleep, TestKernel, until } from "./monitor.fixture.ts";
 
 const isRoot = process.getuid?.() === 0;
 const vm = "1" as VmId;
@@ -153,4 +153,21 @@ test.skipIf(!isRoot)("a guest that has grown is suspended and goes on with all t
   await until("it counts on", () => kernel.tick("1") > before + 1, GUEST_MS);
   expect(lastLine("ONLINE")).toMatch(/cpus=0-1 memory-kib=2\d{5}/);
   await kernel.client.request({ kind: "powerOff", vm });
+});
+
+test.skipIf(!isRoot)("a guest that does not let go of its NIC keeps it, also when it lets go later", async () => {
+  const firmwareAlone = machineOf("2", { devices: [nic] }); // nobody is there to answer
+  await kernel.client.request({ kind: "makeFolder", folder: inDatastore("2") });
+  await kernel.client.request({ kind: "powerOn", machine: firmwareAlone });
+  const refused = kernel.client.request({ kind: "changeMonitor", machine: { ...firmwareAlone, devices: [] } });
+  await expect(refused).rejects.toMatchObject({ fault: "ResourceInUse", fields: { type: "nic", name: "nic 4001" } });
+  // QEMU ends a removal that the guest has not answered at the next reset.
+  await kernel.client.request({ kind: "reset", vm: "2" as VmId });
+  await sleep(1000); // by then it has gone
+  await until("the NIC is there, and was put back", async () => {
+    const { machine: recorded, qmp } = await kernel.client.request({ kind: "inspectMonitor", vm: "2" as VmId });
+    const { missing, surplus } = compareDevices(recorded, qmp);
+    return missing.length + surplus.length === 0 && recorded.devices.some(({ key }) => key === nic.key);
+  });
+  await kernel.client.request({ kind: "powerOff", vm: "2" as VmId });
 });
