@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { basename, join } from "node:path";
 
 /** What the guest can drive; none needs another, and what they share is found in the modules themselves. NVMe is built into the kernel. */
-const DRIVERS = ["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "sr_mod", "vmxnet3", "virtio_pci", "button", "evdev"];
+const DRIVERS = ["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "sr_mod", "vmxnet3", "virtio_pci", "button", "evdev", "qemu_fw_cfg"];
 
 /**
  * @param {string} packagesFolder where packages that are not installed are unpacked, and found again

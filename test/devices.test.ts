@@ -1,9 +1,10 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
-import type { VimClient } from "../src/interfaces/index.ts";
+import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, lastTick, read, succeeded, VM_FOLDER } from "./vm.ts";
@@ -32,6 +33,11 @@ const disk = (fileName: string, controllerKey: number) =>
     backing: { $type: "VirtualDiskFlatVer2BackingInfo", fileName, diskMode: "persistent" },
   });
 const IDE_0 = 200;
+const guestInfo = [
+  { key: "guestinfo.role", value: { anyType: "string", value: "db, primary=1" } },
+  { key: "guestinfo.userdata", value: { anyType: "string", value: "u".repeat(100_000) } },
+  { key: "guestinfo.a/b", value: { anyType: "string", value: "not told" } },
+];
 
 async function boot(vm: MoRef, name: string): Promise<string> {
   await succeeded(client, await client.call(vm as MoRef<"VirtualMachine">, "PowerOnVM_Task", {}));
@@ -90,8 +96,22 @@ test("a VM with one of everything starts, and evidence finds just that in it", a
     }),
     add({ $type: "VirtualFloppy", key: -60, backing: { $type: "VirtualFloppyRemoteDeviceBackingInfo", deviceName: "" } }),
   ];
-  const vm = await createVm(client, { ...spec, numCPUs: 2, deviceChange: [...(spec.deviceChange ?? []), ...more] });
+  const vm = await createVm(client, { ...spec, numCPUs: 2, extraConfig: guestInfo, deviceChange: [...(spec.deviceChange ?? []), ...more] });
   const text = await boot(vm, "all");
+  expect(
+    text
+      .match(/^GUEST-INFO .*$/gm)
+      ?.map((line) => line.trim())
+      .sort(),
+    "what its configuration tells the guest",
+  ).toEqual(["GUEST-INFO guestinfo.role=13:db, primary=1", `GUEST-INFO guestinfo.userdata=100000:${"u".repeat(60)}`]);
+  const processes = execFileSync("ps", ["-eo", "args"], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+  expect(processes).toContain("guestinfo.role");
+  expect(processes, "what every user of the machine can read").not.toContain("db, primary");
+  const found = spawnSync("grep", ["-rlF", "-D", "skip", "db, primary", hostPaths(host.root).run], { encoding: "utf8" });
+  expect(found, "what is kept of a VM that runs").toMatchObject({ status: 1, stdout: "" });
+  const events = (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} })) ?? [];
+  expect(events.map(({ fullFormattedMessage }) => fullFormattedMessage)).toContainEqual(expect.stringContaining("guestinfo.a/b"));
   expect(text, "threads that the guest sees on each core").toContain("threads-per-core=1");
   expect(text).toMatch(/flags=\S*\bnx\b/);
   const evidence: readonly Evidence[] = JSON.parse((await host.command("evidence", "--json")).stdout);
@@ -100,7 +120,8 @@ test("a VM with one of everything starts, and evidence finds just that in it", a
 });
 
 test("a VM that is suspended goes on where it was", async () => {
-  const vm = await createVm(client, bootableSpec("sleeper", await installGuestImage(host, "sleeper-boot")));
+  const spec = { ...bootableSpec("sleeper", await installGuestImage(host, "sleeper-boot")), extraConfig: guestInfo };
+  const vm = await createVm(client, spec);
   await boot(vm, "sleeper");
   await succeeded(client, await client.call(vm, "SuspendVM_Task", {}));
   expect(await read(client, vm, "runtime.powerState")).toBe("suspended");

@@ -3,6 +3,7 @@ export type { Controls } from "./controls.ts";
 export * from "./describe-host.ts";
 export * from "./file-door-client.ts";
 export * from "./file-door-server.ts";
+export { GUEST_VARIABLES_MAX, type GuestVariable, refuseGuestVariable } from "./guest-variables.ts";
 export * from "./isolation.ts";
 export * from "./isolation-hostd.ts";
 export * from "./isolation-probe.ts";

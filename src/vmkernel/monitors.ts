@@ -4,6 +4,7 @@
  */
 import { type DatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
+import type { GuestVariable } from "./guest-variables.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
 import type { MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
@@ -12,6 +13,7 @@ import type { Storage } from "./storage/index.ts";
 import {
   type AdoptedMonitor,
   adoptMonitors,
+  canTellGuests,
   changeMachine,
   checkMachine,
   type GuestPrograms,
@@ -67,11 +69,11 @@ export class Monitors {
   }
 
   /** @throws {Fault} InvalidPowerState when it runs; what is wrong with the machine or its files; what QEMU says against it */
-  powerOn(machine: MachineSpec): Promise<MonitorDescription> {
-    return this.#inTurn(machine.vm, () => this.#starts.take(() => this.#start(machine)));
+  powerOn(machine: MachineSpec, guestVariables: readonly GuestVariable[] = []): Promise<MonitorDescription> {
+    return this.#inTurn(machine.vm, () => this.#starts.take(() => this.#start(machine, guestVariables)));
   }
 
-  async #start(machine: MachineSpec): Promise<MonitorDescription> {
+  async #start(machine: MachineSpec, wanted: readonly GuestVariable[]): Promise<MonitorDescription> {
     await this.#refuseRunning(machine);
     if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
     const checked = checkMachine(machine, this.#parts.limits);
@@ -80,7 +82,12 @@ export class Monitors {
     undo.add(() => this.#serialPorts.release(machine.vm));
     using attachments = await openAttachments(machine, this.#parts);
     const { vmm, onEvent, hasListeners } = this.#parts;
-    const monitor = await startMonitor(vmm, { machine: checked, attachments, onEvent, hasListeners });
+    const guestVariables = canTellGuests(vmm) ? wanted : [];
+    if (guestVariables.length < wanted.length)
+      this.#parts.log(
+        `VM ${machine.vm}: its guest is not told its guestinfo: without mount namespaces there is no place that is its monitor's alone`,
+      );
+    const monitor = await startMonitor(vmm, { machine: checked, guestVariables, attachments, onEvent, hasListeners });
     this.#keep(monitor);
     undo.release();
     const description = monitor.describe();

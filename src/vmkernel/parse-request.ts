@@ -4,6 +4,7 @@
  */
 import { assertNever } from "../base/index.ts";
 import { type KeyStroke, qcodeOf } from "../wire/index.ts";
+import { readGuestVariables } from "./guest-variables.ts";
 import type { AdapterType, DiskChange, DiskCopy, LogName, NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
 import {
   asShape,
@@ -112,7 +113,10 @@ export function parseRequest(value: unknown): VmkernelRequest {
     }
     case "changeDisk":
       return { kind, descriptor: readPath(shape, "descriptor"), change: parseDiskChange(readShape(shape, "change")) };
-    case "powerOn":
+    case "powerOn": {
+      const guestVariables = readOptional(shape, "guestVariables", readGuestVariables);
+      return { kind, machine: parseMachine(shape.fields.machine, "request.machine"), ...(guestVariables && { guestVariables }) };
+    }
     case "changeMonitor":
       return { kind, machine: parseMachine(shape.fields.machine, "request.machine") };
     case "powerOff":

@@ -41,6 +41,7 @@ const everyRequest: readonly VmkernelRequest[] = [
   { kind: "changeDisk", descriptor: file, change: { kind: "zeroFill" } },
   { kind: "changeDisk", descriptor: file, change: { kind: "setUuid", uuid: disk.uuid } },
   { kind: "powerOn", machine: machineWith([]) },
+  { kind: "powerOn", machine: machineWith([]), guestVariables: [{ key: "userdata", value: "#cloud-config\n" }] },
   { kind: "powerOff", vm: machineWith([]).vm },
   { kind: "reset", vm: machineWith([]).vm },
   { kind: "suspend", vm: machineWith([]).vm, to: file },

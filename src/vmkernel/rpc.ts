@@ -7,6 +7,7 @@
 import type { DatastorePath, VmId } from "../base/index.ts";
 import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
+import type { GuestVariable } from "./guest-variables.ts";
 import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
@@ -47,7 +48,8 @@ export type VmkernelRequest =
   /** Changes a disk where it lies. FileLocked while a monitor holds it. */
   | { readonly kind: "changeDisk"; readonly descriptor: DatastorePath; readonly change: DiskChange }
   /** Monitors. A power request returns when it has taken effect. */
-  | { readonly kind: "powerOn"; readonly machine: MachineSpec }
+  /** `guestVariables`: what the guest is told, from its start to its end. */
+  | { readonly kind: "powerOn"; readonly machine: MachineSpec; readonly guestVariables?: readonly GuestVariable[] }
   | { readonly kind: "powerOff"; readonly vm: VmId }
   | { readonly kind: "reset"; readonly vm: VmId }
   /** Writes the guest's memory to `to` and ends the monitor; on failure the guest runs on and `to` is gone. */

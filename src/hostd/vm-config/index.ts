@@ -1,6 +1,7 @@
 export { memoryMaxMib } from "./compute.ts";
 export { DEVICE_CATALOGUE } from "./device-catalogue.ts";
 export { type GuestOsId, guestFamily, guestFullName, guestOsIds, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
+export { guestVariablesOf } from "./guest-variables.ts";
 export { planHotChange } from "./hot-change.ts";
 export { changeVersionOf } from "./identity.ts";
 export {

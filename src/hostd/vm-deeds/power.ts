@@ -5,7 +5,7 @@ import type { Call } from "../agent.ts";
 import { faultOf } from "../faults.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
-import { machineSpecOf } from "../vm-config/index.ts";
+import { guestVariablesOf, machineSpecOf } from "../vm-config/index.ts";
 import { forgetSuspension, rememberSuspension, suspendFileName } from "../vm-files.ts";
 import { bootWarning } from "./boot-warning.ts";
 import { aboutVm, readableFiles, requestPower } from "./context.ts";
@@ -24,10 +24,10 @@ export function powerOn(call: Call, vm: Vm): Task {
         host: agent.host,
         ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
       });
-      const warning = bootWarning(machine);
-      if (warning !== undefined)
+      const { guestVariables, warning: untold } = guestVariablesOf(vmx);
+      for (const warning of [bootWarning(machine), untold].filter((sentence) => sentence !== undefined))
         agent.events.post("VmMessageWarningEvent", `${vm.name}: ${warning}`, about, { template: false, message: warning });
-      const monitor = await requestPower(agent.vms, vm, { kind: "powerOn", machine }, "poweredOn");
+      const monitor = await requestPower(agent.vms, vm, { kind: "powerOn", machine, guestVariables }, "poweredOn");
       if (monitor !== undefined) vm.monitor = monitor;
     } catch (error) {
       // A monitor that was listed while it started is gone. While vmkernel is away this waits for the next connection.

@@ -15,5 +15,5 @@ export { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
 export { QEMU } from "./sandbox-qemu.ts";
 export { startSandboxed } from "./sandbox-start.ts";
 export { pickUid } from "./sandbox-uid.ts";
-export { type MonitorAttachments, startMonitor } from "./start-monitor.ts";
+export { canTellGuests, type MonitorAttachments, startMonitor } from "./start-monitor.ts";
 export * from "./vmm-host.ts";

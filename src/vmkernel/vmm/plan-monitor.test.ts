@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { GuestVariable } from "../guest-variables.ts";
 import type { MachineSpec } from "../machine.ts";
 import { checkMachine } from "./check-machine.ts";
 import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
@@ -6,10 +7,10 @@ import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
 
 const host = { memoryMiB: 4096, logicalCpus: 8 };
 
-function plan(machine: MachineSpec, accelerator: "kvm" | "tcg" = "tcg"): MonitorPlan {
+function plan(machine: MachineSpec, accelerator: "kvm" | "tcg" = "tcg", guestVariables: readonly GuestVariable[] = []): MonitorPlan {
   const keys = machine.devices.flatMap((device) => (device.kind === "disk" ? [device.key] : []));
   const disks = new Map(keys.map((key) => [key, { uuid: `6000c29${key.toString(16).padStart(25, "0")}`, capacityBytes: key * 512 }]));
-  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks });
+  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, guestVariables });
 }
 
 /** An option and its value on one line, as people write them. */
@@ -62,7 +63,9 @@ test("a device that is taken away moves no other on the bus", () => {
 
 test("no argument carries text of a client", () => {
   const machine = machineWith(everyDevice, { name: "x,exec=/bin/sh", home: { datastore: "datastore1", path: "evil,file=/etc/shadow" } });
-  expect(plan(machine).args.join(" ")).not.toMatch(/exec|evil|shadow/);
+  const args = plan(machine, "tcg", [{ key: "userdata", value: "evil" }]).args.join(" ");
+  expect(args).not.toMatch(/exec|evil|shadow/);
+  expect(args).toContain("guestinfo.userdata");
 });
 
 test("no NIC has a backend, and a hyperthread is never shown", () => {

@@ -2,6 +2,7 @@
  * From a checked machine to everything that its monitor is: QEMU's arguments, the descriptors that it inherits, its limits. Pure.
  * Only `monitor.ts` carries it out. Source: QEMU 7.2 qemu-options; reference numbers as noted.
  */
+import { type GuestVariable, planGuestVariables } from "../guest-variables.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
 import {
@@ -33,6 +34,7 @@ export interface MonitorQuestion {
   readonly machine: CheckedMachine;
   readonly accelerator: "kvm" | "tcg";
   readonly disks: PlannedDisks;
+  readonly guestVariables: readonly GuestVariable[];
 }
 
 const MIB = 1024 * 1024;
@@ -46,13 +48,14 @@ const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
 const THREADS_BESIDE_VCPUS = 96;
 
-export function planMonitor({ machine, accelerator, disks }: MonitorQuestion): MonitorPlan {
+export function planMonitor({ machine, accelerator, disks, guestVariables }: MonitorQuestion): MonitorPlan {
   const numbers = new DescriptorNumbers();
   const args = [
     ...planControl(machine, numbers),
     ...planBoard(machine, accelerator),
     ...planFirmware(machine, numbers),
     ...planDevices({ machine, disks, numbers }),
+    ...planGuestVariables(guestVariables),
     ...planIncoming(machine, numbers),
   ];
   return { args, descriptors: numbers.uses, limits: planLimits(machine, accelerator) };

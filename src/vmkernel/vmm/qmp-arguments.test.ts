@@ -32,6 +32,7 @@ test("no option of any device that can be there is lost on the way", () => {
     machine: checkMachine(machineWith(everyDevice), { memoryMiB: 4096, logicalCpus: 8 }),
     accelerator: "tcg",
     disks,
+    guestVariables: [],
   });
   const devices = args.filter((_, index) => args[index - 1] === "-device");
   for (const device of devices) {

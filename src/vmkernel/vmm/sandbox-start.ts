@@ -7,14 +7,28 @@ import type { SandboxPlan } from "./sandbox.ts";
  * @param descriptors what the program inherits from 3 on, as many as the plan was made for
  * @returns the outermost process; the program itself is beneath it, see `waitForProgram`
  */
-export async function startSandboxed(plan: SandboxPlan, how: Omit<ConfinedCommand, "argv">): Promise<ConfinedProcess> {
+export async function startSandboxed(plan: SandboxPlan, how: Omit<ConfinedCommand, "argv"> & OwnFiles): Promise<ConfinedProcess> {
   const { argv, seccompFilter } = plan;
-  if (seccompFilter === undefined) return startConfined({ ...how, argv });
-  const filter = createMemoryFile("seccomp");
+  const { ownFiles = [], descriptors, ...others } = how;
+  const made: number[] = [];
   try {
-    writeSync(filter, seccompFilter, 0, seccompFilter.length, 0); // at 0, so that bwrap reads from there
-    return await startConfined({ ...how, argv, descriptors: [...how.descriptors, filter] });
+    for (const content of ownFiles) made.push(memoryFileOf("sandbox-file", content));
+    if (seccompFilter !== undefined) made.push(memoryFileOf("seccomp", seccompFilter));
+    return await startConfined({ ...others, argv, descriptors: [...descriptors, ...made] });
   } finally {
-    closeSync(filter);
+    for (const fd of made) closeSync(fd);
   }
+}
+
+interface OwnFiles {
+  /** What the plan's `ownFiles` hold. */
+  readonly ownFiles?: readonly Buffer[];
+}
+
+function memoryFileOf(name: string, content: Buffer): number {
+  const fd = createMemoryFile(name);
+  let written = 0;
+  // At its place, so that bwrap reads from 0.
+  while (written < content.length) written += writeSync(fd, content, written, content.length - written, written);
+  return fd;
 }

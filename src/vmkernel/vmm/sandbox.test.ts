@@ -123,6 +123,19 @@ test("the filter is read from the descriptor after the program's own", () => {
   expect(seccompFilter?.length).toBeGreaterThan(0);
 });
 
+test.each([["userNamespace"], []] as const)(
+  "its own files come from the descriptors between its own and the filter, readable to it alone (without %s)",
+  (...missing) => {
+    const ownFiles = ["/tmp/guestinfo/0", "/tmp/guestinfo/1"];
+    const { argv } = planSandbox({ ...REQUEST, ownFiles, isolation: without(...missing) });
+    const line = argv.join(" ");
+    expect(line).toContain("--perms 0444 --file 5 /tmp/guestinfo/0 --perms 0444 --file 6 /tmp/guestinfo/1");
+    expect(line).toContain("--seccomp 7");
+    expect(line.indexOf("--dir /tmp/guestinfo")).toBeLessThan(line.indexOf("--perms"));
+    expect(line.indexOf("--remount-ro /")).toBeGreaterThan(line.lastIndexOf("--file"));
+  },
+);
+
 test.each([["seccomp"], ["userNamespace", "rootMountNamespace"]] as const)("without %s there is no filter from outside", (...features) => {
   const { argv, seccompFilter } = planSandbox({ ...REQUEST, isolation: without(...features) });
   expect(seccompFilter).toBeUndefined();

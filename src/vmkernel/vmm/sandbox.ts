@@ -22,11 +22,13 @@ export interface SandboxRequest {
   readonly devicePaths: readonly string[];
   /** How many descriptors it inherits, from 3 on. */
   readonly descriptorCount: number;
+  /** Files that are made for it alone, each of what a descriptor after its own holds, in this order. Only where there are walls. */
+  readonly ownFiles?: readonly string[];
 }
 
 export interface SandboxPlan {
   readonly argv: readonly string[];
-  /** What a descriptor after the program's own must hold: the seccomp filter that bwrap reads. */
+  /** What a descriptor after the program's own and those of its files must hold: the seccomp filter that bwrap reads. */
   readonly seccompFilter: Buffer | undefined;
 }
 
@@ -45,10 +47,10 @@ export function wallsOf(isolation: Isolation): Walls {
 }
 
 export function planSandbox(request: SandboxRequest): SandboxPlan {
-  const { isolation, program, args, descriptorCount } = request;
+  const { isolation, program, args, descriptorCount, ownFiles = [] } = request;
   const walls = wallsOf(isolation);
   const hasFilter = isolation.seccomp && walls !== "userOnly";
-  const filter = hasFilter ? ["--seccomp", String(FIRST_DESCRIPTOR + descriptorCount)] : [];
+  const filter = hasFilter ? ["--seccomp", String(FIRST_DESCRIPTOR + descriptorCount + ownFiles.length)] : [];
   const seccompFilter = hasFilter ? assembleSeccompFilter() : undefined;
   const command = [program, ...args];
   switch (walls) {
@@ -94,12 +96,14 @@ export function namespaces(isolation: Isolation): string[] {
 }
 
 /** A root of what is named and nothing else, read-only, no environment, no capability, no terminal. */
-function room({ readOnlyPaths, devicePaths }: SandboxRequest): string[] {
+function room({ readOnlyPaths, devicePaths, descriptorCount, ownFiles = [] }: SandboxRequest): string[] {
   return [
     ...["--cap-drop", "ALL", "--new-session", "--clearenv"],
-    ...foldersAbove([...readOnlyPaths, "/dev/null"]),
+    ...foldersAbove([...readOnlyPaths, ...ownFiles, "/dev/null"]),
     ...readOnlyPaths.flatMap((path) => ["--ro-bind", path, path]),
     ...["/dev/null", ...devicePaths].flatMap((path) => ["--dev-bind", path, path]),
+    // bwrap copies them and closes the descriptors; outside of the room nobody finds them.
+    ...ownFiles.flatMap((path, index) => ["--perms", "0444", "--file", String(FIRST_DESCRIPTOR + descriptorCount + index), path]),
     ...["--dir", "/tmp", "--chdir", "/", "--remount-ro", "/"],
   ];
 }

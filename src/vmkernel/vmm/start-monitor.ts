@@ -9,6 +9,7 @@ import { assert, assertNever, Fault, messageOf, SystemError, Undo } from "../../
 import { type ConfinedProcess, createCgroup, listenUnix, uidsInUse } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
+import { type GuestVariable, guestVariablePath } from "../guest-variables.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { type Compartment, cgroupOf, endCompartment } from "./compartment.ts";
 import { deviceId } from "./expected-devices.ts";
@@ -16,7 +17,7 @@ import { Monitor, type MonitorParts } from "./monitor.ts";
 import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
 import type { DescriptorUse } from "./plan-devices.ts";
 import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
-import { planSandbox } from "./sandbox.ts";
+import { planSandbox, wallsOf } from "./sandbox.ts";
 import { startSandboxed } from "./sandbox-start.ts";
 import { pickUid } from "./sandbox-uid.ts";
 import type { VmmHost } from "./vmm-host.ts";
@@ -35,6 +36,8 @@ export interface MonitorAttachments {
 export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "hasListeners"> {
   readonly machine: CheckedMachine;
   readonly attachments: MonitorAttachments;
+  /** None where they cannot be told: see {@link canTellGuests}. */
+  readonly guestVariables: readonly GuestVariable[];
 }
 
 const FIRMWARE_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"; // Debian's ovmf, without secure boot
@@ -42,6 +45,11 @@ const FIRMWARE_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"; // Debian's ovmf, witho
 const GREETING_TIMEOUT_MS = 30_000;
 const RESUME_POLL_MS = 10;
 const SOCKET_MODE = 0o600;
+
+/** Whether a monitor has a place for what only it may read: the files of its sandbox. */
+export function canTellGuests({ isolation }: Pick<VmmHost, "isolation">): boolean {
+  return wallsOf(isolation) !== "userOnly";
+}
 
 /** Uids that starts under way have chosen, and no process has yet. */
 const promised = new Set<number>();
@@ -57,8 +65,8 @@ export async function startMonitor(host: VmmHost, order: MonitorOrder): Promise<
 }
 
 async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise<Monitor> {
-  const { machine, attachments } = order;
-  const plan = planMonitor({ machine, accelerator: host.accelerator, disks: attachments.disks });
+  const { machine, attachments, guestVariables } = order;
+  const plan = planMonitor({ machine, accelerator: host.accelerator, disks: attachments.disks, guestVariables });
   const folder = join(host.folder, machine.vm);
   const compartment: Compartment =
     host.cgroup === undefined ? { kind: "uid", uid } : { kind: "cgroup", name: cgroupOf(host.cgroup, machine.vm) };
@@ -79,7 +87,7 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
   const monitor = new Monitor({ ...order, folder, record, compartment, program: host.program });
   undo.add(() => monitor.release());
   try {
-    const process = await launch({ host, uid, plan, folder, compartment, attachments });
+    const process = await launch({ host, uid, plan, folder, compartment, attachments, guestVariables });
     await Promise.race([bringUp(monitor), failWhenEnded(process)]);
   } catch (error) {
     throw await explain(error, machine, folder);
@@ -108,10 +116,11 @@ interface Launch {
   readonly folder: string;
   readonly compartment: Compartment;
   readonly attachments: MonitorAttachments;
+  readonly guestVariables: readonly GuestVariable[];
 }
 
 /** Starts the process with its descriptors. Those that are made here are closed here: the monitor has its own copies by then. */
-async function launch({ host, uid, plan, folder, compartment, attachments }: Launch): Promise<ConfinedProcess> {
+async function launch({ host, uid, plan, folder, compartment, attachments, guestVariables }: Launch): Promise<ConfinedProcess> {
   const made: number[] = [];
   const make = (fd: number) => {
     made.push(fd);
@@ -129,10 +138,12 @@ async function launch({ host, uid, plan, folder, compartment, attachments }: Lau
       readOnlyPaths,
       devicePaths: kvm === undefined ? [] : [kvm.path],
       descriptorCount: descriptors.length,
+      ownFiles: guestVariables.map((_, index) => guestVariablePath(index)),
     });
     const log = make(openSync(monitorFiles(folder).log, "a", SOCKET_MODE));
+    const ownFiles = guestVariables.map(({ value }) => Buffer.from(value));
     const cgroup = compartment.kind === "cgroup" ? compartment.name : undefined;
-    return await startSandboxed(sandbox, { descriptors, log, stdin: "null", cgroup });
+    return await startSandboxed(sandbox, { descriptors, ownFiles, log, stdin: "null", cgroup });
   } finally {
     for (const fd of made) closeSync(fd);
   }
