@@ -1,0 +1,127 @@
+/**
+ * What the host's virtual network shall be: switches, port groups and their policies, and what is plugged into them. Pure types.
+ * hostd owns the configuration and says the whole of it at once; vmkernel makes it so (`virtual-network.ts`).
+ * Paper «Virtual Switches», «Virtual Ports»; vim25 HostVirtualSwitchSpec, HostPortGroupSpec, HostNetworkPolicy.
+ */
+import type { VmId } from "../../base/index.ts";
+
+export interface NetworkConfig {
+  readonly switches: readonly SwitchConfig[];
+}
+
+export interface SwitchConfig {
+  /** 1–32 characters, unique on the host. */
+  readonly name: string;
+  /** Ports that it is shown with; virtual ones grow on demand. 1–4096. */
+  readonly numPorts: number;
+  /** 1280–9000. */
+  readonly mtu: number;
+  /** Network devices of the machine ("eth1"): each belongs to one switch at most. */
+  readonly uplinks: readonly string[];
+  readonly policy: NetworkPolicy;
+  readonly portGroups: readonly PortGroupConfig[];
+}
+
+export interface PortGroupConfig {
+  /** 1–256 characters, unique on the host: VMs name it. */
+  readonly name: string;
+  /** 0: EST, 1–4094: VST, 4095: VGT. */
+  readonly vlanId: number;
+  /** VGT alone: the VLANs that the trunk carries; all (0–4094) where absent. */
+  readonly trunk?: readonly VlanRange[];
+  /** What is set here goes before the switch's. */
+  readonly overrides: PolicyOverrides;
+}
+
+export interface VlanRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Of a switch: everything is decided. */
+export interface NetworkPolicy {
+  readonly security: SecurityPolicy;
+  readonly shaping: ShapingPolicy;
+  readonly teaming: TeamingPolicy;
+}
+
+/** vim25 HostNetworkSecurityPolicy: true is Accept. */
+export interface SecurityPolicy {
+  readonly allowPromiscuous: boolean;
+  readonly macChanges: boolean;
+  readonly forgedTransmits: boolean;
+  /** Frames by which switches talk among themselves (STP, DTP, CDP, LLDP: 01:80:c2:00:00:0x, 01:00:0c:cc:cc:cc/cd) are dropped when a guest sends them. */
+  readonly blockSwitchProtocols: boolean;
+}
+
+/** vim25 HostNetworkTrafficShapingPolicy; per port, outbound (from the guest). Where `inbound` is set, the other way too. */
+export interface ShapingPolicy {
+  readonly enabled: boolean;
+  /** Bits per second. */
+  readonly averageBandwidth: number;
+  readonly peakBandwidth: number;
+  /** Bytes. */
+  readonly burstSize: number;
+  readonly inbound?: { readonly averageBandwidth: number; readonly peakBandwidth: number; readonly burstSize: number };
+}
+
+/** vim25 HostNicTeamingPolicy. */
+export interface TeamingPolicy {
+  readonly policy: "loadbalance_srcid" | "loadbalance_srcmac" | "loadbalance_ip" | "failover_explicit";
+  readonly notifySwitches: boolean;
+  /** true: an uplink that comes back waits until another fails (no failback). */
+  readonly rollingOrder: boolean;
+  readonly checkBeacon: boolean;
+  /** Device names among the switch's uplinks; those in neither list are unused. */
+  readonly active: readonly string[];
+  readonly standby: readonly string[];
+}
+
+export interface PolicyOverrides {
+  readonly security?: Partial<SecurityPolicy>;
+  readonly shaping?: Partial<ShapingPolicy>;
+  readonly teaming?: Partial<TeamingPolicy>;
+}
+
+/** Of a port, as vim25 has it for its connectee. */
+export type Connectee =
+  | { readonly kind: "virtualMachine"; readonly vm: VmId; readonly key: number }
+  | { readonly kind: "host"; readonly device: string }
+  | { readonly kind: "uplink"; readonly device: string };
+
+/** A VM's NIC as it wants to be plugged in. */
+export interface NicPort {
+  readonly vm: VmId;
+  /** vim25 device key. */
+  readonly key: number;
+  readonly portGroup: string;
+  /** Lower case, colon-separated: as the .vmx has it. */
+  readonly initialMac: string;
+  /** As the guest's driver has set it; the initial one until it does. */
+  readonly effectiveMac: string;
+  readonly firewall?: Firewall;
+}
+
+/** The vNIC firewall: first match decides, else `otherwise`. Stateful: replies to what was let through pass. */
+export interface Firewall {
+  readonly rules: readonly FirewallRule[];
+  readonly otherwise: "allow" | "deny";
+}
+
+export interface FirewallRule {
+  /** As the guest sees it. */
+  readonly direction: "in" | "out" | "both";
+  readonly action: "allow" | "deny";
+  /** IP protocol number, or a name for the EtherType; any where absent. */
+  readonly protocol?: "tcp" | "udp" | "icmp" | "icmpv6" | "arp" | number;
+  /** The other end's address: IPv4 or IPv6 with prefix length. */
+  readonly remote?: { readonly address: string; readonly prefixLength: number };
+  readonly remotePorts?: { readonly first: number; readonly last: number };
+  /** The guest's own ports. */
+  readonly localPorts?: { readonly first: number; readonly last: number };
+  readonly icmpType?: number;
+  /** The other end's MAC. */
+  readonly remoteMac?: string;
+  /** Its matches are counted and told. */
+  readonly log?: true;
+}
