@@ -1,0 +1,56 @@
+/** What the virtual network is, as vmkernel finds it: switches, and the ports that something is plugged into. Pure types. */
+import type { Connectee, NetworkPolicy } from "./config.ts";
+
+export interface NetworkDescription {
+  readonly switches: readonly SwitchDescription[];
+}
+
+export interface SwitchDescription {
+  readonly name: string;
+  readonly uplinks: readonly UplinkDescription[];
+  readonly ports: readonly PortDescription[];
+}
+
+export interface UplinkDescription {
+  readonly device: string;
+  /** Whether its link is up; false also for a device that is not there. */
+  readonly hasLink: boolean;
+  readonly mac?: string;
+}
+
+export interface PortDescription {
+  /** 32 bits; the upper byte is the switch's number, and its high bit marks an uplink. */
+  readonly id: number;
+  readonly connectee: Connectee;
+  /** Unset for an uplink's. */
+  readonly portGroup?: string;
+  readonly initialMac: string;
+  readonly effectiveMac: string;
+  readonly connected: boolean;
+  /** Why it passes nothing, where it does not: its port group is gone, say. */
+  readonly blockedBecause?: string;
+  readonly vlanId: number;
+  /** What is in force: the port group's over the switch's. */
+  readonly policy: NetworkPolicy;
+  readonly counters: PortCounters;
+  /** The programs at its hooks, as the kernel has them. */
+  readonly programs: readonly PortProgram[];
+}
+
+export interface PortProgram {
+  readonly direction: "ingress" | "egress";
+  readonly id: number;
+  /** SHA-1 prefix of the instructions, as the kernel computed it, hex. */
+  readonly tag: string;
+  readonly instructions: number;
+  /** The units that it was compiled from, in their order. */
+  readonly units: readonly string[];
+}
+
+/** Since it was plugged in. From the guest's side: sent by it, received by it. */
+export interface PortCounters {
+  readonly sentFrames: number;
+  readonly sentBytes: number;
+  /** Frames that were dropped, by reason; only those that happened. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
