@@ -26,6 +26,7 @@ import {
   createStorage,
   describeHost,
   FileDoorServer,
+  NoNetwork,
   performRequest,
   type Storage,
   type StreamRequest,
@@ -156,7 +157,7 @@ export async function startAgent(
 async function noMonitors(folder: string, storage: Storage) {
   const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
   const monitors = { list: () => [], loads: async () => [] } as never;
-  const parts = { paths: hostPaths(folder), host, storage, monitors, shutdown: async () => {} };
+  const parts = { paths: hostPaths(folder), host, storage, monitors, network: new NoNetwork(), shutdown: async () => {} };
   return {
     request: <R extends VmkernelRequest>(request: R, controls: Partial<Controls> = {}) =>
       performRequest(request, parts, { signal: new AbortController().signal, report: () => {}, ...controls }) as Promise<

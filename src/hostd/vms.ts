@@ -130,6 +130,7 @@ export class Vms {
 
   /** What vmkernel says unasked: a guest ended, restarted, or its agent reported. */
   onVmkernelEvent(event: VmkernelEvent): void {
+    if (event.kind === "networkChanged") return; // of no VM
     const vm = this.find(event.vm);
     if (vm === undefined) return; // unregistered while its monitor was ending
     const context = { userName: "", vm: { ref: vm.ref, name: vm.name } };

@@ -22,6 +22,7 @@ import {
   type HostDescription,
   hostCgroup,
   Monitors,
+  NoNetwork,
   performRequest,
   performStream,
   probeIsolation,
@@ -80,6 +81,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     hasListeners: () => server?.hasListeners === true,
     log,
   });
+  const network = new NoNetwork();
   let files: FileDoorServer | undefined;
   const stop = () => {
     files?.close();
@@ -102,7 +104,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   server = await RpcServer.listen({
     socket: options.paths.vmkernelSocket,
     owner: options.bulkhead,
-    perform: (request, controls) => performRequest(request, { paths: options.paths, host, storage, monitors, shutdown }, controls),
+    perform: (request, controls) => performRequest(request, { paths: options.paths, host, storage, monitors, network, shutdown }, controls),
     stream: (request, connection) => performStream(request, connection, monitors),
     log,
   });

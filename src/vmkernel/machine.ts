@@ -4,6 +4,7 @@
  * `key` is the vim25 device key, which names a device in every fault and in evidence.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
+import type { Firewall } from "./network/config.ts";
 
 export interface MachineSpec {
   readonly vm: VmId;
@@ -56,7 +57,7 @@ export interface MemoryHotAdd {
 }
 
 export type ScsiModel = "lsilogic" | "lsisas1068" | "pvscsi";
-export type NicModel = "e1000" | "e1000e" | "vmxnet3";
+export type NicModel = "e1000" | "e1000e" | "vmxnet3" | "virtio";
 
 export type DeviceSpec =
   /** SCSI bus 0–3. Targets 0–15 without 7. */
@@ -77,8 +78,19 @@ export type DeviceSpec =
     }
   | { readonly kind: "cdrom"; readonly key: number; readonly controllerKey: number; readonly unit: number; readonly image?: DatastorePath }
   | { readonly kind: "floppy"; readonly key: number; readonly unit: number; readonly image?: DatastorePath }
-  /** `mac` is lower case, colon-separated. `connected`: its cable is plugged in; left out, it is not. There is no network behind it yet. */
-  | { readonly kind: "nic"; readonly key: number; readonly model: NicModel; readonly mac: string; readonly connected?: true }
+  | {
+      readonly kind: "nic";
+      readonly key: number;
+      readonly model: NicModel;
+      /** Lower case, colon-separated. */
+      readonly mac: string;
+      /** Its cable is plugged in; left out, it is not. */
+      readonly connected?: true;
+      /** The port group that its cable leads to; left out, or not there, it leads nowhere. */
+      readonly network?: string;
+      /** Goes wherever the VM goes, and holds before the first frame. */
+      readonly firewall?: Firewall;
+    }
   | { readonly kind: "video"; readonly key: number; readonly vramKiB: number }
   | { readonly kind: "xhci"; readonly key: number }
   | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath; readonly wire?: SerialWire }

@@ -5,6 +5,7 @@
 import { assertNever } from "../base/index.ts";
 import { type KeyStroke, qcodeOf } from "../wire/index.ts";
 import { readGuestVariables } from "./guest-variables.ts";
+import { parseNetworkConfig } from "./parse-network.ts";
 import type { AdapterType, DiskChange, DiskCopy, LogName, NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
 import {
   asShape,
@@ -27,6 +28,7 @@ export const TEXT_LENGTH_MAX = 1024 * 1024;
 const CAPACITY_BYTES = { min: 512, max: 62 * 1024 ** 4 }; // vSphere's largest virtual disk
 const LOG_AGE = { min: 0, max: 9 }; // the host keeps fewer
 const FROM_BYTE = { min: 0, max: Number.MAX_SAFE_INTEGER };
+const PORT_ID = { min: 0, max: 0xffff_ffff };
 const GRACE_MS = { min: 0, max: 3_600_000 };
 /** At some twenty a second: nobody types a longer text than fits in a minute. */
 export const STROKES_MAX = 1000;
@@ -69,6 +71,9 @@ const KINDS = [
   "startInGuest",
   "listGuestPrograms",
   "changeMonitor",
+  "configureNetwork",
+  "describeNetwork",
+  "showProgram",
   "listMonitors",
   "inspectMonitor",
   "sampleLoad",
@@ -84,6 +89,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeHost":
     case "describeMachine":
     case "listDatastores":
+    case "describeNetwork":
     case "listMonitors":
     case "sampleLoad":
       return { kind };
@@ -140,6 +146,10 @@ export function parseRequest(value: unknown): VmkernelRequest {
       const commandLine = readText(shape, "commandLine", { max: COMMAND_LINE_LENGTH_MAX });
       return { kind, vm: readVmId(shape, "vm"), login: parseLogin(readShape(shape, "login")), script: readScript(shape), commandLine };
     }
+    case "configureNetwork":
+      return { kind, network: parseNetworkConfig(readShape(shape, "network")) };
+    case "showProgram":
+      return { kind, port: readInteger(shape, "port", PORT_ID) };
     case "readLog":
       return { kind, log: parseLogName(readShape(shape, "log")), fromByte: readInteger(shape, "fromByte", FROM_BYTE) };
     case "shutdownHost":

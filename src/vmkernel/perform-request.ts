@@ -2,6 +2,7 @@
 import { assertNever, type HostPaths } from "../base/index.ts";
 import { readMachine, readMachineLoad } from "../system/index.ts";
 import { type Controls, UNWATCHED } from "./controls.ts";
+import type { HostNetwork } from "./host-network.ts";
 import type { Monitors } from "./monitors.ts";
 import { readLog } from "./read-log.ts";
 import type { HostDescription, LoadSample, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
@@ -12,6 +13,7 @@ export interface RequestParts {
   readonly host: HostDescription;
   readonly storage: Storage;
   readonly monitors: Monitors;
+  readonly network: HostNetwork;
   /** Powers every guest off and lets the process end once the answer is out. */
   readonly shutdown: (graceMs: number) => Promise<void>;
 }
@@ -21,7 +23,7 @@ type Result<Kind extends VmkernelRequest["kind"]> = Promise<VmkernelResults[Kind
 /** @param request parsed; what it names is checked by who carries it out */
 export async function performRequest(
   request: VmkernelRequest,
-  { paths, host, storage, monitors, shutdown }: RequestParts,
+  { paths, host, storage, monitors, network, shutdown }: RequestParts,
   controls: Controls = UNWATCHED,
 ): Promise<VmkernelResults[VmkernelRequest["kind"]]> {
   switch (request.kind) {
@@ -87,6 +89,12 @@ export async function performRequest(
       return monitors.programsIn(request.vm).list() satisfies Result<"listGuestPrograms">;
     case "changeMonitor":
       return monitors.change(request.machine) satisfies Result<"changeMonitor">;
+    case "configureNetwork":
+      return nothing(network.configure(request.network));
+    case "describeNetwork":
+      return network.describe() satisfies VmkernelResults["describeNetwork"];
+    case "showProgram":
+      return network.showProgram(request.port) satisfies VmkernelResults["showProgram"];
     case "listMonitors":
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":

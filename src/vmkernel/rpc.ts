@@ -9,6 +9,8 @@ import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
+import type { NetworkConfig } from "./network/config.ts";
+import type { NetworkDescription } from "./network/description.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
 export type { Machine } from "../system/index.ts";
@@ -79,6 +81,11 @@ export type VmkernelRequest =
   | { readonly kind: "listGuestPrograms"; readonly vm: VmId }
   /** Makes a running machine this one, whole or not at all. Its name and its boot order are of the next power-on. */
   | { readonly kind: "changeMonitor"; readonly machine: MachineSpec }
+  /** The whole virtual network that the host shall have. It is so, or as it was; running VMs lose no frame. */
+  | { readonly kind: "configureNetwork"; readonly network: NetworkConfig }
+  | { readonly kind: "describeNetwork" }
+  /** What the programs of a port are made of. InvalidArgument when there is no such port. */
+  | { readonly kind: "showProgram"; readonly port: number }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What the machine and each monitor have used since they started. */
@@ -130,6 +137,9 @@ export interface VmkernelResults {
   startInGuest: GuestStart;
   listGuestPrograms: readonly GuestProgram[];
   changeMonitor: MonitorDescription;
+  configureNetwork: null;
+  describeNetwork: NetworkDescription;
+  showProgram: { readonly listing: readonly string[] };
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   sampleLoad: LoadSample;
@@ -148,7 +158,9 @@ export type VmkernelEvent =
   | { readonly kind: "guestChanged"; readonly vm: VmId; readonly guest: GuestState }
   | { readonly kind: "guestReset"; readonly vm: VmId }
   /** The guest was stopped, or goes on (without `halt`). */
-  | { readonly kind: "guestHalted"; readonly vm: VmId; readonly halt?: Halt };
+  | { readonly kind: "guestHalted"; readonly vm: VmId; readonly halt?: Halt }
+  /** An uplink's link went up or down, or a guest's driver set another MAC: describeNetwork tells. */
+  | { readonly kind: "networkChanged" };
 
 /** Why a guest stands still that was not asked to: its datastore has no room for what it writes. */
 export interface Halt {

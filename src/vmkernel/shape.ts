@@ -27,11 +27,13 @@ export function readShape(shape: Shape, name: string): Shape {
 }
 
 export function readText(shape: Shape, name: string, bounds: { readonly max: number; readonly pattern?: RegExp }): string {
-  const value = fieldOf(shape, name);
-  if (typeof value !== "string") throw invalid(pathOf(shape, name), "is not a text");
-  if (value.length > bounds.max) throw invalid(pathOf(shape, name), `is longer than ${bounds.max} characters`);
-  if (bounds.pattern !== undefined && !bounds.pattern.test(value))
-    throw invalid(pathOf(shape, name), "does not have the form that it must have");
+  return asText(fieldOf(shape, name), pathOf(shape, name), bounds);
+}
+
+function asText(value: unknown, at: string, { max, pattern }: { readonly max: number; readonly pattern?: RegExp }): string {
+  if (typeof value !== "string") throw invalid(at, "is not a text");
+  if (value.length > max) throw invalid(at, `is longer than ${max} characters`);
+  if (pattern !== undefined && !pattern.test(value)) throw invalid(at, "does not have the form that it must have");
   return value;
 }
 
@@ -58,8 +60,21 @@ export function readOptionalFlag(shape: Shape, name: string): boolean {
   return value === true;
 }
 
+export function readFlag(shape: Shape, name: string): boolean {
+  if (fieldOf(shape, name) === undefined) throw invalid(pathOf(shape, name), "is neither true nor false");
+  return readOptionalFlag(shape, name);
+}
+
 export function readShapes(shape: Shape, name: string, countMax: number): Shape[] {
   return readList(shape, name, countMax).map((value, index) => asShape(value, `${pathOf(shape, name)}[${index}]`));
+}
+
+export function readTexts(
+  shape: Shape,
+  name: string,
+  { countMax, ...bounds }: { readonly max: number; readonly pattern?: RegExp; readonly countMax: number },
+): string[] {
+  return readList(shape, name, countMax).map((value, index) => asText(value, `${pathOf(shape, name)}[${index}]`, bounds));
 }
 
 export function readIntegers(

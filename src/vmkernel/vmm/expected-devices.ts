@@ -104,6 +104,7 @@ const NIC_IDENTITIES = {
   e1000: { id: "8086:100e", what: "Intel 82540EM" },
   e1000e: { id: "8086:10d3", what: "Intel 82574L" },
   vmxnet3: { id: "15ad:07b0", what: "VMware VMXNET3" },
+  virtio: { id: "1af4:1000", what: "virtio network" },
 } as const;
 
 function expectedBlockDevice(device: DeviceSpec): ExpectedBlockDevice[] {

@@ -2,7 +2,15 @@ import { expect, test } from "vitest";
 import { everyDevice, machineWith } from "./machine.fixture.ts";
 import { parseMachine } from "./parse-machine.ts";
 
-const plugged = { kind: "nic", key: 4003, model: "vmxnet3", mac: "00:0c:29:00:00:04", connected: true } as const;
+const plugged = {
+  kind: "nic",
+  key: 4003,
+  model: "virtio",
+  mac: "00:0c:29:00:00:04",
+  connected: true,
+  network: "VM Network",
+  firewall: { rules: [{ direction: "in", action: "allow", protocol: "tcp", localPorts: { first: 22, last: 22 } }], otherwise: "deny" },
+} as const;
 const whole = machineWith([...everyDevice, plugged], {
   firmware: { kind: "efi", nvram: { datastore: "datastore1", path: "web/web.vars" } },
   bootOrder: [2000],
@@ -60,6 +68,8 @@ test.each<[string, Record<string, unknown>, string]>([
     { devices: [{ kind: "nic", key: 4000, model: "e1000", mac: "00:0c:29:00:00:01,netdev=x" }] },
     "machine.devices[0].mac",
   ],
+  ["a port group with a line end", { devices: [{ ...plugged, network: "a\nb" }] }, "machine.devices[0].network"],
+  ["a firewall of one word", { devices: [{ ...plugged, firewall: "deny" }] }, "machine.devices[0].firewall"],
   ["a MAC in upper case", { devices: [{ kind: "nic", key: 4000, model: "e1000", mac: "00:0C:29:00:00:01" }] }, "machine.devices[0].mac"],
   ["a model that nobody knows", { devices: [{ kind: "scsi", key: 1000, bus: 0, model: "buslogic" }] }, "machine.devices[0].model"],
 ])("%s is refused, by the name of the field", (_, change, field) => {

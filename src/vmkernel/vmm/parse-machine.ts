@@ -4,6 +4,8 @@
  */
 import { assertNever } from "../../base/index.ts";
 import type { DeviceSpec, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
+import { MAC, parseFirewall } from "../parse-firewall.ts";
+import { readPortGroupName } from "../parse-network.ts";
 import {
   asShape,
   readInteger,
@@ -28,7 +30,6 @@ const KEY = { min: 1, max: 0x7fff_ffff }; // vim25 VirtualDevice.key is an int; 
 const UNIT = { min: 0, max: 0xffff };
 const COUNT = { min: 0, max: 0x7fff_ffff };
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseMachine(value: unknown, at: string): MachineSpec {
@@ -95,9 +96,10 @@ function parseDevice(shape: Shape): DeviceSpec {
       return {
         kind,
         key,
-        model: readOneOf(shape, "model", ["e1000", "e1000e", "vmxnet3"]),
+        model: readOneOf(shape, "model", ["e1000", "e1000e", "vmxnet3", "virtio"]),
         mac: readText(shape, "mac", { max: 17, pattern: MAC }),
         ...(readOptionalFlag(shape, "connected") && { connected: true }),
+        ...parsePlug(shape),
       };
     case "video":
       return { kind, key, vramKiB: readInteger(shape, "vramKiB", COUNT) };
@@ -109,6 +111,12 @@ function parseDevice(shape: Shape): DeviceSpec {
     default:
       return assertNever(kind);
   }
+}
+
+function parsePlug(nic: Shape): Pick<Extract<DeviceSpec, { kind: "nic" }>, "network" | "firewall"> {
+  const network = readOptional(nic, "network", readPortGroupName);
+  const firewall = readOptional(nic, "firewall", readShape);
+  return { ...(network !== undefined && { network }), ...(firewall && { firewall: parseFirewall(firewall) }) };
 }
 
 const PIPE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/; // no path, and nothing hidden

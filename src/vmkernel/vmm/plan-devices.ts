@@ -78,6 +78,7 @@ const MODELS: { readonly [Model in ScsiModel | NicModel]: string } = {
   e1000: "e1000",
   e1000e: "e1000e",
   vmxnet3: "vmxnet3",
+  virtio: "virtio-net-pci",
 };
 
 /** Controllers come before what hangs on them, else in the order of their keys: one configuration, one command line. */

@@ -1,0 +1,183 @@
+/**
+ * Reads what the host's virtual network shall be out of JSON (untrusted: hostd may have been taken over). Pure.
+ * What is unique on a host is seen to be so here; whether its uplinks are there is found out when it is made.
+ * Source: vSphere 8 configuration maximums; IEEE 802.1Q-2018 §9.6.
+ */
+import type {
+  NetworkConfig,
+  NetworkPolicy,
+  PolicyOverrides,
+  PortGroupConfig,
+  SecurityPolicy,
+  ShapingPolicy,
+  SwitchConfig,
+  TeamingPolicy,
+  VlanRange,
+} from "./network/config.ts";
+import {
+  invalid,
+  readFlag,
+  readInteger,
+  readOneOf,
+  readOptional,
+  readShape,
+  readShapes,
+  readText,
+  readTexts,
+  type Shape,
+} from "./shape.ts";
+
+/** The number of a switch is one byte of its ports' numbers, of which one bit marks uplinks. */
+export const SWITCHES_MAX = 127;
+const UPLINKS_MAX = 32; // more than any machine has adapters
+const PORT_GROUPS_MAX = 512; // of a standard switch
+const NUM_PORTS = { min: 1, max: 4096 };
+const MTU = { min: 1280, max: 9000 };
+const VLAN = { min: 0, max: 4095 };
+const VLAN_OF_TRUNK = { min: 0, max: 4094 };
+const TRUNK_RANGES_MAX = 2048; // every second VLAN
+const BITS_PER_SECOND = { min: 1, max: 10 ** 13 };
+const BURST_BYTES = { min: 1, max: 2 ** 40 };
+/** Text without control characters. */
+const NAME = /^[^\p{Cc}]+$/u;
+const SWITCH_NAME = { max: 32, pattern: NAME };
+const PORT_GROUP_NAME = { max: 256, pattern: NAME };
+/** Linux's IFNAMSIZ without its terminator; no blank, slash or colon is in such a name. */
+const DEVICE_NAME = { max: 15, pattern: /^(?!\.{1,2}$)[!-.0-9;-~]+$/ };
+
+/** @throws {Fault} InvalidArgument, which names the field */
+export function parseNetworkConfig(shape: Shape): NetworkConfig {
+  const switches = readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch);
+  refuseTwice(
+    switches.map(({ name }) => name),
+    `${shape.at}.switches`,
+    "switch",
+  );
+  refuseTwice(
+    switches.flatMap(({ portGroups }) => portGroups.map(({ name }) => name)),
+    `${shape.at}.switches`,
+    "port group",
+  );
+  refuseTwice(
+    switches.flatMap(({ uplinks }) => uplinks),
+    `${shape.at}.switches`,
+    "uplink",
+  );
+  return { switches };
+}
+
+/** A VM's NIC names one too. */
+export function readPortGroupName(shape: Shape, name: string): string {
+  return readText(shape, name, PORT_GROUP_NAME);
+}
+
+function refuseTwice(names: readonly string[], at: string, what: string): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw invalid(at, `has the ${what} ${twice} twice`);
+}
+
+function parseSwitch(shape: Shape): SwitchConfig {
+  return {
+    name: readText(shape, "name", SWITCH_NAME),
+    numPorts: readInteger(shape, "numPorts", NUM_PORTS),
+    mtu: readInteger(shape, "mtu", MTU),
+    uplinks: readDevices(shape, "uplinks"),
+    policy: parsePolicy(readShape(shape, "policy")),
+    portGroups: readShapes(shape, "portGroups", PORT_GROUPS_MAX).map(parsePortGroup),
+  };
+}
+
+function parsePortGroup(shape: Shape): PortGroupConfig {
+  const trunk = readOptional(shape, "trunk", readRanges);
+  return {
+    name: readPortGroupName(shape, "name"),
+    vlanId: readInteger(shape, "vlanId", VLAN),
+    ...(trunk && { trunk }),
+    overrides: parseOverrides(readShape(shape, "overrides")),
+  };
+}
+
+function readRanges(shape: Shape, name: string): VlanRange[] {
+  return readShapes(shape, name, TRUNK_RANGES_MAX).map((range) => {
+    const first = readInteger(range, "first", VLAN_OF_TRUNK);
+    return { first, last: readInteger(range, "last", { min: first, max: VLAN_OF_TRUNK.max }) };
+  });
+}
+
+/** How each field of each policy is read: a switch has them all, a port group those that it overrides. */
+const SECURITY = {
+  allowPromiscuous: readFlag,
+  macChanges: readFlag,
+  forgedTransmits: readFlag,
+  blockSwitchProtocols: readFlag,
+} satisfies FieldReaders<SecurityPolicy>;
+
+const SHAPING = {
+  enabled: readFlag,
+  averageBandwidth: readBitsPerSecond,
+  peakBandwidth: readBitsPerSecond,
+  burstSize: readBurst,
+} satisfies FieldReaders<Omit<ShapingPolicy, "inbound">>;
+
+const TEAMING = {
+  policy: (shape, name) => readOneOf(shape, name, ["loadbalance_srcid", "loadbalance_srcmac", "loadbalance_ip", "failover_explicit"]),
+  notifySwitches: readFlag,
+  rollingOrder: readFlag,
+  checkBeacon: readFlag,
+  active: readDevices,
+  standby: readDevices,
+} satisfies FieldReaders<TeamingPolicy>;
+
+type FieldReaders<Policy> = { readonly [Field in keyof Policy]-?: (shape: Shape, name: string) => Policy[Field] };
+
+function parsePolicy(shape: Shape): NetworkPolicy {
+  const shaping = readShape(shape, "shaping");
+  return {
+    security: readAll(readShape(shape, "security"), SECURITY),
+    shaping: { ...readAll(shaping, SHAPING), ...parseInbound(shaping) },
+    teaming: readAll(readShape(shape, "teaming"), TEAMING),
+  };
+}
+
+function parseOverrides(shape: Shape): PolicyOverrides {
+  const security = readOptional(shape, "security", readShape);
+  const shaping = readOptional(shape, "shaping", readShape);
+  const teaming = readOptional(shape, "teaming", readShape);
+  return {
+    ...(security && { security: readSome(security, SECURITY) }),
+    ...(shaping && { shaping: { ...readSome(shaping, SHAPING), ...parseInbound(shaping) } }),
+    ...(teaming && { teaming: readSome(teaming, TEAMING) }),
+  };
+}
+
+function parseInbound(shaping: Shape): Pick<ShapingPolicy, "inbound"> {
+  const shape = readOptional(shaping, "inbound", readShape);
+  if (shape === undefined) return {};
+  const { enabled: _, ...readers } = SHAPING;
+  return { inbound: readAll(shape, readers) };
+}
+
+function readAll<Policy>(shape: Shape, readers: FieldReaders<Policy>): Policy {
+  return readSome(shape, readers, () => true) as Policy;
+}
+
+function readSome<Policy>(
+  shape: Shape,
+  readers: FieldReaders<Policy>,
+  isWanted = (name: string) => Object.hasOwn(shape.fields, name),
+): Partial<Policy> {
+  const names = (Object.keys(readers) as (keyof Policy & string)[]).filter(isWanted);
+  return Object.fromEntries(names.map((name) => [name, readers[name](shape, name)])) as Partial<Policy>;
+}
+
+function readDevices(shape: Shape, name: string): string[] {
+  return readTexts(shape, name, { ...DEVICE_NAME, countMax: UPLINKS_MAX });
+}
+
+function readBitsPerSecond(shape: Shape, name: string): number {
+  return readInteger(shape, name, BITS_PER_SECOND);
+}
+
+function readBurst(shape: Shape, name: string): number {
+  return readInteger(shape, name, BURST_BYTES);
+}
