@@ -1,0 +1,100 @@
+/**
+ * Whole Ethernet frames out of and into a link, beside the kernel's own protocols.
+ * Source: packet(7), Linux include/uapi/linux/if_packet.h.
+ */
+import { closeSync } from "node:fs";
+import { SystemError } from "../../base/index.ts";
+import { errnoCode, libcCall } from "../libc.ts";
+import { linkIndex } from "./links.ts";
+
+const openSocket = libcCall<[domain: number, type: number, protocol: number]>("int socket(int domain, int type, int protocol)");
+const bind = libcCall<[fd: number, address: Buffer, length: number]>("int bind(int fd, const void *address, uint32_t length)");
+const setsockopt = libcCall<[fd: number, level: number, option: number, value: Buffer, length: number]>(
+  "int setsockopt(int fd, int level, int option, const void *value, uint32_t length)",
+);
+const send = libcCall<[fd: number, bytes: Buffer, length: number, flags: number]>(
+  "int64_t send(int fd, const void *bytes, size_t length, int flags)",
+);
+const recv = libcCall<[fd: number, bytes: Buffer, length: number, flags: number]>(
+  "int64_t recv(int fd, void *bytes, size_t length, int flags)",
+);
+
+const AF_PACKET = 17;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const ETH_P_ALL = 0x0003;
+const SOL_PACKET = 263;
+const PACKET_IGNORE_OUTGOING = 23;
+/** The longest that a link of any kind hands over: a segment that is yet to be cut, and its headers. */
+const FRAME_BYTES_MAX = 64 * 1024 + 256;
+
+/**
+ * A link seen as frames. It belongs to the namespace that it was opened in, and stays with the link when that moves.
+ * A VLAN tag that the kernel keeps beside a received frame is not in it.
+ */
+export class FrameSocket {
+  readonly #fd: number;
+  readonly #link: string;
+
+  /**
+   * @param link in the namespace of the calling thread
+   * @param options `receives` false: for sending alone, so that nothing is copied to it
+   */
+  constructor(link: string, { receives }: { readonly receives: boolean }) {
+    this.#link = link;
+    const index = linkIndex(link);
+    if (index === undefined) throw new SystemError(`opening the network link ${link} for frames: there is none`);
+    let fd: number | undefined;
+    try {
+      fd = openSocket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      const yes = Buffer.from([1, 0, 0, 0]);
+      setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, yes, yes.length);
+      const address = linkAddress(index, receives ? ETH_P_ALL : 0);
+      bind(fd, address, address.length);
+      this.#fd = fd;
+    } catch (cause) {
+      if (fd !== undefined) closeSync(fd);
+      throw new SystemError(`opening the network link ${link} for frames`, { cause });
+    }
+  }
+
+  /** @throws {SystemError} when the link is down, or the frame shorter than its header or longer than the MTU */
+  send(frame: Buffer): void {
+    try {
+      send(this.#fd, frame, frame.length, 0);
+    } catch (cause) {
+      throw new SystemError(`sending a frame of ${frame.length} bytes out of the network link ${this.#link}`, { cause });
+    }
+  }
+
+  /** @returns the next frame that arrived at the link, or undefined when there is none now */
+  receive(): Buffer | undefined {
+    const bytes = Buffer.alloc(FRAME_BYTES_MAX);
+    try {
+      return bytes.subarray(0, recv(this.#fd, bytes, bytes.length, 0));
+    } catch (cause) {
+      if (errnoCode(cause) === "EAGAIN") return undefined;
+      throw new SystemError(`receiving a frame from the network link ${this.#link}`, { cause });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** struct sockaddr_ll: | family:u16 | protocol:u16 big-endian | index:i32 | kind:u16 | 0:u8 | length:u8 | address:8 | */
+function linkAddress(index: number, protocol: number): Buffer {
+  const address = Buffer.alloc(20);
+  address.writeUInt16LE(AF_PACKET, 0);
+  address.writeUInt16BE(protocol, 2);
+  address.writeInt32LE(index, 4);
+  return address;
+}
+
+/** Sends one frame out of a link of the calling thread's namespace. */
+export function sendFrame(link: string, frame: Buffer): void {
+  using socket = new FrameSocket(link, { receives: false });
+  socket.send(frame);
+}

@@ -1,0 +1,138 @@
+/**
+ * Network namespaces: links that only those see who are in the same one. Each is kept by a file that the kernel's own is mounted on,
+ * so it lives without any process, and another process finds it again.
+ * Source: network_namespaces(7), setns(2), unshare(2), ioctl_ns(2), mount(2), umount2(2).
+ */
+import { closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync } from "node:fs";
+import { assert, SystemError } from "../../base/index.ts";
+import { errnoCode, libcCall } from "../libc.ts";
+
+const setns = libcCall<[fd: number, kind: number]>("int setns(int fd, int kind)");
+const unshare = libcCall<[flags: number]>("int unshare(int flags)");
+const ioctl = libcCall<[fd: number, request: number, argument: number]>("int ioctl(int fd, uint64_t request, uint64_t argument)");
+const mount = libcCall<[source: string, target: string, type: string | null, flags: number, data: null]>(
+  "int mount(const char *source, const char *target, const char *type, uint64_t flags, const void *data)",
+);
+const umount = libcCall<[target: string, flags: number]>("int umount2(const char *target, int flags)");
+
+const CLONE_NEWNET = 0x40000000;
+const MS_BIND = 0x1000;
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+const NSFS_MAGIC = 0x6e736673;
+const NS_GET_NSTYPE = 0xb703;
+/** Of the calling thread: the process may have others, which stay where they are. */
+const OWN_NAMESPACE = "/proc/thread-self/ns/net";
+
+/**
+ * Makes an empty namespace and keeps it at `path`. Where one is kept there already, that stays.
+ * @throws {SystemError} also when `path` is a file with something in it
+ */
+export function makeNamespace(path: string): void {
+  if (isNamespace(path)) return;
+  let made = false;
+  try {
+    const file = openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    made = isEmptyFile(file);
+    closeSync(file);
+    if (!made) throw new SystemError("there is something else at its path");
+    const own = openSync(OWN_NAMESPACE, "r");
+    try {
+      unshare(CLONE_NEWNET);
+      comingBack(own, () => mount(OWN_NAMESPACE, path, null, MS_BIND, null));
+    } finally {
+      closeSync(own);
+    }
+  } catch (cause) {
+    if (made) unlinkSync(path);
+    throw new SystemError(`making the network namespace ${path}`, { cause });
+  }
+}
+
+/** Whether a network namespace is kept at `path`. An empty file is none: its namespace ended with the machine. */
+export function isNamespace(path: string): boolean {
+  try {
+    if (statfsSync(path).type !== NSFS_MAGIC) return false;
+    const fd = openSync(path, "r");
+    try {
+      return ioctl(fd, NS_GET_NSTYPE, 0) === CLONE_NEWNET;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR") return false;
+    throw new SystemError(`looking for the network namespace ${path}`, { cause: error });
+  }
+}
+
+/** @returns a descriptor, the caller's to close; as long as it is open the namespace lives */
+export function openNamespace(path: string): number {
+  if (!isNamespace(path)) throw new SystemError(`there is no network namespace at ${path}`);
+  return openSync(path, "r");
+}
+
+/**
+ * Lets the namespace go: with it go its links, except adapters, which go back to the machine's first namespace. The kernel does that
+ * a little later, and not before the last process in it has ended and the last descriptor is closed that is open on it or on a
+ * socket or tap of it. Where there is none this does nothing.
+ * @throws {SystemError} when there is something else at `path`, which stays
+ */
+export function removeNamespace(path: string): void {
+  try {
+    if (isNamespace(path)) umount(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+    const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const isOurs = isEmptyFile(file);
+    closeSync(file);
+    if (!isOurs) throw new SystemError("there is something else at its path");
+    // Processes with a copy of our mounts have this one too: a file that is unlinked takes them all along.
+    unlinkSync(path);
+  } catch (cause) {
+    if (errnoCode(cause) === "ENOENT") return;
+    throw new SystemError(`removing the network namespace ${path}`, { cause });
+  }
+}
+
+function isEmptyFile(fd: number): boolean {
+  const status = fstatSync(fd);
+  return status.isFile() && status.size === 0;
+}
+
+/**
+ * Does something with the calling thread in a namespace, and comes back whatever happens. Sockets and taps that are opened belong to
+ * the namespace for good, and so does a process that is started or a thread that begins meanwhile: nothing may be left to go on in
+ * the background, as node:fs does in its functions with promises.
+ * @param deed done when it returns
+ */
+export function inNamespace<T>(path: string, deed: () => T): T {
+  const there = openNamespace(path);
+  try {
+    const own = openSync(OWN_NAMESPACE, "r");
+    try {
+      enter(there, path);
+      return comingBack(own, deed);
+    } finally {
+      closeSync(own);
+    }
+  } finally {
+    closeSync(there);
+  }
+}
+
+/** @param own the namespace to come back to */
+function comingBack<T>(own: number, deed: () => T): T {
+  try {
+    const result = deed();
+    assert(!(result instanceof Promise), "what is done in a network namespace is done at once");
+    return result;
+  } finally {
+    enter(own, "that it came from");
+  }
+}
+
+function enter(fd: number, name: string): void {
+  try {
+    setns(fd, CLONE_NEWNET);
+  } catch (cause) {
+    throw new SystemError(`entering the network namespace ${name}`, { cause });
+  }
+}
