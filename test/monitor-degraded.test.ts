@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import { processesOfUid } from "../src/system/index.ts";
-import { createStorage, describeVmmHost, FULL_ISOLATION, Monitors, type VmkernelEvent } from "../src/vmkernel/index.ts";
+import { createStorage, describeVmmHost, FULL_ISOLATION, Monitors, NoNetwork, type VmkernelEvent } from "../src/vmkernel/index.ts";
 import { machineOf } from "./monitor.fixture.ts";
 
 test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and ended by its uid, and says what is weaker", async () => {
@@ -19,6 +19,7 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
     new Monitors({
       pipes: paths.pipes,
       vmm,
+      network: new NoNetwork(),
       storage: createStorage(paths.volumes),
       limits: { memoryMiB: 4096, logicalCpus: 2 },
       onEvent: (event) => events.push(event),

@@ -72,16 +72,17 @@ interface Parts {
 /** Takes up what runs, then opens the door: whoever comes through it finds the truth. */
 async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   let server: RpcServer | undefined;
+  const network = new NoNetwork();
   const monitors = new Monitors({
     vmm,
     storage,
+    network,
     pipes: options.paths.pipes,
     limits: { memoryMiB: Math.floor(host.memoryBytes / MIB), logicalCpus: host.cpu.threads },
     onEvent: (event) => server?.broadcast(event),
     hasListeners: () => server?.hasListeners === true,
     log,
   });
-  const network = new NoNetwork();
   let files: FileDoorServer | undefined;
   const stop = () => {
     files?.close();

@@ -1,6 +1,7 @@
 /** The host's virtual network as requests and monitors reach it; or, where the machine withholds BPF (--degraded), what stands for it. */
+import type { Fault, VmId } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
-import type { NetworkConfig } from "./network/config.ts";
+import type { NetworkConfig, NicPort } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 
 export interface HostNetwork {
@@ -9,6 +10,17 @@ export interface HostNetwork {
   describe(): NetworkDescription;
   /** @throws {Fault} InvalidArgument when there is no such port */
   showProgram(port: number): { readonly listing: readonly string[] };
+  /** @returns the tap, which the caller closes; undefined where there are no ports */
+  plugIn(port: NicPort, connected: boolean): Promise<({ readonly fd: number } & Disposable) | undefined>;
+  /** While frames flow. */
+  change(port: NicPort, connected: boolean): Promise<void>;
+  unplug(vm: VmId, key: number): Promise<void>;
+  /** What is plugged in. */
+  plugged(): readonly { readonly vm: VmId; readonly key: number }[];
+  /** Lets go of it: what is plugged in goes on, and the next vmkernel finds it. */
+  close(): void;
+  /** The host stops: nothing of it is left. */
+  remove(): Promise<void>;
 }
 
 /** It is configured and shown, and nothing is ever plugged into it. */
@@ -29,6 +41,20 @@ export class NoNetwork implements HostNetwork {
   }
 
   showProgram(port: number): never {
-    throw fault("InvalidArgument", `There is no port ${port}.`, { invalidProperty: "port" });
+    throw noSuchPort(port);
   }
+
+  async plugIn(): Promise<undefined> {}
+  async change(): Promise<void> {}
+  async unplug(): Promise<void> {}
+  close(): void {}
+  async remove(): Promise<void> {}
+
+  plugged(): readonly [] {
+    return [];
+  }
+}
+
+function noSuchPort(port: number): Fault {
+  return fault("InvalidArgument", `There is no port ${port}.`, { invalidProperty: "port" });
 }

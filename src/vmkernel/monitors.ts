@@ -5,11 +5,13 @@
 import { type DatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
+import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
 import type { MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
+import { VirtualPorts } from "./virtual-ports.ts";
 import {
   type AdoptedMonitor,
   adoptMonitors,
@@ -18,9 +20,9 @@ import {
   checkMachine,
   type GuestPrograms,
   type HostLimits,
+  type Means,
   type Monitor,
   type MonitorEnd,
-  type OpenFor,
   putBack,
   refuseSuspend,
   startMonitor,
@@ -30,6 +32,7 @@ import {
 export interface MonitorsParts {
   readonly vmm: VmmHost;
   readonly storage: Storage;
+  readonly network: HostNetwork;
   /** The host's folder of pipes. */
   readonly pipes: string;
   readonly limits: HostLimits;
@@ -49,12 +52,14 @@ export class Monitors {
   readonly #running = new Map<VmId, Monitor>();
   readonly #queues = new Map<VmId, Promise<unknown>>();
   readonly #serialPorts: SerialPorts;
+  readonly #virtualPorts: VirtualPorts;
   readonly #starts: Turns;
   #isShuttingDown = false;
 
   constructor(parts: MonitorsParts) {
     this.#parts = parts;
     this.#serialPorts = new SerialPorts(parts);
+    this.#virtualPorts = new VirtualPorts(parts);
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
   }
 
@@ -64,8 +69,11 @@ export class Monitors {
     for (const adopted of await adoptMonitors(vmm, { onEvent, hasListeners })) {
       log(describeAdoption(adopted));
       if (adopted.remove !== undefined) await this.#removeIfThere(adopted.remove);
-      if (adopted.monitor !== undefined) this.#keep(adopted.monitor);
+      if (adopted.monitor === undefined) continue;
+      this.#keep(adopted.monitor);
+      await this.#virtualPorts.settle(adopted.monitor);
     }
+    await this.#virtualPorts.releaseOthers(new Set(this.#running.keys()));
   }
 
   /** @throws {Fault} InvalidPowerState when it runs; what is wrong with the machine or its files; what QEMU says against it */
@@ -81,13 +89,16 @@ export class Monitors {
     await using undo = new Undo();
     undo.add(() => this.#serialPorts.release(machine.vm));
     using attachments = await openAttachments(machine, this.#parts);
+    undo.add(() => this.#virtualPorts.release(machine.vm));
+    using ports = await this.#virtualPorts.plugInAll(machine);
     const { vmm, onEvent, hasListeners } = this.#parts;
     const guestVariables = canTellGuests(vmm) ? wanted : [];
     if (guestVariables.length < wanted.length)
       this.#parts.log(
         `VM ${machine.vm}: its guest is not told its guestinfo: without mount namespaces there is no place that is its monitor's alone`,
       );
-    const monitor = await startMonitor(vmm, { machine: checked, guestVariables, attachments, onEvent, hasListeners });
+    const open = { ...attachments, taps: ports.taps };
+    const monitor = await startMonitor(vmm, { machine: checked, guestVariables, attachments: open, onEvent, hasListeners });
     this.#keep(monitor);
     undo.release();
     const description = monitor.describe();
@@ -124,7 +135,12 @@ export class Monitors {
     return this.#inTurn(machine.vm, async () => {
       const monitor = this.#require(machine.vm, "poweredOn");
       const { resumeFrom: _, ...wanted } = machine; // what it was resumed from is of its start
-      await changeMachine(monitor, checkMachine(wanted, this.#parts.limits), this.#openFor(machine));
+      try {
+        await changeMachine(monitor, checkMachine(wanted, this.#parts.limits), this.#meansOf(machine));
+      } catch (error) {
+        await this.#virtualPorts.settle(monitor);
+        throw error;
+      }
       return monitor.describe();
     });
   }
@@ -236,27 +252,40 @@ export class Monitors {
     this.#running.set(monitor.vm, monitor);
     this.#serialPorts.carry(monitor);
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
+    monitor.whenMacsChange(() => void this.#learnMacs(monitor));
     monitor.ended.then((end) => this.#forget(monitor, end));
   }
 
   /** A guest that lets go of a device after its removal was given up gets it again: what is configured is there. */
   async #putBack(monitor: Monitor): Promise<void> {
     try {
-      await this.#inTurn(monitor.vm, () => putBack(monitor, this.#openFor(monitor.record.machine)));
+      await this.#inTurn(monitor.vm, () => putBack(monitor, this.#meansOf(monitor.record.machine)));
     } catch (error) {
       this.#parts.log(`VM ${monitor.vm}: putting back a device: ${messageOf(error)}`);
     }
   }
 
-  #openFor(machine: MachineSpec): OpenFor {
+  #meansOf(machine: MachineSpec): Means {
     const { resumeFrom: _, ...running } = machine;
-    return (devices) => openAttachments({ ...running, firmware: { kind: "bios" }, devices }, this.#parts);
+    return {
+      open: (devices) => openAttachments({ ...running, firmware: { kind: "bios" }, devices }, this.#parts),
+      ports: this.#virtualPorts.of(machine.vm),
+    };
+  }
+
+  async #learnMacs(monitor: Monitor): Promise<void> {
+    const { vm } = monitor;
+    await this.#inTurn(vm, async () => {
+      if (this.#running.get(vm) !== monitor || monitor.isEnding) return;
+      if (await this.#virtualPorts.learn(monitor)) this.#parts.onEvent({ kind: "networkChanged" });
+    });
   }
 
   #forget(monitor: Monitor, end: MonitorEnd): void {
     if (this.#running.get(monitor.vm) === monitor) {
       this.#running.delete(monitor.vm);
       this.#serialPorts.release(monitor.vm);
+      void this.#virtualPorts.release(monitor.vm);
     }
     this.#parts.log(`VM ${monitor.vm}: ${end.because}${end.detail === "" ? "" : ` (${end.detail})`}`);
     this.#parts.onEvent({ kind: "monitorEnded", vm: monitor.vm, ...end });

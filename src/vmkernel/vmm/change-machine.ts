@@ -6,7 +6,7 @@ import { Fault, messageOf } from "../../base/index.ts";
 import { raiseCgroupLimits } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { MachineSpec } from "../machine.ts";
-import { carryOut, type OpenFor, setLink, sweep } from "./change-monitor.ts";
+import { carryOut, type Means, setLink, sweep } from "./change-monitor.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { liveMachine, type MonitorAnswers } from "./live-machine.ts";
 import type { Monitor } from "./monitor.ts";
@@ -17,14 +17,14 @@ import { planLimits } from "./plan-monitor.ts";
  * Makes the running machine the wanted one, whole or not at all. On failure the record says what is there.
  * @throws {Fault} what cannot change while it runs, by name; ResourceInUse when the guest holds on to it
  */
-export async function changeMachine(monitor: Monitor, wanted: CheckedMachine, open: OpenFor): Promise<void> {
+export async function changeMachine(monitor: Monitor, wanted: CheckedMachine, means: Means): Promise<void> {
   const { machine } = monitor.record;
   const plan = planMachineChange(machine, wanted);
   if (plan.kind === "refused") throw refusalFault(plan.refusal, machine, indexOfDevice(plan.refusal, machine, wanted));
   await monitor.keepRecord({ ...monitor.record, phase: { kind: "changing", to: wanted } });
   try {
     await raiseLimits(monitor, wanted);
-    await carryOut(monitor, plan.steps, wanted, open);
+    await carryOut(monitor, plan.steps, wanted, means);
   } catch (error) {
     await takeStock(monitor, wanted).catch(() => {}); // a monitor that does not answer any more is ended by who hears of it
     if (error instanceof Fault) throw error;
@@ -35,11 +35,11 @@ export async function changeMachine(monitor: Monitor, wanted: CheckedMachine, op
 }
 
 /** Gives the machine back what a guest that was too late has let go. */
-export async function putBack(monitor: Monitor, open: OpenFor): Promise<void> {
+export async function putBack(monitor: Monitor, means: Means): Promise<void> {
   const { machine } = monitor.record;
   const plan = planMachineChange(liveMachine(machine, machine, await askMachine(monitor)), machine);
   // It runs, so it has been checked.
-  if (plan.kind === "steps") await carryOut(monitor, plan.steps, machine as CheckedMachine, open);
+  if (plan.kind === "steps") await carryOut(monitor, plan.steps, machine as CheckedMachine, means);
 }
 
 /** Records which machine it is by now, of the one that it was and the one that it was being made into. */

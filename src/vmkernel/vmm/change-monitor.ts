@@ -11,8 +11,19 @@ import type { DeviceSpec } from "../machine.ts";
 import { type CheckedMachine, labelOf } from "./check-machine.ts";
 import { deviceId } from "./expected-devices.ts";
 import { idOfDevice, listOf, nodesByDevice, objectOf } from "./live-machine.ts";
-import { type ChangeStep, type Drive, inverseOf, type Nic } from "./plan-change.ts";
-import { DescriptorNumbers, type DescriptorUse, drivePrefix, planDevice, planImage, planMemoryModule } from "./plan-devices.ts";
+import type { Nic, NicPorts } from "./nic-ports.ts";
+import { parseNetClients } from "./parse-net-clients.ts";
+import { type ChangeStep, type Drive, inverseOf } from "./plan-change.ts";
+import {
+  DescriptorNumbers,
+  type DescriptorUse,
+  drivePrefix,
+  networkId,
+  planDevice,
+  planImage,
+  planMemoryModule,
+  type Surroundings,
+} from "./plan-devices.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
 import { QmpError, type QmpEvent } from "./qmp-connection.ts";
 
@@ -39,6 +50,12 @@ export interface OpenFiles extends Disposable {
 /** @throws {Fault} FileNotFound, FileLocked …; then nothing is open */
 export type OpenFor = (devices: readonly DeviceSpec[]) => Promise<OpenFiles>;
 
+/** Where what a change brings comes from. */
+export interface Means {
+  readonly open: OpenFor;
+  readonly ports: NicPorts;
+}
+
 /** A guest lets a PCI device go within a second or two; one that is busy under translation takes longer. One that does not is not waited for. */
 const UNPLUG_TIMEOUT_MS = 30_000;
 /** A device on a SCSI bus goes at once; QEMU tells so when its readers are through. */
@@ -54,17 +71,18 @@ const OPAQUE = "hot";
  * @throws {Fault} ResourceInUse when the guest does not let go of a device or medium; what QEMU says against it. Then every step that
  *   can be taken back was.
  */
-export async function carryOut(talk: Talk, steps: readonly ChangeStep[], wanted: CheckedMachine, open: OpenFor): Promise<void> {
+export async function carryOut(talk: Talk, steps: readonly ChangeStep[], wanted: CheckedMachine, means: Means): Promise<void> {
+  const { open, ports } = means;
   await using undo = new Undo();
   // Everything is opened before the guest notices anything: most of what can go wrong does so here.
   using files = await open(steps.flatMap((step) => fileOwner(step) ?? []));
   for (const step of steps) {
-    await takeStep(talk, step, wanted, files);
+    await takeStep(talk, step, wanted, { files, ports });
     const back = inverseOf(step);
     if (back === undefined) continue;
     undo.add(async () => {
       using old = await open([fileOwner(back) ?? []].flat());
-      await takeStep(talk, back, wanted, old);
+      await takeStep(talk, back, wanted, { files: old, ports });
     });
   }
   undo.release();
@@ -76,18 +94,28 @@ function fileOwner(step: ChangeStep): DeviceSpec | undefined {
   return step.kind === "changeMedium" && step.to.image !== undefined ? step.to : undefined;
 }
 
-async function takeStep(talk: Talk, step: ChangeStep, machine: CheckedMachine, files: OpenFiles): Promise<void> {
+/** What a step has at hand. */
+interface Supplies {
+  readonly files: OpenFiles;
+  readonly ports: NicPorts;
+}
+
+async function takeStep(talk: Talk, step: ChangeStep, machine: CheckedMachine, { files, ports }: Supplies): Promise<void> {
   switch (step.kind) {
     case "removeDevice":
-      return removeDevice(talk, step.device);
+      await removeDevice(talk, step.device);
+      if (step.device.kind === "nic") await removePort(talk, step.device.key, ports);
+      return;
     case "addDevice":
-      return addDevice(talk, step.device, machine, files);
+      if (step.device.kind === "nic") return addNic(talk, step.device, machine, ports);
+      return addDevice(talk, step.device, { machine, disks: files.disks, ports: new Set() }, (use) => fdFor(use, files));
     case "changeMedium":
       return changeMedium(talk, step, files);
     case "setLink":
+      await ports.change(step.to);
       return setLink(talk, step.to);
     case "addMemory":
-      return add(talk, planMemoryModule(step.index, step.sizeMiB), new DescriptorNumbers(), files);
+      return add(talk, planMemoryModule(step.index, step.sizeMiB), new DescriptorNumbers(), noDescriptor);
     case "addVcpus":
       return addVcpus(talk, step.to);
     default:
@@ -95,23 +123,59 @@ async function takeStep(talk: Talk, step: ChangeStep, machine: CheckedMachine, f
   }
 }
 
-async function addDevice(talk: Talk, device: DeviceSpec, machine: CheckedMachine, files: OpenFiles): Promise<void> {
+async function addDevice(
+  talk: Talk,
+  device: DeviceSpec,
+  { machine, ...rest }: Omit<Surroundings, "numbers">,
+  descriptorFor: DescriptorFor,
+): Promise<void> {
   const numbers = new DescriptorNumbers(await freeSet(talk));
   // The device itself may be one that goes back to where it was, and the machine that is wanted lacks it.
   const devices = [...machine.devices.filter(({ key }) => key !== device.key), device];
-  const options = planDevice(device, { machine: { ...machine, devices }, disks: files.disks, numbers });
-  await add(talk, options, numbers, files);
-  if (device.kind === "nic") await setLink(talk, device);
+  await add(talk, planDevice(device, { machine: { ...machine, devices }, numbers, ...rest }), numbers, descriptorFor);
 }
 
+async function addNic(talk: Talk, nic: Nic, machine: CheckedMachine, ports: NicPorts): Promise<void> {
+  await using undo = new Undo();
+  // A guest that let go of it too late has left what stood behind it.
+  await removePort(talk, nic.key, ports);
+  using tap = await ports.plugIn(nic);
+  undo.add(() => ports.unplug(nic.key));
+  const plugged: ReadonlySet<number> = new Set(tap === undefined ? [] : [nic.key]);
+  await addDevice(talk, nic, { machine, disks: new Map(), ports: plugged }, () => tap?.fd);
+  await setLink(talk, nic);
+  undo.release();
+}
+
+/** Takes away what stands behind a NIC, and unplugs it. */
+async function removePort(talk: Talk, key: number, ports: NicPorts): Promise<void> {
+  const { orphans } = parseNetClients(await talk.execute("human-monitor-command", { "command-line": "info network" }));
+  if (orphans.includes(key)) await talk.execute("netdev_del", { id: networkId(key) });
+  await ports.unplug(key);
+}
+
+/** The descriptor behind a number of a plan. */
+type DescriptorFor = (use: DescriptorUse | undefined) => number | undefined;
+
+const noDescriptor: DescriptorFor = () => undefined;
+
 /** Carries out options of the command line. @throws what QEMU says; then none of them was */
-async function add(talk: Talk, options: readonly string[], numbers: DescriptorNumbers, files: OpenFiles): Promise<void> {
+async function add(talk: Talk, options: readonly string[], numbers: DescriptorNumbers, descriptorFor: DescriptorFor): Promise<void> {
+  const descriptor = (number: unknown): number => {
+    const use = numbers.useOf(Number(number));
+    const fd = descriptorFor(use);
+    assert(fd !== undefined, `${JSON.stringify(use)} was opened before the change`);
+    return fd;
+  };
   await using undo = new Undo();
   for (let index = 0; index < options.length; index += 2) {
     const [name, value = ""] = options.slice(index, index + 2);
     switch (name) {
       case "-add-fd":
-        undo.add(await addDescriptor(talk, value, numbers, files));
+        undo.add(await addDescriptor(talk, value, descriptor));
+        break;
+      case "-netdev":
+        undo.add(await addNetwork(talk, value, descriptor));
         break;
       case "-blockdev": {
         const node = qmpArguments(value);
@@ -139,21 +203,31 @@ async function add(talk: Talk, options: readonly string[], numbers: DescriptorNu
 }
 
 /** @param value "fd=4,set=4" @returns how to take it back */
-async function addDescriptor(talk: Talk, value: string, numbers: DescriptorNumbers, files: OpenFiles): Promise<() => Promise<void>> {
+async function addDescriptor(talk: Talk, value: string, descriptor: (number: unknown) => number): Promise<() => Promise<void>> {
   const set = Number(qmpArguments(value).set);
-  const use = numbers.useOf(set);
-  await talk.executeWith(fdFor(use, files), "add-fd", { "fdset-id": set, opaque: OPAQUE });
+  await talk.executeWith(descriptor(set), "add-fd", { "fdset-id": set, opaque: OPAQUE });
   return doing(talk, "remove-fd", { "fdset-id": set });
+}
+
+/** @param value "tap,id=net4000,fd=4,vhost=off" @returns how to take it back */
+async function addNetwork(talk: Talk, value: string, descriptor: (number: unknown) => number): Promise<() => Promise<void>> {
+  const network = qmpArguments(value, "type");
+  // QEMU takes a descriptor by a name that it was given; one that an earlier attempt left under it is closed.
+  await talk.executeWith(descriptor(network.fd), "getfd", { fdname: network.id });
+  await using undo = new Undo();
+  undo.add(doing(talk, "closefd", { fdname: network.id }));
+  await talk.execute("netdev_add", { ...network, fd: network.id });
+  undo.release();
+  return doing(talk, "netdev_del", { id: network.id });
 }
 
 function doing(talk: Talk, command: string, args: object): () => Promise<void> {
   return async () => void (await talk.execute(command, args));
 }
 
-function fdFor(use: DescriptorUse | undefined, { disks, files }: OpenFiles): number {
+function fdFor(use: DescriptorUse | undefined, { disks, files }: OpenFiles): number | undefined {
   const file = use?.kind === "disk" ? disks.get(use.key) : use?.kind === "image" ? files.get(use.key) : undefined;
-  assert(file !== undefined, `${JSON.stringify(use)} was opened before the change`);
-  return file.fd;
+  return file?.fd;
 }
 
 async function freeSet(talk: Talk): Promise<number> {
@@ -187,7 +261,7 @@ async function changeMedium(talk: Talk, { from, to }: { readonly from: Drive; re
   const before = nodesByDevice(await talk.execute("query-block")).get(id);
   const numbers = new DescriptorNumbers(await freeSet(talk));
   const options = planImage(to, numbers);
-  await add(talk, options, numbers, files);
+  await add(talk, options, numbers, (use) => fdFor(use, files));
   const after = options.length === 0 ? undefined : String(qmpArguments(options.at(-1) ?? "")["node-name"]);
   undo.add(() => dropNodes(talk, (node) => node === after));
   await openTray(talk, to);
@@ -260,6 +334,8 @@ function setsOf(nodes: readonly { readonly [field: string]: unknown }[]): Readon
 
 /** Takes away what a change that was cut short had prepared and no device got. */
 export async function sweep(talk: Talk): Promise<void> {
+  const { orphans } = parseNetClients(await talk.execute("human-monitor-command", { "command-line": "info network" }));
+  for (const key of orphans) await talk.execute("netdev_del", { id: networkId(key) });
   const held = new Set(nodesByDevice(await talk.execute("query-block")).values());
   await dropNodes(talk, (node) => /^drive\d+-/.test(node) && !held.has(node));
   const used = setsOf(listOf(await talk.execute("query-named-block-nodes")));

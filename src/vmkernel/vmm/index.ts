@@ -1,13 +1,14 @@
 export { type Accelerator, chooseAccelerator, type SelfTestPlace } from "./accelerator.ts";
 export * from "./adopt.ts";
 export { changeMachine, putBack } from "./change-machine.ts";
-export type { OpenFor } from "./change-monitor.ts";
+export type { Means, OpenFor } from "./change-monitor.ts";
 export * from "./check-machine.ts";
 export { endTrials } from "./compartment.ts";
 export * from "./expected-devices.ts";
 export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, type GuestLogin } from "./guest-login.ts";
 export type { GuestPrograms } from "./guest-programs.ts";
 export { Monitor, type MonitorEnd } from "./monitor.ts";
+export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
 export * from "./parse-machine.ts";
 export * from "./plan-change.ts";
 export { isListener } from "./plan-devices.ts";

@@ -16,6 +16,7 @@ import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
+import { MacWatch } from "./mac-watch.ts";
 import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { disconnectedIn } from "./plan-change.ts";
@@ -53,6 +54,7 @@ const WATCH_INTERVAL_MS = 5000;
 export class Monitor {
   readonly #parts: MonitorParts;
   readonly #guest: GuestWatch;
+  readonly #macs: MacWatch;
   readonly #ended: Promise<MonitorEnd>;
   #settleEnd: (end: MonitorEnd) => void = () => {};
   #record: MonitorRecord;
@@ -69,6 +71,7 @@ export class Monitor {
   /** Who waits for an event, and whether this is the one. */
   readonly #expected = new Set<(event: QmpEvent) => boolean>();
   #onDeviceLost: () => void = () => {};
+  #onMacsChanged: () => void = () => {};
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
@@ -76,6 +79,7 @@ export class Monitor {
     this.#guest = new GuestWatch(monitorFiles(parts.folder).agent, (guest) => {
       parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
     });
+    this.#macs = new MacWatch({ ask: () => this.#askNetwork(), onChange: () => this.#onMacsChanged() });
     this.#ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -163,6 +167,16 @@ export class Monitor {
     this.#onDeviceLost = listener;
   }
 
+  /** Is told when a driver in the guest has set another MAC than `macs` was. */
+  whenMacsChange(listener: () => void): void {
+    this.#onMacsChanged = listener;
+  }
+
+  /** As the guest's drivers have set them, by the key of the NIC. */
+  get macs(): ReadonlyMap<number, string> {
+    return this.#macs.macs;
+  }
+
   /** Passes a copy of an open file beside a command. */
   executeWith(fd: number, command: string, args: object): Promise<unknown> {
     const qmp = this.#conversation();
@@ -178,6 +192,7 @@ export class Monitor {
     await this.#lookAtChannel();
     this.#timer ??= setInterval(() => void this.#lookAfter(), WATCH_INTERVAL_MS);
     this.#timer.unref();
+    await this.#macs.start();
     void this.#guest.look(); // once, whoever listens: the first client is to find the answer
   }
 
@@ -376,6 +391,9 @@ export class Monitor {
       case "RESUME":
         this.#setHalt(undefined);
         return;
+      case "NIC_RX_FILTER_CHANGED":
+        void this.#lookAtFilter(event.data.name);
+        return;
       case "VSERPORT_CHANGE":
         // The tools channel has the only port that a VM has.
         this.#guest.onChannelChange(event.data.open === true);
@@ -383,6 +401,18 @@ export class Monitor {
         return;
       default: // QEMU has dozens, and newer ones more; those that matter here are above
     }
+  }
+
+  /** Where no NIC leads anywhere, QEMU is left in peace. */
+  async #askNetwork(): Promise<unknown> {
+    if (!this.#record.machine.devices.some((device) => device.kind === "nic" && device.network !== undefined)) return "";
+    return this.execute("human-monitor-command", { "command-line": "info network" });
+  }
+
+  /** virtio's: QEMU tells of no further change until it was asked for this one. */
+  async #lookAtFilter(name: unknown): Promise<void> {
+    await this.execute("query-rx-filter", { name }).catch(() => {}); // the NIC may have gone
+    await this.#macs.look();
   }
 
   #noteFullDisk(disk: number | undefined): void {
@@ -408,6 +438,7 @@ export class Monitor {
 
   #stopWatching(): void {
     clearInterval(this.#timer);
+    this.#macs.close();
     this.#guest.close();
   }
 

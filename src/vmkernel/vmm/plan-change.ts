@@ -8,17 +8,18 @@ import { assertNever, type Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DeviceSpec, MachineSpec } from "../machine.ts";
 import { labelOf, MEMORY_MODULE_STEP_MIB } from "./check-machine.ts";
+import type { Nic } from "./nic-ports.ts";
 import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
 
 type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind }>;
 /** A drive whose medium can be changed. */
 export type Drive = Device<"cdrom" | "floppy">;
-export type Nic = Device<"nic">;
 
 export type ChangeStep =
   | { readonly kind: "removeDevice"; readonly device: DeviceSpec }
   | { readonly kind: "addDevice"; readonly device: DeviceSpec }
   | { readonly kind: "changeMedium"; readonly from: Drive; readonly to: Drive }
+  /** Its cable in or out, its port group, its firewall. */
   | { readonly kind: "setLink"; readonly from: Nic; readonly to: Nic }
   /** The module `index` of those that were added. */
   | { readonly kind: "addMemory"; readonly index: number; readonly sizeMiB: number }
@@ -208,11 +209,15 @@ function planInPlace(from: DeviceSpec, to: DeviceSpec): ChangeStep[] | undefined
   if (from.kind === "cdrom" && to.kind === "cdrom")
     return from.controllerKey === to.controllerKey && from.unit === to.unit ? [{ kind: "changeMedium", from, to }] : undefined;
   if (from.kind === "floppy" && to.kind === "floppy") return from.unit === to.unit ? [{ kind: "changeMedium", from, to }] : undefined;
-  if (from.kind === "nic" && to.kind === "nic")
-    return from.model === to.model && from.mac === to.mac ? [{ kind: "setLink", from, to }] : undefined;
+  if (from.kind === "nic" && to.kind === "nic") return isSameAdapter(from, to) ? [{ kind: "setLink", from, to }] : undefined;
   // The mode says what a snapshot does with the disk; to the monitor both are the same.
   if (from.kind === "disk" && to.kind === "disk") return isDeepStrictEqual({ ...from, mode: to.mode }, to) ? [] : undefined;
   return undefined;
+}
+
+/** Its cable goes elsewhere, in or out. One that led nowhere has nothing to plug a cable into: what stands behind it comes with it. */
+function isSameAdapter(from: Nic, to: Nic): boolean {
+  return from.model === to.model && from.mac === to.mac && (from.network === undefined) === (to.network === undefined);
 }
 
 /** @param replaced keys of devices that one of the same key takes the place of: for those the client has changed what cannot be */

@@ -30,6 +30,8 @@ export type DescriptorUse =
   | { readonly kind: "serialListener"; readonly key: number }
   /** A listening socket in the VM's run-time folder, which the carrier of the port's bytes connects to. */
   | { readonly kind: "serialLink"; readonly key: number }
+  /** Of the port that a NIC is plugged into. */
+  | { readonly kind: "tap"; readonly key: number }
   /** O_RDONLY. */
   | { readonly kind: "memory" };
 
@@ -68,6 +70,8 @@ type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind 
 export interface Surroundings {
   readonly machine: CheckedMachine;
   readonly disks: PlannedDisks;
+  /** Keys of the NICs that have a port; the others lead nowhere. */
+  readonly ports: ReadonlySet<number>;
   readonly numbers: DescriptorNumbers;
 }
 
@@ -109,8 +113,7 @@ export function planDevice(device: DeviceSpec, surroundings: Surroundings): stri
     case "floppy":
       return [...planImage(device, numbers), ...planFloppy(device, machine)];
     case "nic":
-      // Without an option ROM: there is no network to boot from, and no ROM file in the sandbox. Its link is set down before the guest runs.
-      return planPciDevice(device, MODELS[device.model], ["romfile=", `mac=${device.mac}`]);
+      return planNic(device, surroundings);
     case "video":
       return planPciDevice(device, "vmware-svga", [`vgamem_mb=${videoMemoryMiB(device)}`]);
     case "xhci":
@@ -130,6 +133,29 @@ function planPciDevice(device: DeviceSpec, model: string, options: readonly stri
 
 function deviceArgument(model: string, { key }: DeviceSpec, options: readonly string[]): string[] {
   return ["-device", [model, `id=${deviceId(key)}`, ...options].join(",")];
+}
+
+/** Without an option ROM: no ROM file is in the sandbox, so no VM boots from a network. Its link is set before the guest runs. */
+function planNic(device: Device<"nic">, { ports, numbers }: Surroundings): string[] {
+  const options = ["romfile=", `mac=${device.mac}`];
+  if (!ports.has(device.key)) return planPciDevice(device, MODELS[device.model], options);
+  const id = networkId(device.key);
+  return [
+    // vhost would have the kernel itself read what the guest writes.
+    ...["-netdev", `tap,id=${id},fd=${numbers.take({ kind: "tap", key: device.key })},vhost=off`],
+    ...planPciDevice(device, MODELS[device.model], [`netdev=${id}`, ...options]),
+  ];
+}
+
+/** Name of what stands behind a NIC. */
+export function networkId(key: number): string {
+  return `net${key}`;
+}
+
+/** The key in a name that {@link networkId} made. */
+export function keyOfNetworkId(id: string): number | undefined {
+  const match = /^net([1-9][0-9]{0,9})$/.exec(id);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
 /** The descriptor as a set of one, which QEMU opens like a file; only an open with the descriptor's own access mode gets it. */

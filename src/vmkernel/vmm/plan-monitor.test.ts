@@ -7,10 +7,15 @@ import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
 
 const host = { memoryMiB: 4096, logicalCpus: 8 };
 
-function plan(machine: MachineSpec, accelerator: "kvm" | "tcg" = "tcg", guestVariables: readonly GuestVariable[] = []): MonitorPlan {
+function plan(
+  machine: MachineSpec,
+  accelerator: "kvm" | "tcg" = "tcg",
+  guestVariables: readonly GuestVariable[] = [],
+  ports: ReadonlySet<number> = new Set(),
+): MonitorPlan {
   const keys = machine.devices.flatMap((device) => (device.kind === "disk" ? [device.key] : []));
   const disks = new Map(keys.map((key) => [key, { uuid: `6000c29${key.toString(16).padStart(25, "0")}`, capacityBytes: key * 512 }]));
-  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, guestVariables });
+  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, ports, guestVariables });
 }
 
 /** An option and its value on one line, as people write them. */
@@ -68,9 +73,20 @@ test("no argument carries text of a client", () => {
   expect(args).toContain("guestinfo.userdata");
 });
 
-test("no NIC has a backend, and a hyperthread is never shown", () => {
+test("a NIC that is plugged in has the tap of its port, and one that is not leads nowhere", () => {
+  const whole = plan(machineWith(everyDevice), "tcg", [], new Set([4001]));
+  const nics = lines(whole).filter((line) => /netdev|dev400\d/.test(line));
+  expect(nics).toEqual([
+    "-device vmxnet3,id=dev4000,bus=pci.0,addr=11,romfile=,mac=00:0c:29:00:00:01",
+    "-netdev tap,id=net4001,fd=4,vhost=off",
+    "-device e1000,id=dev4001,bus=pci.0,addr=12,netdev=net4001,romfile=,mac=00:0c:29:00:00:02",
+    "-device e1000e,id=dev4002,bus=pci.0,addr=13,romfile=,mac=00:0c:29:00:00:03",
+  ]);
+  expect(whole.descriptors[4 - 3]).toEqual({ kind: "tap", key: 4001 });
+});
+
+test("a hyperthread is never shown", () => {
   const { args } = plan(machineWith(everyDevice, { vcpus: 4, coresPerSocket: 4 }));
-  expect(args.join(" ")).not.toMatch(/netdev|-nic/);
   expect(args).toContain("cpus=4,sockets=1,cores=4,threads=1");
 });
 

@@ -34,6 +34,8 @@ export interface MonitorQuestion {
   readonly machine: CheckedMachine;
   readonly accelerator: "kvm" | "tcg";
   readonly disks: PlannedDisks;
+  /** Keys of the NICs that have a port. */
+  readonly ports: ReadonlySet<number>;
   readonly guestVariables: readonly GuestVariable[];
 }
 
@@ -48,13 +50,13 @@ const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
 const THREADS_BESIDE_VCPUS = 96;
 
-export function planMonitor({ machine, accelerator, disks, guestVariables }: MonitorQuestion): MonitorPlan {
+export function planMonitor({ machine, accelerator, disks, ports, guestVariables }: MonitorQuestion): MonitorPlan {
   const numbers = new DescriptorNumbers();
   const args = [
     ...planControl(machine, numbers),
     ...planBoard(machine, accelerator),
     ...planFirmware(machine, numbers),
-    ...planDevices({ machine, disks, numbers }),
+    ...planDevices({ machine, disks, ports, numbers }),
     ...planGuestVariables(guestVariables),
     ...planIncoming(machine, numbers),
   ];

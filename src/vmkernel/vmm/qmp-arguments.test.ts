@@ -4,7 +4,7 @@ import { everyDevice, machineWith } from "./machine.fixture.ts";
 import { planMonitor } from "./plan-monitor.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
 
-test.each<[string, "driver" | "qom-type" | undefined, object]>([
+test.each<[string, "driver" | "qom-type" | "type" | undefined, object]>([
   [
     "scsi-hd,id=dev1,bus=dev1000.0,scsi-id=1,lun=0,product=Virtual disk",
     "driver",
@@ -21,6 +21,7 @@ test.each<[string, "driver" | "qom-type" | undefined, object]>([
     { "qom-type": "memory-backend-ram", id: "memory0", size: 134_217_728, merge: false },
   ],
   ["vmxnet3,romfile=,addr=11,mac=00:0c:29:00:00:01", "driver", { driver: "vmxnet3", romfile: "", addr: "11", mac: "00:0c:29:00:00:01" }],
+  ["tap,id=net4000,fd=7,vhost=off", "type", { type: "tap", id: "net4000", fd: "7", vhost: false }],
   ["x,name=VMware,, Inc.,size=512", "driver", { driver: "x", name: "VMware, Inc.", size: 512 }],
 ])("%s", (option, implied, wanted) => {
   expect(qmpArguments(option, implied)).toEqual(wanted);
@@ -32,6 +33,7 @@ test("no option of any device that can be there is lost on the way", () => {
     machine: checkMachine(machineWith(everyDevice), { memoryMiB: 4096, logicalCpus: 8 }),
     accelerator: "tcg",
     disks,
+    ports: new Set([4000]),
     guestVariables: [],
   });
   const devices = args.filter((_, index) => args[index - 1] === "-device");

@@ -6,15 +6,15 @@
 
 /** Options whose values are numbers or switches in QMP; every other one is a text. */
 const NUMBERS = new Set(["size", "scsi-id", "lun", "unit", "nr", "max_ports", "vgamem_mb"]);
-const SWITCHES = new Set(["read-only", "merge", "dump"]);
+const SWITCHES = new Set(["read-only", "merge", "dump", "vhost"]);
 /** QEMU counts sizes on its command line; "128M" is what the plans write. */
 const SIZE = /^(\d+)M$/;
 const MIB = 1024 * 1024;
 
 type Json = { [key: string]: string | number | boolean | Json };
 
-/** @param implied what the first word is the value of: "driver" for a device, "qom-type" for an object */
-export function qmpArguments(option: string, implied?: "driver" | "qom-type"): Json {
+/** @param implied what the first word is the value of: "driver" for a device, "qom-type" for an object, "type" for a network */
+export function qmpArguments(option: string, implied?: "driver" | "qom-type" | "type"): Json {
   const found: Json = {};
   splitOptions(option).forEach((part, index) => {
     const at = part.indexOf("=");

@@ -15,6 +15,7 @@ import { type Compartment, cgroupOf, endCompartment } from "./compartment.ts";
 import { deviceId } from "./expected-devices.ts";
 import { Monitor, type MonitorParts } from "./monitor.ts";
 import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
+import type { Tap } from "./nic-ports.ts";
 import type { DescriptorUse } from "./plan-devices.ts";
 import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
 import { planSandbox, wallsOf } from "./sandbox.ts";
@@ -31,6 +32,8 @@ export interface MonitorAttachments {
   readonly memory: FileAttachment | undefined;
   /** Sockets of serial ports, listening. */
   readonly listeners: ReadonlyMap<number, number>;
+  /** Taps of the NICs that have a port. */
+  readonly taps: ReadonlyMap<number, Tap>;
 }
 
 export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "hasListeners"> {
@@ -66,7 +69,13 @@ export async function startMonitor(host: VmmHost, order: MonitorOrder): Promise<
 
 async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise<Monitor> {
   const { machine, attachments, guestVariables } = order;
-  const plan = planMonitor({ machine, accelerator: host.accelerator, disks: attachments.disks, guestVariables });
+  const plan = planMonitor({
+    machine,
+    accelerator: host.accelerator,
+    disks: attachments.disks,
+    ports: new Set(attachments.taps.keys()),
+    guestVariables,
+  });
   const folder = join(host.folder, machine.vm);
   const compartment: Compartment =
     host.cgroup === undefined ? { kind: "uid", uid } : { kind: "cgroup", name: cgroupOf(host.cgroup, machine.vm) };
@@ -174,6 +183,11 @@ function descriptorFor(use: DescriptorUse, { attachments, folder, make }: Source
       const listener = attachments.listeners.get(use.key);
       assert(listener !== undefined, `serial port ${use.key} listens before its monitor starts`);
       return listener;
+    }
+    case "tap": {
+      const tap = attachments.taps.get(use.key);
+      assert(tap !== undefined, `NIC ${use.key} is plugged in before its monitor starts`);
+      return tap.fd;
     }
     case "serialLink":
       return make(listenUnix(monitorFiles(folder).serial(use.key), { mode: SOCKET_MODE }));

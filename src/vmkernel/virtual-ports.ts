@@ -1,0 +1,125 @@
+/**
+ * The virtual ports of running VMs: one for each NIC that names a network, from before its monitor starts until after it has ended.
+ * Paper «Virtual Ports»: what a port knows, it knows from the VM's configuration and from the adapter, never from frames.
+ */
+import { messageOf, Undo, type VmId } from "../base/index.ts";
+import type { HostNetwork } from "./host-network.ts";
+import type { MachineSpec } from "./machine.ts";
+import type { NicPort } from "./network/config.ts";
+import type { Monitor, Nic, NicPorts, Tap } from "./vmm/index.ts";
+
+export interface VirtualPortsParts {
+  readonly network: HostNetwork;
+  readonly log: (line: string) => void;
+}
+
+/** The taps of a machine's NICs, by their keys. */
+export interface Taps extends Disposable {
+  readonly taps: ReadonlyMap<number, Tap>;
+}
+
+export class VirtualPorts {
+  readonly #parts: VirtualPortsParts;
+  /** MACs that guests' drivers have set, by the key of the NIC. */
+  readonly #macs = new Map<VmId, ReadonlyMap<number, string>>();
+
+  constructor(parts: VirtualPortsParts) {
+    this.#parts = parts;
+  }
+
+  /** As the monitor of a VM reaches them. */
+  of(vm: VmId): NicPorts {
+    const { network } = this.#parts;
+    return {
+      plugIn: async (nic) => (nic.network === undefined ? undefined : network.plugIn(this.#portOf(vm, nic), isConnected(nic))),
+      change: async (nic) => {
+        if (nic.network !== undefined) await network.change(this.#portOf(vm, nic), isConnected(nic));
+      },
+      unplug: (key) => network.unplug(vm, key),
+    };
+  }
+
+  /** Before the monitor starts. @throws {Fault} and then none is plugged in */
+  async plugInAll(machine: MachineSpec): Promise<Taps> {
+    await using undo = new Undo();
+    const ports = this.of(machine.vm);
+    const taps = new Map<number, Tap>();
+    for (const nic of nicsOf(machine)) {
+      const tap = await ports.plugIn(nic);
+      if (tap === undefined) continue;
+      taps.set(nic.key, tap);
+      undo.add(() => tap[Symbol.dispose]());
+      undo.add(() => ports.unplug(nic.key));
+    }
+    undo.release();
+    return {
+      taps,
+      [Symbol.dispose]() {
+        for (const tap of taps.values()) tap[Symbol.dispose]();
+      },
+    };
+  }
+
+  /**
+   * Makes the ports of a VM those of its machine: after its monitor was found again, and after a change that came to nothing.
+   * A NIC that had none gets none, for its monitor has no tap.
+   */
+  async settle({ vm, macs, record: { machine } }: Monitor): Promise<void> {
+    this.#macs.set(vm, macs);
+    const nics = new Map(nicsOf(machine).map((nic) => [nic.key, nic]));
+    const ports = this.of(vm);
+    for (const { key } of this.#pluggedOf(vm)) {
+      const nic = nics.get(key);
+      await this.#quietly(vm, () => (nic === undefined ? ports.unplug(key) : ports.change(nic)));
+    }
+  }
+
+  /** Drivers in the guest have set their MACs. @returns whether one of them differs from what its port knew */
+  async learn({ vm, macs, record: { machine } }: Monitor): Promise<boolean> {
+    const known = this.#macs.get(vm);
+    this.#macs.set(vm, macs);
+    const changed = nicsOf(machine).filter(({ key, mac }) => (known?.get(key) ?? mac) !== (macs.get(key) ?? mac));
+    const ports = this.of(vm);
+    for (const nic of changed) await this.#quietly(vm, () => ports.change(nic));
+    return changed.length > 0;
+  }
+
+  /** The monitor has ended, or was not started after all. */
+  async release(vm: VmId): Promise<void> {
+    this.#macs.delete(vm);
+    await Promise.all(this.#pluggedOf(vm).map(({ key }) => this.#quietly(vm, () => this.#parts.network.unplug(vm, key))));
+  }
+
+  /** What a vmkernel that was killed has left of VMs that run no more. */
+  async releaseOthers(running: ReadonlySet<VmId>): Promise<void> {
+    const gone = new Set(this.#parts.network.plugged().flatMap(({ vm }) => (running.has(vm) ? [] : [vm])));
+    for (const vm of gone) await this.release(vm);
+  }
+
+  #pluggedOf(wanted: VmId): readonly { readonly key: number }[] {
+    return this.#parts.network.plugged().filter(({ vm }) => vm === wanted);
+  }
+
+  #portOf(vm: VmId, nic: Nic): NicPort {
+    const { key, mac, network = "", firewall } = nic;
+    const effectiveMac = this.#macs.get(vm)?.get(key) ?? mac;
+    return { vm, key, portGroup: network, initialMac: mac, effectiveMac, ...(firewall && { firewall }) };
+  }
+
+  /** For what nobody waits for: the port goes on as it was, and the log says why. */
+  async #quietly(vm: VmId, deed: () => Promise<void>): Promise<void> {
+    try {
+      await deed();
+    } catch (error) {
+      this.#parts.log(`VM ${vm}: its virtual ports: ${messageOf(error)}`);
+    }
+  }
+}
+
+function nicsOf({ devices }: MachineSpec): readonly Nic[] {
+  return devices.filter((device) => device.kind === "nic");
+}
+
+function isConnected({ connected }: Nic): boolean {
+  return connected === true;
+}
