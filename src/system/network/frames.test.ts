@@ -34,6 +34,12 @@ describe.skipIf(process.getuid?.() !== 0)("a cable", () => {
     expect(received()).toEqual([frameOf(bytes)]);
   });
 
+  test.each(["81000064", "8100e064", "88a80064", "81000000", "8100006481000065"])("a frame's tag %s is on it when it arrives", (tag) => {
+    const frame = Buffer.concat([frameOf(60).subarray(0, 12), Buffer.from(tag, "hex"), frameOf(60).subarray(12)]);
+    inNamespace(one, () => sendFrame("left", frame));
+    expect(received()).toEqual([frame]);
+  });
+
   test("one's own frames are not received", () => {
     right.send(frameOf(60));
     expect(received()).toEqual([]);

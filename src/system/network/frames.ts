@@ -2,10 +2,12 @@
  * Whole Ethernet frames out of and into a link, beside the kernel's own protocols.
  * Source: packet(7), Linux include/uapi/linux/if_packet.h.
  */
-import { closeSync } from "node:fs";
-import { SystemError } from "../../base/index.ts";
-import { errnoCode, libcCall } from "../libc.ts";
+import { close, closeSync } from "node:fs";
+import { assert, SystemError } from "../../base/index.ts";
+import { errnoName, libcCall } from "../libc.ts";
+import { messageCalls, messageHeader } from "../sockets/messages.ts";
 import { linkIndex } from "./links.ts";
+import { AUXDATA_CONTROL_BYTES, PACKET_AUXDATA, SOL_PACKET, withVlanTag } from "./received-frame.ts";
 
 const openSocket = libcCall<[domain: number, type: number, protocol: number]>("int socket(int domain, int type, int protocol)");
 const bind = libcCall<[fd: number, address: Buffer, length: number]>("int bind(int fd, const void *address, uint32_t length)");
@@ -15,23 +17,19 @@ const setsockopt = libcCall<[fd: number, level: number, option: number, value: B
 const send = libcCall<[fd: number, bytes: Buffer, length: number, flags: number]>(
   "int64_t send(int fd, const void *bytes, size_t length, int flags)",
 );
-const recv = libcCall<[fd: number, bytes: Buffer, length: number, flags: number]>(
-  "int64_t recv(int fd, void *bytes, size_t length, int flags)",
-);
 
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const ETH_P_ALL = 0x0003;
-const SOL_PACKET = 263;
 const PACKET_IGNORE_OUTGOING = 23;
 /** The longest that a link of any kind hands over: a segment that is yet to be cut, and its headers. */
 const FRAME_BYTES_MAX = 64 * 1024 + 256;
 
 /**
- * A link seen as frames. It belongs to the namespace that it was opened in, and stays with the link when that moves.
- * A VLAN tag that the kernel keeps beside a received frame is not in it.
+ * A link seen as frames. It belongs to the namespace that it was opened in, and hears nothing more once the link has left it.
+ * Closing one takes the kernel some 15 ms, which are not waited for: for several frames, send them all by one.
  */
 export class FrameSocket {
   readonly #fd: number;
@@ -49,7 +47,7 @@ export class FrameSocket {
     try {
       fd = openSocket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
       const yes = Buffer.from([1, 0, 0, 0]);
-      setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, yes, yes.length);
+      for (const option of [PACKET_IGNORE_OUTGOING, PACKET_AUXDATA]) setsockopt(fd, SOL_PACKET, option, yes, yes.length);
       const address = linkAddress(index, receives ? ETH_P_ALL : 0);
       bind(fd, address, address.length);
       this.#fd = fd;
@@ -68,19 +66,20 @@ export class FrameSocket {
     }
   }
 
-  /** @returns the next frame that arrived at the link, or undefined when there is none now */
+  /** @returns the next frame that arrived at the link, with its VLAN tag, or undefined when there is none now */
   receive(): Buffer | undefined {
     const bytes = Buffer.alloc(FRAME_BYTES_MAX);
-    try {
-      return bytes.subarray(0, recv(this.#fd, bytes, bytes.length, 0));
-    } catch (cause) {
-      if (errnoCode(cause) === "EAGAIN") return undefined;
-      throw new SystemError(`receiving a frame from the network link ${this.#link}`, { cause });
-    }
+    const control = Buffer.alloc(AUXDATA_CONTROL_BYTES);
+    const { recvmsg, errno } = messageCalls();
+    const length = Number(recvmsg(this.#fd, messageHeader(bytes, control), 0));
+    if (length >= 0) return withVlanTag(bytes.subarray(0, length), control);
+    const code = errnoName(errno());
+    if (code === "EAGAIN") return undefined;
+    throw new SystemError(`receiving a frame from the network link ${this.#link}: ${code}`);
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
+    close(this.#fd, (error) => assert(error === null || error === undefined, `the descriptor of ${this.#link} is closed once`));
   }
 }
 

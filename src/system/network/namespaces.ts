@@ -3,7 +3,7 @@
  * so it lives without any process, and another process finds it again.
  * Source: network_namespaces(7), setns(2), unshare(2), ioctl_ns(2), mount(2), umount2(2).
  */
-import { closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync } from "node:fs";
+import { access, closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync } from "node:fs";
 import { assert, SystemError } from "../../base/index.ts";
 import { errnoCode, libcCall } from "../libc.ts";
 
@@ -38,6 +38,7 @@ export function makeNamespace(path: string): void {
     if (!made) throw new SystemError("there is something else at its path");
     const own = openSync(OWN_NAMESPACE, "r");
     try {
+      beginThreads();
       unshare(CLONE_NEWNET);
       comingBack(own, () => mount(OWN_NAMESPACE, path, null, MS_BIND, null));
     } finally {
@@ -108,6 +109,7 @@ export function inNamespace<T>(path: string, deed: () => T): T {
   try {
     const own = openSync(OWN_NAMESPACE, "r");
     try {
+      beginThreads();
       enter(there, path);
       return comingBack(own, deed);
     } finally {
@@ -127,6 +129,18 @@ function comingBack<T>(own: number, deed: () => T): T {
   } finally {
     enter(own, "that it came from");
   }
+}
+
+let threadsBegan = false;
+
+/**
+ * Node's threads for files and names begin with the first task that they get, in the namespace of the thread that gives it to them, and
+ * stay there for good. So they get one before any namespace is entered.
+ */
+function beginThreads(): void {
+  if (threadsBegan) return;
+  threadsBegan = true;
+  access("/", () => {}); // whatever comes of it
 }
 
 function enter(fd: number, name: string): void {

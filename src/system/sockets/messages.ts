@@ -15,6 +15,8 @@ type Callback = (error: unknown, result: unknown) => void;
 
 interface Calls {
   readonly sendmsg: (socket: number, message: object, flags: number) => unknown;
+  /** Of a socket that does not block: -1 when nothing is there. */
+  readonly recvmsg: (socket: number, message: object, flags: number) => unknown;
   /** Waits on a thread of its own; what went wrong is not told, only that it did. */
   readonly receive: (socket: number, message: object, flags: number, done: Callback) => void;
   readonly errno: () => number;
@@ -41,6 +43,7 @@ export function messageCalls(): Calls {
   const recvmsg = libc.func("recvmsg", "int64_t", parameters);
   bound = {
     sendmsg: libc.func("sendmsg", "int64_t", parameters) as Calls["sendmsg"],
+    recvmsg: recvmsg as unknown as Calls["recvmsg"],
     receive: (socket, message, flags, done) => recvmsg.async(socket, message, flags, done),
     errno: () => library.errno(),
   };
