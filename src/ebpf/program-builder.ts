@@ -124,7 +124,7 @@ export class ProgramBuilder {
     return this.#write({ kind: "loadMap", dst, map });
   }
 
-  /** The address of a byte in the first value of an array map, without a look-up. */
+  /** The address of a byte in the value of an array map of one entry, without a look-up. The kernel refuses it of any other map. */
   loadMapValue(dst: Register, map: string, offset = 0): this {
     assert(Number.isInteger(offset) && offset >= 0 && offset <= MAP_OFFSET_MAX, `the offset ${offset} into a map is of 32 bits`);
     return this.#write({ kind: "loadMapValue", dst, map, offset });

@@ -1,3 +1,4 @@
+export * from "./bpf/index.ts";
 export * from "./cgroups/index.ts";
 export * from "./files/index.ts";
 export * from "./hardware/index.ts";
