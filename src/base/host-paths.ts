@@ -22,6 +22,8 @@ export interface HostPaths {
   readonly filesSocket: string;
   /** A folder per running VM, by its id. */
   readonly monitors: string;
+  /** Of the virtual network: its namespace, and its programs' pins. */
+  readonly network: string;
   /** Named pipes of serial ports: a unix socket each. */
   readonly pipes: string;
   /** Datastores: `<volumes>/<name>`. */
@@ -46,6 +48,7 @@ export function hostPaths(root: string): HostPaths {
     vmkernelSocket: join(run, "rpc/vmkernel.sock"),
     filesSocket: join(run, "rpc/files.sock"),
     monitors: join(run, "monitors"),
+    network: join(run, "network"),
     pipes: join(run, "pipes"),
     volumes: join(absolute, "vmfs/volumes"),
   };

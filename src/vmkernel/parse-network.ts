@@ -1,6 +1,6 @@
 /**
  * Reads what the host's virtual network shall be out of JSON (untrusted: hostd may have been taken over). Pure.
- * What is unique on a host is seen to be so here; whether its uplinks are there is found out when it is made.
+ * Here it gets its shape; whether such a network can be is decided where it is made.
  * Source: vSphere 8 configuration maximums; IEEE 802.1Q-2018 §9.6.
  */
 import type {
@@ -14,18 +14,7 @@ import type {
   TeamingPolicy,
   VlanRange,
 } from "./network/config.ts";
-import {
-  invalid,
-  readFlag,
-  readInteger,
-  readOneOf,
-  readOptional,
-  readShape,
-  readShapes,
-  readText,
-  readTexts,
-  type Shape,
-} from "./shape.ts";
+import { readFlag, readInteger, readOneOf, readOptional, readShape, readShapes, readText, readTexts, type Shape } from "./shape.ts";
 
 /** The number of a switch is one byte of its ports' numbers, of which one bit marks uplinks. */
 export const SWITCHES_MAX = 127;
@@ -36,8 +25,8 @@ const MTU = { min: 1280, max: 9000 };
 const VLAN = { min: 0, max: 4095 };
 const VLAN_OF_TRUNK = { min: 0, max: 4094 };
 const TRUNK_RANGES_MAX = 2048; // every second VLAN
-const BITS_PER_SECOND = { min: 1, max: 10 ** 13 };
-const BURST_BYTES = { min: 1, max: 2 ** 40 };
+const BITS_PER_SECOND = { min: 0, max: 10 ** 13 };
+const BURST_BYTES = { min: 0, max: 2 ** 40 };
 /** Text without control characters. */
 const NAME = /^[^\p{Cc}]+$/u;
 const SWITCH_NAME = { max: 32, pattern: NAME };
@@ -47,33 +36,12 @@ const DEVICE_NAME = { max: 15, pattern: /^(?!\.{1,2}$)[!-.0-9;-~]+$/ };
 
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseNetworkConfig(shape: Shape): NetworkConfig {
-  const switches = readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch);
-  refuseTwice(
-    switches.map(({ name }) => name),
-    `${shape.at}.switches`,
-    "switch",
-  );
-  refuseTwice(
-    switches.flatMap(({ portGroups }) => portGroups.map(({ name }) => name)),
-    `${shape.at}.switches`,
-    "port group",
-  );
-  refuseTwice(
-    switches.flatMap(({ uplinks }) => uplinks),
-    `${shape.at}.switches`,
-    "uplink",
-  );
-  return { switches };
+  return { switches: readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch) };
 }
 
 /** A VM's NIC names one too. */
 export function readPortGroupName(shape: Shape, name: string): string {
   return readText(shape, name, PORT_GROUP_NAME);
-}
-
-function refuseTwice(names: readonly string[], at: string, what: string): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw invalid(at, `has the ${what} ${twice} twice`);
 }
 
 function parseSwitch(shape: Shape): SwitchConfig {
