@@ -9,7 +9,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { basename, join } from "node:path";
 
 /** What the guest can drive; none needs another, and what they share is found in the modules themselves. NVMe is built into the kernel. */
-const DRIVERS = ["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "sr_mod", "vmxnet3", "virtio_pci", "button", "evdev", "qemu_fw_cfg"];
+const DRIVERS = [
+  ...["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "sr_mod", "vmxnet3", "virtio_net", "virtio_pci"],
+  ...["button", "evdev", "qemu_fw_cfg"],
+];
+/** What nothing needs until somebody in the guest loads it: a second address on an adapter, and VLAN tags. */
+const SPARE = ["macvlan", "8021q"];
 
 /**
  * @param {string} packagesFolder where packages that are not installed are unpacked, and found again
@@ -103,13 +108,16 @@ function moduleFiles(modulesFolder) {
       .filter((path) => path.endsWith(".ko"))
       .map((path) => [basename(path, ".ko").replaceAll("-", "_"), join(modulesFolder, path)]),
   );
-  const ordered = inLoadOrder(DRIVERS, (name) => {
+  const needs = (name) => {
     const file = files.get(name);
     if (file === undefined) throw new Error(`the kernel in ${modulesFolder} has no module ${name}`);
     return dependenciesOf(readFileSync(file));
-  });
+  };
+  const ordered = inLoadOrder(DRIVERS, needs);
+  const spare = inLoadOrder(SPARE, needs).filter((name) => !ordered.includes(name));
   return [
-    ...ordered.map((name) => ({ path: `modules/${name}.ko`, source: files.get(name) ?? "" })),
+    ...[...ordered, ...spare].map((name) => ({ path: `modules/${name}.ko`, source: files.get(name) ?? "" })),
+    { path: "modules/spare", text: lines(spare) },
     { path: "modules/libraries", text: lines(ordered.filter((name) => !DRIVERS.includes(name))) },
     { path: "modules/drivers", text: lines(DRIVERS) },
   ];
