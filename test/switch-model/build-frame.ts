@@ -28,8 +28,19 @@ export function ethernet({ to, from, tags = [], type, payload }: EthernetParts):
   return Buffer.concat([macBytes(to), macBytes(from), ...tagged, be16(type), payload]);
 }
 
+/** Addresses that were written before: tests use few of them, millions of times. */
+const known = new Map<string, Buffer>();
+const KNOWN_MAX = 10_000;
+
+function remembered(address: string, read: (address: string) => Buffer): Buffer {
+  const bytes = known.get(address) ?? read(address);
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(address, bytes);
+  return bytes;
+}
+
 export function macBytes(mac: string): Buffer {
-  return Buffer.from(mac.replaceAll(":", ""), "hex");
+  return remembered(mac, () => Buffer.from(mac.replaceAll(":", ""), "hex"));
 }
 
 export function be16(value: number): Buffer {
@@ -68,7 +79,7 @@ export function ipv4(parts: Ipv4Parts): Buffer {
 }
 
 export function ipv4Bytes(address: string): Buffer {
-  return Buffer.from(address.split(".").map(Number));
+  return remembered(address, () => Buffer.from(address.split(".").map(Number)));
 }
 
 export interface Ipv6Parts {
@@ -94,6 +105,10 @@ export function ipv6({ from, to, next, payload, version = 6, payloadBytes = payl
 
 /** @param address with "::" at most once, no dots */
 export function ipv6Bytes(address: string): Buffer {
+  return remembered(address, readIpv6);
+}
+
+function readIpv6(address: string): Buffer {
   const [head = "", tail] = address.split("::");
   const groups = (text: string): readonly number[] => (text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16)));
   const [before, after] = [groups(head), groups(tail ?? "")];

@@ -1,0 +1,291 @@
+/**
+ * Frames by chance, as guests and the wire send them and as attackers do: spoofed addresses, stacked tags, switches' own protocols,
+ * headers that lie, packets in pieces. Pure. For tests.
+ */
+import {
+  ARP,
+  arp,
+  CDP_SNAP,
+  DTP_SNAP,
+  echo,
+  ethernet,
+  extension,
+  fragmentHeader,
+  IPV4,
+  IPV6,
+  icmp,
+  ipv4,
+  ipv6,
+  STP_LLC,
+  type TagParts,
+  TCP_FLAGS,
+  tcp,
+  udp,
+} from "./build-frame.ts";
+import type { Random } from "./random.ts";
+import {
+  ipv4Of,
+  ipv6Of,
+  LOCAL_PORTS,
+  macOf,
+  type RandomNetwork,
+  REMOTE_PORTS,
+  STRANGER_MAC,
+  UPLINK_NAMES,
+  VLANS,
+} from "./random-network.ts";
+
+export interface SentFrame {
+  /** A NIC's name, or an uplink's device. */
+  readonly port: string;
+  readonly bytes: Buffer;
+}
+
+/** Somebody who speaks: a guest behind its NIC, or a machine behind an uplink. */
+interface Speaker {
+  readonly port: string;
+  readonly mac: string;
+  /** The switch that it is at. */
+  readonly owner: string | undefined;
+  /** Of its IP addresses. */
+  readonly host: number;
+  readonly tags: readonly number[];
+}
+
+/** What two speakers have with each other; both say something in it now and then. */
+interface Flow {
+  readonly protocol: "tcp" | "udp" | "icmp" | "gre";
+  readonly version: 4 | 6;
+  readonly ends: readonly [Speaker, Speaker];
+  readonly ports: readonly [number, number];
+  readonly id: number;
+}
+
+const FLOWS_KEPT = 6;
+const BROADCAST = "ff:ff:ff:ff:ff:ff";
+const GROUPS = ["01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:00:0c:cc:cc:ce", "01:80:c2:00:00:10"] as const;
+const SWITCH_PROTOCOLS = ["01:80:c2:00:00:00", "01:80:c2:00:00:02", "01:80:c2:00:00:0e", "01:00:0c:cc:cc:cc", "01:00:0c:cc:cc:cd"] as const;
+const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, gre: 47 } as const;
+
+/** Frames for one network; each call makes the next. */
+export class FrameSource {
+  readonly #random: Random;
+  readonly #round: number;
+  readonly #speakers: readonly Speaker[];
+  #flows: readonly Flow[] = [];
+
+  constructor(random: Random, network: RandomNetwork) {
+    this.#random = random;
+    this.#round = network.round;
+    this.#speakers = speakersOf(network);
+  }
+
+  next(): SentFrame {
+    const frame = this.#random.chance(65) ? this.#packet() : this.#other();
+    return { port: frame.port, bytes: this.#random.chance(8) ? this.#damaged(frame.bytes) : frame.bytes };
+  }
+
+  /** One end of a flow says something to the other. */
+  #packet(): SentFrame {
+    const flow = this.#flow();
+    const at = this.#random.below(2);
+    const [from, to] = at === 0 ? flow.ends : ([flow.ends[1], flow.ends[0]] as const);
+    const [source, destination] = at === 0 ? flow.ports : ([flow.ports[1], flow.ports[0]] as const);
+    const said = { flow, from, to, source, destination };
+    const [type, payload] = flow.version === 4 ? ([IPV4, this.#ipv4(said)] as const) : ([IPV6, this.#ipv6(said)] as const);
+    return this.#framed(from, { to: to.mac, type, payload });
+  }
+
+  #flow(): Flow {
+    if (this.#flows.length > 0 && this.#random.chance(75)) return this.#random.pick(this.#flows);
+    const flow: Flow = {
+      protocol: this.#random.pick(["tcp", "tcp", "udp", "udp", "icmp", "gre"]),
+      version: this.#random.chance(65) ? 4 : 6,
+      ends: this.#ends(),
+      ports: [this.#random.pick(LOCAL_PORTS), this.#random.pick(REMOTE_PORTS)],
+      id: this.#random.below(3),
+    };
+    this.#flows = [flow, ...this.#flows].slice(0, FLOWS_KEPT);
+    return flow;
+  }
+
+  /** Mostly two of one switch, who are not the same. */
+  #ends(): readonly [Speaker, Speaker] {
+    const one = this.#random.pick(this.#speakers);
+    const near = this.#speakers.filter((other) => other.owner === one.owner && other.port !== one.port);
+    return [one, this.#random.pick(near.length > 0 && this.#random.chance(85) ? near : this.#speakers)];
+  }
+
+  #ipv4(said: Said): Buffer {
+    const protocol = said.flow.protocol === "icmp" ? 1 : PROTOCOL_NUMBERS[said.flow.protocol];
+    const addresses = { from: ipv4Of(this.#round, said.from.host), to: ipv4Of(this.#round, said.to.host) };
+    const whole = { ...addresses, protocol, payload: this.#transport(said), id: said.flow.id };
+    if (this.#random.chance(85))
+      return ipv4({ ...whole, ...(this.#random.chance(10) && { options: Buffer.alloc(4 * this.#random.below(11), 1) }) });
+    // A piece: the first one, or a later one whose first may have passed or not.
+    const offset = this.#random.pick([0, 0, 1, 3, 185]);
+    const rest = offset === 0 ? whole.payload.subarray(0, this.#random.chance(80) ? undefined : 8) : this.#random.bytes(16);
+    return ipv4({ ...whole, payload: rest, fragmentOffset: offset, moreFragments: offset === 0 || this.#random.chance(50) });
+  }
+
+  #ipv6(said: Said): Buffer {
+    const protocol = said.flow.protocol === "icmp" ? 58 : PROTOCOL_NUMBERS[said.flow.protocol];
+    const addresses = { from: ipv6Of(this.#round, said.from.host), to: ipv6Of(this.#round, said.to.host) };
+    let [next, payload] = [protocol, this.#transport(said)];
+    if (this.#random.chance(15)) {
+      const offset = this.#random.pick([0, 0, 1, 3]);
+      const header = fragmentHeader({ next, offset, more: offset === 0 || this.#random.chance(50), id: said.flow.id });
+      [next, payload] = [44, Buffer.concat([header, offset === 0 ? payload : this.#random.bytes(16)])];
+    }
+    for (let count = this.#random.chance(75) ? 0 : this.#random.between(1, 9); count > 0; count--) {
+      const body = Buffer.alloc(6 + 8 * this.#random.below(2));
+      [next, payload] = [this.#random.pick([0, 43, 60]), Buffer.concat([extension({ next, body }), payload])];
+    }
+    return ipv6({ ...addresses, next, payload });
+  }
+
+  #transport(said: Said): Buffer {
+    const { flow } = said;
+    const data = Buffer.alloc(this.#random.pick([0, 4, 24]), 0x61);
+    switch (flow.protocol) {
+      case "tcp":
+        return tcp(said, this.#random.chance(45) ? TCP_FLAGS.syn : this.#random.below(64), data);
+      case "udp":
+        return udp(said, data);
+      case "icmp":
+        return this.#icmp(said);
+      case "gre":
+        return Buffer.concat([Buffer.from("00000800", "hex"), data]);
+    }
+  }
+
+  #icmp(said: Said): Buffer {
+    const { flow } = said;
+    const [request, reply] = flow.version === 4 ? [8, 0] : [128, 129];
+    if (this.#random.chance(60)) return echo(this.#random.chance(50) ? request : reply, flow.id);
+    const type = this.#random.pick(flow.version === 4 ? [3, 11, 12, 5, 13] : [1, 2, 3, 4, 135, 137]);
+    return icmp(type, Buffer.concat([Buffer.alloc(4), this.#quoted(said)]));
+  }
+
+  /** What the other end said, or may have, in any flow of the two's. */
+  #quoted({ flow }: Said): Buffer {
+    const about = this.#random.pick([flow, ...this.#flows]);
+    const at = this.#random.below(2);
+    const [from, to] = [about.ends[at] as Speaker, about.ends[1 - at] as Speaker];
+    const ports = { source: about.ports[at] as number, destination: about.ports[1 - at] as number };
+    const payload = this.#quotedTransport(about, ports);
+    const cut = this.#random.chance(85) ? undefined : this.#random.below(48);
+    if (about.version === 6) {
+      const next = about.protocol === "icmp" ? 58 : PROTOCOL_NUMBERS[about.protocol];
+      return ipv6({ from: ipv6Of(this.#round, from.host), to: ipv6Of(this.#round, to.host), next, payload }).subarray(0, cut);
+    }
+    const protocol = about.protocol === "icmp" ? 1 : PROTOCOL_NUMBERS[about.protocol];
+    return ipv4({ from: ipv4Of(this.#round, from.host), to: ipv4Of(this.#round, to.host), protocol, payload }).subarray(0, cut);
+  }
+
+  #quotedTransport({ protocol, version, id }: Flow, ports: { source: number; destination: number }): Buffer {
+    if (protocol === "icmp") return echo(this.#random.pick(version === 4 ? [8, 0] : [128, 129]), id);
+    return protocol === "tcp" ? tcp(ports, TCP_FLAGS.syn) : udp(ports);
+  }
+
+  /** What is no packet of a flow: ARP, switches' protocols, floods, noise. */
+  #other(): SentFrame {
+    const from = this.#random.pick(this.#speakers);
+    if (this.#random.chance(25)) return this.#arp(from);
+    if (this.#random.chance(20)) return this.#switchProtocol(from);
+    const to = this.#random.pick([
+      BROADCAST,
+      this.#random.pick(GROUPS),
+      this.#anyMac(),
+      this.#anyMac(),
+      this.#anyMac(),
+      "00:00:00:00:00:00",
+    ]);
+    const length = this.#random.chance(96) ? this.#random.pick([0, 1, 46, 46, 200]) : this.#random.pick([1500, 1501, 8986]);
+    return this.#framed(from, {
+      to,
+      type: this.#random.pick([0x88b5, 0x86dd, 0x0800, 0x05dc, 0x0600]),
+      payload: this.#random.bytes(length),
+    });
+  }
+
+  #arp(from: Speaker): SentFrame {
+    const host = this.#random.chance(50) ? from.host : this.#random.pick(this.#speakers).host;
+    const senderMac = this.#random.chance(50) ? from.mac : this.#anyMac();
+    const target = { targetMac: this.#anyMac(), targetIp: ipv4Of(this.#round, this.#random.pick(this.#speakers).host) };
+    const payload = arp({ operation: this.#random.between(1, 2), senderMac, senderIp: ipv4Of(this.#round, host), ...target });
+    return this.#framed(from, { to: this.#random.chance(60) ? BROADCAST : this.#anyMac(), type: ARP, payload });
+  }
+
+  #switchProtocol(from: Speaker): SentFrame {
+    const to = this.#random.chance(85) ? this.#random.pick(SWITCH_PROTOCOLS) : this.#anyMac();
+    const header = this.#random.pick([STP_LLC, CDP_SNAP, DTP_SNAP]);
+    const payload = Buffer.concat([header, this.#random.bytes(38)]);
+    return this.#framed(from, { to, type: this.#random.pick([payload.length, payload.length, 0x88cc, 0x8809]), payload });
+  }
+
+  #framed(from: Speaker, parts: { readonly to: string; readonly type: number; readonly payload: Buffer }): SentFrame {
+    const source = this.#random.chance(85) ? from.mac : this.#random.pick([this.#anyMac(), BROADCAST, GROUPS[0]]);
+    return { port: from.port, bytes: ethernet({ ...parts, from: source, tags: this.#tags(from) }) };
+  }
+
+  #tags({ tags }: Speaker): readonly TagParts[] {
+    const usual: readonly TagParts[] = tags.length === 0 || this.#random.chance(15) ? [] : [this.#tag(this.#random.pick(tags))];
+    if (this.#random.chance(90)) return usual;
+    const hostile = Array.from({ length: this.#random.between(1, 3) }, () => this.#tag(this.#random.pick([...VLANS, 0, 4095])));
+    return this.#random.chance(50) ? hostile : [...usual, ...hostile];
+  }
+
+  #tag(vlan: number): TagParts {
+    const priority = this.#random.chance(70) ? 0 : this.#random.below(8);
+    return this.#random.chance(96) ? { vlan, priority } : { vlan, priority, protocol: this.#random.pick([0x88a8, 0x9100]) };
+  }
+
+  #anyMac(): string {
+    return this.#random.chance(85) ? this.#random.pick(this.#speakers).mac : this.#random.pick([STRANGER_MAC, macOf(8)]);
+  }
+
+  #damaged(bytes: Buffer): Buffer {
+    if (this.#random.chance(50)) return bytes.subarray(0, this.#random.below(Math.min(bytes.length, 100) + 1));
+    const copy = Buffer.from(bytes);
+    for (let count = this.#random.between(1, 3); count > 0 && copy.length > 12; count--) {
+      copy[this.#random.between(12, Math.min(copy.length, 70) - 1)] = this.#random.pick([
+        0,
+        1,
+        4,
+        5,
+        6,
+        0x45,
+        0x60,
+        0x81,
+        0xff,
+        this.#random.below(256),
+      ]);
+    }
+    return copy;
+  }
+}
+
+interface Said {
+  readonly flow: Flow;
+  readonly from: Speaker;
+  readonly to: Speaker;
+  readonly source: number;
+  readonly destination: number;
+}
+
+/** Guests speak from their NICs, and more than the one machine behind each uplink. */
+function speakersOf({ config: { switches }, nics }: RandomNetwork): readonly Speaker[] {
+  const guests = nics.map(({ name, nic }, host): Speaker => {
+    const owner = switches.find(({ portGroups }) => portGroups.some((group) => group.name === nic.portGroup));
+    const isTrunk = owner?.portGroups.find((group) => group.name === nic.portGroup)?.vlanId === 4095;
+    return { port: name, owner: owner?.name, mac: nic.effectiveMac, host, tags: isTrunk ? VLANS : [] };
+  });
+  const machines = switches.flatMap(({ name: owner, uplinks }) =>
+    uplinks.map((port): Speaker => {
+      const at = UPLINK_NAMES.indexOf(port as never);
+      return { port, owner, mac: `00:50:56:00:01:0${at}`, host: 200 + at, tags: VLANS };
+    }),
+  );
+  return [...guests, ...guests, ...machines];
+}
