@@ -2,6 +2,7 @@ export { addAddress, listAddresses, removeAddress } from "./addresses.ts";
 export { FrameSocket, sendFrame } from "./frames.ts";
 export type { Link, LinkSettings } from "./link-message.ts";
 export { checkLinkName } from "./link-name.ts";
+export { type LinkSpeed, readLinkSpeed } from "./link-speed.ts";
 export { createVeth, deleteLink, disableIpv6, fetchLink, findLink, linkIndex, listLinks, moveLink, setLink } from "./links.ts";
 export { inNamespace, isNamespace, makeNamespace, openNamespace, removeNamespace } from "./namespaces.ts";
 export { createTap, type TapOptions } from "./taps.ts";

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inNamespace, isNamespace, listLinks, makeNamespace, openNamespace, removeNamespace } from "./index.ts";
@@ -57,6 +58,21 @@ describe.skipIf(process.getuid?.() !== 0)("on this machine", () => {
     expect(stdout.trim()).toBe(`net:[${number}]`);
     removeNamespace(path);
     expect([held(), existsSync(path), isNamespace(path)]).toEqual([false, false, false]);
+  });
+
+  test("a namespace ends although a process has a copy of our mounts, as a sandbox has", async () => {
+    const path = namespaces.make("one");
+    const child = spawn("unshare", ["--mount", "--propagation", "private", "sh", "-c", "echo ready; exec sleep 60"]);
+    try {
+      await once(child.stdout, "data");
+      const copies = () => readFileSync(`/proc/${child.pid}/mountinfo`, "utf8").includes(path);
+      expect(copies()).toBe(true);
+      removeNamespace(path);
+      expect(copies()).toBe(false);
+    } finally {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
   });
 
   test("making one that is there already keeps it, and removing one that is gone does nothing", () => {

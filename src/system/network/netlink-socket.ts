@@ -35,6 +35,7 @@ const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const NETLINK_ROUTE = 0;
+export const NETLINK_GENERIC = 16;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -47,14 +48,19 @@ const ANSWER_BYTES_MAX = 64 * 1024;
 /** A list that others change while it is made is asked for again; one that never comes whole must not hold the thread. */
 const LIST_ATTEMPTS_MAX = 10;
 
+export interface NetlinkSocketOptions {
+  readonly protocol?: number;
+  /** Whose announcements it receives, a bit each: RTMGRP_LINK. */
+  readonly groups?: number;
+}
+
 export class NetlinkSocket {
   readonly #fd: number;
   readonly #answer = Buffer.alloc(ANSWER_BYTES_MAX);
   #sequence = 0;
 
-  /** @param groups whose announcements it receives, a bit each: RTMGRP_LINK */
-  constructor(groups = 0) {
-    this.#fd = openSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  constructor({ protocol = NETLINK_ROUTE, groups = 0 }: NetlinkSocketOptions = {}) {
+    this.#fd = openSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     try {
       const yes = Buffer.from([1, 0, 0, 0]);
       for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) setsockopt(this.#fd, SOL_NETLINK, option, yes, yes.length);

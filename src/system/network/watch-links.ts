@@ -70,7 +70,7 @@ export class LinkWatch {
 }
 
 function openSockets(): [NetlinkSocket, NetlinkSocket] {
-  const announcements = new NetlinkSocket(RTMGRP_LINK);
+  const announcements = new NetlinkSocket({ groups: RTMGRP_LINK });
   try {
     return [announcements, new NetlinkSocket()];
   } catch (error) {
