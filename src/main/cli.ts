@@ -12,6 +12,7 @@ import { requireRoot } from "./machine.ts";
 import { initialPasswordPath, PASSWORD_VARIABLE } from "./root-password.ts";
 import { hostRuns, readRunFile } from "./run-file.ts";
 import { startDemonstration } from "./start/start.ts";
+import { formatNetwork, parsePortNumber, readNetwork, readProgram } from "./vswitch-command.ts";
 
 const EXIT = { failure: 1, usage: 2, notRunning: 3 } as const;
 
@@ -54,6 +55,12 @@ function buildProgram(): Command {
   common(program.command("evidence"))
     .description("look at every isolation claim on the live host; exit code 1 when one fails")
     .action(evidence);
+  const vswitch = program.command("vswitch").description("look at the virtual switches of a running host");
+  common(vswitch.command("list")).description("switches, their uplinks, and what is plugged into which port").action(listSwitches);
+  common(vswitch.command("show"))
+    .description("the programs of a port: the units that they are compiled from, and their instructions as the kernel has them")
+    .requiredOption("--program <port>", "number of a port, as `vswitch list` prints it", readPortNumber)
+    .action(showSwitch);
   common(program.command("start", { hidden: true }), listenOption())
     .option("--degraded")
     .action(demonstrate);
@@ -75,6 +82,12 @@ function listenOption(): Option {
     return address;
   };
   return new Option("--listen <addr:port>", "where the API is served").default(parse(DEFAULT_LISTEN), DEFAULT_LISTEN).argParser(parse);
+}
+
+function readPortNumber(text: string): number {
+  const port = parsePortNumber(text);
+  if (port === undefined) throw new InvalidArgumentError("It is a number that `bulkhead vswitch list` prints.");
+  return port;
 }
 
 function hostOptions({ root, listen, degraded }: Options): HostOptions {
@@ -133,6 +146,18 @@ async function evidence({ root, json }: Options): Promise<void> {
   const found = await lookAtEvidence(paths, running);
   console.log(json ? JSON.stringify(found, undefined, 2) : formatEvidence(found));
   process.exitCode = evidenceExitCode(found);
+}
+
+async function listSwitches({ root, json }: Options): Promise<void> {
+  requireRoot();
+  const found = await readNetwork(hostPaths(root));
+  console.log(json ? JSON.stringify(found, undefined, 2) : formatNetwork(found));
+}
+
+async function showSwitch({ root, json, program }: Options & { readonly program: number }): Promise<void> {
+  requireRoot();
+  const listing = await readProgram(hostPaths(root), program);
+  console.log(json ? JSON.stringify({ port: program, listing }, undefined, 2) : listing.join("\n"));
 }
 
 async function demonstrate(options: Options): Promise<void> {

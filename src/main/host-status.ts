@@ -104,7 +104,7 @@ function formatMonitor({ vm, name, pid, uid, accelerator, guest, weaknesses }: M
 }
 
 /** Names come from clients and guests, and go to a terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/\p{C}/gu, "?");
 }
 

@@ -22,7 +22,7 @@ import {
   type HostDescription,
   hostCgroup,
   Monitors,
-  NoNetwork,
+  openHostNetwork,
   performRequest,
   performStream,
   probeIsolation,
@@ -72,7 +72,7 @@ interface Parts {
 /** Takes up what runs, then opens the door: whoever comes through it finds the truth. */
 async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   let server: RpcServer | undefined;
-  const network = new NoNetwork();
+  const network = await openHostNetwork({ folder: options.paths.network, bpf: vmm.isolation.bpf, log });
   const monitors = new Monitors({
     vmm,
     storage,
@@ -88,10 +88,12 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     files?.close();
     server?.close();
     monitors.release();
+    network.close();
     process.exit(0);
   };
   const shutdown = async (graceMs: number) => {
     await monitors.shutdown(graceMs);
+    await network.remove();
     setTimeout(stop, LAST_ANSWER_MS);
   };
   await monitors.adopt();

@@ -55,6 +55,6 @@ export class NoNetwork implements HostNetwork {
   }
 }
 
-function noSuchPort(port: number): Fault {
+export function noSuchPort(port: number): Fault {
   return fault("InvalidArgument", `There is no port ${port}.`, { invalidProperty: "port" });
 }

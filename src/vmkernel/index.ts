@@ -4,14 +4,13 @@ export * from "./describe-host.ts";
 export * from "./file-door-client.ts";
 export * from "./file-door-server.ts";
 export { GUEST_VARIABLES_MAX, type GuestVariable, refuseGuestVariable } from "./guest-variables.ts";
-export * from "./host-network.ts";
+export { type HostNetwork, NoNetwork } from "./host-network.ts";
 export * from "./isolation.ts";
 export * from "./isolation-hostd.ts";
 export * from "./isolation-probe.ts";
 export type * from "./machine.ts";
 export * from "./monitors.ts";
-export type * from "./network/config.ts";
-export type * from "./network/description.ts";
+export * from "./network/index.ts";
 export * from "./perform-request.ts";
 export { hostLogFile } from "./read-log.ts";
 export * from "./remember-accelerator.ts";
@@ -19,6 +18,7 @@ export type * from "./rpc.ts";
 export * from "./rpc-client.ts";
 export * from "./rpc-server.ts";
 export * from "./storage/index.ts";
+export { type HostNetworkParts, openHostNetwork } from "./switched-network.ts";
 export {
   type Accelerator,
   chooseAccelerator,
