@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, constants, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { libcCall } from "../libc.ts";
 import {
   createTap,
   createVeth,
@@ -18,6 +21,12 @@ import { TestNamespaces } from "./namespace.fixture.ts";
 
 /** A broadcast of an EtherType that nobody speaks. */
 const FRAME = Buffer.concat([Buffer.from("ffffffffffff02000000000188b5", "hex"), Buffer.alloc(46, 7)]);
+
+/** One more than Linux ever gives. */
+const PID_THAT_NONE_HAS = 2 ** 22 + 1;
+
+const ioctl = libcCall<[fd: number, request: number, argument: number]>("int ioctl(int fd, uint64_t request, uint64_t argument)");
+const TUNSETPERSIST = 0x400454cb;
 
 describe.skipIf(process.getuid?.() !== 0)("on this machine", () => {
   let namespaces: TestNamespaces;
@@ -99,9 +108,15 @@ describe.skipIf(process.getuid?.() !== 0)("on this machine", () => {
     expect(bytes.subarray(0, length)).toEqual(Buffer.concat([Buffer.alloc(headerBytes), FRAME]));
   });
 
-  test("a tap is never one that is there already", () => {
+  test.each([
+    ["somebody has open", 0],
+    ["stays without being open", 1],
+  ])("a tap is never one that is there already and %s", (_, persistent) => {
     const error = inNamespace(one, () => {
-      tap("v1n4000");
+      const fd = createTap("v1n4000", { vnetHeader: false });
+      ioctl(fd, TUNSETPERSIST, persistent);
+      if (persistent === 1) closeSync(fd);
+      else fds.push(fd);
       return errorOf(() => tap("v1n4000"));
     });
     expect(error).toMatchObject({ name: "SystemError", message: "making the tap v1n4000", cause: { code: "EBUSY" } });
@@ -161,17 +176,29 @@ describe.skipIf(process.getuid?.() !== 0)("on this machine", () => {
     expect(found(one)).toMatchObject({ isUp: false, mac: "02:00:00:00:00:01" });
   });
 
-  test("a link moves to where a process is", () => {
-    inNamespace(one, () => createVeth("left", "right"));
+  test("a link moves to where a process is, and not to a process that is not there", async () => {
     const other = namespaces.make("other");
-    inNamespace(one, () => moveLink("left", other));
-    // This test's own process is outside of both.
-    const error = inNamespace(other, () => errorOf(() => moveLink("left", 2 ** 22 + 1)));
-    expect(error).toMatchObject({
-      message: "moving the network link left to the namespace of process 4194305",
-      cause: { code: "ESRCH" },
-    });
+    inNamespace(one, () => createVeth("left", "right"));
+    const child = spawn("nsenter", [`--net=${other}`, "sh", "-c", "echo ready; exec sleep 60"]);
+    try {
+      await once(child.stdout, "data");
+      inNamespace(one, () => moveLink("left", child.pid ?? 0));
+    } finally {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
     expect(inNamespace(other, names)).toEqual(["lo", "left"]);
+    const error = inNamespace(other, () => errorOf(() => moveLink("left", PID_THAT_NONE_HAS)));
+    expect(error).toMatchObject({ message: "moving the network link left to the namespace of process 4194305", cause: { code: "ESRCH" } });
+    expect(inNamespace(other, names)).toEqual(["lo", "left"]);
+  });
+
+  test("a name of 15 bytes is whole", () => {
+    inNamespace(one, () => {
+      tap("v4294967295n400");
+      createVeth("fifteen-bytes-x", "fifteen-bytes-y");
+    });
+    expect(inNamespace(one, names)).toEqual(["lo", "v4294967295n400", "fifteen-bytes-y", "fifteen-bytes-x"]);
   });
 
   test("a link does not move to where its name is taken, and stays", () => {
