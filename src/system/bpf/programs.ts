@@ -1,5 +1,5 @@
 /** Loads programs into the kernel, which verifies and compiles them. Source: Linux include/uapi/linux/bpf.h, BPF_PROG_LOAD. */
-import { SystemError } from "../../base/index.ts";
+import { assert, SystemError } from "../../base/index.ts";
 import { errnoCode } from "../libc.ts";
 import { bpf, type Field } from "./call.ts";
 import { NativeMemory } from "./native-memory.ts";
@@ -46,6 +46,7 @@ const LOG_EVERY_INSTRUCTION = 1;
  * @throws {VerifierRefused}
  */
 export function loadProgram(spec: ProgramSpec): number {
+  assert(spec.code.length % INSTRUCTION_BYTES === 0, `${spec.code.length} bytes are whole instructions`);
   try {
     return load(spec, []);
   } catch (cause) {
