@@ -18,6 +18,7 @@ const COMMANDS = {
   programById: 13,
   mapById: 14,
   info: 15,
+  queryPrograms: 16,
   createLink: 28,
   updateLink: 29,
   detachLink: 34,

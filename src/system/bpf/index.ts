@@ -1,3 +1,4 @@
+export { attachedPrograms } from "./attached.ts";
 export { attachCls, type ClsPlace, clsProgramId, detachCls, removeClsact } from "./cls.ts";
 export { type LinkInfo, linkInfo, type MapInfo, mapFdById, mapInfo, type ProgramInfo, programFdById, programInfo } from "./info.ts";
 export { attachTcx, detachLink, hasTcx, type TcxPlace, updateLink } from "./links.ts";

@@ -1,0 +1,35 @@
+/**
+ * Which programs are at an interface, whoever attached them: the kernel's own list. The interface is one of the network namespace that
+ * the calling thread is in. Source: Linux include/uapi/linux/bpf.h, BPF_PROG_QUERY; kernel/bpf/tcx.c tcx_prog_query.
+ */
+import { attempt, bpf } from "./call.ts";
+import { clsProgramId } from "./cls.ts";
+import { hasTcx } from "./links.ts";
+import { NativeMemory } from "./native-memory.ts";
+import { TCX_DIRECTIONS, type TcxDirection } from "./tcx-directions.ts";
+
+/** The kernel's BPF_MPROG_MAX: more can't be at one hook. */
+const PROGRAMS_MAX = 64;
+const ID_BYTES = 4;
+
+/** Ids, in the order in which they see a frame. */
+export function attachedPrograms(ifindex: number, direction: TcxDirection): readonly number[] {
+  const cls = clsProgramId({ ifindex, direction });
+  return [...(hasTcx() ? tcxPrograms(ifindex, direction) : []), ...(cls === undefined ? [] : [cls])];
+}
+
+function tcxPrograms(ifindex: number, direction: TcxDirection): readonly number[] {
+  using ids = new NativeMemory(PROGRAMS_MAX * ID_BYTES);
+  const { attributes } = attempt(`asking for the programs at the ${direction} of interface ${ifindex}`, () =>
+    bpf("queryPrograms", [
+      [QUERY.ifindex, ifindex],
+      [QUERY.attachType, TCX_DIRECTIONS[direction]],
+      [QUERY.ids, ids.address],
+      [QUERY.count, PROGRAMS_MAX],
+    ]),
+  );
+  return Array.from({ length: attributes.readUInt32LE(QUERY.count) }, (_, index) => ids.bytes.readUInt32LE(index * ID_BYTES));
+}
+
+/** Where the fields of union bpf_attr's query begin. */
+const QUERY = { ifindex: 0, attachType: 4, ids: 16, count: 24 } as const;
