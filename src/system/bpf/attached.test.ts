@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { TC_ACT } from "../../ebpf/index.ts";
-import { isRoot, TestObjects } from "./bpf.fixture.ts";
+import { hasBpf, TestObjects } from "./bpf.fixture.ts";
 import { attachCls, attachedPrograms, attachTcx, detachCls, hasTcx, programInfo, updateLink } from "./index.ts";
 
-test.skipIf(!isRoot)("the programs of each direction of an interface are told, whoever attached them and however", () => {
+test.skipIf(!hasBpf)("the programs of each direction of an interface are told, whoever attached them and however", () => {
   using objects = new TestObjects();
   const [one, other, third] = [0, 1, 2].map(() => objects.counter(TC_ACT.ok).program) as [number, number, number];
   const id = (program: number) => programInfo(program).id;
@@ -23,7 +23,7 @@ test.skipIf(!isRoot)("the programs of each direction of an interface are told, w
   });
 });
 
-test.skipIf(!isRoot)("an interface that is not there has no list", () => {
+test.skipIf(!hasBpf)("an interface that is not there has no list", () => {
   using objects = new TestObjects();
   objects.besideTap(() => expect(() => attachedPrograms(0x7fff_ffff, "ingress")).toThrow(/2147483647/));
 });

@@ -1,11 +1,25 @@
 /** Programs, maps and taps of a test's own, gone with the test. */
 import { closeSync, writeSync } from "node:fs";
 import { assembleProgram, ProgramBuilder } from "../../ebpf/index.ts";
+import { errnoCode } from "../libc.ts";
 import { createTap, inNamespace, linkIndex, setLink } from "../network/index.ts";
 import { TestNamespaces } from "../network/namespace.fixture.ts";
 import { createMap, loadProgram, type MapKind, mapLookup } from "./index.ts";
 
-export const isRoot = process.getuid?.() === 0;
+const isRoot = process.getuid?.() === 0;
+
+/** Root may still be forbidden it: in a container, or by a kernel that is locked down or has none. */
+export const hasBpf = isRoot && mayMakeMaps();
+
+function mayMakeMaps(): boolean {
+  try {
+    closeSync(createMap({ kind: "array", keyBytes: 4, valueBytes: 8, entriesMax: 1, name: "probe" }));
+    return true;
+  } catch (error) {
+    if (errnoCode(error) === "EPERM" || errnoCode(error) === "ENOSYS") return false;
+    throw error;
+  }
+}
 
 /** A broadcast of an EtherType that nobody speaks. */
 export const FRAME = Buffer.concat([Buffer.from("ffffffffffff02000000000188b5", "hex"), Buffer.alloc(46, 7)]);

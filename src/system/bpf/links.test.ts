@@ -2,10 +2,10 @@ import { closeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { TC_ACT } from "../../ebpf/index.ts";
 import { sendFrame } from "../network/index.ts";
-import { FRAME, isRoot, TestObjects } from "./bpf.fixture.ts";
+import { FRAME, hasBpf, TestObjects } from "./bpf.fixture.ts";
 import { attachTcx, detachLink, hasTcx, linkInfo, programInfo, updateLink } from "./index.ts";
 
-describe.skipIf(!isRoot || !hasTcx())("on this machine", () => {
+describe.skipIf(!hasBpf || !hasTcx())("on this machine", () => {
   test("a link shows its program every frame of its direction, and none of the other", () => {
     using objects = new TestObjects();
     const { program, runs } = objects.counter(TC_ACT.shot);

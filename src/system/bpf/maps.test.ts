@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { isRoot, TestObjects, u32 } from "./bpf.fixture.ts";
+import { hasBpf, TestObjects, u32 } from "./bpf.fixture.ts";
 import { createMap, mapDelete, mapFdById, mapInfo, mapKeys, mapLookup, mapUpdate, percpuBytes, possibleCpus } from "./index.ts";
 import { countCpus } from "./maps.ts";
 
@@ -20,7 +20,7 @@ test.each([
   expect(() => createMap({ kind: "hash", keyBytes: 4, valueBytes: 4, entriesMax: 1, name })).toThrow("is a name for a BPF object");
 });
 
-describe.skipIf(!isRoot)("on this machine", () => {
+describe.skipIf(!hasBpf)("on this machine", () => {
   test("a map holds what was written, until it is removed", () => {
     using objects = new TestObjects();
     const map = objects.map("hash");

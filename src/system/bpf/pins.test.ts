@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TC_ACT } from "../../ebpf/index.ts";
-import { isRoot, TestObjects, u32 } from "./bpf.fixture.ts";
+import { hasBpf, TestObjects, u32 } from "./bpf.fixture.ts";
 import {
   attachTcx,
   createMap,
@@ -18,7 +18,7 @@ import {
   unmountBpffs,
 } from "./index.ts";
 
-describe.skipIf(!isRoot)("on this machine", () => {
+describe.skipIf(!hasBpf)("on this machine", () => {
   let folder: string;
   let pins: string;
   beforeEach(() => {
@@ -71,7 +71,7 @@ describe.skipIf(!isRoot)("on this machine", () => {
     expect(existsSync(folder)).toBe(true);
   });
 
-  test.skipIf(!isRoot || !hasTcx())("a pinned link keeps its program running after its last descriptor has been closed", () => {
+  test.skipIf(!hasBpf || !hasTcx())("a pinned link keeps its program running after its last descriptor has been closed", () => {
     using objects = new TestObjects();
     const { program, runs } = objects.counter(TC_ACT.shot);
     objects.besideTap(({ ifindex, send }) => {

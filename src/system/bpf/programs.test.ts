@@ -1,12 +1,12 @@
 import { closeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { disassemble, SKB } from "../../ebpf/index.ts";
-import { isRoot, TestObjects, type Write } from "./bpf.fixture.ts";
+import { hasBpf, TestObjects, type Write } from "./bpf.fixture.ts";
 import { loadProgram, mapInfo, programFdById, programInfo, VerifierRefused } from "./index.ts";
 
 const RETURNS_2 = Buffer.from("b7000000020000009500000000000000", "hex");
 
-describe.skipIf(!isRoot)("on this machine", () => {
+describe.skipIf(!hasBpf)("on this machine", () => {
   function refusalOf(write: Write): VerifierRefused {
     using objects = new TestObjects();
     try {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { SKB, SKB_BYTES, TC_ACT } from "../../ebpf/index.ts";
-import { FRAME, isRoot, TestObjects } from "./bpf.fixture.ts";
+import { FRAME, hasBpf, TestObjects } from "./bpf.fixture.ts";
 import { loadProgram, testRun } from "./index.ts";
 
-describe.skipIf(!isRoot)("on this machine", () => {
+describe.skipIf(!hasBpf)("on this machine", () => {
   test("a run gives the verdict and the context as the program left it", () => {
     using objects = new TestObjects();
     const program = objects.program((b) =>
