@@ -46,7 +46,7 @@ export function makeGroup(name: string, vlanId: number, overrides: PolicyOverrid
 }
 
 export interface NicParts {
-  /** Also the VM's name. */
+  /** Its digits are the VM's id. */
   readonly name: string;
   readonly group: string;
   readonly mac: string;
@@ -56,6 +56,6 @@ export interface NicParts {
 }
 
 export function makeNic({ name, group, mac, effectiveMac = mac, firewall, connected = true }: NicParts): PluggedNic {
-  const nic = { vm: name, key: 4000, portGroup: group, initialMac: mac, effectiveMac, ...(firewall && { firewall }) };
+  const nic = { vm: name.replaceAll(/\D/g, ""), key: 4000, portGroup: group, initialMac: mac, effectiveMac, ...(firewall && { firewall }) };
   return { name, connected, nic: nic as NicPort };
 }

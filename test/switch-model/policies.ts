@@ -2,7 +2,7 @@
  * What is in force at a port of the model: the port group's policy over the switch's, the VLANs that it carries, its uplink. Pure.
  * Paper «Virtual Ports», «Virtual Switch VLANs»; vim25 HostNetworkPolicy. Written from those, and not from the compiler.
  */
-import type { NetworkPolicy, PortGroupConfig, SecurityPolicy, SwitchConfig, TeamingPolicy } from "../../src/vmkernel/network/config.ts";
+import type { NetworkPolicy, PortGroupConfig, SecurityPolicy, SwitchConfig } from "../../src/vmkernel/network/config.ts";
 import { VLAN_MAX } from "./frame.ts";
 
 export const EST = 0;
@@ -13,8 +13,11 @@ export function securityOf(policy: NetworkPolicy, group: PortGroupConfig): Secur
   return { ...policy.security, ...group.overrides.security };
 }
 
-export function teamingOf(policy: NetworkPolicy, group: PortGroupConfig): TeamingPolicy {
-  return { ...policy.teaming, ...group.overrides.teaming };
+/** The order of uplinks is inherited as one. */
+function teamOf({ policy, uplinks }: SwitchConfig, { overrides: { teaming } }: PortGroupConfig): readonly string[] {
+  const hasOwn = teaming?.active !== undefined || teaming?.standby !== undefined;
+  const { active = [], standby = [] } = hasOwn ? teaming : policy.teaming;
+  return [...active, ...standby].filter((device) => uplinks.includes(device));
 }
 
 /**
@@ -27,8 +30,15 @@ export function carries(group: PortGroupConfig, vlan: number): boolean {
   return trunk.some(({ first, last }) => first <= vlan && vlan <= last);
 }
 
-/** The model knows of links that are up only, so standby ones are used where no active one is left in the list. */
-export function uplinkOf(owner: SwitchConfig, group: PortGroupConfig): string | undefined {
-  const { active, standby } = teamingOf(owner.policy, group);
-  return [...active, ...standby].find((device) => owner.uplinks.includes(device));
+export interface Team {
+  /** By which the port sends, and hears groups. All links are up here, so standby ones are used where no active one is left in the order. */
+  readonly inUse: string | undefined;
+  /** From which it takes what is sent to it alone. */
+  readonly all: readonly string[];
+}
+
+/** Of policies that have one answer: an explicit order, and port id where one uplink is active. */
+export function uplinksOf(owner: SwitchConfig, group: PortGroupConfig): Team {
+  const all = teamOf(owner, group);
+  return { inUse: all[0], all };
 }

@@ -14,7 +14,7 @@ import { makeGroup, makeNic, makeSwitch } from "./build-network.ts";
 import type { Random } from "./random.ts";
 import type { PluggedNic } from "./switch-model.ts";
 
-export const NIC_NAMES = ["vm0", "vm1", "vm2", "vm3", "vm4", "vm5", "vm6"] as const;
+export const NIC_NAMES = ["vm1", "vm2", "vm3", "vm4", "vm5", "vm6", "vm7"] as const;
 export const UPLINK_NAMES = ["up0", "up1", "up2"] as const;
 export const VLANS = [1, 10, 20, 30, 4094] as const;
 /** No port has it. */
@@ -65,6 +65,7 @@ function randomGroup(random: Random, name: string, uplinks: readonly string[]): 
   const overrides: PolicyOverrides = {
     ...(random.chance(40) && { security: Object.fromEntries(random.some(Object.entries(randomSecurity(random)), 50)) }),
     ...(random.chance(30) && { teaming: randomTeaming(random, uplinks) }),
+    ...(random.chance(5) && { teaming: { policy: "failover_explicit" as const, active: random.some(uplinks, 60) } }),
   };
   if (random.chance(35)) return makeGroup(name, 0, overrides);
   if (random.chance(60)) return makeGroup(name, random.chance(60) ? 10 : random.pick(VLANS), overrides);

@@ -13,7 +13,7 @@
 import type { NetworkConfig, NicPort, PortGroupConfig, SecurityPolicy, SwitchConfig } from "../../src/vmkernel/network/config.ts";
 import { FirewallModel } from "./firewall-model.ts";
 import { type EthernetFrame, isCustomerTag, isTag, readFrame, VLAN_MAX, writeFrame } from "./frame.ts";
-import { carries, EST, securityOf, uplinkOf, VGT } from "./policies.ts";
+import { carries, EST, securityOf, type Team, uplinksOf, VGT } from "./policies.ts";
 
 export interface PluggedNic {
   /** What it is called in verdicts. */
@@ -53,7 +53,8 @@ export type DropReason =
   | "firewall"
   | "MAC address changed"
   | "own address"
-  | "unknown destination";
+  | "unknown destination"
+  | "uplink not in the team";
 
 /** A NIC that is plugged into something. */
 interface VmPort {
@@ -63,7 +64,7 @@ interface VmPort {
   readonly owner: SwitchConfig;
   readonly group: PortGroupConfig;
   readonly security: SecurityPolicy;
-  readonly uplink: string | undefined;
+  readonly team: Team;
   readonly firewall: FirewallModel | undefined;
   /** As the frame has it. Undefined where the adapter took an address that it may not have. */
   readonly address: string;
@@ -128,7 +129,7 @@ export class SwitchModel {
       owner,
       group,
       security,
-      uplink: uplinkOf(owner, group),
+      team: uplinksOf(owner, group),
       firewall: this.#firewallOf(name, nic),
       ...addressOf(nic, security),
     };
@@ -158,27 +159,28 @@ export class SwitchModel {
   #fromVm(from: VmPort, { frame, vlan }: Passing): Routes {
     const members = this.#members(from, vlan);
     const mirrors = members.filter(({ security }) => security.allowPromiscuous);
-    if (frame.isGroup) return routes(from, [...members, ...uplinks(from.uplink)]);
+    if (frame.isGroup) return routes(from, [...members, ...uplinks(from.team.inUse)]);
     // Its own claim counts: an address that is the sender's is nobody else's, and nothing goes back to where it came from.
     const owner = claimant(frame.destination, [...members, from]);
     if (owner === from) return routes(from, mirrors, "own address");
     if (owner !== undefined) return routes(from, [...mirrors, owner]);
     //= paper «Virtual Ports»
     //# no learning is required to populate forwarding tables.
-    return routes(from, [...mirrors, ...uplinks(from.uplink)], from.uplink === undefined ? "unknown destination" : undefined);
+    return routes(from, [...mirrors, ...uplinks(from.team.inUse)], from.team.inUse === undefined ? "unknown destination" : undefined);
   }
 
   #fromUplink(from: UplinkPort, { frame, vlan }: Passing): Routes {
     const members = this.#members(from, vlan);
-    // A team gets each group frame once from each of its uplinks' switches: the port takes the one that came by its own uplink.
+    // The wire sends a group's frame to each uplink: the port takes the one that came by the uplink that it sends by.
     if (frame.isGroup)
       return routes(
         from,
-        members.filter(({ uplink }) => uplink === from.name),
+        members.filter(({ team }) => team.inUse === from.name),
       );
-    const mirrors = members.filter(({ security, uplink }) => security.allowPromiscuous && uplink === from.name);
+    const mirrors = members.filter(({ security, team }) => security.allowPromiscuous && team.inUse === from.name);
     const owner = claimant(frame.destination, members);
-    return owner === undefined ? routes(from, mirrors, "unknown destination") : routes(from, [...mirrors, owner]);
+    if (owner === undefined) return routes(from, mirrors, "unknown destination");
+    return owner.team.all.includes(from.name) ? routes(from, [...mirrors, owner]) : routes(from, mirrors, "uplink not in the team");
   }
 
   #deliver(from: ModelPort, { to, because }: Routes, passing: Passing): Verdict {

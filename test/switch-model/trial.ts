@@ -17,8 +17,13 @@ export interface TrialParts {
   /** With the uplinks; NICs are added as they are plugged in. */
   readonly taps: Taps;
   readonly seed: number;
-  /** What the model is told of a network, where it is not the truth. */
-  readonly distort?: (network: RandomNetwork) => RandomNetwork;
+}
+
+/** Numbers of configurations; each follows from the seed and its number alone. */
+export interface Rounds {
+  readonly first: number;
+  readonly count: number;
+  readonly framesEach: number;
 }
 
 export interface Tally {
@@ -34,13 +39,24 @@ export class Trial {
   readonly #parts: TrialParts;
   readonly #model = new SwitchModel();
   readonly #attachments = new Map<string, PortAttachment>();
+  /** What the model is told of a network: the truth. */
+  #told = (network: RandomNetwork): RandomNetwork => network;
 
   constructor(parts: TrialParts) {
     this.#parts = parts;
   }
 
-  /** @param rounds numbers of configurations; each follows from the seed and its number alone */
-  async run(rounds: { readonly first: number; readonly count: number; readonly framesEach: number }): Promise<Tally> {
+  /** Runs with a model that is told something else of each network: then there must be mismatches. */
+  async runTold(told: (network: RandomNetwork) => RandomNetwork, rounds: Rounds): Promise<Tally> {
+    this.#told = told;
+    try {
+      return await this.run(rounds);
+    } finally {
+      this.#told = (network) => network;
+    }
+  }
+
+  async run(rounds: Rounds): Promise<Tally> {
     const tally = { configurations: 0, frames: 0, delivered: 0, mismatches: [] as string[] };
     for (let round = rounds.first; round < rounds.first + rounds.count; round++) {
       const random = new Random(this.#parts.seed + round * 7919);
@@ -72,7 +88,7 @@ export class Trial {
   async #apply(network: RandomNetwork): Promise<void> {
     await this.#parts.network.configure(network.config);
     for (const plugged of network.nics) await this.#applyNic(plugged);
-    const { config, nics } = this.#parts.distort?.(network) ?? network;
+    const { config, nics } = this.#told(network);
     this.#model.configure(config, nics);
   }
 
