@@ -64,6 +64,8 @@ interface Flow {
 const FLOWS_KEPT = 6;
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
 const GROUPS = ["01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:00:0c:cc:cc:ce", "01:80:c2:00:00:10"] as const;
+/** What no adapter is made with; the last ones read as keys of lists in a table of MAC addresses that is also one of lists. */
+const NOBODYS_MACS = [BROADCAST, GROUPS[0], "00:00:00:00:00:00", "01:00:00:00:00:00", "03:01:00:00:00:00"] as const;
 const SWITCH_PROTOCOLS = ["01:80:c2:00:00:00", "01:80:c2:00:00:02", "01:80:c2:00:00:0e", "01:00:0c:cc:cc:cc", "01:00:0c:cc:cc:cd"] as const;
 const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, gre: 47 } as const;
 
@@ -225,7 +227,9 @@ export class FrameSource {
   }
 
   #framed(from: Speaker, parts: { readonly to: string; readonly type: number; readonly payload: Buffer }): SentFrame {
-    const source = this.#random.chance(85) ? from.mac : this.#random.pick([this.#anyMac(), BROADCAST, GROUPS[0]]);
+    const source = this.#random.chance(85)
+      ? from.mac
+      : this.#random.pick([this.#anyMac(), this.#anyMac(), this.#random.pick(NOBODYS_MACS)]);
     return { port: from.port, bytes: ethernet({ ...parts, from: source, tags: this.#tags(from) }) };
   }
 

@@ -54,7 +54,8 @@ export type DropReason =
   | "MAC address changed"
   | "own address"
   | "unknown destination"
-  | "uplink not in the team";
+  | "uplink not in the team"
+  | "reflected";
 
 /** A NIC that is plugged into something. */
 interface VmPort {
@@ -146,22 +147,21 @@ export class SwitchModel {
     return firewall;
   }
 
-  /** The ports of the same switch that frames of this VLAN may reach. */
-  #members(from: ModelPort, vlan: number): readonly VmPort[] {
+  /** The ports of the same switch that frames of this VLAN may reach, in the order in which they were plugged in. */
+  #members({ owner }: ModelPort, vlan: number): readonly VmPort[] {
     //= paper «Virtual Switch Isolation»
     //# every destination the switch looks up must match ports on the same virtual switch as the port where the frame originated, even
     //# if other virtual switches' lookup tables contain entries for that address.
     return [...this.#ports.values()]
       .filter((port) => port.kind === "vm")
-      .filter((port) => port.owner === from.owner && port !== from && carries(port.group, vlan));
+      .filter((port) => port.owner === owner && carries(port.group, vlan));
   }
 
   #fromVm(from: VmPort, { frame, vlan }: Passing): Routes {
     const members = this.#members(from, vlan);
     const mirrors = members.filter(({ security }) => security.allowPromiscuous);
     if (frame.isGroup) return routes(from, [...members, ...uplinks(from.team.inUse)]);
-    // Its own claim counts: an address that is the sender's is nobody else's, and nothing goes back to where it came from.
-    const owner = claimant(frame.destination, [...members, from]);
+    const owner = claimant(frame.destination, members);
     if (owner === from) return routes(from, mirrors, "own address");
     if (owner !== undefined) return routes(from, [...mirrors, owner]);
     //= paper «Virtual Ports»
@@ -171,6 +171,8 @@ export class SwitchModel {
 
   #fromUplink(from: UplinkPort, { frame, vlan }: Passing): Routes {
     const members = this.#members(from, vlan);
+    // What went out by one uplink, the wire may send back by another; everybody here has had it.
+    if (from.owner.uplinks.length > 1 && claimant(frame.source, members)) return routes(from, [], "reflected");
     // The wire sends a group's frame to each uplink: the port takes the one that came by the uplink that it sends by.
     if (frame.isGroup)
       return routes(
