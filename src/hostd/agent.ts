@@ -16,6 +16,7 @@ import type { Events } from "./events.ts";
 import type { GuestTransfers } from "./guest-operations/transfers.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
+import type { Networks } from "./network/networks.ts";
 import type { Options } from "./options/options.ts";
 import type { Performance } from "./performance/performance.ts";
 import type { Journal } from "./recovery.ts";
@@ -60,6 +61,7 @@ export interface HostAgent {
   readonly tasks: Tasks;
   readonly events: Events;
   readonly vms: Vms;
+  readonly networks: Networks;
   /** Open files of the datastores, from vmkernel. */
   readonly files: FileDoor;
   readonly autoStart: AutoStart;

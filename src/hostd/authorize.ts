@@ -104,6 +104,7 @@ export const rulesWithoutSchema = {
   SearchDatastoreSubFolders_Task: always("Datastore.Browse"),
   SearchDatastore_Task: always("Datastore.Browse"),
   SetCollectorPageSize: always(VIEW),
+  UpdateNetworkConfig: always("Host.Config.Network"),
   // Of the host's own options the documentation asks for more than of the agent's.
   UpdateOptions: (_, { value }) => [value === ADVANCED_OPTIONS.value ? "Host.Config.AdvancedConfig" : "Global.Settings"],
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;

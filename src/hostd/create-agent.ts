@@ -18,6 +18,7 @@ import { Events } from "./events.ts";
 import { GuestTransfers } from "./guest-operations/transfers.ts";
 import { Inventory } from "./inventory.ts";
 import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
+import { Networks } from "./network/networks.ts";
 import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
 import { recoverTasks } from "./recover.ts";
@@ -67,6 +68,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     const now = await vmkernel.request({ kind: "describeMachine" });
     if (isDeepStrictEqual(now, machine)) return;
     machine = now;
+    agent.networks.rememberAdapters();
     changes.changed(HOST, HOST_MANAGERS.networkSystem, HOST_MANAGERS.storageSystem, HOST_MANAGERS.pciPassthruSystem);
   };
 
@@ -93,6 +95,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName, log),
     vms,
+    networks: new Networks({ database, vmkernel, agent: () => agent, onBug: parts.onBug }),
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
     hostState: { isShuttingDown: false },
@@ -115,9 +118,17 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const inventory = new Inventory(agent);
   vms.attach(agent);
 
-  vmkernel.onEvent((event) => vms.onVmkernelEvent(event));
-  vmkernel.onReconnect(() => void vms.synchronize().catch(parts.onBug));
+  vmkernel.onEvent((event) => {
+    if (event.kind === "networkChanged") agent.networks.lookSoon();
+    else vms.onVmkernelEvent(event);
+  });
+  vmkernel.onReconnect(() => {
+    agent.networks.restore();
+    vms.synchronize().catch(parts.onBug);
+  });
+  agent.networks.rememberAdapters();
   await vms.load();
+  await agent.networks.restore();
   await recoverTasks(agent);
   await agent.performance.start();
 

@@ -22,6 +22,8 @@ const MIGRATIONS = [
   `CREATE TABLE auto_start (vm INTEGER PRIMARY KEY REFERENCES vm (id) ON DELETE CASCADE, info TEXT NOT NULL) STRICT`,
   // Roles that an administrator made; the id of one that was removed is never given to another
   `CREATE TABLE role (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, privileges TEXT NOT NULL) STRICT`,
+  // Physical network adapters by the machine's names: "vmnic" and the number is what clients call each, for good
+  `CREATE TABLE adapter (name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, facts TEXT NOT NULL) STRICT`,
 ];
 
 /** Opens the database, made or brought up to date where needed. `path` may be ":memory:". */

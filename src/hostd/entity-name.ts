@@ -17,6 +17,11 @@ export function parseEntityName(name: string | undefined, argument: string): str
       name: name.slice(0, NAME_CHARACTERS_MAX),
     });
   }
+  return escapeEntityName(name);
+}
+
+/** As ManagedEntity.name has it. */
+export function escapeEntityName(name: string): string {
   return name
     .replace(/%(?!2f|5c|25)/gi, "%25")
     .replace(/\//g, "%2f")

@@ -28,7 +28,18 @@ export const ACCOUNT_MANAGER = { type: "HostLocalAccountManager", value: "ha-loc
 export const USER_DIRECTORY = { type: "UserDirectory", value: "ha-user-directory" } as const;
 export const LICENSE_MANAGER = { type: "LicenseManager", value: "ha-license-manager" } as const;
 export const AUTO_START_MANAGER = { type: "HostAutoStartManager", value: "ha-autostart-mgr" } as const;
-export const VM_NETWORK = ref("Network", "HaNetwork-VM Network");
+
+const NETWORK_PREFIX = "HaNetwork-";
+
+/** The network that clients see for a port group: it comes and goes with it. */
+export function networkRef(portGroup: string): MoRef<"Network"> {
+  return { type: "Network", value: NETWORK_PREFIX + portGroup };
+}
+
+/** The port group of a network, by the network's id; undefined for the id of something else. */
+export function portGroupOf(moid: string): string | undefined {
+  return moid.startsWith(NETWORK_PREFIX) ? moid.slice(NETWORK_PREFIX.length) : undefined;
+}
 
 /** The host's managers, by the name that HostConfigManager has for each, under the ids that ESXi gives them. */
 export const HOST_MANAGERS = {
@@ -88,7 +99,7 @@ export const childTypes: Readonly<Record<string, readonly string[]>> = {
   [NETWORK_FOLDER.value]: ["Network"],
 };
 
-/** The entities that are always there. VMs hang beneath the VM folder, datastores beneath the datastore folder. */
+/** The entities that are always there. VMs, datastores and networks hang beneath their folders. */
 export function fixedTree(hostName: string): readonly TreeNode[] {
   return [
     { ref: ROOT_FOLDER, name: "ha-folder-root", parent: undefined },
@@ -100,6 +111,5 @@ export function fixedTree(hostName: string): readonly TreeNode[] {
     { ref: COMPUTE_RESOURCE, name: hostName, parent: HOST_FOLDER },
     { ref: HOST, name: hostName, parent: COMPUTE_RESOURCE },
     { ref: ROOT_POOL, name: "Resources", parent: COMPUTE_RESOURCE },
-    { ref: VM_NETWORK, name: "VM Network", parent: NETWORK_FOLDER },
   ];
 }

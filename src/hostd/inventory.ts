@@ -3,12 +3,16 @@ import { randomUUID } from "node:crypto";
 import type { DatastoreDescription } from "../vmkernel/index.ts";
 import type { MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
+import { escapeEntityName } from "./entity-name.ts";
 import {
   DATASTORE_FOLDER,
   ENVIRONMENT_BROWSER,
   fixedTree,
   HOST_BROWSER,
   HOST_MANAGERS,
+  NETWORK_FOLDER,
+  networkRef,
+  portGroupOf,
   ROOT_FOLDER,
   type TreeNode,
   UNPERFORMED_MANAGERS,
@@ -73,10 +77,19 @@ export class Inventory {
     if (vm !== undefined) return this.#bindVm(vm);
     const task = this.#agent.tasks.find(moid);
     if (task !== undefined) return bind(managedObjectTypes.Task, moid, task);
+    const portGroup = portGroupOf(moid);
+    if (portGroup !== undefined) return this.#bindNetwork(portGroup);
     const description = this.#agent.datastores().find(({ uuid }) => uuid === moid);
     if (description === undefined) return undefined;
     const entity = { agent: this.#agent, ref: datastoreRef(description), name: description.name, parent: DATASTORE_FOLDER, description };
     return bind(managedObjectTypes.Datastore, moid, entity);
+  }
+
+  #bindNetwork(portGroup: string): Bound | undefined {
+    if (!this.#agent.networks.has(portGroup)) return undefined;
+    const ref = networkRef(portGroup);
+    const entity = { agent: this.#agent, ref, name: escapeEntityName(portGroup), parent: NETWORK_FOLDER, portGroup };
+    return bind(managedObjectTypes.Network, ref.value, entity);
   }
 
   /** One for all who look: filters hold what they watch, and many may watch all VMs. */
@@ -112,6 +125,8 @@ export class Inventory {
   parentOf(moid: string): MoRef | undefined {
     if (this.#agent.vms.find(moid) !== undefined) return VM_FOLDER;
     if (this.#agent.datastores().some(({ uuid }) => uuid === moid)) return DATASTORE_FOLDER;
+    const portGroup = portGroupOf(moid);
+    if (portGroup !== undefined && this.#agent.networks.has(portGroup)) return NETWORK_FOLDER;
     return this.#parents.get(moid);
   }
 
@@ -119,6 +134,7 @@ export class Inventory {
   childrenOf({ value }: MoRef): readonly MoRef[] {
     if (value === VM_FOLDER.value) return this.#agent.vms.refs();
     if (value === DATASTORE_FOLDER.value) return this.datastoreRefs();
+    if (value === NETWORK_FOLDER.value) return this.#agent.networks.refs();
     return this.#children.get(value) ?? [];
   }
 

@@ -7,7 +7,8 @@ import type { MonitorDescription, VmkernelEvent } from "../vmkernel/index.ts";
 import { fault, type MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import type { Connection } from "./database.ts";
-import { AUTO_START_MANAGER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "./inventory-tree.ts";
+import { AUTO_START_MANAGER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "./inventory-tree.ts";
+import { networksOfVm } from "./network/port-group-users.ts";
 import { postQuestion, withHalt } from "./questions/question-of.ts";
 import { Vm } from "./vm.ts";
 import { readVmFiles } from "./vm-files.ts";
@@ -129,8 +130,7 @@ export class Vms {
   }
 
   /** What vmkernel says unasked: a guest ended, restarted, or its agent reported. */
-  onVmkernelEvent(event: VmkernelEvent): void {
-    if (event.kind === "networkChanged") return; // of no VM
+  onVmkernelEvent(event: Exclude<VmkernelEvent, { kind: "networkChanged" }>): void {
     const vm = this.find(event.vm);
     if (vm === undefined) return; // unregistered while its monitor was ending
     const context = { userName: "", vm: { ref: vm.ref, name: vm.name } };
@@ -159,14 +159,18 @@ export class Vms {
   }
 
   #add(id: VmId, vmx: DatastorePath): Vm {
-    const vm = new Vm(id, vmx, (changed) => this.agent.changes.changed(changed.ref));
+    const vm = new Vm(id, vmx, (changed) => {
+      this.agent.networks.onVmChanged(changed);
+      this.agent.changes.changed(changed.ref);
+    });
     this.#vms.set(id, vm);
     return vm;
   }
 
   #inventoryChanged(vm: Vm): void {
     const datastore = this.agent.inventory.datastoreNamed(vm.vmxPath.datastore);
-    const owners = [VM_FOLDER, HOST, AUTO_START_MANAGER, ROOT_POOL, VM_NETWORK];
+    const networks = [...networksOfVm(vm)].map(networkRef);
+    const owners = [VM_FOLDER, HOST, AUTO_START_MANAGER, ROOT_POOL, ...networks];
     this.agent.changes.changed(vm.ref, ...owners, ...(datastore === undefined ? [] : [datastore]));
   }
 }

@@ -1,7 +1,7 @@
 /** vim25 ComputeResource and ResourcePool: what the host has to give. Resource pools below the root come with resource management. */
 import type { ManagedEntityStatus, ResourceConfigSpec } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { COMPUTE_RESOURCE, ENVIRONMENT_BROWSER, HOST, ROOT_POOL, VM_NETWORK } from "../inventory-tree.ts";
+import { COMPUTE_RESOURCE, ENVIRONMENT_BROWSER, HOST, ROOT_POOL } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import type { CounterName } from "../performance/counters.ts";
 import { type Entity, managedEntityProperties } from "./managed-entity.ts";
@@ -18,7 +18,7 @@ export const computeResource = {
     resourcePool: () => ROOT_POOL,
     host: () => [HOST],
     datastore: (self) => self.agent.inventory.datastoreRefs(),
-    network: () => [VM_NETWORK],
+    network: (self) => self.agent.networks.refs(),
     environmentBrowser: () => ENVIRONMENT_BROWSER,
     configurationEx: () => ({ vmSwapPlacement: "vmDirectory" }),
     summary: ({ agent }) => ({

@@ -1,5 +1,5 @@
 /** vim25 Datacenter: the one that a standalone host pretends to be in. */
-import { DATASTORE_FOLDER, HOST_FOLDER, NETWORK_FOLDER, VM_FOLDER, VM_NETWORK } from "../inventory-tree.ts";
+import { DATASTORE_FOLDER, HOST_FOLDER, NETWORK_FOLDER, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { type Entity, managedEntityProperties } from "./managed-entity.ts";
 
@@ -12,7 +12,7 @@ export const datacenter = {
     datastoreFolder: () => DATASTORE_FOLDER,
     networkFolder: () => NETWORK_FOLDER,
     datastore: (self) => self.agent.inventory.datastoreRefs(),
-    network: () => [VM_NETWORK],
+    network: (self) => self.agent.networks.refs(),
     configuration: () => ({}),
   },
   methods: {},

@@ -10,7 +10,7 @@ import {
 } from "../../wire/index.ts";
 import { type HostAgent, sessionOf } from "../agent.ts";
 import { configOption, configOptionDescriptors } from "../config-options/config-option.ts";
-import { HOST, HOST_BROWSER, VM_NETWORK } from "../inventory-tree.ts";
+import { HOST, HOST_BROWSER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { sourceFor } from "../property-source.ts";
 import { memoryMaxMib, VCPUS_MAX } from "../vm-config/index.ts";
@@ -50,7 +50,7 @@ function requireThisHost(host: MoRef | undefined): void {
 const nobody = { sessionKey: undefined, userName: undefined };
 
 /** @param visible whether the caller may see an object: what it may not see is not there to be chosen */
-function configTarget({ host, inventory }: HostAgent, visible: (ref: MoRef) => boolean): ConfigTarget {
+function configTarget({ host, inventory, networks }: HostAgent, visible: (ref: MoRef) => boolean): ConfigTarget {
   const { packages, cores, threads } = host.cpu;
   return {
     numCpus: threads,
@@ -69,9 +69,12 @@ function configTarget({ host, inventory }: HostAgent, visible: (ref: MoRef) => b
       const capability = datastore.read("capability", nobody) as DatastoreCapability;
       return [{ name: summary.name, datastore: summary, capability, maxFileSize, maxVirtualDiskCapacity, mode: "readWrite" }];
     }),
-    network: [VM_NETWORK].filter(visible).flatMap(({ value }) => {
-      const network = inventory.find(value)?.read("summary", nobody) as NetworkSummary | undefined;
-      return network === undefined ? [] : [{ name: network.name, network }];
-    }),
+    network: networks
+      .refs()
+      .filter(visible)
+      .flatMap(({ value }) => {
+        const network = inventory.find(value)?.read("summary", nobody) as NetworkSummary | undefined;
+        return network === undefined ? [] : [{ name: network.name, network }];
+      }),
   };
 }

@@ -1,10 +1,31 @@
 /**
- * vim25 HostNetworkSystem and HostVirtualNicManager: the machine's adapters and its own way to the network, which this host shows
- * and does not change. There is no virtual switch yet, so none is shown, and no port group on one.
+ * vim25 HostNetworkSystem and HostVirtualNicManager: the host's virtual switches and port groups, the machine's adapters, and its own
+ * way to the network, which this host shows and does not change. What can be changed is decided in network/.
  */
-import { fault, type HostDnsConfig, type HostNetworkInfo, type PhysicalNic } from "../../wire/index.ts";
+import {
+  fault,
+  type HostDnsConfig,
+  type HostNetCapabilities,
+  type HostNetworkConfig,
+  type HostNetworkInfo,
+  type PhysicalNic,
+} from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
+import type { PhysicalAdapter } from "../network/adapters.ts";
+import { portGroupsOf } from "../network/network-config.ts";
+import {
+  addPortGroupTo,
+  addVirtualSwitch,
+  changePortGroup,
+  removePortGroupFrom,
+  removeVirtualSwitch,
+  updateNetworkConfig,
+  updateVirtualSwitch,
+} from "../network/network-deeds.ts";
+import { TEAMING_POLICIES } from "../network/parse-policy.ts";
+import { PORT_GROUPS_MAX } from "../network/plan-network.ts";
+import { adapterKey, showPortGroupSpec, showSwitches, showSwitchSpec } from "../network/show-network.ts";
 
 const DEFAULT_STACK = "defaultTcpipStack"; // the key of the one that every ESXi host has
 
@@ -15,18 +36,28 @@ export const hostNetworkSystem = {
     availableField: () => [],
     capabilities: () => networkCapabilities,
     networkInfo: (agent) => networkInfo(agent),
-    networkConfig: (agent) => ({
-      pnic: adapters(agent).map(({ device }) => ({ device, spec: {} })),
-      dnsConfig: dnsConfig(agent),
-      consoleIpRouteConfig: routeConfig(agent),
-    }),
+    networkConfig: (agent) => networkConfig(agent),
+    offloadCapabilities: () => ({ csumOffload: true, tcpSegmentation: true, zeroCopyXmit: true }),
     dnsConfig: (agent) => dnsConfig(agent),
     ipRouteConfig: (agent) => routeConfig(agent),
   },
   methods: {
-    RefreshNetworkSystem: (agent) => agent.refreshMachine(),
+    AddVirtualSwitch: (_, { vswitchName: name, spec }, call) => addVirtualSwitch(call, { name, spec }),
+    UpdateVirtualSwitch: (_, { vswitchName: name, spec }, call) => updateVirtualSwitch(call, { name, spec }),
+    RemoveVirtualSwitch: (_, { vswitchName }, call) => removeVirtualSwitch(call, vswitchName),
+    AddPortGroup: (_, { portgrp }, call) => addPortGroupTo(call, portgrp),
+    UpdatePortGroup: (_, { pgName, portgrp }, call) => changePortGroup(call, pgName, portgrp),
+    RemovePortGroup: (_, { pgName }, call) => removePortGroupFrom(call, pgName),
+    async UpdateNetworkConfig(agent, { config, changeMode }, call) {
+      await updateNetworkConfig(call, { config, changeMode, current: networkConfig(agent) });
+      return {}; // the host gets no adapter of its own by it
+    },
+    async RefreshNetworkSystem(agent) {
+      await agent.refreshMachine();
+      agent.networks.lookSoon();
+    },
     QueryNetworkHint: (agent, { device: asked }) => {
-      const names = adapters(agent).map(({ device }) => device);
+      const names = agent.networks.adapters().map(({ device }) => device);
       const unknown = asked?.find((device) => !names.includes(device));
       if (unknown !== undefined) throw fault("NotFound", `The host has no physical network adapter ${unknown.slice(0, 64)}.`, {});
       return (asked ?? names).map((device) => ({ device })); // nothing listens for what their networks tell of themselves
@@ -68,14 +99,16 @@ const netConfig = (nicType: string) => ({ nicType, multiSelectAllowed: nicType !
 
 export const virtualNicManagerInfo = () => ({ netConfig: NIC_TYPES.map(netConfig) });
 
-/** What can be set on this host's network today: nothing. */
-export const networkCapabilities = {
+/** What can be set on this host's network today. */
+export const networkCapabilities: HostNetCapabilities = {
   canSetPhysicalNicLinkSpeed: false,
-  supportsNicTeaming: false,
-  supportsVlan: false,
+  supportsNicTeaming: true,
+  nicTeamingPolicy: TEAMING_POLICIES,
+  supportsVlan: true,
   usesServiceConsoleNic: false,
   supportsNetworkHints: false,
-  vswitchConfigSupported: false,
+  maxPortGroupsPerVswitch: PORT_GROUPS_MAX,
+  vswitchConfigSupported: true,
   vnicConfigSupported: false,
   ipRouteConfigSupported: false,
   dnsConfigSupported: false,
@@ -85,11 +118,11 @@ export const networkCapabilities = {
 
 export function networkInfo(agent: HostAgent): HostNetworkInfo {
   const [dns, route] = [dnsConfig(agent), routeConfig(agent)];
+  const { networks } = agent;
   return {
-    vswitch: [],
+    ...showSwitches(networks.network, networks.description, namesOf(agent)),
     proxySwitch: [],
-    portgroup: [],
-    pnic: adapters(agent).map(physicalNic),
+    pnic: networks.adapters().map((adapter) => physicalNic(agent, adapter)),
     vnic: [],
     consoleVnic: [],
     dnsConfig: dns,
@@ -98,18 +131,34 @@ export function networkInfo(agent: HostAgent): HostNetworkInfo {
   };
 }
 
-type Nic = ReturnType<HostAgent["machine"]>["nics"][number];
-
-/** The adapters in the order of their places in the machine, called as ESXi calls them: clients look for "vmnic". */
-function adapters({ machine }: HostAgent): readonly (Nic & { readonly device: string })[] {
-  const place = ({ controller = "", name }: Nic): string => `${controller} ${name}`;
-  const inOrder = machine().nics.toSorted((one, other) => (place(one) < place(other) ? -1 : 1));
-  return inOrder.map((nic, index) => ({ ...nic, device: `vmnic${index}` }));
+/** As a client can say it again: it changes nothing then. */
+function networkConfig(agent: HostAgent): HostNetworkConfig {
+  const { network } = agent.networks;
+  const deviceOf = namesOf(agent);
+  return {
+    vswitch: network.switches.map((vswitch) => ({ name: vswitch.name, spec: showSwitchSpec(vswitch, deviceOf) })),
+    portgroup: portGroupsOf(network).map((placed) => ({ spec: showPortGroupSpec(placed, deviceOf) })),
+    pnic: agent.networks.adapters().map(({ device }) => ({ device, spec: {} })),
+    dnsConfig: dnsConfig(agent),
+    ipRouteConfig: routeConfig(agent),
+    consoleIpRouteConfig: routeConfig(agent),
+  };
 }
 
-function physicalNic({ device, mac, driver, controller, linkMbps, isFullDuplex }: ReturnType<typeof adapters>[number]): PhysicalNic {
+/** What clients call the machine's adapters. One that is gone is called what the machine called it. */
+function namesOf({ networks }: HostAgent): (name: string) => string {
+  const names = new Map(networks.adapters().map(({ name, device }) => [name, device]));
+  return (name) => names.get(name) ?? name;
+}
+
+/** Of one that a switch has taken, vmkernel knows whether it has a link; its speed nobody tells then. */
+function physicalNic({ networks, machine }: HostAgent, adapter: PhysicalAdapter): PhysicalNic {
+  const { device, name, mac, driver, controller, isFullDuplex } = adapter;
+  const uplink = networks.description.switches.flatMap(({ uplinks }) => uplinks).find((one) => one.device === name);
+  const isSeen = machine().nics.some((nic) => nic.name === name);
+  const linkMbps = isSeen ? adapter.linkMbps : uplink?.hasLink === true ? (adapter.linkMbps ?? 0) : undefined;
   return {
-    key: `key-vim.host.PhysicalNic-${device}`,
+    key: adapterKey(device),
     device,
     pci: controller ?? "",
     driver,
@@ -130,6 +179,5 @@ export function dnsConfig({ identity, machine }: HostAgent): HostDnsConfig {
 function routeConfig(agent: HostAgent) {
   const gateway = agent.machine().defaultGateway;
   if (gateway === undefined) return {};
-  const adapter = adapters(agent).find(({ name }) => name === gateway.device);
-  return { defaultGateway: gateway.address, gatewayDevice: adapter?.device ?? gateway.device };
+  return { defaultGateway: gateway.address, gatewayDevice: agent.networks.deviceOf(gateway.device) };
 }

@@ -16,7 +16,7 @@ import type {
 } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import { type HostAgent, sessionOf } from "../agent.ts";
-import { HOST, HOST_BROWSER, HOST_MANAGERS, VM_NETWORK } from "../inventory-tree.ts";
+import { HOST, HOST_BROWSER, HOST_MANAGERS } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import type { PropertySource } from "../property-collector/source.ts";
 import { sourceFor } from "../property-source.ts";
@@ -42,7 +42,7 @@ export const hostSystem = {
     systemResources: ({ agent }) => systemResources(agent),
     vm: ({ agent }) => agent.vms.refs(),
     datastore: ({ agent }) => agent.inventory.datastoreRefs(),
-    network: () => [VM_NETWORK],
+    network: ({ agent }) => agent.networks.refs(),
     datastoreBrowser: () => HOST_BROWSER,
   },
   methods: {
@@ -71,7 +71,7 @@ function runtime({ host }: HostAgent): HostRuntimeInfo {
 }
 
 function summary(agent: HostAgent): HostListSummary {
-  const { host, identity, machine } = agent;
+  const { host, identity, networks } = agent;
   const { cpu } = host;
   return {
     host: HOST,
@@ -85,7 +85,7 @@ function summary(agent: HostAgent): HostListSummary {
       numCpuPkgs: cpu.packages,
       numCpuCores: cpu.cores,
       numCpuThreads: cpu.threads,
-      numNics: machine().nics.length,
+      numNics: networks.adapters().length,
       numHBAs: storageDevice(agent).hostBusAdapter?.length ?? 0,
     },
     runtime: runtime(agent),
@@ -133,7 +133,7 @@ function connectionInfo(agent: HostAgent, source: PropertySource): HostConnectIn
     vm: summaries<VirtualMachineSummary>(agent.vms.refs()),
     vimAccountNameRequired: false,
     clusterSupported: false,
-    network: summaries<NetworkSummary>([VM_NETWORK]).map((network) => ({ $type: "HostConnectInfoNetworkInfo", summary: network })),
+    network: summaries<NetworkSummary>(agent.networks.refs()).map((network) => ({ $type: "HostConnectInfoNetworkInfo", summary: network })),
     datastore: summaries<DatastoreSummary>(agent.inventory.datastoreRefs()).map((datastore) => ({
       $type: "HostDatastoreConnectInfo",
       summary: datastore,
@@ -154,8 +154,8 @@ export const hostCapability: HostCapability = {
   sanSupported: false,
   nfsSupported: false,
   iscsiSupported: false,
-  vlanTaggingSupported: false,
-  nicTeamingSupported: false,
+  vlanTaggingSupported: true,
+  nicTeamingSupported: true,
   highGuestMemSupported: true,
   maintenanceModeSupported: false,
   suspendedRelocateSupported: false,

@@ -124,8 +124,6 @@ export function bindEntity(entity: Entity): BoundObject {
       return bind(hostSystem, entity.ref.value, entity);
     case "ResourcePool":
       return bind(resourcePool, entity.ref.value, entity);
-    case "Network":
-      return bind(network, entity.ref.value, entity);
     default:
       throw new Error(`the inventory's tree has a ${entity.ref.type}, which is no entity`);
   }

@@ -1,7 +1,8 @@
 /** vim25 SearchIndex: the wire methods of search/, over what the asking session may see. */
 import type { MoRef } from "../../wire/index.ts";
 import { type Call, type HostAgent, sessionOf } from "../agent.ts";
-import { fixedTree, HOST } from "../inventory-tree.ts";
+import { escapeEntityName } from "../entity-name.ts";
+import { fixedTree, HOST, NETWORK_FOLDER, networkRef } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { sourceFor } from "../property-source.ts";
 import {
@@ -48,8 +49,11 @@ function snapshot(call: Call): SearchSnapshot {
     const ref = { type: "Datastore", value: uuid };
     return { ref, name, parent: agent.inventory.parentOf(uuid) };
   });
+  const networks = agent.networks.names().map((name): SearchableEntity => {
+    return { ref: networkRef(name), name: escapeEntityName(name), parent: NETWORK_FOLDER };
+  });
   return {
-    entities: [...tree, ...datastores, ...vms].filter(visible),
+    entities: [...tree, ...datastores, ...networks, ...vms].filter(visible),
     hosts: tree
       .filter(({ ref }) => ref.value === HOST.value && visible({ ref }))
       .map((node) => ({ ...node, uuid: agent.host.uuid, dnsNames: [hostName], ipAddresses: [address] })),

@@ -16,8 +16,9 @@ import type { HostAgent } from "../agent.ts";
 import { acquireTicket, dropConnections, queryConnections } from "../console/acquire-ticket.ts";
 import { pressKeys } from "../console/press-keys.ts";
 import { createScreenshot } from "../console/screenshot.ts";
-import { ENVIRONMENT_BROWSER, HOST, ROOT_POOL, VM_FOLDER, VM_NETWORK } from "../inventory-tree.ts";
+import { ENVIRONMENT_BROWSER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
+import { networksOfVm, withNetworks } from "../network/port-group-users.ts";
 import { answerVm } from "../questions/answer.ts";
 import { questionOf } from "../questions/question-of.ts";
 import type { Vm } from "../vm.ts";
@@ -34,9 +35,10 @@ export interface VmEntity {
 }
 
 const asEntity = ({ agent, vm }: VmEntity): Entity => ({ agent, ref: vm.ref, name: vm.name, parent: VM_FOLDER });
-function configOf({ vm }: VmEntity): VirtualMachineConfigInfo | undefined {
+function configOf({ agent, vm }: VmEntity): VirtualMachineConfigInfo | undefined {
   if (vm.files.kind === "unreadable") return undefined;
-  return vm.monitor === undefined ? vm.files.config : asRunning(vm.files.config, vm.monitor);
+  const config = withNetworks(vm.files.config, (name) => agent.networks.has(name));
+  return vm.monitor === undefined ? config : asRunning(config, vm.monitor);
 }
 
 export const virtualMachine = {
@@ -63,7 +65,7 @@ export const virtualMachine = {
       const found = agent.inventory.datastoreNamed(vm.vmxPath.datastore);
       return found === undefined ? [] : [found];
     },
-    network: (self) => (nicCount(self) === 0 ? [] : [VM_NETWORK]),
+    network: ({ agent, vm }) => [...networksOfVm(vm)].filter((name) => agent.networks.has(name)).map(networkRef),
     rootSnapshot: () => [],
     guestHeartbeatStatus: (self) => heartbeat(self),
   },

@@ -189,6 +189,35 @@ test.each([
   expect(machine).toMatchObject({ model: "vmxnet3", mac: macAddress.toLowerCase().replaceAll("-", ":") });
 });
 
+test.each([
+  ["leads to the network that it names", ["VM Network"], { network: "VM Network", connected: true }],
+  ["leads nowhere when its network is not there, and is there all the same", ["dmz"], { network: "VM Network" }],
+])("the cable of an adapter %s", (_, networks, expected) => {
+  const { vmx } = create({ deviceChange: [add(nic(-1))] });
+  const [machine] = machineSpecOf(vmx, { ...place, vm, networks }).devices.filter(({ kind }) => kind === "nic");
+  expect(machine).toEqual({ kind: "nic", key: 4000, model: "vmxnet3", mac: expect.any(String), ...expected });
+});
+
+test("an adapter is moved to another network of the host, and to none that it has not", () => {
+  const to = (deviceName: string) => nic(4000, { backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName } });
+  const { vmx } = create({ deviceChange: [add(nic(-1))] });
+  expect(readVmx(reconfigure(vmx, { deviceChange: [edit(to("dmz"))] }).vmx, "ethernet0.networkName")).toBe("dmz");
+  expect(refusal(() => reconfigure(vmx, { deviceChange: [edit(to("VM network"))] })).fault).toBe("InvalidDeviceBacking");
+});
+
+test.each([
+  ["00:50:56:00:00:01", "", true],
+  ["52:54:00:12:34:56", "", false],
+  ["52:54:00:12:34:56", "FALSE", true],
+  ["00:50:56:80:00:01", "TRUE", false],
+])("a VM that comes with the chosen address %s and checkMACAddress %j is started: %s", (address, check, isStarted) => {
+  const text = `ethernet0.present = "TRUE"\nethernet0.virtualDev = "e1000"\nethernet0.addressType = "static"\nethernet0.address = "${address}"\n`;
+  const attempt = () =>
+    machineSpecOf(vmxOf(`memsize = "64"\n${text}${check && `ethernet0.checkMACAddress = "${check}"\n`}`), { ...place, vm });
+  if (isStarted) expect(attempt().devices.filter(({ kind }) => kind === "nic")).toHaveLength(1);
+  else expect(refusal(attempt).fault).toBe("DeviceNotSupported");
+});
+
 const flatBacking = (changes: Readonly<Record<string, unknown>>) => disk(-1, 200, {}, changes);
 test.each<[string, readonly VirtualDeviceConfigSpec[], string, object]>([
   ["no such type", [add(deviceOf("VirtualController", -1, { busNumber: 0 }))], "InvalidDeviceSpec", { deviceIndex: 0 }],
@@ -352,6 +381,18 @@ test.each<[string, readonly VirtualDeviceConfigSpec[], string, object]>([
   ["the address of all", [add(nic(-1, { addressType: "manual", macAddress: "ff:ff:ff:ff:ff:ff" }))], "InvalidDeviceSpec", {}],
   ["the address of nobody", [add(nic(-1, { addressType: "manual", macAddress: "00:00:00:00:00:00" }))], "InvalidDeviceSpec", {}],
   ["an address of vCenter's", [add(nic(-1, { addressType: "manual", macAddress: "00:50:56:40:00:00" }))], "InvalidDeviceSpec", {}],
+  [
+    "a network that the host has not",
+    [add(nic(-1, { backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName: "none" } }))],
+    "InvalidDeviceBacking",
+    { deviceIndex: 0 },
+  ],
+  [
+    "no network by its empty name",
+    [add(nic(-1, { backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName: "" } }))],
+    "InvalidDeviceBacking",
+    {},
+  ],
   ["an address twice", [-1, -2].map((key) => add(nic(key, { macAddress: "00:50:56:00:00:01" }))), "InvalidDeviceSpec", { deviceIndex: 1 }],
   ["an unknown address type", [add(nic(-1, { addressType: "lucky", macAddress: "00:50:56:00:00:01" }))], "InvalidDeviceSpec", {}],
   ["too little video memory", [edit(deviceOf("VirtualMachineVideoCard", 500, { videoRamSizeInKB: 1 }))], "InvalidArgument", {}],

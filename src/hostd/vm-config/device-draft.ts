@@ -68,7 +68,7 @@ export function requireDevice(draft: Draft, key: number, index: number): Virtual
 
 export function keep(draft: Draft, device: VirtualDevice, index: number): void {
   const family = familyOf(device);
-  const accepted = family.accept(device, { index, place: draft.question.place });
+  const accepted = family.accept(device, { index, place: draft.question.place, before: draft.devices.get(device.key) });
   draft.devices.set(accepted.key, accepted);
   draft.keyOfChange.set(index, accepted.key);
   draft.vmx = updateVmx(draft.vmx, family.write(accepted, draft.question.place));

@@ -4,14 +4,16 @@
  */
 import { type DatastorePath, folderOf, formatDatastorePath, inFolder, type VmId } from "../../base/index.ts";
 import type { DeviceSpec, MachineSpec } from "../../vmkernel/index.ts";
-import { fault, readVmx, type VirtualDevice, type Vmx } from "../../wire/index.ts";
+import { fault, readVmx, type VirtualDevice, type VirtualEthernetCard, type Vmx } from "../../wire/index.ts";
 import { bootKeys } from "./boot-order.ts";
 import { type HostSize, memoryMaxMib } from "./compute.ts";
-import { familyOf, readDevices } from "./devices/index.ts";
+import { deviceNotSupported, familyOf, readDevices } from "./devices/index.ts";
 import { fileOf } from "./devices/serial.ts";
 import { type Field, flag, readField } from "./fields.ts";
 import { biosUuidOf, displayNameOf } from "./identity.ts";
-import { NAME_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
+import { NAME_LENGTH_MAX, PORTS, VCPUS_MAX } from "./limits.ts";
+import { isForeignMac, refuseManualMac } from "./mac-address.ts";
+import { readFirewall } from "./nic-firewall.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
 import { identityFields, optionFields } from "./settings.ts";
 
@@ -43,7 +45,8 @@ const NOT_KEPT: readonly { readonly key: string; readonly isPromised: (value: st
 export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...place }: MachineQuestion): MachineSpec {
   refusePromises(vmx, place);
   const devices = readDevices(vmx, { ...place, disks: new Map() }).map((device) => connect(device, isConnected));
-  const specs = devices.flatMap((device) => familyOf(device).toMachine(device, place) ?? []);
+  const specs = devices.flatMap((device) => familyOf(device).toMachine(device, place) ?? []).map((spec) => withFirewall(spec, vmx));
+  refuseReservedMacs(vmx, devices);
   refuseSharedDisks(specs);
   const instanceUuid = readField(identityFields.instanceUuid, vmx);
   const memoryMiB = required(identityFields.memoryMB, vmx, place);
@@ -67,6 +70,11 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
     devices: specs,
     ...(resumeFrom !== undefined && { resumeFrom }),
   };
+}
+
+function withFirewall(spec: DeviceSpec, vmx: Vmx): DeviceSpec {
+  const firewall = spec.kind === "nic" ? readFirewall(vmx, spec.key - PORTS.ethernet.key) : undefined;
+  return spec.kind === "nic" && firewall !== undefined ? { ...spec, firewall } : spec;
 }
 
 function connect(device: VirtualDevice, isConnected: MachineQuestion["isConnected"]): VirtualDevice {
@@ -137,6 +145,17 @@ function refuseSharedDisks(specs: readonly DeviceSpec[]): void {
     const file = formatDatastorePath(spec.descriptor);
     if (seen.has(file)) throw fault("FileLocked", `The VM has the disk ${file} twice.`, { file });
     seen.add(file);
+  }
+}
+
+/** An address that somebody chose is one of VMware's for that, unless the .vmx says that it is meant. */
+function refuseReservedMacs(vmx: Vmx, devices: readonly VirtualDevice[]): void {
+  for (const device of devices) {
+    const { addressType, macAddress = "", key } = device as VirtualEthernetCard;
+    if (addressType !== "manual" || flag.read(readVmx(vmx, `ethernet${key - PORTS.ethernet.key}.checkMACAddress`) ?? "") === false)
+      continue;
+    if (!isForeignMac(macAddress) && refuseManualMac(macAddress) === undefined) continue;
+    throw deviceNotSupported(device, `${macAddress} is not an address to be chosen`);
   }
 }
 

@@ -18,6 +18,8 @@ export interface VmPlace {
   readonly vmxPath: DatastorePath;
   /** The host's datastores, by which absolute names are understood. */
   readonly datastores: readonly Pick<DatastoreDescription, "name" | "uuid">[];
+  /** The names of its port groups. Left out by who only reads: then every name stands for itself. */
+  readonly networks?: readonly string[];
 }
 
 const VOLUMES = "/vmfs/volumes/";

@@ -25,6 +25,7 @@ import { writeExtraConfig } from "./extra-config.ts";
 import { type Fields, invalidArgument, writeFields } from "./fields.ts";
 import { biosUuidOf, changeVersionOf } from "./identity.ts";
 import { beginVmx } from "./new-vmx.ts";
+import { checkFirewalls, isFirewallKey } from "./nic-firewall.ts";
 import type { VmPlace } from "./place.ts";
 import { bootFields, flagFields, identityFields, latencyLevels, optionFields, powerOpFields, toolsFields } from "./settings.ts";
 import { unavailableIn } from "./spec-rows.ts";
@@ -89,12 +90,25 @@ function planChange(vmx: Vmx, spec: VirtualMachineConfigSpec, context: ConfigCon
     random: context.random ?? randomBytes,
   });
   const order = spec.bootOptions?.bootOrder;
-  const done = order === undefined ? plan.vmx : updateVmx(plan.vmx, writeBootOrder(order, plan.devices));
+  const guarded = writeFirewalls(plan, spec);
+  const done = order === undefined ? guarded : updateVmx(guarded, writeBootOrder(order, plan.devices));
   if (Buffer.byteLength(formatVmx(done)) > VMX_BYTES_MAX) {
     throw fault("InvalidVmConfig", `Invalid virtual machine configuration. It would take more than ${VMX_BYTES_MAX} bytes.`, {});
   }
   const { disksToCreate, disksToAttach, disksToDelete, keyOfChange } = plan;
   return { vmx: done, disksToCreate, disksToAttach, disksToDelete, keyOfChange };
+}
+
+/** Again, after the devices: an adapter that is added begins without what its place had before, and may be given this with it. */
+function writeFirewalls({ vmx, devices }: DevicePlan, { extraConfig = [] }: VirtualMachineConfigSpec): Vmx {
+  const entries = extraConfig.filter(({ key }) => isFirewallKey(key));
+  if (entries.length === 0) return vmx;
+  const written = updateVmx(vmx, writeExtraConfig(entries));
+  checkFirewalls(
+    written,
+    devices.map(({ key }) => key),
+  );
+  return written;
 }
 
 // 0 cores a socket is no value of the .vmx: writeCoresPerSocket knows what it means.

@@ -27,6 +27,7 @@ export const place = {
 
 export const context: ConfigContext = {
   ...place,
+  networks: ["VM Network", "dmz"],
   host: {
     hostName: "esx1",
     memoryBytes: 8 * 1024 ** 3,

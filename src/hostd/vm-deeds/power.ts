@@ -9,18 +9,22 @@ import { guestVariablesOf, machineSpecOf } from "../vm-config/index.ts";
 import { forgetSuspension, rememberSuspension, suspendFileName } from "../vm-files.ts";
 import { bootWarning } from "./boot-warning.ts";
 import { aboutVm, readableFiles, requestPower } from "./context.ts";
+import { settleMacs } from "./settle-macs.ts";
 
 export function powerOn(call: Call, vm: Vm): Task {
   const { agent } = call;
   return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "poweredOn" }, async (_, task) => {
     const about = aboutVm(call, vm, task);
-    const { vmx, suspendedMemory } = readableFiles(vm);
+    const { suspendedMemory } = readableFiles(vm);
     agent.events.post("VmStartingEvent", `${vm.name} is starting`, about, { template: false });
     try {
+      await settleMacs(agent, vm, about);
+      const { vmx } = readableFiles(vm);
       const machine = machineSpecOf(vmx, {
         vm: vm.id,
         vmxPath: vm.vmxPath,
         datastores: agent.datastores(),
+        networks: agent.networks.names(),
         host: agent.host,
         ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
       });

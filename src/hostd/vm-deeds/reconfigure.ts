@@ -82,6 +82,7 @@ async function planRunning(
     vm: vm.id,
     vmxPath: vm.vmxPath,
     datastores: agent.datastores(),
+    networks: agent.networks.names(),
     host: agent.host,
   });
   return { before, wanted };

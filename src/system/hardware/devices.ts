@@ -1,5 +1,6 @@
 /** What devices this machine has and how it is set up, as its kernel tells now: Linux's sysfs-bus-pci, sysfs-class-net, sysfs block. */
 import { readdir, readFile, readlink, realpath } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
 import { basename, join } from "node:path";
 import { controllerOf, parseCpuList, parseDefaultGateway, parseResolvConf, type Resolver, timeZoneOf } from "./parse-machine.ts";
 
@@ -35,6 +36,8 @@ export interface NetworkDevice {
   /** Undefined while nothing is plugged in; 0 where the adapter does not tell. */
   readonly linkMbps: number | undefined;
   readonly isFullDuplex: boolean;
+  /** The machine's own, at which it is reached through this adapter. */
+  readonly addresses: readonly string[];
 }
 
 export interface NumaNode {
@@ -127,7 +130,9 @@ async function readNetworkDevice(path: string): Promise<NetworkDevice | undefine
     driverOf(device),
   ]);
   const linkMbps = carrier === "1" ? Math.max(0, Number(speed) || 0) : undefined;
-  return { name: basename(path), mac, driver, controller: controllerOf(device), linkMbps, isFullDuplex: duplex !== "half" };
+  const name = basename(path);
+  const addresses = (networkInterfaces()[name] ?? []).map(({ address }) => address);
+  return { name, mac, driver, controller: controllerOf(device), linkMbps, isFullDuplex: duplex !== "half", addresses };
 }
 
 async function readNumaNode(path: string): Promise<NumaNode | undefined> {

@@ -25,6 +25,8 @@ export interface Wish {
   /** Its index in configSpec.deviceChange: faults name it. */
   readonly index: number;
   readonly place: VmPlace;
+  /** What the device was, where it is changed: what it had already it can keep. */
+  readonly before?: VirtualDevice | undefined;
 }
 
 export interface DeviceFamily {

@@ -46,14 +46,18 @@ export const nicFamily: DeviceFamily = {
   accept: acceptNic,
   write: (device) => writeNic(device as VirtualEthernetCard),
   prefixOf: ({ key }) => `ethernet${key - PORTS.ethernet.key}`,
-  toMachine: (device) => {
+  toMachine: (device, { networks }) => {
     const virtualDev = catalogueRow(device.$type)?.virtualDev;
     const model = NIC_MODELS.find((candidate) => candidate === virtualDev);
     if (model === undefined)
       throw deviceNotSupported(device, `there is no ${catalogueRow(device.$type)?.name ?? device.$type} adapter here`);
     const mac = parseMac((device as VirtualEthernetCard).macAddress ?? "");
     if (mac === undefined) throw deviceNotSupported(device, "it has no proper MAC address");
-    return { kind: "nic", key: device.key, model, mac, ...(device.connectable?.startConnected !== false && { connected: true }) };
+    const name = networkNameOf(device);
+    const network = /^\P{Cc}+$/u.test(name) && name.length <= NETWORK_NAME_MAX ? { network: name } : {};
+    // A VM that comes from elsewhere may name a network that this host has not: it runs, and its cable leads nowhere.
+    const isConnected = device.connectable?.startConnected !== false && (networks?.includes(name) ?? true);
+    return { kind: "nic", key: device.key, model, mac, ...network, ...(isConnected && { connected: true }) };
   },
 };
 
@@ -107,10 +111,7 @@ function acceptNic(device: VirtualDevice, wish: Wish): VirtualEthernetCard {
   const addressType = acceptAddressType(given, wish);
   return {
     ...nicAt(number, device.$type ?? ""),
-    deviceInfo: describe(
-      `Network adapter ${number + 1}`,
-      backingOf({ key: 0, backing }, "VirtualEthernetCardNetworkBackingInfo")?.deviceName ?? "",
-    ),
+    deviceInfo: describe(`Network adapter ${number + 1}`, networkNameOf({ key: 0, backing })),
     backing,
     connectable: acceptConnectable(device),
     ...(device.slotInfo && { slotInfo: device.slotInfo }),
@@ -123,12 +124,19 @@ function acceptNic(device: VirtualDevice, wish: Wish): VirtualEthernetCard {
   };
 }
 
+function networkNameOf(device: VirtualDevice): string {
+  return backingOf(device, "VirtualEthernetCardNetworkBackingInfo")?.deviceName ?? "";
+}
+
 function acceptBacking(device: VirtualDevice, wish: Wish): VirtualDeviceBackingInfo {
   if (device.backing === undefined) return networkBacking("");
   const network = backingOf(device, "VirtualEthernetCardNetworkBackingInfo");
   if (network === undefined) throw backingNotSupported(device, `only networks of this host can be chosen, not ${device.backing.$type}`);
   if (network.deviceName.length > NETWORK_NAME_MAX || network.inPassthroughMode === true)
     throw invalidBacking(wish, "The network cannot be had so.");
+  const isKept = wish.before !== undefined && networkNameOf(wish.before) === network.deviceName;
+  if (!isKept && wish.place.networks?.includes(network.deviceName) === false)
+    throw invalidBacking(wish, `The host has no network '${network.deviceName}'.`);
   return networkBacking(network.deviceName);
 }
 

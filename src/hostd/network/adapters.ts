@@ -1,0 +1,67 @@
+/**
+ * The machine's network adapters under the names that clients know: "vmnic0". A name stays with its adapter for good, also while a
+ * switch has it and the machine itself does not see it: so both are kept, with what the machine said of it last.
+ */
+import type { Machine } from "../../vmkernel/index.ts";
+import type { HostIdentity } from "../agent.ts";
+import type { Connection } from "../database.ts";
+import type { Adapter } from "./plan-switch.ts";
+
+type NetworkDevice = Machine["nics"][number];
+
+/** An adapter of the machine, with its name for clients. */
+export interface PhysicalAdapter extends NetworkDevice {
+  readonly device: string;
+}
+
+interface Row {
+  readonly name: string;
+  readonly number: number;
+  readonly facts: string;
+}
+
+/** What listens on all addresses of the machine. */
+const EVERY_ADDRESS: readonly string[] = ["0.0.0.0", "::"];
+
+export class Adapters {
+  readonly #database: Connection;
+
+  constructor(database: Connection) {
+    this.#database = database;
+  }
+
+  /** Gives new adapters their names, in the order of their places in the machine, and remembers what the machine says of each. */
+  remember(nics: readonly NetworkDevice[]): void {
+    const place = ({ controller = "", name }: NetworkDevice): string => `${controller} ${name}`;
+    const write = this.#database.prepare(
+      `INSERT INTO adapter (name, number, facts) VALUES (?, (SELECT COALESCE(MAX(number) + 1, 0) FROM adapter), ?)
+         ON CONFLICT (name) DO UPDATE SET facts = excluded.facts`,
+    );
+    this.#database.transaction(() => {
+      for (const nic of nics.toSorted((one, other) => (place(one) < place(other) ? -1 : 1))) write.run(nic.name, JSON.stringify(nic));
+    })();
+  }
+
+  /** Those that the machine has, and those that switches have taken. @param taken by their names on the machine */
+  list(nics: readonly NetworkDevice[], taken: ReadonlySet<string>): readonly PhysicalAdapter[] {
+    const rows = this.#database.prepare("SELECT name, number, facts FROM adapter ORDER BY number").all() as Row[];
+    return rows.flatMap(({ name, number, facts }) => {
+      const nic = nics.find((candidate) => candidate.name === name) ?? (taken.has(name) ? (JSON.parse(facts) as NetworkDevice) : undefined);
+      return nic === undefined ? [] : [{ ...nic, device: `vmnic${number}` }];
+    });
+  }
+}
+
+/** Which of them a switch may have: none by which the machine is reached. Pure. */
+export function asUplinks(
+  adapters: readonly PhysicalAdapter[],
+  { defaultGateway }: Pick<Machine, "defaultGateway">,
+  { address }: Pick<HostIdentity, "address">,
+): readonly Adapter[] {
+  return adapters.map(({ device, name, addresses }) => {
+    const isReached = EVERY_ADDRESS.includes(address) ? addresses.length > 0 : addresses.includes(address);
+    if (isReached) return { device, name, heldBecause: "clients reach this host's API by its address" };
+    if (defaultGateway?.device === name) return { device, name, heldBecause: "the machine's default route leads through it" };
+    return { device, name };
+  });
+}

@@ -1,0 +1,84 @@
+/**
+ * The virtual network as hostd keeps it: what vmkernel is told, and what only clients see. Pure.
+ * Paper «Virtual Switches»; vim25 HostVirtualSwitchSpec; the host's first configuration is ESXi's, but for the three security
+ * policies: guides to hardening have them all rejected, and so has this host from its first start.
+ */
+import type { NetworkConfig, NetworkPolicy, PolicyOverrides, PortGroupConfig, ShapingPolicy, SwitchConfig } from "../../vmkernel/index.ts";
+
+export interface VirtualNetwork {
+  readonly switches: readonly VirtualSwitch[];
+}
+
+export interface VirtualSwitch extends SwitchConfig {
+  /** Shown as it was set. Nothing is ever announced, and what others announce is not kept. */
+  readonly linkDiscovery: LinkDiscovery;
+}
+
+/** vim25 LinkDiscoveryProtocolConfig. */
+export interface LinkDiscovery {
+  readonly protocol: "cdp" | "lldp";
+  readonly operation: "none" | "listen";
+}
+
+/** A port group with the switch that it is on. */
+export interface PlacedPortGroup {
+  readonly vswitch: VirtualSwitch;
+  readonly portGroup: PortGroupConfig;
+}
+
+export const MTU = { min: 1280, max: 9000, default: 1500 };
+export const NUM_PORTS = { min: 1, max: 4096 }; // they are made on demand: the number is only shown
+export const DEFAULT_DISCOVERY: LinkDiscovery = { protocol: "cdp", operation: "listen" };
+
+/** Of a switch for which nothing is said: ESXi's, with the security policies that are recommended for it. */
+export const DEFAULT_POLICY: NetworkPolicy = {
+  security: { allowPromiscuous: false, macChanges: false, forgedTransmits: false, blockSwitchProtocols: true },
+  shaping: { enabled: false, averageBandwidth: 0, peakBandwidth: 0, burstSize: 0 },
+  teaming: { policy: "loadbalance_srcid", notifySwitches: true, rollingOrder: false, checkBeacon: false, active: [], standby: [] },
+};
+
+/** No adapter is taken: the machine may be reached by the only one that it has. */
+export const FIRST_NETWORK: VirtualNetwork = {
+  switches: [
+    {
+      name: "vSwitch0",
+      numPorts: 128,
+      mtu: MTU.default,
+      uplinks: [],
+      policy: DEFAULT_POLICY,
+      linkDiscovery: DEFAULT_DISCOVERY,
+      portGroups: ["VM Network", "Management Network"].map((name) => ({ name, vlanId: 0, overrides: {} })),
+    },
+  ],
+};
+
+export function portGroupsOf({ switches }: VirtualNetwork): readonly PlacedPortGroup[] {
+  return switches.flatMap((vswitch) => vswitch.portGroups.map((portGroup) => ({ vswitch, portGroup })));
+}
+
+export function findPortGroup(network: VirtualNetwork, name: string): PlacedPortGroup | undefined {
+  return portGroupsOf(network).find(({ portGroup }) => portGroup.name === name);
+}
+
+/** What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there. */
+export function toVmkernel({ switches }: VirtualNetwork): NetworkConfig {
+  return {
+    switches: switches.map(({ linkDiscovery: _, policy, portGroups, ...vswitch }) => ({
+      ...vswitch,
+      policy: { ...policy, shaping: { ...policy.shaping, ...withRates(policy.shaping) } },
+      portGroups: portGroups.map((portGroup) => ({ ...portGroup, overrides: overridesWithRates(portGroup.overrides) })),
+    })),
+  };
+}
+
+function overridesWithRates({ shaping, ...others }: PolicyOverrides): PolicyOverrides {
+  return shaping === undefined ? others : { ...others, shaping: { ...shaping, ...withRates(shaping) } };
+}
+
+function withRates({ averageBandwidth, peakBandwidth, burstSize }: Partial<ShapingPolicy>): Partial<ShapingPolicy> {
+  return {
+    ...(averageBandwidth !== undefined && { averageBandwidth: Math.max(1, averageBandwidth) }),
+    ...(peakBandwidth !== undefined && { peakBandwidth: Math.max(1, peakBandwidth) }),
+    ...(burstSize !== undefined && { burstSize: Math.max(1, burstSize) }),
+  };
+}

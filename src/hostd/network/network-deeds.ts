@@ -1,0 +1,70 @@
+/** What a client does to the host's virtual network, with the events that tell of it. Source: vim25 HostNetworkSystem. */
+import { type HostNetworkConfig, type HostPortGroupSpec, type HostVirtualSwitchSpec, readVmx } from "../../wire/index.ts";
+import type { Call, HostAgent } from "../agent.ts";
+import type { Vm } from "../vm.ts";
+import { PORTS } from "../vm-config/index.ts";
+import { changeVmx } from "../vm-files.ts";
+import { addPortGroup, addSwitch, removePortGroup, removeSwitch, updatePortGroup, updateSwitch } from "./plan-network.ts";
+import { updateNetwork } from "./plan-network-config.ts";
+import { networksOfVm } from "./port-group-users.ts";
+
+interface SwitchRequest {
+  readonly name: string;
+  readonly spec: HostVirtualSwitchSpec | undefined;
+}
+
+export async function addVirtualSwitch(call: Call, request: SwitchRequest): Promise<void> {
+  await call.agent.networks.change((network, facts) => addSwitch(network, request, facts));
+  post(call, `Virtual switch ${request.name} was added`);
+}
+
+export async function updateVirtualSwitch(call: Call, request: SwitchRequest): Promise<void> {
+  await call.agent.networks.change((network, facts) => updateSwitch(network, request, facts));
+  post(call, `Virtual switch ${request.name} was changed`);
+}
+
+export async function removeVirtualSwitch(call: Call, name: string): Promise<void> {
+  await call.agent.networks.change((network, facts) => removeSwitch(network, name, facts));
+  post(call, `Virtual switch ${name} was removed`);
+}
+
+export async function addPortGroupTo(call: Call, spec: HostPortGroupSpec): Promise<void> {
+  await call.agent.networks.change((network, facts) => addPortGroup(network, spec, facts));
+  post(call, `Port group ${spec.name} was added to ${spec.vswitchName}`);
+}
+
+/** VMs that are off and name it follow it to its new name; while one that is on is connected, it keeps its own. */
+export async function changePortGroup(call: Call, name: string, spec: HostPortGroupSpec): Promise<void> {
+  const renaming = spec.name === name ? undefined : { from: name, to: spec.name };
+  await call.agent.networks.change((network, facts) => updatePortGroup(network, { name, spec }, facts), renaming);
+  post(call, renaming === undefined ? `Port group ${name} was changed` : `Port group ${name} was changed, and is now ${spec.name}`);
+  if (renaming !== undefined) await renameInVms(call.agent, renaming);
+}
+
+export async function removePortGroupFrom(call: Call, name: string): Promise<void> {
+  await call.agent.networks.change((network, facts) => removePortGroup(network, name, facts));
+  post(call, `Port group ${name} was removed`);
+}
+
+export async function updateNetworkConfig(
+  call: Call,
+  request: { readonly config: HostNetworkConfig; readonly changeMode: string; readonly current: HostNetworkConfig },
+): Promise<void> {
+  await call.agent.networks.change((network, facts) => updateNetwork(network, request, facts));
+  post(call, "The network configuration was changed");
+}
+
+/** A VM that is missed (the host agent dies, its datastore is away) has an adapter that leads nowhere: it is shown, and harms nobody. */
+async function renameInVms({ vms }: HostAgent, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+  for (const vm of vms.list().filter((one) => networksOfVm(one).has(from))) await changeVmx(vms, vm, renamedKeys(vm, from, to));
+}
+
+function renamedKeys({ files }: Vm, from: string, to: string): Readonly<Record<string, string>> {
+  if (files.kind !== "readable") return {};
+  const keys = Array.from({ length: PORTS.ethernet.count }, (_, number) => `ethernet${number}.networkName`);
+  return Object.fromEntries(keys.filter((key) => readVmx(files.vmx, key) === from).map((key) => [key, to]));
+}
+
+function post({ agent, session }: Call, message: string): void {
+  agent.events.post("GeneralHostInfoEvent", message, { userName: session?.userName ?? "" }, { message });
+}
