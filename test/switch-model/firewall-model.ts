@@ -6,10 +6,13 @@
  * What is left open there is decided so that less passes:
  * - Malformed packets never pass (see {@link readPacket}); neither does a first fragment too short for the header of its protocol.
  * - A later fragment passes where its first one did before it, in the same direction; else never: it has no ports to be judged by.
+ *   One of TCP that begins with the flags never does (RFC 3128).
  * - TCP: only a segment with SYN and without ACK is judged by the rules. All others pass by their connection or not at all.
  * - UDP: a datagram that passed lets those between the same addresses and ports pass, both ways.
- * - ICMP: an echo request that passed lets its replies pass. Errors pass that quote a packet of a connection. All others are judged.
+ * - ICMP: an echo request that passed lets its replies pass. An error passes that quotes a packet of a
+ *   connection to whom that is from. All others are judged.
  * - Rules with addresses, ports or ICMP types match IP alone.
+ * - At a trunk, connections in two VLANs are two.
  * Time is left out: what is remembered lasts as long as a test.
  */
 import type { Firewall, FirewallRule } from "../../src/vmkernel/network/config.ts";
@@ -21,6 +24,8 @@ export type Direction = "in" | "out";
 /** A packet as the guest sees it. */
 interface Seen {
   readonly direction: Direction;
+  /** Of a trunk's frame, else 0. */
+  readonly vlan: number;
   readonly packet: Packet;
   readonly remoteMac: string;
 }
@@ -34,24 +39,23 @@ export class FirewallModel {
     this.#firewall = firewall;
   }
 
-  lets(direction: Direction, frame: EthernetFrame): boolean {
+  lets(direction: Direction, frame: EthernetFrame, vlan: number): boolean {
     const packet = readPacket(frame.rest);
-    const seen = { direction, packet, remoteMac: direction === "in" ? frame.source : frame.destination };
+    const seen = { direction, vlan, packet, remoteMac: direction === "in" ? frame.source : frame.destination };
     if (packet.kind === "malformed") return false;
     if (packet.kind !== "ip") return this.#rulesLet(seen);
-    if (packet.fragment.kind === "later") return this.#known.has(fragmentKey(direction, packet));
+    if (packet.fragment.kind === "later") return !changesFlags(packet) && this.#known.has(fragmentKey(seen, packet));
     const passes = this.#letsWhole(seen, packet);
-    if (passes && packet.fragment.kind === "first") this.#known.add(fragmentKey(direction, packet));
+    if (passes && packet.fragment.kind === "first") this.#known.add(fragmentKey(seen, packet));
     return passes;
   }
 
   #letsWhole(seen: Seen, packet: IpPacket): boolean {
-    const { direction } = seen;
-    const replyTo = answered(direction, packet);
+    const replyTo = answered(seen, packet);
     if (replyTo !== undefined && this.#known.has(replyTo)) return true;
     if (packet.transport.kind === "tcp" && !packet.transport.opens) return false;
     if (!this.#rulesLet(seen)) return false;
-    const connection = opened(direction, packet);
+    const connection = opened(seen, packet);
     if (connection !== undefined) this.#known.add(connection);
     return true;
   }
@@ -62,34 +66,42 @@ export class FirewallModel {
   }
 }
 
-function fragmentKey(direction: Direction, { version, protocol, source, destination, fragment }: IpPacket): string {
-  return ["fragment", direction, version, protocol, source, destination, fragment.kind === "whole" ? "" : fragment.id].join(" ");
+/** The flags are in the second 8 bytes of TCP's header. */
+function changesFlags({ protocol, fragment }: IpPacket): boolean {
+  return protocol === TCP && fragment.kind === "later" && fragment.offset === 1;
+}
+
+/** Which way a packet goes, and in which VLAN. */
+type Way = Pick<Seen, "direction" | "vlan">;
+
+function fragmentKey({ direction, vlan }: Way, { version, protocol, source, destination, fragment }: IpPacket): string {
+  const id = fragment.kind === "whole" ? "" : fragment.id;
+  return ["fragment", direction, vlan, version, protocol, source, destination, id].join(" ");
 }
 
 /** What a packet that the rules let through makes known. */
-function opened(direction: Direction, packet: IpPacket): string | undefined {
+function opened(way: Way, packet: IpPacket): string | undefined {
   const { transport } = packet;
   switch (transport.kind) {
     case "tcp":
     case "udp":
-      return connectionKey(direction, packet, transport.sourcePort, transport.destinationPort);
+      return connectionKey(way, packet, transport.sourcePort, transport.destinationPort);
     case "icmp":
-      return isEchoRequest(packet, transport.type) ? echoKey(direction, packet, transport.identifier) : undefined;
+      return isEchoRequest(packet, transport.type) ? echoKey(way, packet, transport.identifier) : undefined;
     case "opaque":
       return undefined;
   }
 }
 
 /** What must be known for a packet to pass unasked. */
-function answered(direction: Direction, packet: IpPacket): string | undefined {
+function answered(way: Way, packet: IpPacket): string | undefined {
   const { transport } = packet;
-  if (transport.kind !== "icmp") return opened(direction, packet);
-  if (isEchoRequest(packet, transport.type)) return echoKey(direction, packet, transport.identifier);
-  const other = direction === "in" ? "out" : "in";
-  if (isEchoReply(packet, transport.type)) return echoKey(other, turned(packet), transport.identifier);
+  if (transport.kind !== "icmp") return opened(way, packet);
+  if (isEchoRequest(packet, transport.type)) return echoKey(way, packet, transport.identifier);
+  const back = { ...way, direction: way.direction === "in" ? "out" : "in" } as const;
+  if (isEchoReply(packet, transport.type)) return echoKey(back, turned(packet), transport.identifier);
   const quoted = isError(packet, transport.type) ? readQuoted(packet.version, transport.quoted) : undefined;
-  // It quotes what went the other way.
-  return quoted && opened(other, quoted);
+  return quoted?.source === packet.destination ? opened(back, quoted) : undefined;
 }
 
 function turned(packet: IpPacket): IpPacket {
@@ -97,14 +109,14 @@ function turned(packet: IpPacket): IpPacket {
 }
 
 /** The same in both directions: by the guest's end and the other one. */
-function connectionKey(direction: Direction, packet: IpPacket, sourcePort: number, destinationPort: number): string {
+function connectionKey({ direction, vlan }: Way, packet: IpPacket, sourcePort: number, destinationPort: number): string {
   const [from, to] = [`${packet.source} ${sourcePort}`, `${packet.destination} ${destinationPort}`];
   const [local, remote] = direction === "out" ? [from, to] : [to, from];
-  return ["connection", packet.version, packet.protocol, local, remote].join(" ");
+  return ["connection", vlan, packet.version, packet.protocol, local, remote].join(" ");
 }
 
-function echoKey(direction: Direction, { version, source, destination }: IpPacket, identifier: number): string {
-  return ["echo", direction, version, source, destination, identifier].join(" ");
+function echoKey({ direction, vlan }: Way, { version, source, destination }: IpPacket, identifier: number): string {
+  return ["echo", direction, vlan, version, source, destination, identifier].join(" ");
 }
 
 function isEchoRequest({ version }: IpPacket, type: number): boolean {

@@ -25,7 +25,8 @@ export interface IpPacket {
 export type Fragment =
   | { readonly kind: "whole" }
   | { readonly kind: "first"; readonly id: string }
-  | { readonly kind: "later"; readonly id: string };
+  /** In units of 8 bytes. */
+  | { readonly kind: "later"; readonly id: string; readonly offset: number };
 
 export type Transport =
   | { readonly kind: "tcp"; readonly sourcePort: number; readonly destinationPort: number; readonly opens: boolean }
@@ -152,7 +153,7 @@ function skipExtensions(packet: Buffer, firstHeader: number): Upper | undefined 
 }
 
 function fragmentOf(offset: number, hasMore: boolean, id: string): Fragment {
-  if (offset > 0) return { kind: "later", id };
+  if (offset > 0) return { kind: "later", id, offset };
   return hasMore ? { kind: "first", id } : WHOLE;
 }
 

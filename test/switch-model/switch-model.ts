@@ -114,7 +114,8 @@ export class SwitchModel {
     if (typeof vlan !== "number") return refuse(name, vlan.because);
     const passing = { frame, vlan };
     if (from.kind === "uplink") return this.#deliver(from, this.#fromUplink(from, passing), passing);
-    const reason = judgeSender(from, frame) ?? (from.firewall?.lets("out", frame) === false ? "firewall" : undefined);
+    const reason =
+      judgeSender(from, frame) ?? (from.firewall?.lets("out", frame, trunkVlan(from, vlan)) === false ? "firewall" : undefined);
     return reason === undefined ? this.#deliver(from, this.#fromVm(from, passing), passing) : refuse(name, reason);
   }
 
@@ -278,9 +279,14 @@ function isSwitchProtocol({ destination }: EthernetFrame): boolean {
   return destination.startsWith("0180c200000") || destination === "01000ccccccc" || destination === "01000ccccccd";
 }
 
-function judgeReceiver(port: VmPort, { frame }: Passing): DropReason | undefined {
+function judgeReceiver(port: VmPort, { frame, vlan }: Passing): DropReason | undefined {
   if (!port.receives) return "MAC address changed";
-  return port.firewall?.lets("in", frame) === false ? "firewall" : undefined;
+  return port.firewall?.lets("in", frame, trunkVlan(port, vlan)) === false ? "firewall" : undefined;
+}
+
+/** An access port's guest does not know of its VLAN. */
+function trunkVlan({ group }: VmPort, vlan: number): number {
+  return group.vlanId === VGT ? vlan : 0;
 }
 
 /** The frame as the port's mode shows it to what is plugged in there. */
