@@ -8,6 +8,7 @@ export const MAP_KINDS = {
   percpuArray: 6,
   lruHash: 9,
   lruPercpuHash: 10,
+  arrayOfMaps: 12,
   devmap: 14,
   devmapHash: 25,
 } as const;

@@ -1,7 +1,8 @@
 import { closeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { hasBpf, TestObjects, u32 } from "./bpf.fixture.ts";
-import { createMap, mapDelete, mapFdById, mapInfo, mapKeys, mapLookup, mapUpdate, percpuBytes, possibleCpus } from "./index.ts";
+import type { ProgramBuilder } from "../../ebpf/index.ts";
+import { FRAME, hasBpf, TestObjects, u32 } from "./bpf.fixture.ts";
+import { createMap, mapDelete, mapFdById, mapInfo, mapKeys, mapLookup, mapUpdate, percpuBytes, possibleCpus, testRun } from "./index.ts";
 import { countCpus } from "./maps.ts";
 
 test.each([
@@ -40,6 +41,34 @@ describe.skipIf(!hasBpf)("on this machine", () => {
     for (let key = 0; key < 100; key++) mapUpdate(map, u32(key), Buffer.alloc(8));
     const keys = mapKeys(map, 4).map((key) => key.readUInt32LE());
     expect(keys.sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, key) => key));
+  });
+
+  test("a map of maps shows a program the one that it has now, whole", () => {
+    using objects = new TestObjects();
+    const [before, after] = [objects.map("hash", { entriesMax: 1 }), objects.map("hash", { entriesMax: 3 })];
+    mapUpdate(before, u32(0), Buffer.alloc(8, 1));
+    mapUpdate(after, u32(0), Buffer.alloc(8, 2));
+    const outer = objects.keep(createMap({ kind: "arrayOfMaps", keyBytes: 4, valueBytes: 4, entriesMax: 1, name: "outer", inner: before }));
+    const program = objects.program(
+      (b) =>
+        lookUp(b.storeImmediate(4, "r10", -4, 0).loadMap("r1", "outer"))
+          .mov("r1", "r0")
+          .mov("r2", "r10")
+          .add("r2", -4)
+          .call("lookup")
+          .jumpIf("eq", "r0", 0, "none")
+          .load(1, "r0", "r0", 0)
+          .exit()
+          .label("none")
+          .mov("r0", 0)
+          .exit(),
+      new Map([["outer", outer]]),
+    );
+    const seen = [before, after].map((inner) => {
+      mapUpdate(outer, u32(0), u32(inner));
+      return testRun(program, { frame: FRAME }).verdict;
+    });
+    expect(seen).toEqual([1, 2]);
   });
 
   test("a map that is full takes no more, and says so", () => {
@@ -83,3 +112,8 @@ describe.skipIf(!hasBpf)("on this machine", () => {
     await expect.poll(() => mapFdById(id)).toBeUndefined();
   });
 });
+
+/** r0 becomes the value of the key at the end of the stack; goes on only if there is one. */
+function lookUp(builder: ProgramBuilder): ProgramBuilder {
+  return builder.mov("r2", "r10").add("r2", -4).call("lookup").jumpIf("eq", "r0", 0, "none");
+}

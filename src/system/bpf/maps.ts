@@ -19,16 +19,19 @@ export interface MapSpec {
   readonly name: string;
   /** BPF_F_NO_PREALLOC and its like. */
   readonly flags?: number;
+  /** Of a map of maps: one such as its values will be. Its values are descriptors when they are written. */
+  readonly inner?: number;
 }
 
 /** @returns a descriptor, the caller's to close; the map lives as long as a descriptor, a pin or a program holds it */
-export function createMap({ kind, keyBytes, valueBytes, entriesMax, name, flags = 0 }: MapSpec): number {
+export function createMap({ kind, keyBytes, valueBytes, entriesMax, name, flags = 0, inner = 0 }: MapSpec): number {
   const fields: readonly Field[] = [
     [0, MAP_KINDS[kind]],
     [4, keyBytes],
     [8, valueBytes],
     [12, entriesMax],
     [16, flags],
+    [20, inner],
     [28, name],
   ];
   return attempt(`creating the map ${name}`, () => bpf("createMap", fields).result);
