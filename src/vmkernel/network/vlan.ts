@@ -20,8 +20,10 @@ export const NOBODYS_VLAN = 4095;
 export const UNTAGGED = 0;
 const ALL: VlanRange = { first: UNTAGGED, last: VLAN_MAX };
 
+export type TrunkMode = Extract<VlanMode, { kind: "vgt" }>;
+
 /** An uplink carries every VLAN, as the wire does. */
-export const WIRE: VlanMode = { kind: "vgt", ranges: [ALL] };
+export const WIRE: TrunkMode = { kind: "vgt", ranges: [ALL] };
 
 export function vlanModeOf({ vlanId, trunk }: Pick<PortGroupConfig, "vlanId" | "trunk">): VlanMode {
   if (vlanId === UNTAGGED) return { kind: "est" };

@@ -1,0 +1,47 @@
+/** Copies for every port of a list in the table. Pure. What units of group frames and of mirrors share. */
+import { SKB } from "../../../ebpf/index.ts";
+import { type ListKind, listBase } from "../plan-table.ts";
+import { type PortBuilder, STACK } from "./port-builder.ts";
+
+export interface Copies {
+  readonly kind: ListKind;
+  readonly sender: number;
+  /** The verifier goes through the loop so many times: it must see the end. */
+  readonly membersMax: number;
+  /** The port that gets the frame itself gets no copy. */
+  readonly skipsTarget?: true;
+}
+
+const VLAN_MASK = 0xffff;
+
+/** As the frame is now: tagged or not. r7 is lost, and all that was read of the frame. The sender is skipped. */
+export function sendCopies(builder: PortBuilder, { kind, sender, membersMax, skipsTarget }: Copies): void {
+  const [loop, done] = [builder.freshLabel("member"), builder.freshLabel("members")];
+  builder
+    .mov("r1", "r9")
+    .and("r1", VLAN_MASK)
+    .or("r1", listBase({ kind, vlan: 0, sender }))
+    .store(4, "r10", STACK.key, "r1");
+  builder.mov("r7", 0).label(loop).jumpIf("ge", "r7", membersMax, done);
+  builder
+    .store(4, "r10", STACK.key + 4, "r7")
+    .lookUp()
+    .jumpIf("eq", "r0", 0, done)
+    .add("r7", 1)
+    .loadDevice("r2");
+  builder.load(4, "r1", "r6", SKB.ifindex);
+  becomeNobody(builder);
+  if (skipsTarget) {
+    builder.load(4, "r1", "r10", STACK.target);
+    becomeNobody(builder);
+  }
+  builder.sendCopy().jump(loop).label(done);
+}
+
+/**
+ * r2 becomes 0 if it is r1: no device has that number, and a copy for it is none. Without a jump: each would double what the verifier
+ * keeps for later, in every round of the loop.
+ */
+function becomeNobody(builder: PortBuilder): void {
+  builder.xor("r1", "r2").mov("r3", "r1").neg("r3").or("r3", "r1").arsh("r3", 63).and("r2", "r3");
+}
