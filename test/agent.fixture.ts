@@ -26,6 +26,7 @@ import {
   createStorage,
   describeHost,
   FileDoorServer,
+  type NetworkConfig,
   NoNetwork,
   performRequest,
   type Storage,
@@ -33,6 +34,7 @@ import {
   type VmkernelRequest,
   type VmkernelResults,
 } from "../src/vmkernel/index.ts";
+import { parseRequest } from "../src/vmkernel/parse-request.ts";
 import { fault } from "../src/wire/index.ts";
 
 const LOG_BOUND = { bytesMax: 2 ** 20, olderMax: 1 };
@@ -49,6 +51,10 @@ export interface TestAgent {
   readonly folder: string;
   /** The folder that is datastore1. */
   readonly datastore: string;
+  /** What its vmkernel was told last that the network shall be. */
+  network(): NetworkConfig;
+  /** From now on its vmkernel takes no network, and says why. */
+  refuseNetworks(because: string): void;
   /** Tells the agent's clock to be that much later. */
   later(ms: number): void;
   /** Measures what is used, as happens by itself each 20 seconds. */
@@ -79,7 +85,8 @@ export async function startAgent(
     accounts.grant({ entity: "ha-folder-root", principal: `role${id}`, roleId: id, propagate: true });
   }
   const storage = createStorage(join(folder, "volumes"));
-  const vmkernel = await noMonitors(folder, storage);
+  const network = new ShownNetwork();
+  const vmkernel = await noMonitors(folder, storage, network);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
   const { der, sha1 } = certificate;
@@ -129,6 +136,10 @@ export async function startAgent(
     storage,
     datastore,
     folder,
+    network: () => network.config,
+    refuseNetworks(because) {
+      network.refusal = because;
+    },
     later(ms) {
       skippedMs += ms;
     },
@@ -153,16 +164,30 @@ export async function startAgent(
   };
 }
 
+/** A network that is configured, and shown, and carries nothing. */
+class ShownNetwork extends NoNetwork {
+  config: NetworkConfig = { switches: [] };
+  refusal: string | undefined;
+
+  override async configure(config: NetworkConfig): Promise<void> {
+    if (this.refusal !== undefined) throw fault("SystemError", this.refusal, { reason: this.refusal });
+    this.config = config;
+    await super.configure(config);
+  }
+}
+
 /** vmkernel's real datastores, on a host that runs nothing. */
-async function noMonitors(folder: string, storage: Storage) {
+async function noMonitors(folder: string, storage: Storage, network: ShownNetwork) {
   const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
   const monitors = { list: () => [], loads: async () => [] } as never;
-  const parts = { paths: hostPaths(folder), host, storage, monitors, network: new NoNetwork(), shutdown: async () => {} };
+  const parts = { paths: hostPaths(folder), host, storage, monitors, network, shutdown: async () => {} };
   return {
     request: <R extends VmkernelRequest>(request: R, controls: Partial<Controls> = {}) =>
-      performRequest(request, parts, { signal: new AbortController().signal, report: () => {}, ...controls }) as Promise<
-        VmkernelResults[R["kind"]]
-      >,
+      performRequest(parseRequest(JSON.parse(JSON.stringify(request))), parts, {
+        signal: new AbortController().signal,
+        report: () => {},
+        ...controls,
+      }) as Promise<VmkernelResults[R["kind"]]>,
     openStream: async ({ vm }: StreamRequest) => {
       throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { existingState: "poweredOff" });
     },

@@ -148,7 +148,7 @@ test("what a management server asks before it takes the host on is what the call
   const info = (await call(HOST, "QueryHostConnectionInfo")) as HostConnectInfo;
   expect(info.host.config.name).toBe("host1");
   expect(info.datastore?.map(({ summary }) => summary.name)).toEqual(["datastore1"]);
-  expect(info.network?.map(({ summary }) => summary.name)).toEqual(["VM Network"]);
+  expect(info.network?.map(({ summary }) => summary.name)).toEqual(["VM Network", "Management Network"]);
   expect(await call(HOST, "RetrieveHardwareUptime")).toBeGreaterThan(0);
   expect(await call(managers.graphicsManager, "IsSharedGraphicsActive")).toBe(false);
   expect(await call(managers.imageConfigManager, "fetchSoftwarePackages")).toEqual([]);
@@ -188,7 +188,7 @@ test("the strictest client reads every property of everything that the host name
 });
 
 test.each([
-  ["a port group", "networkSystem", "AddPortGroup", { portgrp: { name: "x", vlanId: 0, vswitchName: "vSwitch0", policy: {} } }],
+  ["an adapter of the host's own", "networkSystem", "AddVirtualNic", { portgroup: "VM Network", nic: {} }],
   ["a service that is not there", "serviceSystem", "StartService", { id: "TSM-SSH" }],
   ["a datastore", "datastoreSystem", "CreateLocalDatastore", { name: "x", path: "/etc" }],
   ["the clock", "dateTimeSystem", "UpdateDateTime", { dateTime: new Date(0) }],

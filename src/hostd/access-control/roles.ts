@@ -71,8 +71,10 @@ function requireOwnRole(agent: HostAgent, id: number): Role {
 }
 
 function refuseName(agent: HostAgent, name: string, except?: Role): void {
-  if (name.trim() !== name || name === "" || name.length > NAME_CHARACTERS_MAX || /\p{Cc}/u.test(name)) {
-    throw fault("InvalidName", `'${name.slice(0, NAME_CHARACTERS_MAX)}' is no name for a role.`, { name });
+  if (name.trim() !== name || name === "" || name.length > NAME_CHARACTERS_MAX || /[\p{Cc}\p{Cs}]/u.test(name)) {
+    throw fault("InvalidName", `'${name.slice(0, NAME_CHARACTERS_MAX)}' is no name for a role.`, {
+      name: name.replace(/\p{Cs}/gu, "\ufffd"),
+    });
   }
   const same = (role: Role): boolean => role.id !== except?.id && role.name.toLowerCase() === name.toLowerCase();
   if (agent.accounts.roles().some(same)) throw fault("AlreadyExists", `There is a role ${name} already.`, { name });

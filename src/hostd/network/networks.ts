@@ -177,20 +177,19 @@ export class Networks {
 
   /** With the permissions on port groups that are gone, so that another of that name does not have them. */
   #store(before: VirtualNetwork, wanted: VirtualNetwork, renaming: PortGroupRenaming | undefined): void {
-    const write = this.#database.prepare(
-      "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    );
-    this.#database.transaction(() => {
-      write.run(SETTING, JSON.stringify(wanted));
-      if (renaming !== undefined) {
-        const move = this.#database.prepare("UPDATE permission SET entity = ? WHERE entity = ?");
-        move.run(networkRef(renaming.to).value, networkRef(renaming.from).value);
+    const { accounts } = this.#agent();
+    const gone = portGroupsOf(before).filter(({ portGroup }) => findPortGroup(wanted, portGroup.name) === undefined);
+    const entities = new Set(gone.map(({ portGroup }) => networkRef(portGroup.name).value));
+    accounts.change(() => {
+      this.#database
+        .prepare("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .run(SETTING, JSON.stringify(wanted));
+      for (const permission of accounts.permissions().filter(({ entity }) => entities.has(entity))) {
+        accounts.revoke(permission);
+        if (renaming !== undefined && permission.entity === networkRef(renaming.from).value)
+          accounts.grant({ ...permission, entity: networkRef(renaming.to).value });
       }
-      for (const { portGroup } of portGroupsOf(before)) {
-        if (findPortGroup(wanted, portGroup.name) !== undefined) continue;
-        this.#database.prepare("DELETE FROM permission WHERE entity = ?").run(networkRef(portGroup.name).value);
-      }
-    })();
+    });
   }
 
   #changed(before: VirtualNetwork): void {

@@ -137,11 +137,11 @@ function refuseOtherParts(config: HostNetworkConfig, current: HostNetworkConfig)
     throw fault("NotFound", `The object or item referred to could not be found: physical adapter ${unknown.device.slice(0, 32)}.`, {});
 }
 
-/** As JSON, without what a client's library adds: types, and fields that are not set. */
+/** As JSON, without what a client's library adds or leaves out: types, fields that are not set, lists without anything. */
 function isSame(one: unknown, other: unknown): boolean {
   const plain = (value: unknown): string =>
     JSON.stringify(value, (key, item: unknown) => {
-      if (key === "$type") return undefined;
+      if (key === "$type" || (Array.isArray(item) && item.length === 0)) return undefined;
       if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
       return Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)));
     }) ?? "";

@@ -143,6 +143,7 @@ describe("a port group is refused", () => {
     ["with VLAN -1", add("lab", { vlanId: -1 }), ["InvalidArgument", "portgrp.vlanId"]],
     ["with a name too long", add("x".repeat(257), {}), ["InvalidArgument", "portgrp.name"]],
     ["without a name", add("", {}), ["InvalidArgument", "portgrp.name"]],
+    ["with half a character in its name", add("a\ud800", {}), ["InvalidArgument", "portgrp.name"]],
     ["with a NUL in its name", add("a\0b", {}), ["InvalidArgument", "portgrp.name"]],
     [
       "whose peak is below the average that it inherits",

@@ -133,7 +133,7 @@ function parsePortGroup({ name, vlanId, policy }: HostPortGroupSpec, { vswitch, 
 function checkName(name: string, { max, property }: { readonly max: number; readonly property: string }): void {
   if (name.trim() === "") throw invalidArgument(property, "it is empty");
   if (name.length > max) throw invalidArgument(property, `it has more than ${max} characters`);
-  if (/\p{Cc}/u.test(name)) throw invalidArgument(property, "it has a control character");
+  if (/[\p{Cc}\p{Cs}\ufffe\uffff]/u.test(name)) throw invalidArgument(property, "it has a character that is none, or none to be seen");
 }
 
 function requireSwitch({ switches }: VirtualNetwork, name: string): VirtualSwitch {

@@ -37,7 +37,7 @@ test("a disk and an adapter are told with what they hang at", async () => {
     put(`sys/class/net/eth0/${name}`, text);
   link("sys/class/net/eth0/device", adapter);
   link(`${adapter}/driver`, "sys/bus/pci/drivers/ixgbe");
-  const machine = await readMachine(root);
+  const machine = await readMachine(root, (name) => (name === "eth0" ? ["192.0.2.7"] : []));
   expect(machine.disks).toEqual([
     {
       name: "nvme0n1",
@@ -51,7 +51,15 @@ test("a disk and an adapter are told with what they hang at", async () => {
     },
   ]);
   expect(machine.nics).toEqual([
-    { name: "eth0", mac: "02:00:00:00:00:01", driver: "ixgbe", controller: "0000:00:03.0", linkMbps: 10_000, isFullDuplex: true },
+    {
+      name: "eth0",
+      mac: "02:00:00:00:00:01",
+      driver: "ixgbe",
+      controller: "0000:00:03.0",
+      linkMbps: 10_000,
+      isFullDuplex: true,
+      addresses: ["192.0.2.7"],
+    },
   ]);
 });
 

@@ -62,12 +62,16 @@ export interface Machine {
 const SECTOR_BYTES = 512; // of /sys/block/*/size, whatever the disk's own are
 const DEVICES_MAX = 1024; // more than any machine has; the answer stays within a message
 
+/** The addresses of an adapter that the machine itself uses. */
+type AddressesOf = (name: string) => readonly string[];
+const ownAddresses: AddressesOf = (name) => (networkInterfaces()[name] ?? []).map(({ address }) => address);
+
 /** @param root another root folder, for tests */
-export async function readMachine(root = "/"): Promise<Machine> {
+export async function readMachine(root = "/", addressesOf = ownAddresses): Promise<Machine> {
   const [pciDevices, disks, nics, numaNodes, vendor, version, date, resolvConf, route, localtime] = await Promise.all([
     each(join(root, "sys/bus/pci/devices"), readPciDevice),
     each(join(root, "sys/block"), readBlockDevice),
-    each(join(root, "sys/class/net"), readNetworkDevice),
+    each(join(root, "sys/class/net"), (path) => readNetworkDevice(path, addressesOf)),
     each(join(root, "sys/devices/system/node"), readNumaNode),
     text(join(root, "sys/class/dmi/id/bios_vendor")),
     text(join(root, "sys/class/dmi/id/bios_version")),
@@ -119,7 +123,7 @@ async function readBlockDevice(path: string): Promise<BlockDevice | undefined> {
   return { name: basename(path), sizeBytes, vendor, model, serial, isRotational: rotational === "1", controller, driver };
 }
 
-async function readNetworkDevice(path: string): Promise<NetworkDevice | undefined> {
+async function readNetworkDevice(path: string, addressesOf: AddressesOf): Promise<NetworkDevice | undefined> {
   const device = await realpath(join(path, "device")).catch(() => undefined);
   if (device === undefined) return undefined; // lo, bridges, taps: made of software
   const [mac, carrier, speed, duplex, driver] = await Promise.all([
@@ -131,8 +135,7 @@ async function readNetworkDevice(path: string): Promise<NetworkDevice | undefine
   ]);
   const linkMbps = carrier === "1" ? Math.max(0, Number(speed) || 0) : undefined;
   const name = basename(path);
-  const addresses = (networkInterfaces()[name] ?? []).map(({ address }) => address);
-  return { name, mac, driver, controller: controllerOf(device), linkMbps, isFullDuplex: duplex !== "half", addresses };
+  return { name, mac, driver, controller: controllerOf(device), linkMbps, isFullDuplex: duplex !== "half", addresses: addressesOf(name) };
 }
 
 async function readNumaNode(path: string): Promise<NumaNode | undefined> {

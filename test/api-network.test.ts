@@ -1,0 +1,300 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import type {
+  Event,
+  HostNetworkConfig,
+  HostNetworkInfo,
+  HostPortGroupSpec,
+  MoRef,
+  NetworkSummary,
+  VirtualEthernetCard,
+  VirtualMachineConfigInfo,
+} from "../src/wire/index.ts";
+import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { createVm, read, succeeded, VM_FOLDER } from "./vm.ts";
+
+/** The host's virtual switches and port groups, and the networks that clients see for them. */
+const SYSTEM = moRef("HostNetworkSystem", "networkSystem");
+const HOST = moRef("HostSystem", "ha-host");
+const DATACENTER = moRef("Datacenter", "ha-datacenter");
+const COLLECTOR = moRef("PropertyCollector", "ha-property-collector");
+const READ_ONLY = -2;
+let host: TestAgent;
+let client: VimClient;
+
+beforeAll(async () => {
+  host = await startAgent();
+  client = await host.login();
+});
+afterAll(async () => {
+  client?.close();
+  await host?.stop();
+});
+
+const networkOf = (name: string) => moRef("Network", `HaNetwork-${name}`);
+const group = (name: string, extra: Partial<HostPortGroupSpec> = {}): HostPortGroupSpec => ({
+  name,
+  vlanId: 0,
+  vswitchName: "vSwitch0",
+  policy: {},
+  ...extra,
+});
+const addGroup = (name: string, extra: Partial<HostPortGroupSpec> = {}, by = client) =>
+  by.call(SYSTEM, "AddPortGroup", { portgrp: group(name, extra) });
+const removeGroup = (pgName: string) => client.call(SYSTEM, "RemovePortGroup", { pgName });
+const info = async (by = client) => (await read(by, SYSTEM, "networkInfo")) as HostNetworkInfo;
+const namesOf = (refs: unknown) => (refs as readonly MoRef[]).map(({ value }) => value.replace("HaNetwork-", ""));
+const nic = (deviceName: string, key = -1) => ({
+  operation: "add" as const,
+  device: { $type: "VirtualVmxnet3", key, backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName } } as never,
+});
+const vmWith = (name: string, ...networks: readonly string[]) =>
+  createVm(client, {
+    name,
+    memoryMB: 64,
+    files: { vmPathName: "[datastore1]" },
+    deviceChange: networks.map((network, n) => nic(network, -1 - n)),
+  });
+const cardsOf = async (vm: MoRef) =>
+  ((await read(client, vm, "config")) as VirtualMachineConfigInfo).hardware.device?.filter(
+    (one): one is VirtualEthernetCard => "macAddress" in one,
+  ) ?? [];
+const latestMessages = async () => {
+  const events =
+    (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: { eventTypeId: ["GeneralHostInfoEvent"] } })) ?? [];
+  return (events as readonly Event[]).map(({ fullFormattedMessage }) => fullFormattedMessage);
+};
+
+test("a new host has vSwitch0 without an adapter, with two port groups, and rejects what guides to hardening have rejected", async () => {
+  const { vswitch, portgroup, pnic } = await info();
+  expect(vswitch).toMatchObject([{ name: "vSwitch0", key: "key-vim.host.VirtualSwitch-vSwitch0", mtu: 1500, spec: { numPorts: 128 } }]);
+  expect(vswitch?.[0]?.pnic ?? []).toEqual([]);
+  expect(portgroup?.map(({ spec }) => [spec.name, spec.vlanId, spec.vswitchName])).toEqual([
+    ["VM Network", 0, "vSwitch0"],
+    ["Management Network", 0, "vSwitch0"],
+  ]);
+  expect(portgroup?.[0]?.computedPolicy.security).toMatchObject({ allowPromiscuous: false, macChanges: false, forgedTransmits: false });
+  expect(pnic?.map(({ device }) => device) ?? []).toEqual((pnic ?? []).map((_, index) => `vmnic${index}`));
+  const capabilities = await read(client, SYSTEM, "capabilities");
+  expect(capabilities).toMatchObject({
+    vswitchConfigSupported: true,
+    supportsVlan: true,
+    supportsNicTeaming: true,
+    vnicConfigSupported: false,
+  });
+});
+
+test("a switch and its port group are made, changed, shown with what they inherit, and removed", async () => {
+  const spec = { numPorts: 64, mtu: 9000, policy: { security: { forgedTransmits: true } } };
+  await client.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "lab", spec });
+  await addGroup("dmz", { vswitchName: "lab", vlanId: 7, policy: { security: { macChanges: true } } });
+  const made = (await info()).portgroup?.find(({ spec: { name } }) => name === "dmz");
+  expect(made).toMatchObject({ vswitch: "key-vim.host.VirtualSwitch-lab", spec: { vlanId: 7 } });
+  expect(made?.spec.policy.security).toMatchObject({ macChanges: true });
+  expect(made?.spec.policy.security?.forgedTransmits).toBeUndefined();
+  expect(made?.computedPolicy.security).toMatchObject({ allowPromiscuous: false, macChanges: true, forgedTransmits: true });
+  await client.call(SYSTEM, "UpdateVirtualSwitch", { vswitchName: "lab", spec: { numPorts: 64, mtu: 1500 } });
+  await client.call(SYSTEM, "UpdatePortGroup", { pgName: "dmz", portgrp: group("dmz", { vswitchName: "lab", vlanId: 8 }) });
+  const { vswitch, portgroup } = await info();
+  expect(vswitch?.find(({ name }) => name === "lab")).toMatchObject({
+    mtu: 1500,
+    spec: { policy: { security: { forgedTransmits: true } } },
+  });
+  expect(portgroup?.find(({ spec: { name } }) => name === "dmz")).toMatchObject({
+    spec: { vlanId: 8 },
+    computedPolicy: { security: { macChanges: false } },
+  });
+  await client.call(SYSTEM, "RemoveVirtualSwitch", { vswitchName: "lab" });
+  expect((await info()).portgroup?.map(({ spec: { name } }) => name)).not.toContain("dmz");
+  expect(await latestMessages()).toEqual(
+    expect.arrayContaining(["Virtual switch lab was added", "Port group dmz was added to lab", "Virtual switch lab was removed"]),
+  );
+});
+
+test.each<[string, () => Promise<unknown>, string, object]>([
+  ["a port group that is there", () => addGroup("VM Network"), "AlreadyExists", { name: "VM Network" }],
+  ["a port group on no switch", () => addGroup("x", { vswitchName: "none" }), "NotFound", {}],
+  ["VLAN 4096", () => addGroup("x", { vlanId: 4096 }), "InvalidArgument", { invalidProperty: "portgrp.vlanId" }],
+  [
+    "a switch that is there",
+    () => client.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "vSwitch0" }),
+    "AlreadyExists",
+    { name: "vSwitch0" },
+  ],
+  ["to remove a port group that is not there", () => removeGroup("none"), "NotFound", {}],
+  ["to remove a switch that is not there", () => client.call(SYSTEM, "RemoveVirtualSwitch", { vswitchName: "none" }), "NotFound", {}],
+  [
+    "an unknown adapter",
+    () =>
+      client.call(SYSTEM, "UpdateVirtualSwitch", {
+        vswitchName: "vSwitch0",
+        spec: { numPorts: 8, bridge: { $type: "HostVirtualSwitchBondBridge", nicDevice: ["vmnic99"] } as never },
+      }),
+    "InvalidArgument",
+    { invalidProperty: "spec.bridge.nicDevice" },
+  ],
+])("%s is refused by name, and changes nothing", async (_, attempt, name, fields) => {
+  const before = await info();
+  expect(await faultOf(attempt())).toMatchObject({ fault: name, fields });
+  expect(await info()).toEqual(before);
+});
+
+test("the adapter that the machine's default route leads through is never taken", async () => {
+  const { ipRouteConfig, pnic } = await info();
+  const device = pnic?.find((one) => one.device === ipRouteConfig?.gatewayDevice)?.device;
+  if (device === undefined) return; // a machine without a way out has nothing to lose here
+  const bridge = { $type: "HostVirtualSwitchBondBridge", nicDevice: [device] } as never;
+  const fault = await faultOf(client.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "wan", spec: { numPorts: 8, bridge } }));
+  expect(fault).toMatchObject({ fault: "ResourceInUse", fields: { name: device } });
+});
+
+test("what the host shows as its network configuration can be sent back whole", async () => {
+  const before = (await read(client, SYSTEM, "networkConfig")) as HostNetworkConfig;
+  await client.call(SYSTEM, "UpdateNetworkConfig", { config: before, changeMode: "replace" });
+  expect(await read(client, SYSTEM, "networkConfig")).toEqual(before);
+  const portgroup = [
+    { changeOperation: "add", spec: group("one") },
+    { changeOperation: "add", spec: group("VM Network") },
+  ];
+  const call = client.call(SYSTEM, "UpdateNetworkConfig", { config: { portgroup }, changeMode: "modify" });
+  expect((await faultOf(call)).fault).toBe("AlreadyExists");
+  expect(await read(client, SYSTEM, "networkConfig")).toEqual(before); // the first of the two has not stayed
+});
+
+test("a network is there as long as its port group, wherever networks are listed", async () => {
+  await addGroup("a/b 100%");
+  const lists = [
+    [moRef("Folder", "ha-folder-network"), "childEntity"],
+    [DATACENTER, "network"],
+    [moRef("ComputeResource", "ha-compute-res"), "network"],
+    [HOST, "network"],
+  ] as const;
+  for (const [ref, property] of lists) expect(namesOf(await read(client, ref, property)), ref.value).toContain("a/b 100%");
+  const network = networkOf("a/b 100%");
+  expect(await read(client, network, "name")).toBe("a%2fb 100%25");
+  expect((await read(client, network, "summary")) as NetworkSummary).toMatchObject({ name: "a/b 100%", accessible: true, network });
+  expect(
+    await client.call(moRef("SearchIndex", "ha-searchindex"), "FindByInventoryPath", {
+      inventoryPath: "ha-datacenter/network/a%2fb 100%25",
+    }),
+  ).toEqual(network);
+  const target = await client.call(moRef("EnvironmentBrowser", "ha-env-browser"), "QueryConfigTarget", {});
+  expect(target?.network?.map(({ name }) => name)).toEqual(["VM Network", "Management Network", "a/b 100%"]);
+  await removeGroup("a/b 100%");
+  for (const [ref, property] of lists) expect(namesOf(await read(client, ref, property)), ref.value).not.toContain("a/b 100%");
+  expect((await faultOf(read(client, network, "name"))).fault).toBe("ManagedObjectNotFound");
+});
+
+test("who watches is told when a network comes and goes, and when a VM is connected to it", async () => {
+  await using watcher = await host.login();
+  const spec = {
+    propSet: [
+      { type: "Datacenter", pathSet: ["network"] },
+      { type: "VirtualMachine", pathSet: ["network"] },
+    ],
+    objectSet: [{ obj: DATACENTER }],
+  };
+  await watcher.call(COLLECTOR, "CreateFilter", { spec, partialUpdates: false });
+  const first = await watcher.call(COLLECTOR, "WaitForUpdatesEx", {});
+  const waiting = watcher.call(COLLECTOR, "WaitForUpdatesEx", { version: first?.version ?? "", options: { maxWaitSeconds: 10 } });
+  await addGroup("watched");
+  const changed = (await waiting)?.filterSet?.[0]?.objectSet?.[0]?.changeSet?.[0];
+  expect(JSON.stringify(changed?.val)).toContain("HaNetwork-watched");
+  await removeGroup("watched");
+});
+
+test("VMs and networks name each other, and the adapter its network's object", async () => {
+  await addGroup("guests");
+  const vm = await vmWith("named", "guests", "VM Network");
+  expect(namesOf(await read(client, vm, "network"))).toEqual(["guests", "VM Network"]);
+  expect(await read(client, networkOf("guests"), "vm")).toEqual([vm]);
+  const [card] = await cardsOf(vm);
+  expect(card?.backing).toMatchObject({ deviceName: "guests", network: networkOf("guests") });
+  await removeGroup("guests");
+  expect(namesOf(await read(client, vm, "network"))).toEqual(["VM Network"]);
+  const [orphan] = await cardsOf(vm);
+  expect(orphan?.backing).toMatchObject({ deviceName: "guests" });
+  expect(orphan?.backing).not.toHaveProperty("network");
+});
+
+test("a client cannot connect a VM to a network that is not there, and a VM that comes with one is registered", async () => {
+  const config = { name: "lost", memoryMB: 64, files: { vmPathName: "[datastore1]" }, deviceChange: [nic("none")] };
+  const fault = await faultOf(client.call(VM_FOLDER, "CreateVM_Task", { config, pool: moRef("ResourcePool", "ha-root-pool") }));
+  expect(fault).toMatchObject({ fault: "InvalidDeviceBacking", fields: { deviceIndex: 0 } });
+  const vm = await vmWith("comes", "VM Network");
+  await client.call(vm, "UnregisterVM", {});
+  const file = join(host.datastore, "comes", "comes.vmx");
+  writeFileSync(file, readFileSync(file, "utf8").replace('"VM Network"', '"elsewhere"'));
+  const task = await client.call(VM_FOLDER, "RegisterVM_Task", {
+    path: "[datastore1] comes/comes.vmx",
+    asTemplate: false,
+    pool: moRef("ResourcePool", "ha-root-pool"),
+  });
+  const registered = (await succeeded(client, task)) as MoRef;
+  expect(await read(client, registered, "network")).toEqual([]);
+});
+
+test("VMs that are off follow their port group to its new name, and so does what is permitted on it", async () => {
+  await addGroup("old");
+  const vm = await vmWith("follows", "old");
+  const permission = [{ entity: networkOf("old"), principal: `role${READ_ONLY}`, group: false, roleId: -5, propagate: true }];
+  const authorization = moRef("AuthorizationManager", "ha-authmgr");
+  await client.call(authorization, "SetEntityPermissions", { entity: networkOf("old"), permission });
+  await client.call(SYSTEM, "UpdatePortGroup", { pgName: "old", portgrp: group("new") });
+  expect(namesOf(await read(client, vm, "network"))).toEqual(["new"]);
+  expect(readFileSync(join(host.datastore, "follows", "follows.vmx"), "utf8")).toContain('ethernet0.networkName = "new"');
+  await using reader = await host.login(READ_ONLY);
+  expect((await faultOf(read(reader, networkOf("new"), "name"))).fault).toBe("NoPermission");
+  await removeGroup("new");
+  await addGroup("new");
+  expect(await read(reader, networkOf("new"), "name")).toBe("new"); // another one of the same name is nobody's to inherit from
+  await removeGroup("new");
+});
+
+test("a firewall is set on an adapter, kept when the VM leaves and comes back, and refused when it cannot be read", async () => {
+  const vm = await vmWith("guarded", "VM Network");
+  const set = (key: string, value: string) =>
+    client.call(vm, "ReconfigVM_Task", { spec: { extraConfig: [{ key, value: { anyType: "string", value } }] } });
+  await succeeded(client, await set("ethernet0.firewall.rule0", "in allow tcp local-port 22"));
+  const fault = await faultOf(set("ethernet0.firewall.rule1", "in allow tpc"));
+  expect(fault).toMatchObject({ fault: "InvalidVmConfig", fields: { property: "ethernet0.firewall.rule1" } });
+  expect(fault.message).toContain("tpc");
+  await client.call(vm, "UnregisterVM", {});
+  const path = "[datastore1] guarded/guarded.vmx";
+  const task = await client.call(VM_FOLDER, "RegisterVM_Task", { path, asTemplate: false, pool: moRef("ResourcePool", "ha-root-pool") });
+  const { extraConfig } = (await read(client, (await succeeded(client, task)) as MoRef, "config")) as VirtualMachineConfigInfo;
+  const entry = extraConfig?.find(({ key }) => key === "ethernet0.firewall.rule0");
+  expect(entry?.value).toMatchObject({ value: "in allow tcp local-port 22" });
+});
+
+test("who may only read changes no network", async () => {
+  await using reader = await host.login(READ_ONLY);
+  expect((await info(reader)).vswitch).toHaveLength(1);
+  const fault = await faultOf(addGroup("x", {}, reader));
+  expect(fault).toMatchObject({ fault: "NoPermission", fields: { privilegeId: "Host.Config.Network" } });
+});
+
+test("the next host agent has the network that the last one made, and tells vmkernel again", async () => {
+  const first = await startAgent();
+  await using admin = await first.login();
+  await addGroup("kept", { vlanId: 9 }, admin);
+  await first.stop({ keepFolder: true });
+  const second = await startAgent(first.folder);
+  await using again = await second.login();
+  expect((await info(again)).portgroup?.find(({ spec }) => spec.name === "kept")?.spec.vlanId).toBe(9);
+  expect(second.network().switches[0]?.portGroups.map(({ name }) => name)).toContain("kept");
+  await second.stop();
+});
+
+test("what vmkernel does not take is not stored, and the client is told why", async () => {
+  await using other = { host: await startAgent(), [Symbol.asyncDispose]: () => other.host.stop() };
+  await using admin = await other.host.login();
+  const before = await info(admin);
+  other.host.refuseNetworks("the kernel has no room for programs");
+  const fault = await faultOf(addGroup("x", {}, admin));
+  expect(fault.fault).toBe("HostConfigFault");
+  expect(fault.message).toContain("no room for programs");
+  expect(await info(admin)).toEqual(before);
+});
