@@ -26,6 +26,7 @@ import {
   createStorage,
   describeHost,
   FileDoorServer,
+  type Machine,
   type NetworkConfig,
   NoNetwork,
   performRequest,
@@ -67,10 +68,13 @@ export interface TestAgent {
   stop(options?: { readonly keepFolder?: boolean }): Promise<void>;
 }
 
-/** @param folder of an agent that ran before; a new one otherwise */
+/**
+ * @param folder of an agent that ran before; a new one otherwise
+ * @param adapters that the machine has besides its own, as long as no switch takes them
+ */
 export async function startAgent(
   folder = mkdtempSync(join(tmpdir(), "bulkhead-agent-")),
-  { limits = {} }: { readonly limits?: Partial<FolderLimits> } = {},
+  { limits = {}, adapters = [] }: { readonly limits?: Partial<FolderLimits>; readonly adapters?: Machine["nics"] } = {},
 ): Promise<TestAgent> {
   const datastore = join(folder, "volumes", "datastore1");
   mkdirSync(datastore, { recursive: true });
@@ -86,7 +90,7 @@ export async function startAgent(
   }
   const storage = createStorage(join(folder, "volumes"));
   const network = new ShownNetwork();
-  const vmkernel = await noMonitors(folder, storage, network);
+  const vmkernel = await noMonitors(folder, storage, network, adapters);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
   const { der, sha1 } = certificate;
@@ -177,17 +181,21 @@ class ShownNetwork extends NoNetwork {
 }
 
 /** vmkernel's real datastores, on a host that runs nothing. */
-async function noMonitors(folder: string, storage: Storage, network: ShownNetwork) {
+async function noMonitors(folder: string, storage: Storage, network: ShownNetwork, adapters: Machine["nics"]) {
   const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
   const monitors = { list: () => [], loads: async () => [] } as never;
   const parts = { paths: hostPaths(folder), host, storage, monitors, network, shutdown: async () => {} };
+  const perform = async (request: VmkernelRequest, controls: Partial<Controls>) => {
+    const watched = { signal: new AbortController().signal, report: () => {}, ...controls };
+    const result = await performRequest(parseRequest(JSON.parse(JSON.stringify(request))), parts, watched);
+    if (request.kind !== "describeMachine") return result;
+    const machine = result as Machine;
+    const taken = network.config.switches.flatMap(({ uplinks }) => uplinks);
+    return { ...machine, nics: [...machine.nics, ...adapters.filter(({ name }) => !taken.includes(name))] };
+  };
   return {
     request: <R extends VmkernelRequest>(request: R, controls: Partial<Controls> = {}) =>
-      performRequest(parseRequest(JSON.parse(JSON.stringify(request))), parts, {
-        signal: new AbortController().signal,
-        report: () => {},
-        ...controls,
-      }) as Promise<VmkernelResults[R["kind"]]>,
+      perform(request, controls) as Promise<VmkernelResults[R["kind"]]>,
     openStream: async ({ vm }: StreamRequest) => {
       throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { existingState: "poweredOff" });
     },

@@ -148,7 +148,7 @@ test("what a management server asks before it takes the host on is what the call
   const info = (await call(HOST, "QueryHostConnectionInfo")) as HostConnectInfo;
   expect(info.host.config.name).toBe("host1");
   expect(info.datastore?.map(({ summary }) => summary.name)).toEqual(["datastore1"]);
-  expect(info.network?.map(({ summary }) => summary.name)).toEqual(["VM Network", "Management Network"]);
+  expect(info.network?.map(({ summary }) => summary.name)).toEqual(["VM Network"]);
   expect(await call(HOST, "RetrieveHardwareUptime")).toBeGreaterThan(0);
   expect(await call(managers.graphicsManager, "IsSharedGraphicsActive")).toBe(false);
   expect(await call(managers.imageConfigManager, "fetchSoftwarePackages")).toEqual([]);

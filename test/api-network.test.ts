@@ -86,6 +86,13 @@ test("a new host has vSwitch0 without an adapter, with two port groups, and reje
   });
 });
 
+test("the port group that is meant for the host's own adapters is no network to connect VMs to", async () => {
+  expect(namesOf(await read(client, DATACENTER, "network"))).toEqual(["VM Network"]);
+  await client.call(SYSTEM, "UpdatePortGroup", { pgName: "Management Network", portgrp: group("Management Network", { vlanId: 3 }) });
+  expect(namesOf(await read(client, DATACENTER, "network"))).toEqual(["VM Network"]);
+  expect((await faultOf(read(client, networkOf("Management Network"), "name"))).fault).toBe("ManagedObjectNotFound");
+});
+
 test("a switch and its port group are made, changed, shown with what they inherit, and removed", async () => {
   const spec = { numPorts: 64, mtu: 9000, policy: { security: { forgedTransmits: true } } };
   await client.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "lab", spec });
@@ -150,6 +157,47 @@ test("the adapter that the machine's default route leads through is never taken"
   expect(fault).toMatchObject({ fault: "ResourceInUse", fields: { name: device } });
 });
 
+test("a switch takes adapters, which keep their names although the machine does not see them any more", async () => {
+  const adapter = (name: string) => ({
+    name,
+    mac: `02:00:00:00:00:0${name.at(-1)}`,
+    driver: "test",
+    controller: `ffff:00:0${name.at(-1)}.0`,
+    linkMbps: 1000,
+    isFullDuplex: true,
+    addresses: [],
+  });
+  const adapters = [adapter("wire1"), adapter("wire2")];
+  const first = await startAgent(undefined, { adapters });
+  await using admin = await first.login();
+  const macs = async (by = admin) => (await info(by)).pnic?.map(({ device, mac }) => [device, mac]);
+  const before = await macs();
+  const [one, two] = (await info(admin)).pnic?.filter(({ driver }) => driver === "test").map(({ device }) => device) ?? [];
+  const nicTeaming = { nicOrder: { activeNic: [two ?? ""], standbyNic: [one ?? ""] } };
+  const bridge = { $type: "HostVirtualSwitchBondBridge", nicDevice: [one, two] } as never;
+  await admin.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "wan", spec: { numPorts: 8, bridge, policy: { nicTeaming } } });
+  await addGroup("outside", { vswitchName: "wan" }, admin);
+  await admin.call(SYSTEM, "RefreshNetworkSystem", {});
+  expect(await macs()).toEqual(before);
+  const { vswitch, portgroup } = await info(admin);
+  const wan = vswitch?.find(({ name }) => name === "wan");
+  expect(wan).toMatchObject({
+    pnic: [`key-vim.host.PhysicalNic-${one}`, `key-vim.host.PhysicalNic-${two}`],
+    spec: { bridge: { nicDevice: [one, two] } },
+  });
+  const outside = portgroup?.find(({ spec }) => spec.name === "outside");
+  expect(outside?.computedPolicy.nicTeaming).toMatchObject({ policy: "loadbalance_srcid", nicOrder: nicTeaming.nicOrder });
+  expect(outside?.spec.policy.nicTeaming?.nicOrder).toBeUndefined();
+  expect(first.network().switches.find(({ name }) => name === "wan")?.uplinks).toEqual(["wire1", "wire2"]);
+  await first.stop({ keepFolder: true });
+  const second = await startAgent(first.folder, { adapters });
+  await using again = await second.login();
+  expect(await macs(again)).toEqual(before);
+  await again.call(SYSTEM, "RemoveVirtualSwitch", { vswitchName: "wan" });
+  expect(await macs(again)).toEqual(before);
+  await second.stop();
+});
+
 test("what the host shows as its network configuration can be sent back whole", async () => {
   const before = (await read(client, SYSTEM, "networkConfig")) as HostNetworkConfig;
   await client.call(SYSTEM, "UpdateNetworkConfig", { config: before, changeMode: "replace" });
@@ -181,7 +229,7 @@ test("a network is there as long as its port group, wherever networks are listed
     }),
   ).toEqual(network);
   const target = await client.call(moRef("EnvironmentBrowser", "ha-env-browser"), "QueryConfigTarget", {});
-  expect(target?.network?.map(({ name }) => name)).toEqual(["VM Network", "Management Network", "a/b 100%"]);
+  expect(target?.network?.map(({ name }) => name)).toEqual(["VM Network", "a/b 100%"]);
   await removeGroup("a/b 100%");
   for (const [ref, property] of lists) expect(namesOf(await read(client, ref, property)), ref.value).not.toContain("a/b 100%");
   expect((await faultOf(read(client, network, "name"))).fault).toBe("ManagedObjectNotFound");

@@ -14,10 +14,10 @@ export interface PhysicalAdapter extends NetworkDevice {
   readonly device: string;
 }
 
-interface Row {
-  readonly name: string;
+interface KnownAdapter {
   readonly number: number;
-  readonly facts: string;
+  /** As the machine told of it last. */
+  readonly nic: NetworkDevice;
 }
 
 /** What listens on all addresses of the machine. */
@@ -25,9 +25,11 @@ const EVERY_ADDRESS: readonly string[] = ["0.0.0.0", "::"];
 
 export class Adapters {
   readonly #database: Connection;
+  #known: readonly KnownAdapter[];
 
   constructor(database: Connection) {
     this.#database = database;
+    this.#known = this.#read();
   }
 
   /** Gives new adapters their names, in the order of their places in the machine, and remembers what the machine says of each. */
@@ -40,15 +42,20 @@ export class Adapters {
     this.#database.transaction(() => {
       for (const nic of nics.toSorted((one, other) => (place(one) < place(other) ? -1 : 1))) write.run(nic.name, JSON.stringify(nic));
     })();
+    this.#known = this.#read();
   }
 
   /** Those that the machine has, and those that switches have taken. @param taken by their names on the machine */
   list(nics: readonly NetworkDevice[], taken: ReadonlySet<string>): readonly PhysicalAdapter[] {
-    const rows = this.#database.prepare("SELECT name, number, facts FROM adapter ORDER BY number").all() as Row[];
-    return rows.flatMap(({ name, number, facts }) => {
-      const nic = nics.find((candidate) => candidate.name === name) ?? (taken.has(name) ? (JSON.parse(facts) as NetworkDevice) : undefined);
-      return nic === undefined ? [] : [{ ...nic, device: `vmnic${number}` }];
+    return this.#known.flatMap(({ number, nic }) => {
+      const found = nics.find(({ name }) => name === nic.name) ?? (taken.has(nic.name) ? nic : undefined);
+      return found === undefined ? [] : [{ ...found, device: `vmnic${number}` }];
     });
+  }
+
+  #read(): readonly KnownAdapter[] {
+    const rows = this.#database.prepare("SELECT number, facts FROM adapter ORDER BY number").all();
+    return (rows as { number: number; facts: string }[]).map(({ number, facts }) => ({ number, nic: JSON.parse(facts) as NetworkDevice }));
   }
 }
 

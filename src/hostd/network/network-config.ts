@@ -12,6 +12,12 @@ export interface VirtualNetwork {
 export interface VirtualSwitch extends SwitchConfig {
   /** Shown as it was set. Nothing is ever announced, and what others announce is not kept. */
   readonly linkDiscovery: LinkDiscovery;
+  readonly portGroups: readonly VirtualPortGroup[];
+}
+
+export interface VirtualPortGroup extends PortGroupConfig {
+  /** Meant for the host's own adapters: clients do not see a network for it that VMs could be connected to, as on ESXi. */
+  readonly isForHost?: true;
 }
 
 /** vim25 LinkDiscoveryProtocolConfig. */
@@ -23,7 +29,7 @@ export interface LinkDiscovery {
 /** A port group with the switch that it is on. */
 export interface PlacedPortGroup {
   readonly vswitch: VirtualSwitch;
-  readonly portGroup: PortGroupConfig;
+  readonly portGroup: VirtualPortGroup;
 }
 
 export const MTU = { min: 1280, max: 9000, default: 1500 };
@@ -47,7 +53,10 @@ export const FIRST_NETWORK: VirtualNetwork = {
       uplinks: [],
       policy: DEFAULT_POLICY,
       linkDiscovery: DEFAULT_DISCOVERY,
-      portGroups: ["VM Network", "Management Network"].map((name) => ({ name, vlanId: 0, overrides: {} })),
+      portGroups: [
+        { name: "VM Network", vlanId: 0, overrides: {} },
+        { name: "Management Network", vlanId: 0, overrides: {}, isForHost: true },
+      ],
     },
   ],
 };
@@ -66,7 +75,10 @@ export function toVmkernel({ switches }: VirtualNetwork): NetworkConfig {
     switches: switches.map(({ linkDiscovery: _, policy, portGroups, ...vswitch }) => ({
       ...vswitch,
       policy: { ...policy, shaping: { ...policy.shaping, ...withRates(policy.shaping) } },
-      portGroups: portGroups.map((portGroup) => ({ ...portGroup, overrides: overridesWithRates(portGroup.overrides) })),
+      portGroups: portGroups.map(({ isForHost: __, ...portGroup }) => ({
+        ...portGroup,
+        overrides: overridesWithRates(portGroup.overrides),
+      })),
     })),
   };
 }

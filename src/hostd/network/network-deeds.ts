@@ -1,9 +1,11 @@
 /** What a client does to the host's virtual network, with the events that tell of it. Source: vim25 HostNetworkSystem. */
+import { messageWithCauses } from "../../base/index.ts";
 import { type HostNetworkConfig, type HostPortGroupSpec, type HostVirtualSwitchSpec, readVmx } from "../../wire/index.ts";
 import type { Call, HostAgent } from "../agent.ts";
 import type { Vm } from "../vm.ts";
 import { PORTS } from "../vm-config/index.ts";
 import { changeVmx } from "../vm-files.ts";
+import type { PortGroupRenaming } from "./networks.ts";
 import { addPortGroup, addSwitch, removePortGroup, removeSwitch, updatePortGroup, updateSwitch } from "./plan-network.ts";
 import { updateNetwork } from "./plan-network-config.ts";
 import { networksOfVm } from "./port-group-users.ts";
@@ -54,12 +56,16 @@ export async function updateNetworkConfig(
   post(call, "The network configuration was changed");
 }
 
-/** A VM that is missed (the host agent dies, its datastore is away) has an adapter that leads nowhere: it is shown, and harms nobody. */
-async function renameInVms({ vms }: HostAgent, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
-  for (const vm of vms.list().filter((one) => networksOfVm(one).has(from))) await changeVmx(vms, vm, renamedKeys(vm, from, to));
+/** A VM that is missed (the host agent dies, its datastore is full) has an adapter that leads nowhere: that is shown, and harms nobody. */
+async function renameInVms({ vms, log }: HostAgent, { from, to }: PortGroupRenaming): Promise<void> {
+  for (const vm of vms.list().filter((one) => networksOfVm(one).has(from))) {
+    await changeVmx(vms, vm, renamedKeys(vm, { from, to })).catch((error: unknown) => {
+      log(`${vm.name} still names the port group ${from}, which is ${to} now: ${messageWithCauses(error)}`);
+    });
+  }
 }
 
-function renamedKeys({ files }: Vm, from: string, to: string): Readonly<Record<string, string>> {
+function renamedKeys({ files }: Vm, { from, to }: PortGroupRenaming): Readonly<Record<string, string>> {
   if (files.kind !== "readable") return {};
   const keys = Array.from({ length: PORTS.ethernet.count }, (_, number) => `ethernet${number}.networkName`);
   return Object.fromEntries(keys.filter((key) => readVmx(files.vmx, key) === from).map((key) => [key, to]));

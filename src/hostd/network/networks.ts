@@ -65,16 +65,24 @@ export class Networks {
     return this.#description;
   }
 
-  names(): readonly string[] {
+  /** Of all port groups: what an adapter of a VM can name. */
+  portGroupNames(): readonly string[] {
     return portGroupsOf(this.#network).map(({ portGroup }) => portGroup.name);
+  }
+
+  /** Of the port groups for which clients see a network. */
+  names(): readonly string[] {
+    return networkNames(this.#network);
   }
 
   refs(): readonly MoRef<"Network">[] {
     return this.names().map(networkRef);
   }
 
+  /** Whether clients see a network of that name. */
   has(name: string): boolean {
-    return findPortGroup(this.#network, name) !== undefined;
+    const found = findPortGroup(this.#network, name);
+    return found !== undefined && found.portGroup.isForHost !== true;
   }
 
   /** The machine's adapters, those that switches have taken among them. */
@@ -194,13 +202,17 @@ export class Networks {
 
   #changed(before: VirtualNetwork): void {
     const { changes, vms } = this.#agent();
-    const groupsBefore = portGroupsOf(before).map(({ portGroup }) => portGroup.name);
-    const cameOrWent = [...groupsBefore.filter((name) => !this.has(name)), ...this.names().filter((name) => !groupsBefore.includes(name))];
+    const namesBefore = networkNames(before);
+    const cameOrWent = [...namesBefore.filter((name) => !this.has(name)), ...this.names().filter((name) => !namesBefore.includes(name))];
     changes.changed(HOST, HOST_MANAGERS.networkSystem, ...cameOrWent.map(networkRef));
     if (cameOrWent.length === 0) return;
     changes.changed(NETWORK_FOLDER, DATACENTER, COMPUTE_RESOURCE);
     for (const vm of vms.list()) if (cameOrWent.some((name) => networksOfVm(vm).has(name))) vm.changed();
   }
+}
+
+function networkNames(network: VirtualNetwork): readonly string[] {
+  return portGroupsOf(network).flatMap(({ portGroup }) => (portGroup.isForHost === true ? [] : [portGroup.name]));
 }
 
 /** What clients see of it: counters they do not. */

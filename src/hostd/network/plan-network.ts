@@ -84,8 +84,8 @@ export function updatePortGroup(
   const found = findPortGroup(network, name);
   if (found === undefined) throw notFound("port group", name);
   const vswitch = requireSwitch(network, spec.vswitchName);
-  const { trunk } = found.portGroup;
-  const wanted = { ...parsePortGroup(spec, { vswitch, facts, at }), ...(trunk && { trunk }) };
+  const { trunk, isForHost } = found.portGroup;
+  const wanted = { ...parsePortGroup(spec, { vswitch, facts, at }), ...(trunk && { trunk }), ...(isForHost && { isForHost }) };
   if (wanted.name !== name) requireFreeName(network, wanted.name);
   const moves = found.vswitch.name !== vswitch.name;
   const user = facts.inUse.get(name);

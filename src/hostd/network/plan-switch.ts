@@ -2,7 +2,7 @@
  * What a client's spec makes of a virtual switch, new or not. Pure.
  * Source: vim25 HostVirtualSwitchSpec: what it leaves out is as by default at a new switch, and stays at another.
  */
-import type { NetworkPolicy, PortGroupConfig, TeamingPolicy } from "../../vmkernel/index.ts";
+import type { NetworkPolicy, TeamingPolicy } from "../../vmkernel/index.ts";
 import { fault, type HostVirtualSwitchBridge, type HostVirtualSwitchSpec, type LinkDiscoveryProtocolConfig } from "../../wire/index.ts";
 import { computePolicy } from "./computed-policy.ts";
 import {
@@ -12,6 +12,7 @@ import {
   MTU,
   NUM_PORTS,
   type VirtualNetwork,
+  type VirtualPortGroup,
   type VirtualSwitch,
 } from "./network-config.ts";
 import { checkPolicy, invalidArgument, notSupported, parsePolicy } from "./parse-policy.ts";
@@ -75,7 +76,7 @@ export function withUplinks(vswitch: VirtualSwitch, uplinks: readonly string[]):
   return { ...vswitch, uplinks, policy, portGroups: vswitch.portGroups.map((portGroup) => withOrder(portGroup, stays)) };
 }
 
-function withOrder(portGroup: PortGroupConfig, stays: (name: string) => boolean): PortGroupConfig {
+function withOrder(portGroup: VirtualPortGroup, stays: (name: string) => boolean): VirtualPortGroup {
   const { active, standby, ...others } = portGroup.overrides.teaming ?? {};
   if (active === undefined && standby === undefined) return portGroup;
   const teaming: Partial<TeamingPolicy> = { ...others, active: (active ?? []).filter(stays), standby: (standby ?? []).filter(stays) };

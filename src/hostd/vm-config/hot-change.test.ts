@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { MachineSpec } from "../../vmkernel/index.ts";
-import { type VirtualDevice, type VirtualMachineConfigSpec, VMX_BYTES_MAX, type Vmx } from "../../wire/index.ts";
+import { updateVmx, type VirtualDevice, type VirtualMachineConfigSpec, VMX_BYTES_MAX, type Vmx } from "../../wire/index.ts";
 import { planHotChange } from "./hot-change.ts";
 import { machineSpecOf } from "./machine-spec.ts";
 import { planReconfigure } from "./plan-config.ts";
@@ -100,6 +100,17 @@ test.each<[string, VirtualMachineConfigSpec, MachineSpec, number, object]>([
 ])("%s", (_, spec, before, key, after) => {
   const machine = after as MachineSpec;
   expect(find(hot(spec, before), key)).toEqual(find(machine, key));
+});
+
+test("an adapter moves to another network, and its firewall changes, while its guest runs", () => {
+  const backing = { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName: "dmz" } as VirtualDevice["backing"];
+  const wired = updateVmx(vmx, { "ethernet0.networkName": "VM Network" });
+  const before = machineSpecOf(wired, { ...place, vm, host: context.host });
+  const moved = hot({ deviceChange: edit({ ...deviceAt(4000), backing, connectable: connectable(true) }) }, before, wired);
+  expect(find(moved, 4000)).toMatchObject({ network: "dmz", connected: true });
+  const value = { anyType: "string", value: "deny" } as const;
+  const guarded = hot({ extraConfig: [{ key: "ethernet0.firewall.otherwise", value }] }, before, wired);
+  expect(find(guarded, 4000)).toMatchObject({ connected: true, firewall: { rules: [], otherwise: "deny" } });
 });
 
 test.each<[string, VirtualMachineConfigSpec, string, object]>([

@@ -108,7 +108,7 @@ export async function configContext(agent: HostAgent, vmxPath: DatastorePath, vm
     vmxPath,
     host: agent.host,
     datastores: agent.datastores(),
-    networks: agent.networks.names(),
+    networks: agent.networks.portGroupNames(),
     macsInUse: new Set(macs),
     isTaken: (file) => folderOf(file).path === folderOf(vmxPath).path && taken.has(fileNameOf(file)),
   };

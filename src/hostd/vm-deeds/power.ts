@@ -24,7 +24,7 @@ export function powerOn(call: Call, vm: Vm): Task {
         vm: vm.id,
         vmxPath: vm.vmxPath,
         datastores: agent.datastores(),
-        networks: agent.networks.names(),
+        networks: agent.networks.portGroupNames(),
         host: agent.host,
         ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
       });

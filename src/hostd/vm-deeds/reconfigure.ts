@@ -82,7 +82,7 @@ async function planRunning(
     vm: vm.id,
     vmxPath: vm.vmxPath,
     datastores: agent.datastores(),
-    networks: agent.networks.names(),
+    networks: agent.networks.portGroupNames(),
     host: agent.host,
   });
   return { before, wanted };
