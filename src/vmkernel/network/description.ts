@@ -3,6 +3,8 @@ import type { Connectee, NetworkPolicy } from "./config.ts";
 
 export interface NetworkDescription {
   readonly switches: readonly SwitchDescription[];
+  /** Ports whose port group is gone: they are on no switch, and pass nothing. */
+  readonly unattached?: readonly PortDescription[];
 }
 
 export interface SwitchDescription {
@@ -22,6 +24,8 @@ export interface PortDescription {
   /** 32 bits; the upper byte is the switch's number, and its high bit marks an uplink. */
   readonly id: number;
   readonly connectee: Connectee;
+  /** The network device that it is, in the network's namespace. */
+  readonly device?: string;
   /** Unset for an uplink's. */
   readonly portGroup?: string;
   readonly initialMac: string;

@@ -7,7 +7,7 @@
  *   lists     | index:32 | sender:8 | kind:7 | group bit 1     | VLAN:16 |
  * No destination of a frame reads as the key of a list: a frame for a group is never looked up.
  */
-import { macWord } from "./mac.ts";
+import { isGroupMac, macWord } from "./mac.ts";
 import { isTaggedAt, type VlanClasses, type VlanMode } from "./vlan.ts";
 
 /** Kinds of lists. Members get group frames, mirrors (promiscuous ports) get everything; a team's slots are where a port's uplinks are. */
@@ -31,8 +31,8 @@ export interface Station {
   /** Of its port on the switch. */
   readonly number: number;
   readonly mode: VlanMode;
-  /** The address that reaches it. */
-  readonly mac: string;
+  /** The address that reaches it; none does where it is a group's. */
+  readonly mac?: string;
   /** Whether that is the one that its adapter was made with: it goes before others that took the same. */
   readonly isOwnMac: boolean;
   readonly isPromiscuous: boolean;
@@ -64,7 +64,11 @@ export function planTable(stations: readonly Station[], uplinks: readonly Uplink
   const addFirst = (entry: TableEntry): void => {
     if (!entries.has(entry.key)) entries.set(entry.key, entry);
   };
-  for (const station of owners) for (const vlan of vlans.standInsOf(station.mode)) addFirst(unicastEntry(station, vlan));
+  for (const station of owners) {
+    // A group's address would be the key of a list.
+    if (station.mac === undefined || isGroupMac(station.mac)) continue;
+    for (const vlan of vlans.standInsOf(station.mode)) addFirst(unicastEntry(station, station.mac, vlan));
+  }
   const lists = new Lists();
   for (const station of stations) for (const vlan of vlans.standInsOf(station.mode)) addMember(lists, station, vlan);
   for (const station of stations) {
@@ -77,9 +81,9 @@ export function planTable(stations: readonly Station[], uplinks: readonly Uplink
   return [...entries.values(), ...lists.entries];
 }
 
-function unicastEntry(station: Station, vlan: number): TableEntry {
+function unicastEntry(station: Station, mac: string, vlan: number): TableEntry {
   const uplinks = station.accepts.reduce((mask, number) => mask | (1 << number), 0) >>> 0;
-  return { key: unicastKey(station.mac, vlan), ifindex: station.ifindex, isTagged: isTaggedAt(station.mode, vlan), uplinks };
+  return { key: unicastKey(mac, vlan), ifindex: station.ifindex, isTagged: isTaggedAt(station.mode, vlan), uplinks };
 }
 
 function addMember(lists: Lists, station: Station, vlan: number): void {

@@ -1,14 +1,56 @@
 /**
  * The host's virtual network: switches built to order of programs in the kernel, and what is plugged into them.
+ * All ports are in one network namespace that nothing else is in and where nothing has an address: what moves frames there are the
+ * programs alone. They are pinned, so they go on without this process, and the next one takes them over.
  * Paper «Virtual Networking Layer».
  */
-import type { VmId } from "../../base/index.ts";
+import { closeSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { assert, messageWithCauses, Turns, Undo, type VmId } from "../../base/index.ts";
+import {
+  createTap,
+  deleteLink,
+  disableIpv6,
+  fetchLink,
+  findLink,
+  inNamespace,
+  isNamespace,
+  type Link,
+  LinkWatch,
+  linkIndex,
+  listLinks,
+  makeNamespace,
+  mountBpffs,
+  moveLink,
+  removeNamespace,
+  sendFrame,
+  setLink,
+  unmountBpffs,
+} from "../../system/index.ts";
+import { fault } from "../../wire/index.ts";
+import { announcements, uplinksOfPorts } from "./announce.ts";
+import { checkConfig } from "./check-config.ts";
+import { RULES_MAX } from "./compile/firewall/rules.ts";
 import type { NetworkConfig, NicPort } from "./config.ts";
+import { describeNetwork } from "./describe-network.ts";
 import type { NetworkDescription } from "./description.ts";
+import { KernelNetwork, type Links } from "./kernel-network.ts";
+import { isGroupMac, isMac } from "./mac.ts";
+import {
+  type NetworkPlan,
+  type NetworkState,
+  type PluggedPort,
+  planNetwork,
+  type Surroundings,
+  settle,
+  teamsInUse,
+} from "./plan-network.ts";
+import { portId } from "./port-id.ts";
+import { readRecord, writeRecord } from "./record.ts";
 
 /** Where a VM's NIC is plugged in, for the monitor that has the NIC. */
 export interface PortAttachment {
-  /** Of the port's tap; the attachment's. */
+  /** Of the port's tap, whose frames have a virtio header each; the attachment's. */
   readonly fd: number;
   /** As {@link NetworkDescription} has it. */
   readonly portId: number;
@@ -20,49 +62,328 @@ export interface VirtualNetworkParts {
   /** Where namespace, pins and record are; made with the first port. */
   readonly folder: string;
   readonly log: (line: string) => void;
+  /** A link came or went, or a team uses another one. */
+  readonly changed?: () => void;
 }
+
+/** The file that keeps the namespace of a network, beneath its folder. */
+export function networkNamespace(folder: string): string {
+  return join(folder, "namespace");
+}
+
+const NOTHING: NetworkState = { config: { switches: [] }, ports: [], switchNumbers: {} };
 
 export class VirtualNetwork {
   readonly #parts: VirtualNetworkParts;
-  #config: NetworkConfig = { switches: [] };
+  readonly #files: { readonly namespace: string; readonly pins: string; readonly record: string };
+  /** One change after another. */
+  readonly #turn = new Turns(1);
+  #state = NOTHING;
+  #kernel: KernelNetwork | undefined;
+  #watch: LinkWatch | undefined;
+  /** Of each team: see the plan. */
+  #inUse: ReadonlyMap<string, readonly string[]> = new Map();
+  /** Adapters that were up when they were taken. */
+  #takenUp: readonly string[] = [];
+  /** By which uplink the switches outside know each port. */
+  #announced: ReadonlyMap<string, string> = new Map();
 
   constructor(parts: VirtualNetworkParts) {
     this.#parts = parts;
+    const { folder } = parts;
+    this.#files = { namespace: networkNamespace(folder), pins: join(folder, "bpf"), record: join(folder, "network.json") };
   }
 
   get config(): NetworkConfig {
-    return this.#config;
+    return this.#state.config;
+  }
+
+  /** What all of it is made from. */
+  get state(): NetworkState {
+    return this.#state;
   }
 
   /** Takes over what a vmkernel before this one left in the kernel. Where there is nothing it makes nothing. */
-  async adopt(): Promise<void> {
-    this.#parts.log("nothing is adopted yet");
+  adopt(): Promise<void> {
+    return this.#turn.take(async () => {
+      if (!isNamespace(this.#files.namespace)) return;
+      const record = await readRecord(this.#files.record);
+      if (record === undefined) return;
+      this.#takenUp = record.takenUp;
+      this.#make();
+      const links = this.#links();
+      // A tap goes with the last monitor that has it.
+      const ports = record.ports.filter(({ device }) => links.has(device));
+      await this.#become({ ...record, ports });
+    });
   }
 
   /** Whole or not at all; ports that are plugged in go on without losing a frame. @throws {Fault} what of it cannot be */
-  async configure(config: NetworkConfig): Promise<void> {
-    this.#config = config;
+  configure(config: NetworkConfig): Promise<void> {
+    return this.#turn.take(async () => {
+      checkConfig(config);
+      await this.#become({ ...this.#state, config });
+    });
   }
 
   /** Its port is programmed before anyone can send by it. */
-  async plugIn(port: NicPort, _connected: boolean): Promise<PortAttachment> {
-    throw new Error(`not yet: ${port.portGroup}`);
+  plugIn(nic: NicPort, connected: boolean): Promise<PortAttachment> {
+    return this.#turn.take(async () => {
+      const device = deviceOf(nic.vm, nic.key);
+      assert(!this.#state.ports.some((port) => port.device === device), `NIC ${nic.key} of VM ${nic.vm} is plugged in once`);
+      this.#make();
+      checkNic(nic);
+      await using undo = new Undo();
+      const fd = this.#there(() => createTap(device, { vnetHeader: true }));
+      undo.add(() => closeSync(fd));
+      this.#there(() => disableIpv6(device));
+      const port: PluggedPort = { nic, connected, device, switchNumber: 0, number: 0 };
+      await this.#become({ ...this.#state, ports: [...this.#state.ports, port] });
+      undo.release();
+      return { fd, portId: this.#portId(device), [Symbol.dispose]: () => closeSync(fd) };
+    });
   }
 
   /** Another port group, MAC or firewall, or the cable, while frames flow. */
-  async change(port: NicPort, _connected: boolean): Promise<void> {
-    throw new Error(`not yet: ${port.portGroup}`);
+  change(nic: NicPort, connected: boolean): Promise<void> {
+    return this.#turn.take(async () => {
+      const device = deviceOf(nic.vm, nic.key);
+      assert(
+        this.#state.ports.some((port) => port.device === device),
+        `NIC ${nic.key} of VM ${nic.vm} is plugged in`,
+      );
+      const changed = (port: PluggedPort): PluggedPort => (port.device === device ? { ...port, nic: checkNic(nic), connected } : port);
+      await this.#become({ ...this.#state, ports: this.#state.ports.map(changed) });
+    });
   }
 
-  async unplug(_vm: VmId, _key: number): Promise<void> {}
+  /** Where it is not plugged in this does nothing. */
+  unplug(vm: VmId, key: number): Promise<void> {
+    return this.#turn.take(async () => {
+      const device = deviceOf(vm, key);
+      const ports = this.#state.ports.filter((port) => port.device !== device);
+      if (ports.length === this.#state.ports.length) return;
+      await this.#become({ ...this.#state, ports });
+      this.#there(() => {
+        if (linkIndex(device) !== undefined) deleteLink(device);
+      });
+    });
+  }
 
   describe(): NetworkDescription {
-    return { switches: [] };
+    const links = this.#links();
+    const plan = planNetwork(this.#state, this.#surroundings(links));
+    const describe = (): NetworkDescription => describeNetwork(plan, links, this.#kernel);
+    return this.#kernel === undefined ? describe() : this.#there(describe);
   }
 
   /** Lets go of descriptors; what is in the kernel goes on. */
-  close(): void {}
+  close(): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = undefined;
+    this.#kernel?.close();
+    this.#kernel = undefined;
+  }
 
-  /** Nothing of it is left. */
-  async remove(): Promise<void> {}
+  /** Nothing of it is left; uplinks are the machine's again. */
+  remove(): Promise<void> {
+    return this.#turn.take(async () => {
+      this.close();
+      if (isNamespace(this.#files.namespace)) for (const { name } of this.#adapters()) this.#giveBack(name);
+      unmountBpffs(this.#files.pins);
+      removeNamespace(this.#files.namespace);
+      rmSync(this.#parts.folder, { recursive: true, force: true });
+      this.#state = NOTHING;
+      this.#inUse = new Map();
+      this.#takenUp = [];
+    });
+  }
+
+  /** The road of every change. */
+  async #become(wanted: NetworkState): Promise<void> {
+    const state = settle(wanted);
+    if (state.ports.length > 0 || uplinksOf(state).some((device) => linkIndex(device) !== undefined)) this.#make();
+    if (this.#kernel !== undefined) {
+      await using undo = new Undo();
+      this.#takeAdapters(uplinksOf(state), undo);
+      const finish = this.#program(state, undo);
+      await writeRecord(this.#files.record, { ...state, takenUp: this.#takenUp });
+      undo.release();
+      finish();
+    }
+    this.#state = state;
+    if (this.#kernel !== undefined) await this.#afterChange();
+  }
+
+  /** @returns what is left to do once nothing is to be taken back */
+  #program(state: NetworkState, undo: Pick<Undo, "add">): () => void {
+    const kernel = this.#kernel;
+    assert(kernel !== undefined, "the network is made");
+    const links = this.#links();
+    const surroundings = this.#surroundings(links);
+    const plan = planNetwork(state, surroundings);
+    const thereUndo = { add: (step: () => void) => undo.add(() => this.#there(step)) };
+    const finish = this.#there(() => kernel.apply(plan, links, thereUndo));
+    return () => {
+      this.#there(finish);
+      this.#inUse = teamsInUse(state.config, surroundings);
+      this.#announce(plan);
+    };
+  }
+
+  /** What cannot be taken back any more, and what comes of it. */
+  async #afterChange(): Promise<void> {
+    this.#giveBackOthers();
+    this.#bringUp();
+    // Links that came up just now.
+    await this.#followLinks();
+  }
+
+  /** The same network with other links. */
+  async #followLinks(): Promise<void> {
+    await using undo = new Undo();
+    const finish = this.#program(this.#state, undo);
+    undo.release();
+    finish();
+  }
+
+  /** The namespace, and where pins are. They are made with the first port: a host without a network mounts nothing. */
+  #make(): void {
+    if (this.#kernel !== undefined) return;
+    const { namespace, pins } = this.#files;
+    mkdirSync(this.#parts.folder, { recursive: true, mode: 0o700 });
+    makeNamespace(namespace);
+    mountBpffs(pins);
+    this.#kernel = new KernelNetwork(pins, this.#parts.log);
+    this.#watch = new LinkWatch({
+      namespace,
+      changed: () => void this.#linksChanged(),
+      failed: (error) => this.#parts.log(`network: ${messageWithCauses(error)}`),
+    });
+  }
+
+  async #linksChanged(): Promise<void> {
+    try {
+      await this.#turn.take(async () => {
+        if (this.#kernel !== undefined) await this.#followLinks();
+      });
+      this.#parts.changed?.();
+    } catch (error) {
+      this.#parts.log(`network: following its links: ${messageWithCauses(error)}`);
+    }
+  }
+
+  #there<T>(deed: () => T): T {
+    return inNamespace(this.#files.namespace, deed);
+  }
+
+  #links(): Links {
+    const links = this.#kernel === undefined ? [] : this.#there(listLinks);
+    return new Map(links.map((link) => [link.name, link]));
+  }
+
+  #surroundings(links: Links): Surroundings {
+    return { hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse };
+  }
+
+  /** Those that were the machine's. */
+  #adapters(): readonly Link[] {
+    return this.#there(listLinks).filter(({ name }) => name !== LOOPBACK && !isTap(name));
+  }
+
+  /** One that the machine does not have may come later; until then it has no link. */
+  #takeAdapters(devices: readonly string[], undo: Undo): void {
+    const there = new Set(this.#adapters().map(({ name }) => name));
+    for (const device of devices) {
+      const link = there.has(device) ? undefined : findLink(device);
+      if (link === undefined) continue;
+      moveLink(device, this.#files.namespace);
+      undo.add(() => this.#giveBack(device));
+      this.#takenUp = [...this.#takenUp.filter((name) => name !== device), ...(link.isUp ? [device] : [])];
+      this.#there(() => disableIpv6(device));
+    }
+  }
+
+  #giveBackOthers(): void {
+    const wanted = new Set(uplinksOf(this.#state));
+    for (const { name } of this.#adapters()) {
+      if (!wanted.has(name)) this.#trying(`giving back ${name}`, () => this.#giveBack(name));
+    }
+  }
+
+  #giveBack(device: string): void {
+    this.#there(() => setLink(device, { up: false, promiscuous: false }));
+    fetchLink(device, this.#files.namespace);
+    if (this.#takenUp.includes(device)) setLink(device, { up: true });
+    this.#takenUp = this.#takenUp.filter((name) => name !== device);
+  }
+
+  /** What has its programs by now. */
+  #bringUp(): void {
+    const links = this.#links();
+    const mtus = mtusOf(this.#state);
+    for (const { name, isUp, mtu } of links.values()) {
+      const wanted = mtus.get(name);
+      if (wanted === undefined || (isUp && mtu === wanted)) continue;
+      const promiscuous = isTap(name) ? {} : { promiscuous: true };
+      this.#trying(`setting ${name} up`, () => this.#there(() => setLink(name, { mtu: wanted, up: true, ...promiscuous })));
+    }
+  }
+
+  #announce(plan: NetworkPlan): void {
+    for (const { device, uplink, frame } of announcements(plan, this.#announced)) {
+      this.#trying(`announcing ${device}`, () => this.#there(() => sendFrame(uplink, frame)));
+    }
+    this.#announced = uplinksOfPorts(plan);
+  }
+
+  #portId(device: string): number {
+    const port = this.#state.ports.find((one) => one.device === device);
+    assert(port !== undefined, `${device} is plugged in`);
+    return portId({ switchNumber: port.switchNumber, number: port.number, isUplink: false });
+  }
+
+  #trying(what: string, deed: () => void): void {
+    try {
+      deed();
+    } catch (error) {
+      this.#parts.log(`network: ${what}: ${messageWithCauses(error)}`);
+    }
+  }
+}
+
+const LOOPBACK = "lo";
+
+/** At most 15 letters: a VM's number has up to nine digits, a NIC's key four. */
+function deviceOf(vm: VmId, key: number): string {
+  return `v${vm}n${key}`;
+}
+
+function isTap(device: string): boolean {
+  return /^v\d+n\d+$/.test(device);
+}
+
+function uplinksOf({ config }: NetworkState): readonly string[] {
+  return config.switches.flatMap(({ uplinks }) => uplinks);
+}
+
+function mtusOf({ config, ports, switchNumbers }: NetworkState): ReadonlyMap<string, number> {
+  const mtus = new Map<string, number>(ports.map(({ device }) => [device, MTU_NOWHERE]));
+  for (const { name, mtu, uplinks } of config.switches) {
+    const own = ports.filter(({ switchNumber }) => switchNumber === switchNumbers[name]);
+    for (const device of [...uplinks, ...own.map(({ device }) => device)]) mtus.set(device, mtu);
+  }
+  return mtus;
+}
+
+const MTU_NOWHERE = 1500;
+
+function checkNic(nic: NicPort): NicPort {
+  const problem = [nic.initialMac, nic.effectiveMac].find((mac) => !isMac(mac));
+  if (problem !== undefined) throw fault("InvalidArgument", `${problem} is no MAC address.`, { invalidProperty: "mac" });
+  if (isGroupMac(nic.initialMac)) throw fault("InvalidArgument", `${nic.initialMac} is a group's address.`, { invalidProperty: "mac" });
+  if ((nic.firewall?.rules.length ?? 0) > RULES_MAX) {
+    throw fault("InvalidArgument", `A firewall has at most ${RULES_MAX} rules.`, { invalidProperty: "firewall.rules" });
+  }
+  return nic;
 }

@@ -1,6 +1,6 @@
 /** What has to do with teams of uplinks: which one a frame leaves by, and what comes back by another. Pure. vim25 HostNicTeamingPolicy. */
 import { assertNever } from "../../../base/index.ts";
-import { LIST_SENDER_SHIFT, listBase } from "../plan-table.ts";
+import { GROUP_BIT, LIST_SENDER_SHIFT, listBase } from "../plan-table.ts";
 import { ADDRESS_ENDS, TEAM_SLOTS } from "../teaming.ts";
 import { ETHERNET, type PortBuilder, STACK, type Unit } from "./port-builder.ts";
 import type { GuestShape } from "./port-shape.ts";
@@ -64,7 +64,10 @@ function loadAddressHash(builder: PortBuilder): void {
 export const refuseReflections: Unit = {
   name: "reverse path",
   emit: (builder) => {
-    builder.load(8, "r1", "r7", ETHERNET.source).lsh("r1", 16).mov("r2", "r9").and("r2", 0xffff).or("r1", "r2");
-    builder.store(8, "r10", STACK.key, "r1").lookUp().jumpIf("ne", "r0", 0, builder.drop("reflected"));
+    const nobodys = builder.freshLabel("nobody's");
+    // With the group bit it would read as the key of a list.
+    builder.load(8, "r1", "r7", ETHERNET.source).lsh("r1", 16).jumpIf("set", "r1", GROUP_BIT, nobodys);
+    builder.mov("r2", "r9").and("r2", 0xffff).or("r1", "r2").store(8, "r10", STACK.key, "r1");
+    builder.lookUp().jumpIf("ne", "r0", 0, builder.drop("reflected")).label(nobodys);
   },
 };

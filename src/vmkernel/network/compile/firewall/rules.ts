@@ -3,7 +3,7 @@
  * Every field is loaded anew for every rule: so the verifier has nothing to remember from one rule to the next, and goes through a
  * thousand of them once instead of once for each way through those before.
  */
-import { assertNever } from "../../../../base/index.ts";
+import { assert, assertNever } from "../../../../base/index.ts";
 import type { Firewall, FirewallRule } from "../../config.ts";
 import { macWord } from "../../mac.ts";
 import { MAPS, type PortBuilder } from "../port-builder.ts";
@@ -19,10 +19,10 @@ interface NumberedRule {
   readonly index: number;
 }
 
-/** Bytes of the counters of rules that are logged: 64 bits for each rule. */
-export function loggedBytes({ rules }: Firewall): number {
-  return rules.length * 8;
-}
+/** More are refused where they are read. */
+export const RULES_MAX = 1000;
+/** Of the counters of rules that are logged: 64 bits for each rule. */
+export const LOGGED_BYTES = RULES_MAX * 8;
 
 /** In their order, those of the firewall that can match a packet of that kind and direction. */
 export function relevantRules({ rules }: Firewall, direction: Direction, kind: PacketKind): readonly NumberedRule[] {
@@ -69,6 +69,7 @@ export interface RuleList extends RuleExits {
 //= paper «Virtual Machine Networks»
 //# These rules are applied to the vNIC of the virtual machine—not at the switch—enabling them to travel with the virtual machine.
 export function judgeByRules(builder: PortBuilder, { firewall, direction, kind, allow, deny }: RuleList): void {
+  assert(firewall.rules.length <= RULES_MAX, `a firewall has at most ${RULES_MAX} rules, not ${firewall.rules.length}`);
   const rules = relevantRules(firewall, direction, kind);
   const end = { allow, deny };
   for (let first = 0; first < rules.length; first += RULES_PER_STAGE) {

@@ -1,0 +1,181 @@
+/**
+ * Makes the switches in the kernel what a plan says, whole or not at all: what can fail comes first and is taken back, what removes
+ * comes last. Called within the network's namespace.
+ */
+import { closeSync, existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { messageWithCauses } from "../../base/index.ts";
+import type { Link } from "../../system/index.ts";
+import { type CompiledPort, compilePort } from "./compile/compile-port.ts";
+import type { PortShape } from "./compile/port-shape.ts";
+import type { NetworkPlan, PlannedSwitch } from "./plan-network.ts";
+import { planTable, type TableEntry } from "./plan-table.ts";
+import { PortPins, pinName, removePins, type Steps } from "./port-pins.ts";
+import { SwitchMaps } from "./switch-maps.ts";
+
+/** Links of the namespace, by their names. */
+export type Links = ReadonlyMap<string, Link>;
+
+interface Programmed {
+  /** What its programs were made from. */
+  readonly from: string;
+  readonly units: { readonly ingress: readonly string[]; readonly egress?: readonly string[] };
+}
+
+interface WantedPort {
+  readonly device: Link;
+  readonly shape: PortShape;
+  /** Undefined for a port that is on no switch. */
+  readonly maps: SwitchMaps | undefined;
+}
+
+interface Change {
+  readonly pins: PortPins;
+  readonly name: string;
+  readonly from: string;
+  readonly compiled: CompiledPort;
+}
+
+export class KernelNetwork {
+  readonly #root: string;
+  readonly #log: (line: string) => void;
+  /** By the numbers of their switches. */
+  #switches = new Map<number, SwitchMaps>();
+  /** By their devices. */
+  readonly #ports = new Map<string, Programmed>();
+
+  /** @param root a BPF file system */
+  constructor(root: string, log: (line: string) => void) {
+    this.#root = join(root, "ports");
+    this.#log = log;
+  }
+
+  /** The units of a port's programs. */
+  unitsOf(device: string): Programmed["units"] | undefined {
+    return this.#ports.get(device)?.units;
+  }
+
+  pinsOf(device: Link): PortPins {
+    return new PortPins(this.#root, device);
+  }
+
+  /** @returns what is left to do when nothing is to be taken back any more: it removes, and cannot fail */
+  apply(plan: NetworkPlan, links: Links, undo: Steps): () => void {
+    const switches = new Map<number, SwitchMaps>();
+    const replaced: (() => void)[] = [];
+    const tables = plan.switches.map((planned) => ({ planned, entries: tableOf(planned, links) }));
+    for (const { planned, entries } of tables) switches.set(planned.number, this.#mapsOf(planned, entries, undo));
+    const wanted = wantedPorts(plan, links, switches);
+    const changes = wanted.flatMap((port) => this.#changeOf(port));
+    this.#attachAll(changes, undo, wanted);
+    // After the programs: one that is new to its table finds there what it knows how to deliver to.
+    for (const { planned, entries } of tables) {
+      const maps = switches.get(planned.number);
+      if (maps === undefined || maps !== this.#switches.get(planned.number)) continue;
+      const replacement = maps.replace(entries);
+      if (replacement === undefined) continue;
+      undo.add(replacement.takeBack);
+      replaced.push(replacement.keep);
+    }
+    return () => this.#settle({ switches, replaced, changes, wanted });
+  }
+
+  close(): void {
+    for (const maps of this.#switches.values()) maps.close();
+    this.#switches.clear();
+    this.#ports.clear();
+  }
+
+  #mapsOf(planned: PlannedSwitch, entries: readonly TableEntry[], undo: Steps): SwitchMaps {
+    const existing = this.#switches.get(planned.number);
+    if (existing?.generation === planned.generation) return existing;
+    const maps = new SwitchMaps({ ...planned, entries });
+    undo.add(() => maps.close());
+    return maps;
+  }
+
+  #changeOf({ device, shape, maps }: WantedPort): readonly Change[] {
+    const from = JSON.stringify([device.index, maps?.number, maps?.generation, shape]);
+    if (this.#ports.get(device.name)?.from === from) return [];
+    return [{ pins: this.pinsOf(device), name: device.name, from, compiled: compilePort(shape) }];
+  }
+
+  #attachAll(changes: readonly Change[], undo: Steps, wanted: readonly WantedPort[]): void {
+    const loaded: { readonly change: Change; readonly direction: "ingress" | "egress"; readonly program: number }[] = [];
+    try {
+      for (const change of changes) {
+        const maps = wanted.find(({ device }) => device.name === change.name)?.maps?.byName ?? new Map();
+        for (const direction of ["egress", "ingress"] as const) {
+          const compiled = change.compiled[direction];
+          if (compiled !== undefined) loaded.push({ change, direction, program: change.pins.load(compiled.program, direction, maps) });
+        }
+      }
+      for (const { change, direction, program } of loaded) change.pins.attach(program, direction, undo);
+    } finally {
+      for (const { program } of loaded) closeSync(program);
+    }
+  }
+
+  #settle(parts: {
+    readonly switches: Map<number, SwitchMaps>;
+    readonly replaced: readonly (() => void)[];
+    readonly changes: readonly Change[];
+    readonly wanted: readonly WantedPort[];
+  }): void {
+    for (const keep of parts.replaced) keep();
+    for (const change of parts.changes) this.#settlePort(change);
+    for (const [number, maps] of this.#switches) if (parts.switches.get(number) !== maps) maps.close();
+    this.#switches = parts.switches;
+    this.#removePortsBut(new Set(parts.wanted.map(({ device }) => device.name)));
+  }
+
+  #settlePort({ pins, name, from, compiled }: Change): void {
+    const { ingress, egress } = compiled;
+    this.#ports.set(name, { from, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
+    this.#trying(`removing what ${name} needs no more`, () => {
+      pins.settle();
+      if (egress === undefined) pins.detach("egress");
+      pins.removeMapsBut(new Set([...ingress.program.maps, ...(egress?.program.maps ?? [])]));
+    });
+  }
+
+  #removePortsBut(devices: ReadonlySet<string>): void {
+    for (const name of this.#ports.keys()) if (!devices.has(name)) this.#ports.delete(name);
+    const kept = new Set([...devices].map(pinName));
+    for (const folder of existsSync(this.#root) ? readdirSync(this.#root) : []) {
+      if (!kept.has(folder)) this.#trying(`removing the pins ${folder}`, () => removePins(join(this.#root, folder)));
+    }
+  }
+
+  #trying(what: string, deed: () => void): void {
+    try {
+      deed();
+    } catch (error) {
+      this.#log(`network: ${what}: ${messageWithCauses(error)}`);
+    }
+  }
+}
+
+/** Those whose device is there: of others there is nothing to program. */
+function wantedPorts(plan: NetworkPlan, links: Links, switches: ReadonlyMap<number, SwitchMaps>): readonly WantedPort[] {
+  const onSwitches = plan.switches.flatMap(({ number, ports, uplinks }) =>
+    [...ports, ...uplinks].map(({ device, shape }) => ({ name: device, shape, maps: switches.get(number) })),
+  );
+  const nowhere = plan.homeless.map(({ device, shape }) => ({ name: device, shape, maps: undefined }));
+  return [...onSwitches, ...nowhere].flatMap(({ name, shape, maps }) => {
+    const device = links.get(name);
+    return device === undefined ? [] : [{ device, shape, maps }];
+  });
+}
+
+function tableOf({ ports, uplinks, vlans }: PlannedSwitch, links: Links): readonly TableEntry[] {
+  const stations = ports.flatMap(({ device, station }) => {
+    const ifindex = links.get(device)?.index;
+    return ifindex === undefined || station === undefined ? [] : [{ ...station, ifindex }];
+  });
+  const present = uplinks.flatMap(({ device, number }) => {
+    const ifindex = links.get(device)?.index;
+    return ifindex === undefined ? [] : [{ ifindex, number }];
+  });
+  return planTable(stations, present, vlans);
+}

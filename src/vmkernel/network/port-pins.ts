@@ -1,0 +1,196 @@
+/**
+ * One port in the kernel: programs at the hooks of its device, and the maps that are its own. All of it is pinned, in a folder of its
+ * own, so it goes on without us and is found again; no descriptor is kept. Called within the network's namespace.
+ */
+import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { assembleProgram, type Program } from "../../ebpf/index.ts";
+import {
+  attachCls,
+  attachTcx,
+  clsProgramId,
+  createMap,
+  detachCls,
+  detachLink,
+  hasTcx,
+  linkInfo,
+  loadProgram,
+  openPinned,
+  pinObject,
+  programFdById,
+  updateLink,
+} from "../../system/index.ts";
+import { isPortMap, PORT_MAP_NAMES, PORT_MAPS, type PortMapName } from "./map-specs.ts";
+
+/** How to take back what was done; each at once. */
+export interface Steps {
+  add(step: () => void): void;
+}
+
+export type HookDirection = "ingress" | "egress";
+const DIRECTIONS: readonly HookDirection[] = ["ingress", "egress"];
+
+export class PortPins {
+  readonly #folder: string;
+  readonly #device: string;
+  readonly #ifindex: number;
+
+  /** @param root where the pins of all ports are */
+  constructor(root: string, device: { readonly name: string; readonly index: number }) {
+    this.#folder = join(root, pinName(device.name));
+    this.#device = device.name;
+    this.#ifindex = device.index;
+  }
+
+  /**
+   * Loads a program with the maps of the switch and with this port's own, which are made if it has none yet.
+   * @returns a descriptor, the caller's to close
+   */
+  load(program: Program, direction: HookDirection, switchMaps: ReadonlyMap<string, number>): number {
+    const own = program.maps.filter(isPortMap).map((name) => [name, this.#openMap(name)] as const);
+    try {
+      const code = assembleProgram(program, new Map([...switchMaps, ...own]));
+      return loadProgram({ kind: "schedCls", code, name: direction === "ingress" ? "port_in" : "port_out" });
+    } finally {
+      for (const [, fd] of own) closeSync(fd);
+    }
+  }
+
+  /** In one step; every frame is seen by the program that was there or by this one. */
+  attach(program: number, direction: HookDirection, undo: Steps): void {
+    const before = this.programId(direction);
+    const beforeFd = before === undefined ? undefined : programFdById(before);
+    undo.add(() => {
+      if (beforeFd === undefined) this.detach(direction);
+      else {
+        this.#put(beforeFd, direction);
+        closeSync(beforeFd);
+      }
+    });
+    this.#put(program, direction);
+    // It is needed no longer than the undoing is.
+    if (beforeFd !== undefined) this.#later.push(beforeFd);
+  }
+
+  readonly #later: number[] = [];
+
+  /** Lets go of what was kept for undoing. */
+  settle(): void {
+    for (const fd of this.#later.splice(0)) closeSync(fd);
+  }
+
+  /** Where there is none this does nothing. */
+  detach(direction: HookDirection): void {
+    if (!hasTcx()) {
+      detachCls({ ifindex: this.#ifindex, direction });
+      return;
+    }
+    const link = this.#open(direction);
+    if (link === undefined) return;
+    try {
+      detachLink(link);
+    } finally {
+      closeSync(link);
+    }
+    unlinkSync(this.#path(direction));
+  }
+
+  /** Of the program that is at the hook; undefined where there is none. */
+  programId(direction: HookDirection): number | undefined {
+    if (!hasTcx()) return clsProgramId({ ifindex: this.#ifindex, direction });
+    const link = this.#open(direction);
+    if (link === undefined) return undefined;
+    try {
+      const { ifindex, programId } = linkInfo(link);
+      return ifindex === this.#ifindex ? programId : undefined;
+    } finally {
+      closeSync(link);
+    }
+  }
+
+  /** @returns a descriptor, the caller's to close; undefined where the port has no such map */
+  openMap(name: PortMapName): number | undefined {
+    return this.#open(name);
+  }
+
+  /** Those that no program of the port uses any more. */
+  removeMapsBut(used: ReadonlySet<string>): void {
+    for (const name of PORT_MAP_NAMES) if (!used.has(name) && existsSync(this.#path(name))) unlinkSync(this.#path(name));
+  }
+
+  /** The device may be gone already: then its programs are too. */
+  remove(): void {
+    removePins(this.#folder);
+  }
+
+  #put(program: number, direction: HookDirection): void {
+    if (hasTcx()) this.#link(program, direction);
+    else attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device });
+  }
+
+  #link(program: number, direction: HookDirection): void {
+    const existing = this.#open(direction);
+    try {
+      if (existing !== undefined && linkInfo(existing).ifindex === this.#ifindex) {
+        updateLink(existing, program);
+        return;
+      }
+    } finally {
+      if (existing !== undefined) closeSync(existing);
+    }
+    // Of another device that had this name before.
+    if (existing !== undefined) unlinkSync(this.#path(direction));
+    const link = attachTcx({ program, ifindex: this.#ifindex, direction });
+    try {
+      this.#pin(link, direction);
+    } finally {
+      closeSync(link);
+    }
+  }
+
+  #openMap(name: PortMapName): number {
+    const existing = this.#open(name);
+    if (existing !== undefined) return existing;
+    const map = createMap({ ...PORT_MAPS[name], name: `p_${name}` });
+    this.#pin(map, name);
+    return map;
+  }
+
+  #pin(fd: number, name: string): void {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    pinObject(fd, this.#path(name));
+  }
+
+  #open(name: string): number | undefined {
+    return existsSync(this.#path(name)) ? openPinned(this.#path(name)) : undefined;
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name);
+  }
+}
+
+/** The folder of a device. A dot in its name could be in no pin's. */
+export function pinName(device: string): string {
+  return device.replace(/[^\w-]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+}
+
+/** Also what is attached still: it goes with its pins. */
+export function removePins(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (DIRECTIONS.some((direction) => direction === name)) detachPinned(path);
+    unlinkSync(path);
+  }
+  rmdirSync(folder);
+}
+
+function detachPinned(path: string): void {
+  const link = openPinned(path);
+  try {
+    detachLink(link);
+  } finally {
+    closeSync(link);
+  }
+}
