@@ -13,6 +13,7 @@ import {
   fragmentHeader,
   IPV4,
   IPV6,
+  type Ipv4Parts,
   icmp,
   ipv4,
   ipv6,
@@ -69,6 +70,10 @@ const NOBODYS_MACS = [BROADCAST, GROUPS[0], "00:00:00:00:00:00", "01:00:00:00:00
 const SWITCH_PROTOCOLS = ["01:80:c2:00:00:00", "01:80:c2:00:00:02", "01:80:c2:00:00:0e", "01:00:0c:cc:cc:cc", "01:00:0c:cc:cc:cd"] as const;
 const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, gre: 47 } as const;
 
+function protocolOf({ protocol, version }: Flow): number {
+  return protocol === "icmp" ? (version === 4 ? 1 : 58) : PROTOCOL_NUMBERS[protocol];
+}
+
 /** Frames for one network; each call makes the next. */
 export class FrameSource {
   readonly #random: Random;
@@ -83,7 +88,7 @@ export class FrameSource {
   }
 
   next(): SentFrame {
-    const frame = this.#random.chance(65) ? this.#packet() : this.#other();
+    const frame = this.#random.chance(60) ? this.#packet() : this.#random.chance(25) ? this.#error() : this.#other();
     return { port: frame.port, bytes: this.#random.chance(8) ? this.#damaged(frame.bytes) : frame.bytes };
   }
 
@@ -119,34 +124,50 @@ export class FrameSource {
   }
 
   #ipv4(said: Said): Buffer {
-    const protocol = said.flow.protocol === "icmp" ? 1 : PROTOCOL_NUMBERS[said.flow.protocol];
     const addresses = { from: ipv4Of(this.#round, said.from.host), to: ipv4Of(this.#round, said.to.host) };
-    const whole = { ...addresses, protocol, payload: this.#transport(said), id: said.flow.id };
-    if (this.#random.chance(85))
-      return ipv4({ ...whole, ...(this.#random.chance(10) && { options: Buffer.alloc(4 * this.#random.below(11), 1) }) });
+    const whole = { ...addresses, protocol: protocolOf(said.flow), payload: this.#transport(said), id: said.flow.id };
+    if (this.#random.chance(70)) return ipv4(whole);
+    if (this.#random.chance(20)) return ipv4({ ...whole, options: Buffer.alloc(4 * this.#random.below(11), 1) });
+    if (this.#random.chance(20)) return ipv4({ ...whole, ...this.#lie(20 + whole.payload.length) });
     // A piece: the first one, or a later one whose first may have passed or not.
-    const offset = this.#random.pick([0, 0, 1, 3, 185]);
-    const rest = offset === 0 ? whole.payload.subarray(0, this.#random.chance(80) ? undefined : 8) : this.#random.bytes(16);
-    return ipv4({ ...whole, payload: rest, fragmentOffset: offset, moreFragments: offset === 0 || this.#random.chance(50) });
+    const offset = this.#random.pick([0, 0, 0, 1, 1, 3, 185]);
+    const payload = offset === 0 ? whole.payload.subarray(0, this.#random.chance(80) ? undefined : 8) : this.#random.bytes(16);
+    return ipv4({ ...whole, payload, fragmentOffset: offset, moreFragments: offset === 0 || this.#random.chance(50) });
+  }
+
+  #lie(bytes: number): Pick<Ipv4Parts, "version" | "headerWords" | "totalBytes"> {
+    return this.#random.pick([
+      { totalBytes: this.#random.pick([0, 19, 20, bytes - 1, bytes + 1, 65_535]) },
+      { headerWords: this.#random.pick([0, 4, 6, 15]) },
+      { version: this.#random.pick([0, 5, 6]) },
+      { headerWords: 6, totalBytes: this.#random.pick([20, 23, 24]) },
+    ]);
   }
 
   #ipv6(said: Said): Buffer {
-    const protocol = said.flow.protocol === "icmp" ? 58 : PROTOCOL_NUMBERS[said.flow.protocol];
     const addresses = { from: ipv6Of(this.#round, said.from.host), to: ipv6Of(this.#round, said.to.host) };
-    let [next, payload] = [protocol, this.#transport(said)];
-    if (this.#random.chance(15)) {
+    let [next, payload] = [protocolOf(said.flow), this.#transport(said)];
+    for (let count = this.#random.chance(12) ? this.#random.pick([1, 1, 1, 2]) : 0; count > 0; count--) {
       const offset = this.#random.pick([0, 0, 1, 3]);
-      const header = fragmentHeader({ next, offset, more: offset === 0 || this.#random.chance(50), id: said.flow.id });
+      const header = fragmentHeader({ next, offset, more: this.#random.chance(offset === 0 ? 80 : 50), id: said.flow.id });
       [next, payload] = [44, Buffer.concat([header, offset === 0 ? payload : this.#random.bytes(16)])];
     }
     for (let count = this.#random.chance(75) ? 0 : this.#random.between(1, 9); count > 0; count--) {
       const body = Buffer.alloc(6 + 8 * this.#random.below(2));
       [next, payload] = [this.#random.pick([0, 43, 60]), Buffer.concat([extension({ next, body }), payload])];
     }
-    return ipv6({ ...addresses, next, payload });
+    const payloadBytes = this.#random.chance(97)
+      ? payload.length
+      : this.#random.pick([0, Math.max(payload.length, 1) - 1, payload.length + 1]);
+    return ipv6({ ...addresses, next, payload, payloadBytes });
   }
 
   #transport(said: Said): Buffer {
+    const bytes = this.#wholeTransport(said);
+    return this.#random.chance(97) ? bytes : bytes.subarray(0, this.#random.pick([0, 4, 7, 8, 13, 14, 19]));
+  }
+
+  #wholeTransport(said: Said): Buffer {
     const { flow } = said;
     const data = Buffer.alloc(this.#random.pick([0, 4, 24]), 0x61);
     switch (flow.protocol) {
@@ -155,38 +176,59 @@ export class FrameSource {
       case "udp":
         return udp(said, data);
       case "icmp":
-        return this.#icmp(said);
+        return this.#icmp(flow);
       case "gre":
         return Buffer.concat([Buffer.from("00000800", "hex"), data]);
     }
   }
 
-  #icmp(said: Said): Buffer {
-    const { flow } = said;
-    const [request, reply] = flow.version === 4 ? [8, 0] : [128, 129];
-    if (this.#random.chance(60)) return echo(this.#random.chance(50) ? request : reply, flow.id);
-    const type = this.#random.pick(flow.version === 4 ? [3, 11, 12, 5, 13] : [1, 2, 3, 4, 135, 137]);
-    return icmp(type, Buffer.concat([Buffer.alloc(4), this.#quoted(said)]));
+  #icmp({ version, id }: Flow): Buffer {
+    const echoes = version === 4 ? [8, 0] : [128, 129];
+    const others = version === 4 ? [3, 5, 11, 12, 13] : [1, 2, 3, 4, 135, 137];
+    return echo(this.#random.pick(this.#random.chance(85) ? echoes : others), id);
   }
 
-  /** What the other end said, or may have, in any flow of the two's. */
-  #quoted({ flow }: Said): Buffer {
-    const about = this.#random.pick([flow, ...this.#flows]);
+  /** Somebody says of a packet of a flow that it did not arrive; mostly to whom that packet was from. */
+  #error(): SentFrame {
+    const flow = this.#flow();
     const at = this.#random.below(2);
-    const [from, to] = [about.ends[at] as Speaker, about.ends[1 - at] as Speaker];
-    const ports = { source: about.ports[at] as number, destination: about.ports[1 - at] as number };
-    const payload = this.#quotedTransport(about, ports);
-    const cut = this.#random.chance(85) ? undefined : this.#random.below(48);
-    if (about.version === 6) {
-      const next = about.protocol === "icmp" ? 58 : PROTOCOL_NUMBERS[about.protocol];
-      return ipv6({ from: ipv6Of(this.#round, from.host), to: ipv6Of(this.#round, to.host), next, payload }).subarray(0, cut);
+    const [blamed, other] = [flow.ends[at] as Speaker, flow.ends[1 - at] as Speaker];
+    const from = this.#random.chance(70) ? other : this.#random.pick(this.#speakers);
+    const host = this.#random.chance(75) ? blamed.host : this.#random.pick(this.#speakers).host;
+    const quoted = this.#quoted(flow, at);
+    const rest = Buffer.concat([
+      Buffer.alloc(4),
+      this.#random.chance(90) ? quoted : quoted.subarray(0, quoted.length - this.#random.below(14)),
+    ]);
+    const [version, round] = [this.#random.chance(97) ? flow.version : 4, this.#round];
+    if (version === 4) {
+      const payload = icmp(this.#random.pick([3, 3, 11, 12, 5, 13]), rest);
+      return this.#framed(from, {
+        to: blamed.mac,
+        type: IPV4,
+        payload: ipv4({ from: ipv4Of(round, from.host), to: ipv4Of(round, host), protocol: 1, payload }),
+      });
     }
-    const protocol = about.protocol === "icmp" ? 1 : PROTOCOL_NUMBERS[about.protocol];
-    return ipv4({ from: ipv4Of(this.#round, from.host), to: ipv4Of(this.#round, to.host), protocol, payload }).subarray(0, cut);
+    const payload = icmp(this.#random.pick([1, 2, 3, 4, 135, 137]), rest);
+    return this.#framed(from, {
+      to: blamed.mac,
+      type: IPV6,
+      payload: ipv6({ from: ipv6Of(round, from.host), to: ipv6Of(round, host), next: 58, payload }),
+    });
+  }
+
+  /** As little of a packet of the flow as errors quote. */
+  #quoted(flow: Flow, at: number): Buffer {
+    const [from, to] = [(flow.ends[at] as Speaker).host, (flow.ends[1 - at] as Speaker).host];
+    const ports = { source: flow.ports[at] as number, destination: flow.ports[1 - at] as number };
+    const payload = this.#quotedTransport(flow, ports).subarray(0, 8);
+    if (flow.version === 6) return ipv6({ from: ipv6Of(this.#round, from), to: ipv6Of(this.#round, to), next: protocolOf(flow), payload });
+    const fragmentOffset = this.#random.chance(95) ? 0 : 1;
+    return ipv4({ from: ipv4Of(this.#round, from), to: ipv4Of(this.#round, to), protocol: protocolOf(flow), payload, fragmentOffset });
   }
 
   #quotedTransport({ protocol, version, id }: Flow, ports: { source: number; destination: number }): Buffer {
-    if (protocol === "icmp") return echo(this.#random.pick(version === 4 ? [8, 0] : [128, 129]), id);
+    if (protocol === "icmp") return echo(this.#random.pick(version === 4 ? [8, 8, 0] : [128, 128, 129]), id);
     return protocol === "tcp" ? tcp(ports, TCP_FLAGS.syn) : udp(ports);
   }
 

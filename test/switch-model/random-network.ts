@@ -17,6 +17,7 @@ import type { PluggedNic } from "./switch-model.ts";
 export const NIC_NAMES = ["vm1", "vm2", "vm3", "vm4", "vm5", "vm6", "vm7"] as const;
 export const UPLINK_NAMES = ["up0", "up1", "up2"] as const;
 export const VLANS = [1, 10, 20, 30, 4094] as const;
+const GROUPS_EACH = 3;
 /** No port has it. */
 export const STRANGER_MAC = "00:50:56:00:00:99";
 export const LOCAL_PORTS = [1000, 1001, 5000] as const;
@@ -25,7 +26,7 @@ export const REMOTE_PORTS = [1000, 53, 5000, 65535] as const;
 export interface RandomNetwork {
   readonly config: NetworkConfig;
   readonly nics: readonly PluggedNic[];
-  /** IP addresses are of this round alone, so that what firewalls remember of rounds before does not matter. */
+  /** IP addresses are of this round alone, so that what firewalls have forgotten of rounds long ago does not matter. */
   readonly round: number;
 }
 
@@ -42,11 +43,21 @@ export function ipv6Of(round: number, host: number): string {
   return `fd00:${(round & 0xffff).toString(16)}::${host.toString(16)}`;
 }
 
-/** Uplinks change hands seldom: it takes the kernel longest. @param uplinks by switch */
-export function randomNetwork(random: Random, round: number, uplinks: readonly (readonly string[])[]): RandomNetwork {
+export interface NetworkChoice {
+  readonly round: number;
+  /** By switch. They change hands seldom: that takes the kernel longest. */
+  readonly uplinks: readonly (readonly string[])[];
+  /** NICs of the network before, most of which stay as they are. */
+  readonly before?: readonly PluggedNic[];
+}
+
+export function randomNetwork(random: Random, { round, uplinks, before = [] }: NetworkChoice): RandomNetwork {
   const switches = uplinks.map((devices, at) => randomSwitch(random, `vSwitch${at}`, devices));
   const groups = switches.flatMap(({ portGroups }) => portGroups.map(({ name }) => name));
-  const nics = NIC_NAMES.map((name, at) => randomNic(random, { name, at, groups, round }));
+  const nics = NIC_NAMES.map((name, at) => {
+    const kept = random.chance(75) ? before[at] : undefined;
+    return kept ?? randomNic(random, { name, at, groups, round });
+  });
   return { config: { switches }, nics, round };
 }
 
@@ -57,7 +68,9 @@ export function randomUplinks(random: Random): readonly (readonly string[])[] {
 }
 
 function randomSwitch(random: Random, name: string, uplinks: readonly string[]): SwitchConfig {
-  const groups = Array.from({ length: random.between(1, 4) }, (_, at) => randomGroup(random, `${name} group ${at}`, uplinks));
+  const groups = Array.from({ length: random.chance(90) ? GROUPS_EACH : random.below(GROUPS_EACH) }, (_, at) =>
+    randomGroup(random, `${name} group ${at}`, uplinks),
+  );
   return makeSwitch({ name, uplinks, security: randomSecurity(random), teaming: randomTeaming(random, uplinks), groups });
 }
 

@@ -92,7 +92,7 @@ export class SwitchModel {
   readonly #ports = new Map<string, ModelPort>();
   readonly #firewalls = new Map<string, FirewallModel>();
 
-  /** Another configuration; what the firewalls of NICs that stay remember, they keep. */
+  /** Another configuration; what the firewalls of NICs that stay connected remember, they keep. */
   configure(config: NetworkConfig, nics: readonly PluggedNic[]): void {
     this.#ports.clear();
     for (const owner of config.switches)
@@ -101,8 +101,7 @@ export class SwitchModel {
       const port = this.#plug(config, plugged);
       if (port !== undefined) this.#ports.set(plugged.name, port);
     }
-    const names = new Set(nics.map(({ name }) => name));
-    for (const name of this.#firewalls.keys()) if (!names.has(name)) this.#firewalls.delete(name);
+    for (const name of this.#firewalls.keys()) if (!this.#ports.has(name)) this.#firewalls.delete(name);
   }
 
   send(name: string, bytes: Buffer): Verdict {

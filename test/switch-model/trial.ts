@@ -9,8 +9,8 @@ import { type RandomNetwork, randomNetwork, randomUplinks } from "./random-netwo
 import { type PluggedNic, SwitchModel, type Verdict } from "./switch-model.ts";
 import type { ReceivedFrame, Taps } from "./taps.ts";
 
-/** How many configurations uplinks stay where they are. */
-const ROUNDS_PER_UPLINKS = 25;
+/** So many configurations follow from each other: the same uplinks, most NICs as they were, connections that firewalls know. */
+const ROUNDS_TOGETHER = 10;
 
 export interface TrialParts {
   readonly network: VirtualNetwork;
@@ -19,8 +19,9 @@ export interface TrialParts {
   readonly seed: number;
 }
 
-/** Numbers of configurations; each follows from the seed and its number alone. */
+/** Numbers of configurations; those that belong together follow from the seed and their numbers alone. */
 export interface Rounds {
+  /** A multiple of ten. */
   readonly first: number;
   readonly count: number;
   readonly framesEach: number;
@@ -31,14 +32,23 @@ export interface Tally {
   readonly frames: number;
   /** Frames that came out somewhere. */
   readonly delivered: number;
-  /** At most one of each configuration: what follows is often of the same cause. */
+  /** At most one of those that belong together: what follows is often of the same cause. */
   readonly mismatches: readonly string[];
+}
+
+interface GrowingTally {
+  configurations: number;
+  frames: number;
+  delivered: number;
+  readonly mismatches: string[];
 }
 
 export class Trial {
   readonly #parts: TrialParts;
   readonly #model = new SwitchModel();
   readonly #attachments = new Map<string, PortAttachment>();
+  /** As they are plugged in. */
+  readonly #applied = new Map<string, PluggedNic>();
   /** What the model is told of a network: the truth. */
   #told = (network: RandomNetwork): RandomNetwork => network;
 
@@ -56,33 +66,38 @@ export class Trial {
     }
   }
 
-  async run(rounds: Rounds): Promise<Tally> {
+  async run({ first, count, framesEach }: Rounds): Promise<Tally> {
     const tally = { configurations: 0, frames: 0, delivered: 0, mismatches: [] as string[] };
-    for (let round = rounds.first; round < rounds.first + rounds.count; round++) {
-      const random = new Random(this.#parts.seed + round * 7919);
-      const network = randomNetwork(random, round, this.#uplinksIn(round));
+    for (let round = first; round < first + count; round += ROUNDS_TOGETHER) {
+      await this.#runTogether(round, Math.min(ROUNDS_TOGETHER, first + count - round), framesEach, tally);
+    }
+    return tally;
+  }
+
+  async #runTogether(first: number, count: number, framesEach: number, tally: GrowingTally): Promise<void> {
+    const random = new Random(this.#parts.seed + first * 7919);
+    const uplinks = randomUplinks(random);
+    let before: readonly PluggedNic[] = [];
+    for (let number = first; number < first + count; number++) {
+      const network = randomNetwork(random, { round: first / ROUNDS_TOGETHER, uplinks, before });
+      before = network.nics;
       await this.#apply(network);
       tally.configurations++;
-      const frames = new FrameSource(random, network);
-      for (let count = 0; count < rounds.framesEach; count++) {
+      const frames = new FrameSource(random.fork(), network);
+      for (let frame = 0; frame < framesEach; frame++) {
         const outcome = this.#try(frames.next());
         tally.frames++;
         if (outcome.kernel.length > 0) tally.delivered++;
         if (outcome.agrees) continue;
-        tally.mismatches.push(describeMismatch(this.#parts.seed, network, outcome, count));
-        break;
+        tally.mismatches.push(describeMismatch({ seed: this.#parts.seed, number, frame }, network, outcome));
+        return;
       }
     }
-    return tally;
   }
 
   [Symbol.dispose](): void {
     for (const attachment of this.#attachments.values()) attachment[Symbol.dispose]();
     this.#attachments.clear();
-  }
-
-  #uplinksIn(round: number): readonly (readonly string[])[] {
-    return randomUplinks(new Random(this.#parts.seed + Math.floor(round / ROUNDS_PER_UPLINKS) * 104_729));
   }
 
   async #apply(network: RandomNetwork): Promise<void> {
@@ -92,7 +107,10 @@ export class Trial {
     this.#model.configure(config, nics);
   }
 
-  async #applyNic({ name, nic, connected }: PluggedNic): Promise<void> {
+  async #applyNic(plugged: PluggedNic): Promise<void> {
+    const { name, nic, connected } = plugged;
+    if (this.#applied.get(name) === plugged) return;
+    this.#applied.set(name, plugged);
     if (this.#attachments.has(name)) return this.#parts.network.change(nic, connected);
     const attachment = await this.#parts.network.plugIn(nic, connected);
     this.#attachments.set(name, attachment);
@@ -119,9 +137,20 @@ function isSame({ deliveries }: Verdict, kernel: readonly ReceivedFrame[]): bool
   return deliveries.every(({ port, frame }) => kernel.some((received) => received.port === port && received.frame.equals(frame)));
 }
 
-function describeMismatch(seed: number, { config, nics, round }: RandomNetwork, { sent, model, kernel }: Outcome, count: number): string {
+interface Where {
+  readonly seed: number;
+  /** Of the configuration. */
+  readonly number: number;
+  readonly frame: number;
+}
+
+function describeMismatch(
+  { seed, number, frame: count }: Where,
+  { config, nics }: RandomNetwork,
+  { sent, model, kernel }: Outcome,
+): string {
   return [
-    `the kernel and the model disagree: BULKHEAD_TEST_SEED=${seed}, configuration ${round}, frame ${count}`,
+    `the kernel and the model disagree: BULKHEAD_TEST_SEED=${seed}, configuration ${number}, frame ${count}`,
     ...config.switches.map((one) => `  ${JSON.stringify(one)}`),
     ...nics.map((one) => `  ${one.name}${one.connected ? "" : " (not connected)"} ${JSON.stringify(one.nic)}`),
     `sent by ${sent.port}: ${sent.bytes.toString("hex")}`,
