@@ -32,7 +32,6 @@ export class SwitchMaps {
     this.number = parts.number;
     this.#entries = parts.entries;
     this.#current = this.#make(parts.entries);
-    this.#entries = textOf(parts.entries);
     this.#table = createMap({ ...SWITCH_MAPS.table, name: `s${parts.number}_table`, inner: this.#current });
     this.#standIns = createMap({ ...SWITCH_MAPS.standIns, name: `s${parts.number}_standIns` });
     mapUpdate(this.#standIns, FIRST, encodeStandIns(parts.vlans));
@@ -49,10 +48,10 @@ export class SwitchMaps {
 
   /**
    * One that would be the same stays: the kernel waits some milliseconds for every table that goes.
-   * @returns how to take it back, once; and how to let the one before go
+   * @returns how to take it back, and how to let the one before go: one of the two, once; undefined where nothing is replaced
    */
-  replace(entries: readonly TableEntry[]): { readonly takeBack: () => void; readonly keep: () => void } {
-    if (isSameTable(entries, this.#entries)) return { takeBack: () => undefined, keep: () => undefined };
+  replace(entries: readonly TableEntry[]): Replacement | undefined {
+    if (isSameTable(entries, this.#entries)) return undefined;
     const [before, after] = [this.#current, this.#make(entries)];
     const entriesBefore = this.#entries;
     this.#entries = entries;
@@ -103,8 +102,4 @@ function isSameTable(one: readonly TableEntry[], other: readonly TableEntry[]): 
   const isSame = (a: TableEntry, b: TableEntry | undefined): boolean =>
     a.key === b?.key && a.ifindex === b.ifindex && a.isTagged === b.isTagged && a.uplinks === b.uplinks;
   return one.length === other.length && one.every((entry, index) => isSame(entry, other[index]));
-}
-
-function textOf(entries: readonly TableEntry[]): string {
-  return entries.map(({ key, ifindex, isTagged, uplinks }) => `${key} ${ifindex} ${isTagged} ${uplinks}`).join("\n");
 }
