@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashPassword, systemRoles } from "../src/access/index.ts";
-import { Fault, hostPaths, systemClock } from "../src/base/index.ts";
+import { Fault, hostPaths, systemClock, type VmId } from "../src/base/index.ts";
 import { Accounts } from "../src/hostd/accounts.ts";
 import { accessFile, captureScreen, createAgent, invoke, openDatabase, openDownload } from "../src/hostd/index.ts";
 import {
@@ -27,6 +27,8 @@ import {
   describeHost,
   FileDoorServer,
   type Machine,
+  type MachineSpec,
+  type MonitorDescription,
   type NetworkConfig,
   NoNetwork,
   performRequest,
@@ -180,10 +182,30 @@ class ShownNetwork extends NoNetwork {
   }
 }
 
+/** Monitors that are powered on, off and shown, and run no guest. */
+class ShownMonitors {
+  readonly #running = new Map<VmId, MonitorDescription>();
+
+  list = () => [...this.#running.values()];
+  loads = async () => [];
+
+  async powerOn({ vm, name, home, devices }: MachineSpec): Promise<MonitorDescription> {
+    const disconnected = devices.flatMap((device) => (device.kind === "nic" && device.connected !== true ? [device.key] : []));
+    const what = { vm, name, home, disconnected, pid: Number(vm), uid: 0, startedAtMs: 0, weaknesses: [] };
+    const monitor: MonitorDescription = { ...what, accelerator: "tcg", guest: { tools: "notRunning" } };
+    this.#running.set(vm, monitor);
+    return monitor;
+  }
+
+  async powerOff(vm: VmId): Promise<void> {
+    this.#running.delete(vm);
+  }
+}
+
 /** vmkernel's real datastores, on a host that runs nothing. */
 async function noMonitors(folder: string, storage: Storage, network: ShownNetwork, adapters: Machine["nics"]) {
   const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
-  const monitors = { list: () => [], loads: async () => [] } as never;
+  const monitors = new ShownMonitors() as never;
   const parts = { paths: hostPaths(folder), host, storage, monitors, network, shutdown: async () => {} };
   const perform = async (request: VmkernelRequest, controls: Partial<Controls>) => {
     const watched = { signal: new AbortController().signal, report: () => {}, ...controls };

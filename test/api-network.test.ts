@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
@@ -282,6 +282,44 @@ test("a client cannot connect a VM to a network that is not there, and a VM that
   });
   const registered = (await succeeded(client, task)) as MoRef;
   expect(await read(client, registered, "network")).toEqual([]);
+});
+
+test("what a powered-on VM is connected to is neither removed nor renamed, and its cable shows whether it leads anywhere", async () => {
+  await addGroup("busy");
+  const vm = await vmWith("running", "busy", "VM Network");
+  await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+  expect((await cardsOf(vm)).map(({ connectable }) => connectable?.connected)).toEqual([true, true]);
+  const fault = await faultOf(removeGroup("busy"));
+  expect(fault).toMatchObject({ fault: "ResourceInUse", fields: { type: "HostPortGroup", name: "busy" } });
+  expect(fault.message).toContain("running");
+  expect((await faultOf(client.call(SYSTEM, "UpdatePortGroup", { pgName: "busy", portgrp: group("idle") }))).fault).toBe("HostConfigFault");
+  expect((await faultOf(client.call(SYSTEM, "RemoveVirtualSwitch", { vswitchName: "vSwitch0" }))).fault).toBe("ResourceInUse");
+  await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+  await removeGroup("busy");
+  await succeeded(client, await client.call(vm, "PowerOnVM_Task", {})); // with an adapter that names what is gone
+  expect((await cardsOf(vm)).map(({ connectable }) => connectable?.connected)).toEqual([false, true]);
+  await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+});
+
+test("a copied VM gets another address when the one that it came from runs, and people are told", async () => {
+  const original = await vmWith("original", "VM Network");
+  const [{ macAddress: mac } = { macAddress: "" }] = await cardsOf(original);
+  const text = readFileSync(join(host.datastore, "original", "original.vmx"), "utf8").replaceAll('"original"', '"copy"');
+  mkdirSync(join(host.datastore, "copy"));
+  writeFileSync(join(host.datastore, "copy", "copy.vmx"), text);
+  const asTemplate = false;
+  const pool = moRef("ResourcePool", "ha-root-pool");
+  const task = await client.call(VM_FOLDER, "RegisterVM_Task", { path: "[datastore1] copy/copy.vmx", asTemplate, pool });
+  const copy = (await succeeded(client, task)) as MoRef<"VirtualMachine">;
+  expect((await cardsOf(copy))[0]?.macAddress).toBe(mac);
+  await succeeded(client, await client.call(original, "PowerOnVM_Task", {}));
+  await succeeded(client, await client.call(copy, "PowerOnVM_Task", {}));
+  const [card] = await cardsOf(copy);
+  expect(card?.macAddress).toMatch(/^00:0c:29:/);
+  expect(card?.macAddress).not.toBe(mac);
+  const events = await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: { eventTypeId: ["VmMacChangedEvent"] } });
+  expect(events).toMatchObject([{ oldMac: mac, newMac: card?.macAddress, adapter: "Network adapter 1", vm: { vm: copy } }]);
+  for (const vm of [original, copy]) await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
 });
 
 test("VMs that are off follow their port group to its new name, and so does what is permitted on it", async () => {
