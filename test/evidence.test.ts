@@ -6,7 +6,7 @@ import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
 import { judge } from "../src/evidence/index.ts";
 import { observe, observeMonitor } from "../src/evidence/observe.ts";
-import type { MonitorInspection } from "../src/vmkernel/index.ts";
+import { type MonitorInspection, networkNamespace } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, lastTick, succeeded } from "./vm.ts";
@@ -62,7 +62,7 @@ test("a stranger with a monitor's uid turns the command red", async () => {
 
 test("a device that is in the guest and not in its configuration turns red", async () => {
   const client = await host.vmkernel();
-  const observed = await observe(client, { hostd: undefined, vmkernel: undefined });
+  const observed = await observe(client, { hostd: undefined, vmkernel: undefined }, networkNamespace(hostPaths(host.root).network));
   const [first, ...others] = observed.monitors;
   if (first === undefined) throw new Error("there is no monitor");
   const { machine } = first.inspection;
@@ -84,7 +84,7 @@ test("a second monitor that holds a running VM's disk turns red", async () => {
   await waitFor(() => thief.pid !== undefined, 5000);
   if (one === undefined || two === undefined) throw new Error("there are not two monitors");
   const client = await host.vmkernel();
-  const observed = await observe(client, { hostd: undefined, vmkernel: undefined });
+  const observed = await observe(client, { hostd: undefined, vmkernel: undefined }, networkNamespace(hostPaths(host.root).network));
   const stolen: MonitorInspection = { ...two, description: { ...two.description, pid: thief.pid ?? 0 } };
   const [real] = observed.monitors.filter(({ inspection }) => inspection.description.vm === one.description.vm);
   if (real === undefined) throw new Error("the first monitor was not seen");

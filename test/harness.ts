@@ -1,7 +1,7 @@
 /** A whole host for a test: the real command, vmkernel, hostd and guests, in a folder of its own and on a port of its own. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -101,10 +101,26 @@ function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<Test
         supervisor.kill("SIGTERM");
         await ended;
       }
+      removeMounts(root);
       if (!keepRoot) rmSync(root, { recursive: true, force: true });
     },
   };
   return host;
+}
+
+/** A host that has stopped has nothing mounted beneath its folder. @throws when one has, and then it is unmounted */
+export function removeMounts(root: string): void {
+  const left = mountsBeneath(root);
+  for (const path of left) execFileSync("umount", ["-l", path]);
+  if (left.length > 0) throw new Error(`still mounted when the host had stopped: ${left.join(", ")}`);
+}
+
+/** The innermost first. */
+export function mountsBeneath(root: string): readonly string[] {
+  const points = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "");
+  return points.filter((path) => path.startsWith(`${root}/`)).reverse();
 }
 
 /** Polls until `condition` holds; throws what it throws. */

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { buildGuest } from "../guest/build.mjs";
 import { type DatastorePath, type HostPaths, hostPaths, type VmId } from "../src/base/index.ts";
 import { type DeviceSpec, type MachineSpec, VmkernelClient, type VmkernelEvent } from "../src/vmkernel/index.ts";
+import { removeMounts } from "./harness.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../dist/main/vmkernel.js");
 const START_TIMEOUT_MS = 30_000;
@@ -76,6 +77,7 @@ export class TestKernel implements AsyncDisposable {
     await this.client.request({ kind: "shutdownHost", graceMs: 0 }).catch(() => this.process.kill("SIGKILL"));
     await ended;
     this.client.close();
+    removeMounts(this.paths.root);
     rmSync(this.paths.root, { recursive: true, force: true });
   }
 

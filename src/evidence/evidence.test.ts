@@ -60,6 +60,7 @@ function observation(monitors: Observation["monitors"], weaknesses: readonly str
     hostd: undefined,
     datastoresOfHostd: [],
     vmkernel: undefined,
+    network: undefined,
   };
 }
 

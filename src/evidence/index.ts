@@ -4,22 +4,27 @@ import { consoleClaims } from "./claims/consoles.ts";
 import { deviceClaims } from "./claims/devices.ts";
 import { hostClaims } from "./claims/host.ts";
 import { monitorClaims } from "./claims/monitors.ts";
+import { networkClaims } from "./claims/network.ts";
 import { type HostPids, type Observation, observe } from "./observe.ts";
 
 export type { Evidence, Verdict } from "./claim.ts";
 export type { HostPids } from "./observe.ts";
 
 /** Every claim of this host, in the order in which they are printed. */
-export const claims: readonly Claim[] = [...monitorClaims, ...deviceClaims, ...consoleClaims, ...hostClaims];
+export const claims: readonly Claim[] = [...monitorClaims, ...deviceClaims, ...consoleClaims, ...networkClaims, ...hostClaims];
 
 /** Judges every claim by what was observed. Pure. */
 export function judge(observation: Observation): readonly Evidence[] {
   return claims.map(({ claim, heading, judge }) => ({ claim, heading, ...judge(observation) }));
 }
 
-/** Looks at the live host and judges every claim. Needs root: other users' processes can't be looked at. */
-export async function gatherEvidence(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids): Promise<readonly Evidence[]> {
-  return judge(await observe(vmkernel, pids));
+/** Looks at the live host and judges every claim. @param network as {@link observe} has it. Needs root: other users' processes can't be looked at. */
+export async function gatherEvidence(
+  vmkernel: Pick<VmkernelClient, "request">,
+  pids: HostPids,
+  network: string,
+): Promise<readonly Evidence[]> {
+  return judge(await observe(vmkernel, pids, network));
 }
 
 /** Evidence as people read it. Pure. */

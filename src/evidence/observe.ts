@@ -7,6 +7,8 @@ import {
   allPids,
   describeProcess,
   fileIdentity,
+  type HeldTap,
+  heldTaps,
   type Namespaces,
   namespacesOf,
   type ProcessDescription,
@@ -18,6 +20,7 @@ import {
   threadsOf,
 } from "../system/index.ts";
 import type { DatastoreDescription, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
+import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
 
 /** A file whatever its name: "device:inode". */
 export type FileId = string;
@@ -36,6 +39,7 @@ export interface ObservedMonitor {
   readonly attachments: readonly Attachment[];
   /** Processes anywhere on the machine that have its uid. */
   readonly pidsOfUid: readonly number[];
+  readonly taps: readonly HeldTap[];
 }
 
 export interface Observation {
@@ -51,6 +55,8 @@ export interface Observation {
   /** The folders of the datastores, and whether a path leads hostd there. */
   readonly datastoresOfHostd: readonly { readonly root: string; readonly isReachable: boolean }[];
   readonly vmkernel: ProcessDescription | undefined;
+  /** Undefined where none has been made: nothing was ever plugged in. */
+  readonly network: ObservedNetwork | undefined;
 }
 
 /** The processes of the host itself. */
@@ -59,7 +65,8 @@ export interface HostPids {
   readonly vmkernel: number | undefined;
 }
 
-export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids): Promise<Observation> {
+/** @param network the namespace of the virtual network: the file that keeps it */
+export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids, network: string): Promise<Observation> {
   const { weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
@@ -82,13 +89,24 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     hostd: describeIfThere(pids.hostd),
     datastoresOfHostd: pids.hostd === undefined ? [] : datastoresSeenBy(pids.hostd, datastores),
     vmkernel: describeIfThere(pids.vmkernel),
+    network: observeNetwork(network, {
+      description: await vmkernel.request({ kind: "describeNetwork" }),
+      state: await vmkernel.request({ kind: "readNetworkState" }),
+    }),
   };
 }
 
 /** Looks at the process that an inspection names. */
 export function observeMonitor(inspection: MonitorInspection, attachments: readonly Attachment[]): ObservedMonitor {
   const { pid, uid } = inspection.description;
-  return { inspection, process: describeProcess(pid), threads: threadsOf(pid), attachments, pidsOfUid: processesOfUid(uid) };
+  return {
+    inspection,
+    process: describeProcess(pid),
+    threads: threadsOf(pid),
+    attachments,
+    pidsOfUid: processesOfUid(uid),
+    taps: heldTaps(pid),
+  };
 }
 
 /** Looks whether a path leads a process to the datastores. */

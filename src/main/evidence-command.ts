@@ -1,13 +1,13 @@
 /** `bulkhead evidence`: every isolation claim, looked at on the live host. */
 import type { HostPaths } from "../base/index.ts";
 import { type Evidence, gatherEvidence } from "../evidence/index.ts";
-import { VmkernelClient } from "../vmkernel/index.ts";
+import { networkNamespace, VmkernelClient } from "../vmkernel/index.ts";
 import type { RunFile } from "./run-file.ts";
 
 export async function lookAtEvidence(paths: HostPaths, { hostdPid, vmkernelPid }: RunFile): Promise<readonly Evidence[]> {
   const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket);
   try {
-    return await gatherEvidence(vmkernel, { hostd: hostdPid, vmkernel: vmkernelPid });
+    return await gatherEvidence(vmkernel, { hostd: hostdPid, vmkernel: vmkernelPid }, networkNamespace(paths.network));
   } finally {
     vmkernel.close();
   }

@@ -72,7 +72,8 @@ interface Parts {
 /** Takes up what runs, then opens the door: whoever comes through it finds the truth. */
 async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   let server: RpcServer | undefined;
-  const network = await openHostNetwork({ folder: options.paths.network, bpf: vmm.isolation.bpf, log });
+  const changed = () => server?.broadcast({ kind: "networkChanged" });
+  const network = await openHostNetwork({ folder: options.paths.network, bpf: vmm.isolation.bpf, log, changed });
   const monitors = new Monitors({
     vmm,
     storage,

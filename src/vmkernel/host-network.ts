@@ -3,11 +3,14 @@ import type { Fault, VmId } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
 import type { NetworkConfig, NicPort } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
+import type { NetworkState } from "./network/plan-network.ts";
 
 export interface HostNetwork {
   /** @throws {Fault} what of it cannot be; then all is as it was */
   configure(config: NetworkConfig): Promise<void>;
   describe(): NetworkDescription;
+  /** What all of it is made from. */
+  state(): NetworkState;
   /** @throws {Fault} InvalidArgument when there is no such port */
   showProgram(port: number): { readonly listing: readonly string[] };
   /** @returns the tap, which the caller closes; undefined where there are no ports */
@@ -16,7 +19,7 @@ export interface HostNetwork {
   change(port: NicPort, connected: boolean): Promise<void>;
   unplug(vm: VmId, key: number): Promise<void>;
   /** What is plugged in. */
-  plugged(): readonly { readonly vm: VmId; readonly key: number }[];
+  plugged(): readonly Pick<NicPort, "vm" | "key">[];
   /** Lets go of it: what is plugged in goes on, and the next vmkernel finds it. */
   close(): void;
   /** The host stops: nothing of it is left. */
@@ -38,6 +41,10 @@ export class NoNetwork implements HostNetwork {
       ports: [],
     }));
     return { switches };
+  }
+
+  state(): NetworkState {
+    return { config: this.#config, ports: [], switchNumbers: {} };
   }
 
   showProgram(port: number): never {

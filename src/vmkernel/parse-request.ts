@@ -73,6 +73,7 @@ const KINDS = [
   "changeMonitor",
   "configureNetwork",
   "describeNetwork",
+  "readNetworkState",
   "showProgram",
   "listMonitors",
   "inspectMonitor",
@@ -90,6 +91,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeMachine":
     case "listDatastores":
     case "describeNetwork":
+    case "readNetworkState":
     case "listMonitors":
     case "sampleLoad":
       return { kind };

@@ -93,6 +93,8 @@ export async function performRequest(
       return nothing(network.configure(request.network));
     case "describeNetwork":
       return network.describe() satisfies VmkernelResults["describeNetwork"];
+    case "readNetworkState":
+      return network.state() satisfies VmkernelResults["readNetworkState"];
     case "showProgram":
       return network.showProgram(request.port) satisfies VmkernelResults["showProgram"];
     case "listMonitors":

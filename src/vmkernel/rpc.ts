@@ -11,6 +11,7 @@ import type { GuestVariable } from "./guest-variables.ts";
 import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
+import type { NetworkState } from "./network/plan-network.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
 export type { Machine } from "../system/index.ts";
@@ -84,6 +85,8 @@ export type VmkernelRequest =
   /** The whole virtual network that the host shall have. It is so, or as it was; running VMs lose no frame. */
   | { readonly kind: "configureNetwork"; readonly network: NetworkConfig }
   | { readonly kind: "describeNetwork" }
+  /** What all of it is made from, for whoever wants to make it again and compare. */
+  | { readonly kind: "readNetworkState" }
   /** What the programs of a port are made of. InvalidArgument when there is no such port. */
   | { readonly kind: "showProgram"; readonly port: number }
   | { readonly kind: "listMonitors" }
@@ -139,6 +142,7 @@ export interface VmkernelResults {
   changeMonitor: MonitorDescription;
   configureNetwork: null;
   describeNetwork: NetworkDescription;
+  readNetworkState: NetworkState;
   showProgram: { readonly listing: readonly string[] };
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;

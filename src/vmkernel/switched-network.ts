@@ -1,8 +1,15 @@
-/** The host's virtual network as vmkernel has it: one deed at a time, so that what is plugged in and what is configured never disagree. */
-import { assert, Turns, type VmId } from "../base/index.ts";
+/** The host's virtual network as requests and monitors reach it, where the machine lets programs be loaded. */
+import type { VmId } from "../base/index.ts";
 import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
 import { listPrograms } from "./list-programs.ts";
-import { type NetworkConfig, type NetworkDescription, type NicPort, type PortAttachment, VirtualNetwork } from "./network/index.ts";
+import {
+  type NetworkConfig,
+  type NetworkDescription,
+  type NetworkState,
+  type NicPort,
+  type PortAttachment,
+  VirtualNetwork,
+} from "./network/index.ts";
 
 export interface HostNetworkParts {
   /** Where its namespace, its pins and its record are. */
@@ -10,6 +17,8 @@ export interface HostNetworkParts {
   /** Whether the machine lets programs be loaded. */
   readonly bpf: boolean;
   readonly log: (line: string) => void;
+  /** An uplink's link went up or down. */
+  readonly changed: () => void;
 }
 
 /** Finds what an earlier vmkernel has left in the kernel. Before monitors are looked for. */
@@ -22,19 +31,21 @@ export async function openHostNetwork({ bpf, ...parts }: HostNetworkParts): Prom
 
 class SwitchedNetwork implements HostNetwork {
   readonly #network: VirtualNetwork;
-  readonly #turns = new Turns(1);
-  #isRemoved = false;
 
   constructor(network: VirtualNetwork) {
     this.#network = network;
   }
 
   configure(config: NetworkConfig): Promise<void> {
-    return this.#inTurn(() => this.#network.configure(config));
+    return this.#network.configure(config);
   }
 
   describe(): NetworkDescription {
     return this.#network.describe();
+  }
+
+  state(): NetworkState {
+    return this.#network.state;
   }
 
   showProgram(id: number): { readonly listing: readonly string[] } {
@@ -45,35 +56,26 @@ class SwitchedNetwork implements HostNetwork {
   }
 
   plugIn(port: NicPort, connected: boolean): Promise<PortAttachment> {
-    return this.#inTurn(() => this.#network.plugIn(port, connected));
+    return this.#network.plugIn(port, connected);
   }
 
   change(port: NicPort, connected: boolean): Promise<void> {
-    return this.#inTurn(() => this.#network.change(port, connected));
+    return this.#network.change(port, connected);
   }
 
   unplug(vm: VmId, key: number): Promise<void> {
-    return this.#inTurn(() => this.#network.unplug(vm, key));
+    return this.#network.unplug(vm, key);
   }
 
-  plugged(): readonly { readonly vm: VmId; readonly key: number }[] {
-    const ports = this.describe().switches.flatMap((one) => one.ports);
-    return ports.flatMap(({ connectee }) => (connectee.kind === "virtualMachine" ? [connectee] : []));
+  plugged(): readonly Pick<NicPort, "vm" | "key">[] {
+    return this.#network.state.ports.map(({ nic }) => nic);
   }
 
   close(): void {
     this.#network.close();
   }
 
-  async remove(): Promise<void> {
-    await this.#inTurn(() => this.#network.remove());
-    this.#isRemoved = true;
-  }
-
-  #inTurn<T>(deed: () => Promise<T>): Promise<T> {
-    return this.#turns.take(() => {
-      assert(!this.#isRemoved, "nothing is plugged in once the host has stopped");
-      return deed();
-    });
+  remove(): Promise<void> {
+    return this.#network.remove();
   }
 }

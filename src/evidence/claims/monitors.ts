@@ -137,6 +137,8 @@ function lookAtDescriptors(monitor: ObservedMonitor): readonly Look[] {
       looks.push({ fact: `${nameOf(monitor)}: fd ${fd} is ${attachment.path}, ${access}`, holds });
     } else if (kind === "socket") {
       sockets++;
+    } else if (isOwnTap(fd, monitor)) {
+      looks.push({ fact: `${nameOf(monitor)}: fd ${fd} is the tap of a port of its own`, holds: true });
     } else if (!HARMLESS_TARGETS.test(target) && !isOwnLog(monitor, target, access) && !isFirmware(target, access)) {
       looks.push({
         fact: `${nameOf(monitor)}: fd ${fd} is ${target} (${kind}, ${access}), which is not of its configuration`,
@@ -149,6 +151,13 @@ function lookAtDescriptors(monitor: ObservedMonitor): readonly Look[] {
   const socketsMax = CONTROL_SOCKETS_MAX + SOCKETS_OF_SERIAL_PORT * wiresOf(monitor).length + viewers;
   looks.push({ fact: `${nameOf(monitor)}: ${sockets} sockets, ${viewers} of them viewers of its console`, holds: sockets <= socketsMax });
   return looks;
+}
+
+/** A tap is named after the VM and the key of its NIC. */
+function isOwnTap(fd: number, { inspection: { machine }, taps }: ObservedMonitor): boolean {
+  const tap = taps.find((held) => held.fd === fd);
+  const nics = machine.devices.filter((device) => device.kind === "nic" && device.network !== undefined);
+  return tap !== undefined && nics.some(({ key }) => tap.name === `v${machine.vm}n${key}`);
 }
 
 /** Where its serial ports lead that lead out of the host. */

@@ -1,0 +1,237 @@
+/**
+ * Looks at the virtual network in the kernel: links of its namespace, the programs at each, the maps that these use and what is in
+ * them, who holds the taps, and where a frame comes out that is put in. What vmkernel believes of itself is not asked, but for what
+ * is configured, which all of it is compared with.
+ */
+import { closeSync, statSync } from "node:fs";
+import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT } from "../ebpf/index.ts";
+import {
+  allPids,
+  attachedPrograms,
+  heldTaps,
+  inNamespace,
+  isNamespace,
+  listAddresses,
+  listLinks,
+  loadProgram,
+  mapFdById,
+  mapInfo,
+  mapKeys,
+  mapLookup,
+  programFdById,
+  programInfo,
+  testRun,
+} from "../system/index.ts";
+import {
+  compilePort,
+  type NetworkDescription,
+  type NetworkState,
+  type PortDescription,
+  type PortShape,
+  planNetwork,
+} from "../vmkernel/index.ts";
+import { findDeeds, type ProgramDeeds } from "./program-deeds.ts";
+
+export interface ObservedNetwork {
+  /** What is configured, and what vmkernel says of it. */
+  readonly configured: NetworkDescription;
+  readonly ports: readonly ObservedPort[];
+  /** By the id of the map in which a program finds the table: what can be read out of it as a destination. */
+  readonly tables: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly taps: readonly { readonly pid: number; readonly link: string }[];
+  /** Processes that could not be asked for taps: a container's first is not its root's to look at. */
+  readonly unseen: readonly number[];
+  /** What the configuration compiles to now. */
+  readonly compiled: readonly CompiledForLink[];
+}
+
+/** A program as it should be at a link. */
+export interface CompiledForLink {
+  readonly link: string;
+  readonly direction: "ingress" | "egress";
+  /** As the kernel computes it of the same instructions; undefined where it cannot be loaded with the maps that are there. */
+  readonly tag: string | undefined;
+  readonly deeds: ProgramDeeds;
+}
+
+/** A link of the namespace, other than its loopback. */
+export interface ObservedPort {
+  readonly link: string;
+  readonly ifindex: number;
+  readonly addresses: readonly string[];
+  readonly programs: readonly ObservedProgram[];
+  readonly probes: readonly Probe[];
+}
+
+export interface ObservedProgram {
+  readonly direction: "ingress" | "egress";
+  readonly id: number;
+  readonly tag: string;
+  /** Ids, in the order of their first use. */
+  readonly maps: readonly number[];
+}
+
+/** A frame for the address of another port, put in where a guest's frames come in: nothing is sent, the program only says where. */
+export interface Probe {
+  readonly to: string;
+  /** Interface; undefined where it was dropped. */
+  readonly cameOutAt: number | undefined;
+}
+
+/** A network namespace has this link without anybody making it; nothing is attached to it. */
+const LOOPBACK = "lo";
+const DIRECTIONS = ["ingress", "egress"] as const;
+/** Every port × every port: more are not probed, and the claim says how many were. */
+const PROBED_PORTS_MAX = 100;
+
+/** @returns undefined where no namespace has been made: nothing was ever plugged in */
+export function observeNetwork(
+  namespace: string,
+  { description: configured, state }: { readonly description: NetworkDescription; readonly state: NetworkState },
+): ObservedNetwork | undefined {
+  if (!isNamespace(namespace)) return undefined;
+  return inNamespace(namespace, () => {
+    const ports = listLinks()
+      .filter(({ name }) => name !== LOOPBACK)
+      .map(({ name, index }) => ({ link: name, ifindex: index, addresses: listAddresses(name), programs: programsAt(index) }));
+    const probed = ports.slice(0, PROBED_PORTS_MAX);
+    return {
+      configured,
+      ports: ports.map((port) => ({ ...port, probes: probed.includes(port) ? probe(port, probed, configured) : [] })),
+      tables: new Map(ports.flatMap(({ programs }) => programs.flatMap(({ maps }) => maps)).flatMap(tableBehind)),
+      ...tapsIn(statSync(namespace).ino),
+      compiled: shapesOf(state).flatMap(({ link, shape }) => compileFor(link, shape, ports)),
+    };
+  });
+}
+
+function programsAt(ifindex: number): readonly ObservedProgram[] {
+  return DIRECTIONS.flatMap((direction) =>
+    attachedPrograms(ifindex, direction).flatMap((id) => {
+      const info = withProgram(id, programInfo);
+      return info === undefined ? [] : [{ direction, id, tag: info.tag, maps: info.mapIds }];
+    }),
+  );
+}
+
+/** @returns undefined when it has been replaced meanwhile */
+function withProgram<T>(id: number, deed: (fd: number) => T): T | undefined {
+  return withDescriptor(programFdById(id), deed);
+}
+
+function withDescriptor<T>(fd: number | undefined, deed: (fd: number) => T): T | undefined {
+  if (fd === undefined) return undefined;
+  try {
+    return deed(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Of a map that holds the table of now: every interface in it. */
+function tableBehind(id: number): readonly (readonly [number, ReadonlySet<number>])[] {
+  const inner = withDescriptor(mapFdById(id), (fd) =>
+    mapInfo(fd).kind === "arrayOfMaps" ? mapLookup(fd, Buffer.alloc(4), MAP_ID_BYTES)?.readUInt32LE() : undefined,
+  );
+  const found = inner === undefined ? undefined : withDescriptor(mapFdById(inner), destinationsIn);
+  return found === undefined ? [] : [[id, found]];
+}
+
+const MAP_ID_BYTES = 4;
+
+/** Each value begins with the interface that it leads to, 32 bits: see vmkernel's plan of the table. */
+function destinationsIn(table: number): ReadonlySet<number> {
+  const { keyBytes, valueBytes } = mapInfo(table);
+  const values = mapKeys(table, keyBytes).map((key) => mapLookup(table, key, valueBytes));
+  return new Set(values.flatMap((value) => (value === undefined ? [] : [value.readUInt32LE()])));
+}
+
+/** Links that are up or down make no other programs: they are in tables alone. */
+const SURROUNDINGS = { hasLink: () => true, inUse: new Map() };
+
+function shapesOf(state: NetworkState): readonly { readonly link: string; readonly shape: PortShape }[] {
+  const { switches, homeless } = planNetwork(state, SURROUNDINGS);
+  const all = [...switches.flatMap(({ ports, uplinks }) => [...ports, ...uplinks]), ...homeless];
+  return all.map(({ device, shape }) => ({ link: device, shape }));
+}
+
+type Found = Pick<ObservedPort, "link" | "programs">;
+
+function compileFor(link: string, shape: PortShape, ports: readonly Found[]): readonly CompiledForLink[] {
+  const compiled = compilePort(shape);
+  const there = ports.find((port) => port.link === link)?.programs ?? [];
+  return DIRECTIONS.flatMap((direction) => {
+    const program = compiled[direction]?.program;
+    if (program === undefined) return [];
+    const maps = there.find((one) => one.direction === direction)?.maps ?? [];
+    return [{ link, direction, tag: tagOf(program, maps), deeds: findDeeds(program) }];
+  });
+}
+
+/** The kernel's own hash of the instructions, which leaves out which maps they use: so any of the same kinds do. */
+function tagOf(program: Program, mapIds: readonly number[]): string | undefined {
+  if (mapIds.length !== program.maps.length) return undefined;
+  const maps = new Map(program.maps.map((name, index) => [name, mapFdById(mapIds[index] ?? 0)]));
+  try {
+    const known = new Map([...maps].flatMap(([name, fd]) => (fd === undefined ? [] : [[name, fd] as const])));
+    if (known.size < maps.size) return undefined;
+    return withDescriptor(loadProgram({ kind: "schedCls", code: assembleProgram(program, known), name: "evidence" }), programInfo)?.tag;
+  } catch {
+    return undefined; // it is not made for these maps
+  } finally {
+    for (const fd of maps.values()) if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function tapsIn(namespace: number): Pick<ObservedNetwork, "taps" | "unseen"> {
+  const unseen: number[] = [];
+  const taps = allPids().flatMap((pid) => {
+    try {
+      return heldTaps(pid).flatMap((tap) => (tap.namespace === namespace ? [{ pid, link: tap.name }] : []));
+    } catch {
+      unseen.push(pid);
+      return [];
+    }
+  });
+  return { taps, unseen };
+}
+
+function probe(
+  from: Omit<ObservedPort, "probes">,
+  all: readonly Omit<ObservedPort, "probes">[],
+  { switches }: NetworkDescription,
+): readonly Probe[] {
+  const described = new Map(switches.flatMap(({ ports }) => ports).map((port) => [port.device ?? "", port]));
+  const own = described.get(from.link);
+  const program = from.programs.find(({ direction }) => direction === "ingress");
+  if (own?.connectee.kind !== "virtualMachine" || program === undefined) return [];
+  return all.flatMap(({ link }) => {
+    const to = described.get(link);
+    if (link === from.link || to?.connectee.kind !== "virtualMachine") return [];
+    const frame = probeFrame({ from: own, to });
+    return [{ to: link, cameOutAt: withProgram(program.id, (fd) => whereTo(fd, frame, from.ifindex)) }];
+  });
+}
+
+/** An EtherType that nobody speaks (IEEE 802: local experimental), with a tag where a trunk sends it to a VLAN. */
+function probeFrame({ from, to }: { readonly from: PortDescription; readonly to: PortDescription }): Buffer {
+  const isTagged = from.vlanId === TRUNK && to.vlanId !== TRUNK && to.vlanId !== 0;
+  const tag = Buffer.from(isTagged ? [0x81, 0x00, to.vlanId >> 8, to.vlanId & 0xff] : []);
+  const header = Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), tag, Buffer.from([0x88, 0xb5])]);
+  return Buffer.concat([header, Buffer.alloc(FRAME_BYTES - header.length)]);
+}
+
+const TRUNK = 4095;
+const FRAME_BYTES = 60;
+
+function macBytes(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(":", ""), "hex");
+}
+
+/** Programs write beside the frame where they send it. */
+function whereTo(program: number, frame: Buffer, ifindex: number): number | undefined {
+  const context = Buffer.alloc(SKB_BYTES);
+  context.writeUInt32LE(ifindex, SKB.ifindex);
+  const { verdict, context: after } = testRun(program, { frame, context });
+  return verdict === TC_ACT.redirect ? after?.readUInt32LE(SKB.cb0) : undefined;
+}

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Evidence } from "../src/evidence/index.ts";
+import type { VimClient } from "../src/interfaces/index.ts";
+import type { PortDescription, VmkernelClient } from "../src/vmkernel/index.ts";
+import { mountsBeneath, startHost, type TestHost, waitFor } from "./harness.ts";
+import { type Guest, inGuest, makeSwitches, reachedBy, replug, setUp, startGuest } from "./topology.ts";
+
+/**
+ * Real guests on virtual switches: who reaches whom is what the configuration says and nothing else, before, during and after changes.
+ * Paper «Virtual Switch Isolation», «Virtual Switch Correctness», «Virtual Switch VLANs», «Virtual Ports», Figure 6.
+ */
+const isRoot = process.getuid?.() === 0;
+let host: TestHost;
+let client: VimClient;
+let vmkernel: VmkernelClient;
+let guests: readonly Guest[] = [];
+const numbers = [1, 2, 3, 4, 5];
+
+beforeAll(async () => {
+  if (!isRoot) return;
+  host = await startHost();
+  client = await host.login();
+  vmkernel = await host.vmkernel();
+  await makeSwitches(client);
+  const wanted = ["red", "red", "blue", "far-red", "far-green"];
+  guests = await Promise.all(wanted.map((portGroup, index) => startGuest(host, client, index + 1, portGroup)));
+  await Promise.all(guests.map((guest) => setUp(vmkernel, guest)));
+});
+afterAll(async () => {
+  if (!isRoot) return;
+  vmkernel?.close();
+  client?.close();
+  await host?.stop();
+});
+
+const guest = (number: number): Guest => {
+  const found = guests[number - 1];
+  if (found === undefined) throw new Error(`there is no guest ${number}`);
+  return found;
+};
+
+/** By the number of each guest, whom it reaches. */
+async function matrix(): Promise<Readonly<Record<number, readonly number[]>>> {
+  const rows = await Promise.all(guests.map(async (one) => [one.number, await reachedBy(vmkernel, one, numbers)] as const));
+  return Object.fromEntries(rows);
+}
+
+async function portOf(number: number): Promise<PortDescription> {
+  const { switches } = await vmkernel.request({ kind: "describeNetwork" });
+  const ports = switches.flatMap(({ ports: all }) => all);
+  const port = ports.find(({ connectee }) => connectee.kind === "virtualMachine" && connectee.vm === guest(number).vm.value);
+  if (port === undefined) throw new Error(`guest ${number} has no port`);
+  return port;
+}
+
+async function evidenceOf(): Promise<readonly Evidence[]> {
+  const { stdout, stderr } = await host.command("evidence", "--json");
+  if (stdout === "") throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+/** Sessions end with the hostd that had them. */
+async function logInAgain(): Promise<void> {
+  client.close();
+  const isIn = async () => {
+    client = await host.login();
+    return true;
+  };
+  await waitFor(() => isIn().catch(() => false), 30_000);
+}
+
+test.skipIf(!isRoot)("guests reach those of their own VLAN on their own switch, and nobody else", async () => {
+  expect(await matrix()).toEqual({ 1: [2], 2: [1], 3: [], 4: [], 5: [] });
+});
+
+test.skipIf(!isRoot)("a guest that sends from an address that its adapter does not have is stopped, and its own frames go on", async () => {
+  const forge = `for m in $(cat /modules/spare); do insmod /modules/$m; done
+ip link add link eth0 name forged type macvlan
+ip link set forged address 02:00:00:00:00:77 up
+ip addr add 10.0.0.77/24 dev forged
+ping -I forged -c 2 -W 1 10.0.0.2 > /dev/null && echo reached
+ip link del forged`;
+  expect(await inGuest(vmkernel, guest(1), forge)).toBe("");
+  expect(Object.values((await portOf(1)).counters.dropped).reduce((sum, frames) => sum + frames, 0)).toBeGreaterThan(0);
+  expect(await reachedBy(vmkernel, guest(1), numbers)).toEqual([2]);
+});
+
+test.skipIf(!isRoot)("a guest that gives its adapter another address is cut off until it takes its own again", async () => {
+  const { initialMac } = await portOf(1);
+  await inGuest(vmkernel, guest(1), "ip link set eth0 address 02:00:00:00:00:99");
+  await waitFor(async () => (await portOf(1)).effectiveMac === "02:00:00:00:00:99", 10_000);
+  expect((await portOf(1)).initialMac).toBe(initialMac);
+  const reached = await reachedBy(vmkernel, guest(1), numbers);
+  await inGuest(vmkernel, guest(1), `ip link set eth0 address ${initialMac}`);
+  expect(reached).toEqual([]);
+  await waitFor(async () => (await portOf(1)).effectiveMac === initialMac, 10_000);
+  expect(await reachedBy(vmkernel, guest(1), numbers)).toEqual([2]);
+});
+
+test.skipIf(!isRoot)("kill -9 of vmkernel and hostd loses no reply of a guest that pings another", async () => {
+  await inGuest(vmkernel, guest(1), "ping -i 0.1 -c 80 10.0.0.2 > /tmp/ping 2>&1 &");
+  const before = await host.pids();
+  const tags = (await portOf(1)).programs.map(({ tag }) => tag);
+  for (const which of ["vmkernel", "hostd"] as const) {
+    process.kill(before[which], "SIGKILL");
+    await waitFor(async () => ![0, undefined, before[which]].includes((await host.pids().catch(() => before))[which]), 30_000);
+  }
+  await waitFor(async () => (await inGuest(vmkernel, guest(1), "cat /tmp/ping").catch(() => "")).includes("packet loss"), 40_000, 300);
+  expect(await inGuest(vmkernel, guest(1), "cat /tmp/ping")).toContain("80 packets transmitted, 80 packets received, 0% packet loss");
+  expect((await portOf(1)).programs.map(({ tag }) => tag)).toEqual(tags);
+});
+
+test.skipIf(!isRoot)("an adapter of a running VM goes to another port group, and its cable out and in again", async () => {
+  await logInAgain();
+  await replug(client, guest(3), "red");
+  await replug(client, guest(5), "far-red");
+  expect(await matrix()).toEqual({ 1: [2, 3], 2: [1, 3], 3: [1, 2], 4: [5], 5: [4] });
+  await replug(client, guest(3), "red", false);
+  expect(await reachedBy(vmkernel, guest(1), numbers)).toEqual([2]);
+  await replug(client, guest(3), "red");
+  await waitFor(async () => (await reachedBy(vmkernel, guest(3), numbers)).length === 2, 20_000);
+});
+
+test.skipIf(!isRoot)("every claim passes with five guests on two switches, and the command shows a port's program", async () => {
+  expect((await evidenceOf()).filter(({ verdict }) => verdict !== "pass")).toEqual([]);
+  const { id, programs } = await portOf(1);
+  const { stdout } = await host.command("vswitch", "show", "--program", String(id));
+  expect(stdout).toContain(programs[0]?.tag);
+  expect((await host.command("vswitch", "list")).stdout).toMatch(/vSwitch1 .*\n.*\n.* far-red +10 /);
+});
+
+test.skipIf(!isRoot)("nothing of the network is left when the host has stopped", async () => {
+  client.close();
+  await host.stop(true);
+  expect(mountsBeneath(host.root)).toEqual([]);
+});
