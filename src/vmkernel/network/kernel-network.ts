@@ -31,6 +31,7 @@ interface WantedPort {
 
 interface Change {
   readonly pins: PortPins;
+  readonly shape: PortShape;
   readonly name: string;
   readonly from: string;
   readonly compiled: CompiledPort;
@@ -97,7 +98,7 @@ export class KernelNetwork {
   #changeOf({ device, shape, maps }: WantedPort): readonly Change[] {
     const from = JSON.stringify([device.index, maps?.number, maps?.generation, shape]);
     if (this.#ports.get(device.name)?.from === from) return [];
-    return [{ pins: this.pinsOf(device), name: device.name, from, compiled: compilePort(shape) }];
+    return [{ pins: this.pinsOf(device), shape, name: device.name, from, compiled: compilePort(shape) }];
   }
 
   #attachAll(changes: readonly Change[], undo: Steps, wanted: readonly WantedPort[]): void {
@@ -129,13 +130,14 @@ export class KernelNetwork {
     this.#removePortsBut(new Set(parts.wanted.map(({ device }) => device.name)));
   }
 
-  #settlePort({ pins, name, from, compiled }: Change): void {
+  #settlePort({ pins, shape, name, from, compiled }: Change): void {
     const { ingress, egress } = compiled;
     this.#ports.set(name, { from, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
     this.#trying(`removing what ${name} needs no more`, () => {
       pins.settle();
       if (egress === undefined) pins.detach("egress");
-      pins.removeMapsBut(new Set([...ingress.program.maps, ...(egress?.program.maps ?? [])]));
+      // What a port knows of its connections outlasts a cable that is out for a while.
+      if (shape.kind !== "blocked") pins.removeMapsBut(new Set([...ingress.program.maps, ...(egress?.program.maps ?? [])]));
     });
   }
 

@@ -107,14 +107,15 @@ const IPV4_FRAGMENT_AT = 6;
 const FRAGMENT_OFFSET_BITS = 0x1fff;
 
 /** An error passes if what it quotes went the other way and was let through. Else the rules judge it. */
-function judgeError(builder: PortBuilder, { family, direction, exits }: Judged): void {
+function judgeError(builder: PortBuilder, judged: Judged): void {
+  const { family, direction, exits } = judged;
   const [ports, echo, find] = ["ports", "echo", "find"].map((name) => builder.freshLabel(name)) as [string, string, string];
   const [quotedWay, unrelated] = [otherDirection(direction), exits.rules];
   builder.add("r7", ICMP.bytes);
   readQuotedHeader(builder, family, unrelated);
   for (let at = 0; at < FLOW_BYTES; at += 8) builder.storeImmediate(8, "r10", PLACES.quoted + at, 0);
   copyAddresses(builder, { family, direction: quotedWay, from: PLACES.header, to: PLACES.quoted });
-  refuseOtherReceiver(builder, family, unrelated);
+  refuseOtherReceiver(builder, judged);
   builder.load(2, "r2", "r10", PLACES.flow + FLOW.vlan).store(2, "r10", PLACES.quoted + FLOW.vlan, "r2");
   builder.storeImmediate(1, "r10", PLACES.quoted + FLOW.kind, family.version);
   builder.load(1, "r2", "r10", PLACES.header + family.protocolAt).store(1, "r10", PLACES.quoted + FLOW.protocol, "r2");
@@ -148,9 +149,10 @@ function readQuotedHeader(builder: PortBuilder, family: Family, unrelated: strin
 }
 
 /** Who gets the error is who sent what it quotes. */
-function refuseOtherReceiver(builder: PortBuilder, { addressBytes }: Family, unrelated: string): void {
-  for (let at = 0; at < addressBytes; at += 4) {
-    builder.load(4, "r2", "r10", PLACES.flow + FLOW.local + at).load(4, "r3", "r10", PLACES.quoted + FLOW.local + at);
-    builder.jumpIf("ne", "r2", "r3", unrelated);
+function refuseOtherReceiver(builder: PortBuilder, { family, direction, exits }: Judged): void {
+  const receiver = direction === "in" ? FLOW.local : FLOW.remote;
+  for (let at = 0; at < family.addressBytes; at += 4) {
+    builder.load(4, "r2", "r10", PLACES.flow + receiver + at).load(4, "r3", "r10", PLACES.quoted + receiver + at);
+    builder.jumpIf("ne", "r2", "r3", exits.rules);
   }
 }

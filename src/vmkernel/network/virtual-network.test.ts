@@ -1,0 +1,525 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { findLink, hasTcx, inNamespace, listLinks } from "../../system/index.ts";
+import type { NicPort, PortGroupConfig } from "./config.ts";
+import { ACK, ARP_TYPE, BROADCAST, frame, IPV4_TYPE, icmp, ipv4, PROTOCOLS, SYN, tcp, udp } from "./frames.fixture.ts";
+import { TestMachine } from "./machine.fixture.ts";
+import { macOf, makeGroup, makeNic, makeSwitch, type SwitchParts, vmId } from "./network.fixture.ts";
+
+const isRoot = process.getuid?.() === 0;
+const [A, B, C] = [macOf(1), macOf(2), macOf(3)];
+const STRANGER = "02:00:00:00:00:99";
+
+let machine: TestMachine;
+beforeEach(() => {
+  if (isRoot) machine = new TestMachine(["up0", "up1"]);
+});
+afterEach(async () => {
+  if (isRoot) await machine[Symbol.asyncDispose]();
+});
+
+/** One switch of these port groups, with the VMs a, b, c … in the port groups that are named. */
+async function build(parts: SwitchParts, groups: readonly string[], nics: readonly Partial<NicPort>[] = []): Promise<void> {
+  await machine.network.configure({ switches: [makeSwitch(parts)] });
+  for (const [at, group] of groups.entries()) await machine.plug("abcdefgh"[at] ?? "", makeNic(at + 1, group, nics[at]));
+}
+
+const lan = [makeGroup("lan", 0)];
+const between = (from: string, to: string, parts: Partial<Parameters<typeof frame>[0]> = {}): Buffer => frame({ from, to, ...parts });
+const tagged = (from: string, to: string, ...controls: readonly number[]): Buffer =>
+  frame({ from, to, tags: controls.map((control) => ({ control })) });
+
+describe.skipIf(!isRoot)("in the kernel", () => {
+  test("a frame reaches the port that has its address, and no other", async () => {
+    await build({ groups: lan }, ["lan", "lan", "lan"]);
+    expect(machine.reach("a", between(A, B))).toBe("b");
+    expect(machine.reach("b", between(B, A))).toBe("a");
+  });
+
+  test("a frame arrives as it was sent, byte for byte, also a long one", async () => {
+    await build({ groups: lan }, ["lan", "lan"]);
+    const sent = between(A, B, { payload: Buffer.from(Array.from({ length: 1500 }, (_, at) => at & 0xff)) });
+    machine.send("a", sent);
+    expect(machine.receive()).toEqual([{ port: "b", frame: sent }]);
+  });
+
+  test("a frame for nobody here goes to the uplink, or nowhere where there is none", async () => {
+    await build({ groups: lan, uplinks: ["up0"] }, ["lan", "lan"]);
+    expect(machine.reach("a", between(A, STRANGER))).toBe("up0");
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan })] });
+    expect(machine.reach("a", between(A, STRANGER))).toBe("");
+  });
+
+  test("a frame from outside reaches the port that has its address, or nobody: it does not go out again", async () => {
+    await build({ groups: lan, uplinks: ["up0", "up1"] }, ["lan", "lan"]);
+    expect(machine.reach("up0", between(STRANGER, A))).toBe("a");
+    expect(machine.reach("up0", between(STRANGER, STRANGER))).toBe("");
+  });
+
+  //= paper «Virtual Switch Correctness»
+  //# Virtual switches do not gather information from the network to populate their forwarding tables.
+  test("nothing is learned: an address that was seen as a sender is as unknown as before", async () => {
+    await build({ groups: lan, uplinks: ["up0"], security: { forgedTransmits: true } }, ["lan", "lan"]);
+    expect(machine.reach("b", between(STRANGER, A))).toBe("a");
+    expect(machine.reach("a", between(A, STRANGER))).toBe("up0");
+  });
+
+  test("a broadcast reaches every member of the VLAN but its sender, and nobody else", async () => {
+    const groups = [...lan, makeGroup("ten", 10), makeGroup("twenty", 20)];
+    await build({ groups, uplinks: ["up0"] }, ["ten", "ten", "ten", "twenty", "lan"]);
+    expect(machine.reach("a", between(A, BROADCAST))).toBe("up0 b c");
+    expect(machine.reach("d", between(macOf(4), BROADCAST))).toBe("up0");
+    expect(machine.reach("e", between(macOf(5), BROADCAST))).toBe("up0");
+  });
+
+  test("a frame to the sender's own address goes nowhere", async () => {
+    await build({ groups: lan, uplinks: ["up0"] }, ["lan", "lan"]);
+    expect(machine.reach("a", between(A, A))).toBe("");
+  });
+
+  //= paper «Virtual Switch Isolation»
+  //# it simply does not implement any path that any traffic might use to travel between virtual switches.
+  test("two switches never meet, whatever addresses and VLANs they have", async () => {
+    const one = makeSwitch({ name: "one", groups: [makeGroup("one", 10), makeGroup("one trunk", 4095)], uplinks: ["up0"] });
+    const other = makeSwitch({ name: "other", groups: [makeGroup("other", 10), makeGroup("other trunk", 4095)], uplinks: ["up1"] });
+    await machine.network.configure({ switches: [one, other] });
+    for (const [at, group] of ["one", "one trunk", "other", "other trunk"].entries())
+      await machine.plug("abcd"[at] ?? "", makeNic(at + 1, group));
+    expect(machine.reach("a", between(A, C))).toBe("up0");
+    expect(machine.reach("a", between(A, BROADCAST))).toBe("up0 b");
+    expect(machine.reach("c", between(C, A))).toBe("up1");
+    expect(machine.reach("d", tagged(macOf(4), BROADCAST, 10))).toBe("up1 c");
+    expect(machine.reach("up0", tagged(STRANGER, C, 10))).toBe("");
+  });
+
+  describe("VLANs", () => {
+    const groups: readonly PortGroupConfig[] = [
+      makeGroup("est", 0),
+      makeGroup("vst10", 10),
+      makeGroup("vgt", 4095),
+      makeGroup("trunk", 4095, {}, [{ first: 20, last: 30 }]),
+    ];
+    /** a: EST, b and c: VST 10, d: VGT, e: a trunk of 20 to 30. */
+    const ports = ["est", "vst10", "vst10", "vgt", "trunk"];
+    const [D, E] = [macOf(4), macOf(5)];
+
+    test.each([
+      ["EST: untagged to the uplink", "a", between(A, STRANGER), "up0"],
+      ["EST: a tag is refused", "a", tagged(A, BROADCAST, 10), ""],
+      ["EST: a priority tag is refused", "a", tagged(A, BROADCAST, 0x6000), ""],
+      ["EST does not reach VST", "a", between(A, B), "up0"],
+      ["EST reaches VGT untagged", "a", between(A, D), "d"],
+      ["VST: a tag is refused, its own too", "b", tagged(B, C, 10), ""],
+      ["VST: a tag of another VLAN is refused", "b", tagged(B, BROADCAST, 20), ""],
+      ["VST: two tags are refused", "b", tagged(B, BROADCAST, 10, 20), ""],
+      ["VST: an 802.1ad tag is refused", "b", frame({ from: B, to: C, tags: [{ control: 10, protocol: 0x88a8 }] }), ""],
+      ["VST reaches VST", "b", between(B, C), "c"],
+      ["VST reaches VGT", "b", between(B, D), "d"],
+      ["VST does not reach a trunk that does not carry it", "b", between(B, E), "up0"],
+      ["VST: broadcast", "b", between(B, BROADCAST), "up0 c d"],
+      ["VGT: with the tag, to VST", "d", tagged(D, B, 10), "b"],
+      ["VGT: with another tag, not to VST", "d", tagged(D, B, 20), "up0"],
+      ["VGT: untagged, not to VST", "d", between(D, B), "up0"],
+      ["VGT: two tags are refused", "d", tagged(D, BROADCAST, 10, 10), ""],
+      ["VGT: a priority tag is refused", "d", tagged(D, BROADCAST, 0x2000), ""],
+      ["VGT: VLAN 4095 is refused", "d", tagged(D, BROADCAST, 4095), ""],
+      ["VGT: broadcast in a VLAN that the trunk carries", "d", tagged(D, BROADCAST, 25), "up0 e"],
+      ["VGT: broadcast in a VLAN that nobody carries", "d", tagged(D, BROADCAST, 99), "up0"],
+      ["trunk: a VLAN that it does not carry is refused", "e", tagged(E, BROADCAST, 31), ""],
+      ["trunk: untagged is refused where it does not carry that", "e", between(E, BROADCAST), ""],
+      ["trunk: what it carries", "e", tagged(E, D, 30), "d"],
+      ["from outside: untagged to EST and VGT alone", "up0", between(STRANGER, BROADCAST), "a d"],
+      ["from outside: with its tag to VST and VGT", "up0", tagged(STRANGER, BROADCAST, 10), "b c d"],
+      ["from outside: two tags are refused", "up0", tagged(STRANGER, BROADCAST, 10, 10), ""],
+      ["from outside: a priority tag is refused", "up0", tagged(STRANGER, BROADCAST, 0xe000), ""],
+      ["from outside: a VLAN that is not the receiver's", "up0", tagged(STRANGER, B, 20), ""],
+    ])("%s", async (_, from, sent, expected) => {
+      await build({ groups, uplinks: ["up0"] }, ports);
+      expect(machine.reach(from, sent)).toBe(expected);
+    });
+
+    test("a VST port's frame has its tag on the wire and at a trunk, and none at another VST port", async () => {
+      await build({ groups, uplinks: ["up0"] }, ports);
+      machine.receive();
+      machine.send("b", between(B, BROADCAST));
+      const received = new Map(machine.receive().map(({ port, frame }) => [port, frame]));
+      expect(received.get("up0")).toEqual(tagged(B, BROADCAST, 10));
+      expect(received.get("d")).toEqual(tagged(B, BROADCAST, 10));
+      expect(received.get("c")).toEqual(between(B, BROADCAST));
+    });
+
+    test("a tag keeps its priority from trunk to trunk, and is gone at a VST port", async () => {
+      await build({ groups, uplinks: ["up0"] }, ports);
+      machine.receive();
+      machine.send("up0", tagged(STRANGER, BROADCAST, 0xa00a));
+      const received = new Map(machine.receive().map(({ port, frame }) => [port, frame]));
+      expect(received.get("d")).toEqual(tagged(STRANGER, BROADCAST, 0xa00a));
+      expect(received.get("b")).toEqual(between(STRANGER, BROADCAST));
+    });
+  });
+
+  describe("security", () => {
+    test("a forged source address is dropped where forged transmits are rejected, and counted", async () => {
+      await build({ groups: lan }, ["lan", "lan"]);
+      expect(machine.reach("a", between(STRANGER, B))).toBe("");
+      const [port] = machine.network.describe().switches[0]?.ports ?? [];
+      expect(port?.counters).toMatchObject({ sentFrames: 0, dropped: { forgedTransmit: 1 } });
+      await machine.network.configure({ switches: [makeSwitch({ groups: lan, security: { forgedTransmits: true } })] });
+      expect(machine.reach("a", between(STRANGER, B))).toBe("b");
+    });
+
+    test("an adapter that took another address hears nothing where that is rejected, and may not send from it", async () => {
+      await build({ groups: lan, uplinks: ["up0"] }, ["lan", "lan"], [{}, { effectiveMac: STRANGER }]);
+      expect(machine.reach("a", between(A, B))).toBe("");
+      expect(machine.reach("a", between(A, BROADCAST))).toBe("up0");
+      expect(machine.reach("b", between(STRANGER, A))).toBe("");
+      await machine.network.change(makeNic(2, "lan"), true);
+      expect(machine.reach("a", between(A, B))).toBe("b");
+    });
+
+    test("an adapter that took another address is reached by that one alone where it is accepted", async () => {
+      const parts = { groups: lan, security: { macChanges: true } };
+      await build(parts, ["lan", "lan"], [{}, { effectiveMac: STRANGER }]);
+      expect(machine.reach("a", between(A, B))).toBe("");
+      expect(machine.reach("a", between(A, STRANGER))).toBe("b");
+      expect(machine.reach("b", between(STRANGER, A))).toBe("a");
+    });
+
+    test("who takes the address of another gets nothing of its frames", async () => {
+      const parts = { groups: lan, security: { macChanges: true } };
+      await build(parts, ["lan", "lan", "lan"], [{ effectiveMac: C }]);
+      expect(machine.reach("b", between(B, C))).toBe("c");
+    });
+
+    test("an adapter that took a group's address is in nobody's way", async () => {
+      const parts = { groups: lan, uplinks: ["up0"], security: { macChanges: true } };
+      await build(parts, ["lan", "lan"], [{ effectiveMac: "01:00:09:00:00:00" }]);
+      expect(machine.reach("b", between(B, STRANGER))).toBe("up0");
+      expect(machine.reach("b", between(B, BROADCAST))).toBe("up0 a");
+    });
+
+    test("a promiscuous port sees the frames of its VLAN, each once, and of no other", async () => {
+      const allow = { security: { allowPromiscuous: true } };
+      const groups = [makeGroup("ten", 10), makeGroup("watch", 10, allow), makeGroup("twenty", 20), makeGroup("all", 4095, allow)];
+      await build({ groups }, ["ten", "ten", "watch", "twenty", "twenty", "all"]);
+      expect(machine.reach("a", between(A, B))).toBe("b c f");
+      expect(machine.reach("a", between(A, C))).toBe("c f");
+      expect(machine.reach("a", between(A, STRANGER))).toBe("c f");
+      expect(machine.reach("d", between(macOf(4), macOf(5)))).toBe("e f");
+      expect(machine.reach("a", between(A, BROADCAST))).toBe("b c f");
+      expect(machine.reach("f", tagged(macOf(6), A, 10))).toBe("a c");
+    });
+
+    test.each([
+      ["STP", "01:80:c2:00:00:00"],
+      ["LLDP", "01:80:c2:00:00:0e"],
+      ["CDP and DTP", "01:00:0c:cc:cc:cc"],
+      ["PVST+", "01:00:0c:cc:cc:cd"],
+    ])("%s from a guest is blocked by option", async (_, to) => {
+      await build({ groups: [...lan, makeGroup("open", 0, { security: { blockSwitchProtocols: false } })] }, ["lan", "lan", "open"]);
+      expect(machine.reach("a", between(A, to))).toBe("");
+      expect(machine.reach("c", between(C, to))).toBe("a b");
+    });
+
+    test("other groups are not taken for switch protocols", async () => {
+      await build({ groups: lan }, ["lan", "lan"]);
+      for (const to of ["01:80:c2:00:00:10", "01:00:5e:00:00:01", "33:33:00:00:00:01"])
+        expect(machine.reach("a", between(A, to))).toBe("b");
+    });
+  });
+
+  test("a port whose cable is out, or whose port group is gone, neither sends nor receives", async () => {
+    await build({ groups: [...lan, makeGroup("other", 0)] }, ["lan", "other"]);
+    await machine.network.change(makeNic(2, "other"), false);
+    expect([machine.reach("a", between(A, B)), machine.reach("b", between(B, A))]).toEqual(["", ""]);
+    await machine.network.change(makeNic(2, "other"), true);
+    expect(machine.reach("a", between(A, B))).toBe("b");
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan })] });
+    expect([machine.reach("a", between(A, B)), machine.reach("b", between(B, A))]).toEqual(["", ""]);
+    expect(machine.network.describe().unattached).toMatchObject([{ blockedBecause: "There is no port group other." }]);
+  });
+
+  describe("teams", () => {
+    test("a standby uplink takes over when the active one has no link, and tells the switches outside", async () => {
+      const teaming = { policy: "failover_explicit", active: ["up0"], standby: ["up1"] } as const;
+      await build({ groups: lan, uplinks: ["up0", "up1"], teaming }, ["lan"]);
+      expect(machine.reach("a", between(A, STRANGER))).toBe("up0");
+      machine.receive();
+      machine.pull("up0");
+      await expect.poll(() => machine.receive().filter(({ port }) => port === "up1").length, { timeout: 5000 }).toBeGreaterThan(0);
+      expect(machine.reach("a", between(A, STRANGER))).toBe("up1");
+      expect(machine.reach("up1", between(STRANGER, BROADCAST))).toBe("a");
+    });
+
+    test("a new port is told to the switches outside, in its VLAN", async () => {
+      await build({ groups: [makeGroup("ten", 10)], uplinks: ["up0"] }, []);
+      machine.receive();
+      await machine.plug("a", makeNic(1, "ten"));
+      const [announced] = machine.receive();
+      expect(announced?.port).toBe("up0");
+      expect(announced?.frame.toString("hex")).toMatch(/^ffffffffffff0050560000018100000a80350001080006040003005056000001/);
+    });
+
+    test("a group frame from outside arrives once, by the uplink of its receiver", async () => {
+      await build({ groups: lan, uplinks: ["up0", "up1"] }, ["lan", "lan"]);
+      const seen = [machine.reach("up0", between(STRANGER, BROADCAST)), machine.reach("up1", between(STRANGER, BROADCAST))];
+      expect(seen.sort()).toEqual(["a", "b"]);
+    });
+
+    test("what this host sent does not come back by its other uplink", async () => {
+      await build({ groups: lan, uplinks: ["up0", "up1"] }, ["lan", "lan"]);
+      expect([machine.reach("up0", between(A, BROADCAST)), machine.reach("up1", between(A, BROADCAST))]).toEqual(["", ""]);
+    });
+
+    test("a port group takes nothing from an uplink that it does not use", async () => {
+      const groups = [makeGroup("lan", 0, { teaming: { active: ["up0"], standby: [] } })];
+      await build({ groups, uplinks: ["up0", "up1"] }, ["lan"]);
+      expect([machine.reach("up0", between(STRANGER, A)), machine.reach("up1", between(STRANGER, A))]).toEqual(["a", ""]);
+    });
+
+    test.each(["loadbalance_srcmac", "loadbalance_ip"] as const)("%s uses each uplink, and one for one flow", async (policy) => {
+      await build({ groups: lan, uplinks: ["up0", "up1"], teaming: { policy }, security: { forgedTransmits: true } }, ["lan"]);
+      const sent = (host: number): Buffer =>
+        between(macOf(host), STRANGER, {
+          type: IPV4_TYPE,
+          payload: ipv4({ from: `10.0.0.${host}`, to: "10.0.1.1", protocol: 17, payload: udp(1, 2) }),
+        });
+      const ways = Array.from({ length: 16 }, (_, host) => machine.reach("a", sent(host)));
+      expect(new Set(ways)).toEqual(new Set(["up0", "up1"]));
+      expect(Array.from({ length: 16 }, (_, host) => machine.reach("a", sent(host)))).toEqual(ways);
+    });
+  });
+
+  test.each(["outbound", "inbound"] as const)("the rate of %s traffic is held within a twentieth", async (direction) => {
+    const rate = { averageBandwidth: 800_000, peakBandwidth: 80_000_000, burstSize: 50_000 };
+    const open = { ...rate, averageBandwidth: 8e9, peakBandwidth: 8e9, burstSize: 1e9 };
+    const shaping = direction === "outbound" ? { enabled: true, ...rate } : { enabled: true, ...open, inbound: rate };
+    await build(
+      { groups: [...lan, makeGroup("shaped", 0, { shaping })] },
+      direction === "outbound" ? ["shaped", "lan"] : ["lan", "shaped"],
+    );
+    const sent = between(A, B, { payload: Buffer.alloc(986) });
+    machine.receive();
+    let [arrived, tries] = [0, 0];
+    const start = performance.now();
+    let now = start;
+    // What comes is read often enough that the tap never is full.
+    for (; now - start < 2000; now = performance.now(), tries++) {
+      machine.send("a", sent);
+      arrived += machine.receive().length;
+    }
+    const allowed = (rate.averageBandwidth / 8) * ((now - start) / 1000) + rate.burstSize;
+    expect(tries).toBeGreaterThan(arrived * 1.1);
+    expect(arrived * sent.length).toBeGreaterThan(allowed * 0.95);
+    expect(arrived * sent.length).toBeLessThan(allowed * 1.05);
+  });
+
+  describe("the firewall of a vNIC", () => {
+    const [LOCAL, REMOTE] = ["10.0.0.1", "10.0.0.2"];
+    const firewall = {
+      rules: [
+        { direction: "out", action: "deny", protocol: "tcp", remotePorts: { first: 25, last: 25 } },
+        { direction: "out", action: "allow", protocol: "tcp" },
+        { direction: "out", action: "allow", protocol: "udp", remotePorts: { first: 53, last: 53 }, log: true },
+        { direction: "out", action: "allow", protocol: "icmp", icmpType: 8 },
+        {
+          direction: "in",
+          action: "allow",
+          protocol: "tcp",
+          localPorts: { first: 22, last: 22 },
+          remote: { address: "10.0.0.0", prefixLength: 24 },
+        },
+        { direction: "both", action: "allow", protocol: "arp" },
+      ],
+      otherwise: "deny",
+    } as const;
+    const out = (protocol: number, payload: Buffer, parts = {}): Buffer =>
+      between(A, B, { type: IPV4_TYPE, payload: ipv4({ from: LOCAL, to: REMOTE, protocol, payload, ...parts }) });
+    const back = (protocol: number, payload: Buffer, parts = {}): Buffer =>
+      between(B, A, { type: IPV4_TYPE, payload: ipv4({ from: REMOTE, to: LOCAL, protocol, payload, ...parts }) });
+    const { icmp: ICMP, tcp: TCP, udp: UDP } = PROTOCOLS;
+    beforeEach(() => build({ groups: lan }, ["lan", "lan"], [{ firewall }]));
+    const outcome = (...steps: readonly (readonly ["a" | "b", Buffer])[]): readonly boolean[] =>
+      steps.map(([from, sent]) => machine.reach(from, sent) !== "");
+
+    test.each<[string, readonly boolean[], readonly (readonly ["a" | "b", Buffer])[]]>([
+      ["what no rule lets in stays out", [false], [["b", back(UDP, udp(53, 1000))]]],
+      ["the reply to a datagram passes", [true, true], [["a", out(UDP, udp(1000, 53))], ["b", back(UDP, udp(53, 1000))]]], // biome-ignore format: a row
+      ["a reply from another port does not", [true, false], [["a", out(UDP, udp(1000, 53))], ["b", back(UDP, udp(54, 1000))]]], // biome-ignore format: a row
+      ["the first rule that matches decides", [false, true], [["a", out(TCP, tcp(1000, 25, SYN))], ["a", out(TCP, tcp(1000, 80, SYN))]]], // biome-ignore format: a row
+      ["a segment without a connection does not pass, whatever the rules", [false], [["a", out(TCP, tcp(1000, 80, ACK))]]],
+      ["both sides of a connection pass", [true, true, true], [["a", out(TCP, tcp(1000, 80, SYN))], ["b", back(TCP, tcp(80, 1000, SYN | ACK))], ["a", out(TCP, tcp(1000, 80, ACK))]]], // biome-ignore format: a row
+      ["a connection may begin outside where a rule lets it", [true, true], [["b", back(TCP, tcp(1000, 22, SYN))], ["a", out(TCP, tcp(22, 1000, SYN | ACK))]]], // biome-ignore format: a row
+      ["an echo gets its reply, and no other", [true, true, false], [["a", out(ICMP, icmp(8, Buffer.from("00010001", "hex")))], ["b", back(ICMP, icmp(0, Buffer.from("00010001", "hex")))], ["b", back(ICMP, icmp(0, Buffer.from("00020001", "hex")))]]], // biome-ignore format: a row
+      ["an error about what was sent passes", [true, true], [["a", out(UDP, udp(1000, 53))], ["b", back(ICMP, icmp(3, Buffer.concat([Buffer.alloc(4), ipv4({ from: LOCAL, to: REMOTE, protocol: UDP, payload: udp(1000, 53) })])))]]], // biome-ignore format: a row
+      ["an error about what was not sent does not", [false], [["b", back(ICMP, icmp(3, Buffer.concat([Buffer.alloc(4), ipv4({ from: LOCAL, to: REMOTE, protocol: UDP, payload: udp(1000, 53) })])))]]], // biome-ignore format: a row
+      ["a later fragment passes behind its first one", [true, true], [["a", out(UDP, udp(1000, 53), { more: true, id: 7 })], ["a", out(UDP, Buffer.alloc(8), { offset: 2, id: 7 })]]], // biome-ignore format: a row
+      ["a later fragment without a first one does not", [false], [["a", out(UDP, Buffer.alloc(8), { offset: 2, id: 8 })]]],
+      ["a fragment does not bring TCP's flags", [true, false], [["a", out(TCP, tcp(1000, 80, SYN), { more: true, id: 9 })], ["a", out(TCP, Buffer.alloc(8), { offset: 1, id: 9 })]]], // biome-ignore format: a row
+      ["a header that is cut short does not pass", [false], [["a", out(TCP, tcp(1000, 80, SYN).subarray(0, 19))]]],
+      ["ARP passes by its rule", [true], [["a", between(A, BROADCAST, { type: ARP_TYPE })]]],
+      ["other EtherTypes are for the last word", [false], [["a", between(A, B)]]],
+    ])("%s", (_, expected, steps) => {
+      expect(outcome(...steps)).toEqual(expected);
+    });
+
+    test("connections outlast another set of rules, and a change of something else", async () => {
+      machine.send("a", out(UDP, udp(1000, 53)));
+      await machine.network.change(makeNic(1, "lan", { firewall: { ...firewall, rules: firewall.rules.slice(0, 3) } }), true);
+      expect(machine.reach("b", back(UDP, udp(53, 1000)))).toBe("a");
+    });
+
+    test("drops are counted at the port, by reason", () => {
+      machine.send("b", back(UDP, udp(53, 1000)));
+      machine.send("a", out(UDP, Buffer.alloc(8), { offset: 2, id: 8 }));
+      const [port] = machine.network.describe().switches[0]?.ports ?? [];
+      expect(port?.counters.dropped).toEqual({ firewall: 1, fragment: 1 });
+    });
+  });
+
+  describe("changes while frames flow", () => {
+    test("lose no frame: other policies, port groups that come and go, NICs beside", async () => {
+      await build({ groups: lan }, ["lan", "lan"]);
+      machine.receive();
+      using flow = new Flow(machine.fdOf("a"), machine.fdOf("b"), between(A, B));
+      for (let round = 0; round < 20; round++) {
+        const groups = [...lan, makeGroup("ten", 10), ...(round % 2 ? [makeGroup("trunk", 4095)] : [])];
+        const security = { forgedTransmits: round % 2 === 0, allowPromiscuous: round % 3 === 0 };
+        await machine.network.configure({ switches: [makeSwitch({ groups, security, uplinks: round % 4 < 2 ? ["up0"] : [] })] });
+        if (round === 5) await machine.plug("c", makeNic(3, "lan"));
+        if (round === 15) await machine.network.unplug(vmId(3), 4000);
+      }
+      const { sent, received } = await flow.stop();
+      expect(sent).toBeGreaterThan(100);
+      expect(received).toBe(sent);
+    });
+
+    test("a network that another vmkernel takes over goes on without losing one, and is the same network", async () => {
+      await build({ groups: [...lan, makeGroup("ten", 10)], uplinks: ["up0"] }, ["lan", "lan", "ten"]);
+      machine.receive();
+      const before = machine.network.describe();
+      using flow = new Flow(machine.fdOf("a"), machine.fdOf("b"), between(A, B));
+      const killed = machine.network;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      machine.network = machine.anotherVmkernel();
+      await machine.network.adopt();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const { sent, received } = await flow.stop();
+      killed.close();
+      expect(received).toBe(sent);
+      expect(describePorts(machine.network.describe())).toEqual(describePorts(before));
+      expect(machine.network.describe().switches[0]?.ports[0]?.counters.sentFrames).toBe(sent);
+      expect(machine.reach("c", between(C, BROADCAST))).toBe("up0");
+      await machine.network.configure({ switches: [makeSwitch({ groups: lan, security: { forgedTransmits: true } })] });
+      expect(machine.reach("a", between(STRANGER, B))).toBe("b");
+    });
+  });
+
+  test("a configuration that cannot be leaves the one before in force", async () => {
+    await build({ groups: [...lan, makeGroup("ten", 10)], uplinks: ["up0"] }, ["lan", "lan", "ten"]);
+    const before = describePorts(machine.network.describe());
+    const twice = { switches: [makeSwitch({ groups: lan }), makeSwitch({ groups: lan })] };
+    await expect(machine.network.configure(twice)).rejects.toMatchObject({ fault: "AlreadyExists" });
+    expect(describePorts(machine.network.describe())).toEqual(before);
+    expect(machine.reach("a", between(A, B))).toBe("b");
+  });
+
+  test("a change that fails half-way is taken back whole: adapters are the machine's again, frames go as before", async () => {
+    await build({ groups: lan, uplinks: ["up0"] }, ["lan", "lan"]);
+    const config = machine.network.config;
+    // The kernel refuses a program that is too long: it is loaded after other things were done.
+    const rules = Array.from({ length: 1001 }, () => ({ direction: "out", action: "deny" }) as const);
+    const refused = machine.network.change(makeNic(1, "lan", { firewall: { rules, otherwise: "allow" } }), true);
+    await expect(refused).rejects.toMatchObject({ fault: "InvalidArgument" });
+    expect(machine.network.config).toEqual(config);
+    expect([machine.reach("a", between(A, B)), machine.reach("a", between(A, STRANGER))]).toEqual(["b", "up0"]);
+  });
+
+  test("an uplink that is given up is the machine's again, and another switch can have it", async () => {
+    await build({ groups: lan, uplinks: ["up0"] }, ["lan"]);
+    expect(findLink("up0")).toBeUndefined();
+    const other = makeSwitch({ name: "other", groups: [makeGroup("other", 0)], uplinks: ["up0"] });
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan }), other] });
+    await machine.plug("b", makeNic(2, "other"));
+    expect([machine.reach("a", between(A, STRANGER)), machine.reach("b", between(B, STRANGER))]).toEqual(["", "up0"]);
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan })] });
+    expect(findLink("up0")).toBeDefined();
+  });
+
+  test("a host whose network nobody uses mounts nothing", async () => {
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan })] });
+    expect(existsSync(join(machine.folder, "network"))).toBe(false);
+    expect(machine.network.describe().switches).toMatchObject([{ name: "vSwitch0", ports: [] }]);
+  });
+
+  test("what is removed leaves no namespace, no mount and no pin, and uplinks with the machine", async () => {
+    await build({ groups: lan, uplinks: ["up0"] }, ["lan"]);
+    await machine.network.remove();
+    expect(existsSync(join(machine.folder, "network"))).toBe(false);
+    expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(join(machine.folder, "network"));
+    expect(findLink("up0")).toBeDefined();
+  });
+
+  test("a port is described with what the kernel has: its program's tag, and the units that it was made of", async () => {
+    await build({ groups: [makeGroup("ten", 10)], uplinks: ["up0"] }, ["ten"]);
+    const [port, uplink] = machine.network.describe().switches[0]?.ports ?? [];
+    expect(port).toMatchObject({ id: 0x01000002, vlanId: 10, connectee: { kind: "virtualMachine", vm: "1", key: 4000 } });
+    expect(port?.programs).toMatchObject([
+      { direction: "ingress", units: ["parse", "vlan: 10", "mac security", "switch protocols", "count", "table", "forward", "flood"] },
+    ]);
+    expect(port?.programs[0]?.tag).toMatch(/^[0-9a-f]{16}$/);
+    expect(uplink).toMatchObject({ id: 0x81000002, connectee: { kind: "uplink", device: "up0" } });
+  });
+
+  test("nothing in the namespace has an address, and ports are beside nothing else", async () => {
+    await build({ groups: lan, uplinks: ["up0"] }, ["lan"]);
+    const names = inNamespace(join(machine.folder, "network", "namespace"), () => listLinks().map(({ name }) => name));
+    expect(names.sort()).toEqual(["lo", "up0", "v1n4000"]);
+    expect(hasTcx()).toBe(true);
+  });
+});
+
+function describePorts({ switches }: { switches: readonly { ports: readonly { id: number; programs: readonly { tag: string }[] }[] }[] }) {
+  return switches.map(({ ports }) => ports.map(({ id, programs }) => [id, programs.map(({ tag }) => tag)]));
+}
+
+/** Frames from one tap to another, in threads of their own, never so many at once that a tap would be full. */
+class Flow {
+  readonly #shared = new Int32Array(new SharedArrayBuffer(12));
+  readonly #workers: readonly Worker[];
+
+  constructor(from: number, to: number, sent: Buffer) {
+    const bytes = Buffer.concat([Buffer.alloc(10), sent]);
+    this.#workers = [SENDER, RECEIVER].map(
+      (code, at) => new Worker(code, { eval: true, workerData: { fd: at === 0 ? from : to, bytes, shared: this.#shared } }),
+    );
+  }
+
+  async stop(): Promise<{ readonly sent: number; readonly received: number }> {
+    Atomics.store(this.#shared, 2, 1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return { sent: Atomics.load(this.#shared, 0), received: Atomics.load(this.#shared, 1) };
+  }
+
+  [Symbol.dispose](): void {
+    for (const worker of this.#workers) void worker.terminate();
+  }
+}
+
+const SENDER = `
+const { workerData: { fd, bytes, shared } } = require("node:worker_threads");
+const { writeSync } = require("node:fs");
+while (Atomics.load(shared, 2) === 0) {
+  if (Atomics.load(shared, 0) - Atomics.load(shared, 1) > 200) { Atomics.wait(shared, 2, 0, 1); continue; }
+  writeSync(fd, bytes);
+  Atomics.add(shared, 0, 1);
+}`;
+const RECEIVER = `
+const { workerData: { fd, shared } } = require("node:worker_threads");
+const { readSync } = require("node:fs");
+const bytes = Buffer.alloc(2048);
+for (;;) {
+  try { readSync(fd, bytes); Atomics.add(shared, 1, 1); } catch { Atomics.wait(shared, 0, -1, 1); Atomics.wait(shared, 1, Atomics.load(shared, 1), 1); }
+}`;
