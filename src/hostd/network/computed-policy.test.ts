@@ -16,7 +16,7 @@ test("each field that a port group sets goes before its switch's, and the others
 });
 
 test("a policy that is shown and sent back is the same", () => {
-  const policy = { ...DEFAULT_POLICY, teaming: { ...DEFAULT_POLICY.teaming, active: ["eth0"], checkBeacon: true } };
+  const policy = { ...DEFAULT_POLICY, teaming: { ...DEFAULT_POLICY.teaming, active: ["eth0"], checkBeacon: false } };
   expect(computePolicy(DEFAULT_POLICY, parsePolicy(showPolicy(policy, deviceOf), place))).toEqual(policy);
   const overrides = {
     security: { macChanges: true },

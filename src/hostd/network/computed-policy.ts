@@ -14,7 +14,7 @@ export function computePolicy(policy: NetworkPolicy, overrides: PolicyOverrides)
   };
 }
 
-/** Link status alone tells whether an adapter can be used, or beacons too: the rest is as ESXi shows it for that. */
+/** Link status tells whether an adapter can be used: the rest is as ESXi shows it for that. */
 export const FAILURE_CRITERIA = {
   checkSpeed: "minimum",
   speed: 10,

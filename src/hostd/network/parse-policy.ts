@@ -86,11 +86,13 @@ function uplinksOf(devices: readonly string[], { at, uplinkOf }: PolicyPlace): r
   });
 }
 
-function refuseCriteria({ checkSpeed, speed, checkDuplex, checkErrorPercent }: HostNicFailureCriteria, at: string): void {
+/** Whether an adapter has a link is all that is looked at: there are no beacons yet. */
+function refuseCriteria({ checkSpeed, speed, checkDuplex, checkErrorPercent, checkBeacon }: HostNicFailureCriteria, at: string): void {
   if (checkSpeed !== undefined && checkSpeed !== "" && checkSpeed !== FAILURE_CRITERIA.checkSpeed) throw notSupported(`${at}.checkSpeed`);
   if ((speed ?? 0) > FAILURE_CRITERIA.speed) throw notSupported(`${at}.speed`);
   if (checkDuplex === true) throw notSupported(`${at}.checkDuplex`);
   if (checkErrorPercent === true) throw notSupported(`${at}.checkErrorPercent`);
+  if (checkBeacon === true) throw notSupported(`${at}.checkBeacon`);
 }
 
 function ifAny<Name extends string, T extends object>(name: Name, part: T): { readonly [N in Name]?: T } {

@@ -98,6 +98,7 @@ describe("a virtual switch is refused", () => {
       withPolicy({ nicTeaming: { policy: "loadbalance_loadbased" } }),
       ["InvalidArgument", "spec.policy.nicTeaming.policy"],
     ],
+    ["that would look for beacons", withPolicy({ nicTeaming: { failureCriteria: { checkBeacon: true } } }), ["NotSupported", undefined]],
     ["that would look at duplex", withPolicy({ nicTeaming: { failureCriteria: { checkDuplex: true } } }), ["NotSupported", undefined]],
     [
       "whose peak is below its average",
