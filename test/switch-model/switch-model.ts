@@ -92,7 +92,7 @@ export class SwitchModel {
   readonly #ports = new Map<string, ModelPort>();
   readonly #firewalls = new Map<string, FirewallModel>();
 
-  /** Another configuration; what the firewalls of NICs that stay connected remember, they keep. */
+  /** Another configuration. What firewalls remember they keep, also while the cable is out, as long as their NIC is there and has one. */
   configure(config: NetworkConfig, nics: readonly PluggedNic[]): void {
     this.#ports.clear();
     for (const owner of config.switches)
@@ -101,7 +101,8 @@ export class SwitchModel {
       const port = this.#plug(config, plugged);
       if (port !== undefined) this.#ports.set(plugged.name, port);
     }
-    for (const name of this.#firewalls.keys()) if (!this.#ports.has(name)) this.#firewalls.delete(name);
+    const names = new Set(nics.map(({ name }) => name));
+    for (const name of this.#firewalls.keys()) if (!names.has(name)) this.#firewalls.delete(name);
   }
 
   send(name: string, bytes: Buffer): Verdict {

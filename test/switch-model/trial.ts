@@ -100,17 +100,25 @@ export class Trial {
     this.#attachments.clear();
   }
 
+  /** Step by step, the model too: a NIC that is nowhere between two steps is so in both. */
   async #apply(network: RandomNetwork): Promise<void> {
-    await this.#parts.network.configure(network.config);
-    for (const plugged of network.nics) await this.#applyNic(plugged);
-    const { config, nics } = this.#told(network);
+    const { config, nics } = network;
+    await this.#parts.network.configure(config);
+    this.#tell(network);
+    for (const plugged of nics) {
+      if (this.#applied.get(plugged.name) === plugged) continue;
+      await this.#applyNic(plugged);
+      this.#applied.set(plugged.name, plugged);
+      this.#tell(network);
+    }
+  }
+
+  #tell(network: RandomNetwork): void {
+    const { config, nics } = this.#told({ ...network, nics: [...this.#applied.values()] });
     this.#model.configure(config, nics);
   }
 
-  async #applyNic(plugged: PluggedNic): Promise<void> {
-    const { name, nic, connected } = plugged;
-    if (this.#applied.get(name) === plugged) return;
-    this.#applied.set(name, plugged);
+  async #applyNic({ name, nic, connected }: PluggedNic): Promise<void> {
     if (this.#attachments.has(name)) return this.#parts.network.change(nic, connected);
     const attachment = await this.#parts.network.plugIn(nic, connected);
     this.#attachments.set(name, attachment);
