@@ -19,6 +19,7 @@ const COMMANDS = {
   mapById: 14,
   info: 15,
   queryPrograms: 16,
+  updateBatch: 26,
   createLink: 28,
   updateLink: 29,
   detachLink: 34,

@@ -2,7 +2,19 @@ import { closeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { ProgramBuilder } from "../../ebpf/index.ts";
 import { FRAME, hasBpf, TestObjects, u32 } from "./bpf.fixture.ts";
-import { createMap, mapDelete, mapFdById, mapInfo, mapKeys, mapLookup, mapUpdate, percpuBytes, possibleCpus, testRun } from "./index.ts";
+import {
+  createMap,
+  mapDelete,
+  mapFdById,
+  mapInfo,
+  mapKeys,
+  mapLookup,
+  mapUpdate,
+  mapUpdateAll,
+  percpuBytes,
+  possibleCpus,
+  testRun,
+} from "./index.ts";
 import { countCpus } from "./maps.ts";
 
 test.each([
@@ -32,6 +44,18 @@ describe.skipIf(!hasBpf)("on this machine", () => {
     expect(mapDelete(map, u32(7))).toBe(true);
     expect(mapDelete(map, u32(7))).toBe(false);
     expect(mapLookup(map, u32(7), 8)).toBeUndefined();
+  });
+
+  test("many values are written with one call, each under its key; a map that is full takes no more", () => {
+    using objects = new TestObjects();
+    const map = objects.map("hash", { entriesMax: 1000 });
+    mapUpdateAll(
+      map,
+      Array.from({ length: 1000 }, (_, key) => [u32(key), Buffer.alloc(8, key)]),
+    );
+    expect([0, 7, 999].map((key) => mapLookup(map, u32(key), 8)?.[0])).toEqual([0, 7, 999 & 0xff]);
+    mapUpdateAll(map, []);
+    expect(() => mapUpdateAll(map, [[u32(1000), Buffer.alloc(8)]])).toThrow("writing to the map test_map");
   });
 
   test("a map lists each of its keys once, and none when it is empty", () => {

@@ -45,6 +45,27 @@ export function mapUpdate(map: number, key: Buffer, value: Buffer): void {
   attempt(`writing to the map ${info.name}`, () => askElement("update", map, key, from));
 }
 
+/** Sets many values with one call, one after the other. */
+export function mapUpdateAll(map: number, entries: readonly (readonly [key: Buffer, value: Buffer])[]): void {
+  const [first] = entries;
+  if (first === undefined) return;
+  const info = checkKey(map, first[0]);
+  checkValue(info, first[1].length);
+  assert(
+    entries.every(([key, value]) => key.length === first[0].length && value.length === first[1].length),
+    `all that is written to the map ${info.name} has one length`,
+  );
+  using keys = NativeMemory.of(Buffer.concat(entries.map(([key]) => key)));
+  using values = NativeMemory.of(Buffer.concat(entries.map(([, value]) => value)));
+  const fields: readonly Field[] = [
+    [16, keys.address],
+    [24, values.address],
+    [32, entries.length],
+    [36, map],
+  ];
+  attempt(`writing to the map ${info.name}`, () => bpf("updateBatch", fields));
+}
+
 /** @returns undefined when the map has no such key */
 export function mapLookup(map: number, key: Buffer, valueBytes: number): Buffer | undefined {
   const info = checkKey(map, key);

@@ -4,7 +4,7 @@
  * uses the one before. So a program sees one table or the other, and no entry that is being made into another one's.
  */
 import { closeSync } from "node:fs";
-import { createMap, mapUpdate } from "../../system/index.ts";
+import { createMap, mapUpdate, mapUpdateAll } from "../../system/index.ts";
 import { INNER_TABLE, SWITCH_MAPS } from "./map-specs.ts";
 import { encodeEntry, encodeKey, encodeStandIns, type TableEntry } from "./plan-table.ts";
 import type { VlanClasses } from "./vlan.ts";
@@ -83,7 +83,8 @@ export class SwitchMaps {
   #make(entries: readonly TableEntry[]): number {
     const table = createMap({ ...INNER_TABLE, entriesMax: Math.max(1, entries.length), name: `s${this.number}_entries` });
     try {
-      for (const entry of entries) mapUpdate(table, encodeKey(entry.key), encodeEntry(entry));
+      const encoded = entries.map((entry) => [encodeKey(entry.key), encodeEntry(entry)] as const);
+      mapUpdateAll(table, encoded);
       return table;
     } catch (error) {
       closeSync(table);

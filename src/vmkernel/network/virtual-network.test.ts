@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -428,13 +428,45 @@ describe.skipIf(!isRoot)("in the kernel", () => {
 
   test("a change that fails half-way is taken back whole: adapters are the machine's again, frames go as before", async () => {
     await build({ groups: lan, uplinks: ["up0"] }, ["lan", "lan"]);
-    const config = machine.network.config;
-    // The kernel refuses a program that is too long: it is loaded after other things were done.
-    const rules = Array.from({ length: 1001 }, () => ({ direction: "out", action: "deny" }) as const);
-    const refused = machine.network.change(makeNic(1, "lan", { firewall: { rules, otherwise: "allow" } }), true);
-    await expect(refused).rejects.toMatchObject({ fault: "InvalidArgument" });
+    const { config } = machine.network;
+    const before = describePorts(machine.network.describe());
+    // The last thing that can fail is the record: by then adapters are taken, and programs and tables replaced.
+    mkdirSync(join(machine.folder, "network", "network.json.new"));
+    const groups = [makeGroup("lan", 0, { security: { forgedTransmits: true } }), makeGroup("trunk", 4095)];
+    await expect(machine.network.configure({ switches: [makeSwitch({ groups, uplinks: ["up0", "up1"] })] })).rejects.toThrow("EISDIR");
+    await expect(machine.network.change(makeNic(1, "lan", { effectiveMac: STRANGER }), true)).rejects.toThrow("EISDIR");
+    await expect(machine.plug("c", makeNic(3, "lan"))).rejects.toThrow("EISDIR");
+    rmdirSync(join(machine.folder, "network", "network.json.new"));
     expect(machine.network.config).toEqual(config);
+    expect(describePorts(machine.network.describe())).toEqual(before);
+    expect(findLink("up1")).toBeDefined();
+    expect(machine.reach("a", between(STRANGER, B))).toBe("");
     expect([machine.reach("a", between(A, B)), machine.reach("a", between(A, STRANGER))]).toEqual(["b", "up0"]);
+  });
+
+  test.each([
+    [
+      "rules",
+      { firewall: { rules: Array.from({ length: 1001 }, () => ({ direction: "in", action: "deny" }) as const), otherwise: "deny" } },
+    ],
+    ["an address", { effectiveMac: "00:50:56:00:00" }],
+    ["a group's address for its own", { initialMac: BROADCAST }],
+  ] as const)("a NIC with %s that cannot be is refused", async (_, parts) => {
+    await build({ groups: lan }, ["lan"]);
+    await expect(machine.network.change(makeNic(1, "lan", parts), true)).rejects.toMatchObject({ fault: "InvalidArgument" });
+    await expect(machine.plug("b", makeNic(2, "lan", parts))).rejects.toMatchObject({ fault: "InvalidArgument" });
+  });
+
+  test("a record that cannot be read keeps nobody from starting: what is there passes nothing from the next change on", async () => {
+    await build({ groups: lan }, ["lan", "lan"]);
+    writeFileSync(join(machine.folder, "network", "network.json"), "{");
+    const killed = machine.network;
+    machine.network = machine.anotherVmkernel();
+    await machine.network.adopt();
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan })] });
+    await machine.plug("c", makeNic(3, "lan"));
+    expect([machine.reach("a", between(A, B)), machine.reach("a", between(A, C)), machine.reach("c", between(C, A))]).toEqual(["", "", ""]);
+    killed.close();
   });
 
   test("an uplink that is given up is the machine's again, and another switch can have it", async () => {

@@ -46,7 +46,7 @@ import {
   teamsInUse,
 } from "./plan-network.ts";
 import { portId } from "./port-id.ts";
-import { readRecord, writeRecord } from "./record.ts";
+import { type NetworkRecord, readRecord, writeRecord } from "./record.ts";
 
 /** Where a VM's NIC is plugged in, for the monitor that has the NIC. */
 export interface PortAttachment {
@@ -107,7 +107,7 @@ export class VirtualNetwork {
   adopt(): Promise<void> {
     return this.#turn.take(async () => {
       if (!isNamespace(this.#files.namespace)) return;
-      const record = await readRecord(this.#files.record);
+      const record = await this.#readRecord();
       if (record === undefined) return;
       this.#takenUp = record.takenUp;
       this.#make();
@@ -116,6 +116,16 @@ export class VirtualNetwork {
       const ports = record.ports.filter(({ device }) => links.has(device));
       await this.#become({ ...record, ports });
     });
+  }
+
+  async #readRecord(): Promise<NetworkRecord | undefined> {
+    try {
+      return await readRecord(this.#files.record);
+    } catch (error) {
+      // Whatever is plugged in is not known then, and passes nothing from the next change on.
+      this.#parts.log(`network: reading its record: ${messageWithCauses(error)}`);
+      return undefined;
+    }
   }
 
   /** Whole or not at all; ports that are plugged in go on without losing a frame. @throws {Fault} what of it cannot be */
