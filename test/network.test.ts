@@ -15,6 +15,8 @@ let client: VimClient;
 let vmkernel: VmkernelClient;
 let guests: readonly Guest[] = [];
 const numbers = [1, 2, 3, 4, 5];
+/** Five guests boot at once, each translated: half a minute on an idle machine. */
+const SET_UP_MS = 300_000;
 
 beforeAll(async () => {
   if (!isRoot) return;
@@ -25,7 +27,7 @@ beforeAll(async () => {
   const wanted = ["red", "red", "blue", "far-red", "far-green"];
   guests = await Promise.all(wanted.map((portGroup, index) => startGuest(host, client, index + 1, portGroup)));
   await Promise.all(guests.map((guest) => setUp(vmkernel, guest)));
-});
+}, SET_UP_MS);
 afterAll(async () => {
   if (!isRoot) return;
   vmkernel?.close();

@@ -6,7 +6,7 @@ import { installGuestImage, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, succeeded } from "./vm.ts";
 
 const NETWORK = moRef("HostNetworkSystem", "networkSystem");
-const GUEST_MS = 170_000;
+const GUEST_MS = 280_000;
 const login = { user: "root", password: "Guest-Root-1" };
 
 export interface Guest {

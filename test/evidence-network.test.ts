@@ -1,0 +1,191 @@
+/**
+ * The claims about the virtual network on a live one, and each of them broken on purpose in the kernel, behind vmkernel's back.
+ * No guest need run for that: the monitors have their NICs, and the ports their programs. Paper «Network Isolation».
+ */
+import { closeSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { assembleProgram, ProgramBuilder } from "../src/ebpf/index.ts";
+import { judge } from "../src/evidence/index.ts";
+import { type Observation, observe } from "../src/evidence/observe.ts";
+import type { ObservedNetwork } from "../src/evidence/observe-network.ts";
+import {
+  addAddress,
+  attachTcx,
+  inNamespace,
+  loadProgram,
+  mapFdById,
+  mapInfo,
+  mapKeys,
+  mapLookup,
+  mapUpdate,
+  removeAddress,
+} from "../src/system/index.ts";
+import { systemCall } from "../src/system/libc.ts";
+import { type DeviceSpec, type NetworkConfig, type NetworkPolicy, networkNamespace } from "../src/vmkernel/index.ts";
+import { machineOf, TestKernel } from "./monitor.fixture.ts";
+
+const pidfdOpen = systemCall<[pid: number, flags: number]>(434, "int pid, unsigned int flags");
+const pidfdGetfd = systemCall<[pidfd: number, fd: number, flags: number]>(438, "int pidfd, int fd, unsigned int flags");
+const isRoot = process.getuid?.() === 0;
+let kernel: TestKernel;
+let namespace: string;
+
+const policy: NetworkPolicy = {
+  security: { allowPromiscuous: false, macChanges: false, forgedTransmits: false, blockSwitchProtocols: true },
+  shaping: { enabled: false, averageBandwidth: 0, peakBandwidth: 0, burstSize: 0 },
+  teaming: { policy: "loadbalance_srcid", notifySwitches: true, rollingOrder: false, checkBeacon: false, active: [], standby: [] },
+};
+const vSwitch = (name: string, groups: Readonly<Record<string, number>>) => ({
+  ...{ name, numPorts: 128, mtu: 1500, uplinks: [], policy },
+  portGroups: Object.entries(groups).map(([group, vlanId]) => ({ name: group, vlanId, overrides: {} })),
+});
+const network: NetworkConfig = { switches: [vSwitch("vSwitch0", { red: 10, blue: 20, all: 4095 }), vSwitch("vSwitch1", { far: 10 })] };
+const firewall = {
+  rules: [{ direction: "in", action: "allow", protocol: "tcp", localPorts: { first: 22, last: 22 } }],
+  otherwise: "deny",
+} as const;
+
+const nic = (key: number, vm: string, plug: object): DeviceSpec => ({
+  ...{ kind: "nic", key, model: "vmxnet3", mac: `00:0c:29:00:0${vm}:0${key - 4000}`, connected: true },
+  ...plug,
+});
+
+beforeAll(async () => {
+  if (!isRoot) return;
+  kernel = new TestKernel();
+  namespace = networkNamespace(kernel.paths.network);
+  await kernel.start();
+  await kernel.client.request({ kind: "configureNetwork", network });
+  const nics = {
+    1: [{ network: "red" }, { network: "all" }],
+    2: [{ network: "red", firewall }, { network: "gone" }],
+    3: [{ network: "blue" }, { network: "far" }],
+  };
+  for (const [vm, plugs] of Object.entries(nics)) {
+    const devices = plugs.map((plug, index) => nic(4000 + index, vm, plug));
+    await kernel.client.request({ kind: "powerOn", machine: machineOf(vm, { devices }) });
+  }
+});
+afterAll(async () => {
+  await kernel?.[Symbol.asyncDispose]();
+});
+
+const look = (): Promise<Observation> => observe(kernel.client, { hostd: undefined, vmkernel: undefined }, namespace);
+const failedOf = (observation: Observation): readonly string[] =>
+  judge(observation).flatMap(({ claim, verdict }) => (verdict === "fail" ? [claim] : []));
+const failed = async (): Promise<readonly string[]> => failedOf(await look());
+
+async function networkOf(): Promise<ObservedNetwork> {
+  const { network: found } = await look();
+  if (found === undefined) throw new Error("there is no network");
+  return found;
+}
+
+test.skipIf(!isRoot)(
+  "every claim about the network is shown and passes: trunk, firewall and a port group that is gone among the ports",
+  async () => {
+    const evidence = judge(await look()).filter(({ heading }) => /^Virtual/.test(heading));
+    expect(evidence.map(({ claim, verdict, facts }) => [claim, verdict, facts.filter((fact) => /^NOT SO/.test(fact))])).toEqual(
+      evidence.map(({ claim }) => [claim, "pass", []]),
+    );
+    expect(evidence).toHaveLength(8);
+  },
+);
+
+test.skipIf(!isRoot)("an address on a port turns red", async () => {
+  inNamespace(namespace, () => addAddress("v1n4000", "192.0.2.1/24"));
+  expect(await failed()).toEqual([expect.stringContaining("has an address of the host")]);
+  inNamespace(namespace, () => removeAddress("v1n4000", "192.0.2.1/24"));
+  expect(await failed()).toEqual([]);
+});
+
+test.skipIf(!isRoot)("a second program at a port turns red, and says which", async () => {
+  const { ports } = await networkOf();
+  const [from, to] = ["v1n4000", "v3n4000"].map((name) => ports.find(({ link }) => link === name)?.ifindex ?? 0) as [number, number];
+  const code = assembleProgram(new ProgramBuilder().mov("r1", to).mov("r2", 0).call("redirect").exit().build(), new Map());
+  const program = loadProgram({ kind: "schedCls", code, name: "bridge" });
+  const link = inNamespace(namespace, () => attachTcx({ program, ifindex: from, direction: "ingress" }));
+  const claims = await failed();
+  for (const fd of [link, program]) closeSync(fd);
+  for (const text of ["it names no port itself", "instruction by instruction", "No program writes", "one program for each direction"])
+    expect(claims).toContainEqual(expect.stringContaining(text));
+  expect(await failed()).toEqual([]);
+});
+
+test.skipIf(!isRoot)(
+  "a table that leads to another switch, or to the wrong port, turns red, and frames are seen to come out there",
+  async () => {
+    const { ports, tables } = await networkOf();
+    const port = (name: string) => ports.find(({ link }) => link === name) ?? ports[0];
+    const outer = port("v1n4000")?.programs[0]?.maps.find((id) => tables.has(id)) ?? 0;
+    const far = port("v3n4001")?.ifindex ?? 0;
+    const restore = redirectEntry(outer, { from: port("v2n4000")?.ifindex ?? 0, to: far });
+    const claims = await failed();
+    expect(claims).toContainEqual(expect.stringContaining("leads to a port that is not its own"));
+    expect(claims).toContainEqual(expect.stringContaining("A frame that is put in at a port"));
+    restore();
+    expect(await failed()).toEqual([]);
+  },
+);
+
+/** Makes what leads to one interface lead to another. @returns how to take that back */
+function redirectEntry(outer: number, { from, to }: { readonly from: number; readonly to: number }): () => void {
+  const table = withMap(outer, (fd) => mapLookup(fd, Buffer.alloc(4), 4)?.readUInt32LE() ?? 0);
+  const changed = withMap(table, (fd) => {
+    const { keyBytes, valueBytes } = mapInfo(fd);
+    const entries = mapKeys(fd, keyBytes).map((key) => ({ key, value: mapLookup(fd, key, valueBytes) ?? Buffer.alloc(valueBytes) }));
+    return entries.filter(({ value }) => value.readUInt32LE() === from);
+  });
+  expect(changed.length).toBeGreaterThan(0);
+  const write = (ifindex: number) =>
+    withMap(table, (fd) => {
+      for (const { key, value } of changed) {
+        const other = Buffer.from(value);
+        other.writeUInt32LE(ifindex);
+        mapUpdate(fd, key, other);
+      }
+    });
+  write(to);
+  return () => write(from);
+}
+
+function withMap<T>(id: number, deed: (fd: number) => T): T {
+  const fd = mapFdById(id);
+  if (fd === undefined) throw new Error(`there is no map ${id}`);
+  try {
+    return deed(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+test.skipIf(!isRoot)("a tap in other hands turns red", async () => {
+  const [first] = (await look()).monitors;
+  const { pid = 0 } = first?.process ?? {};
+  const monitor = pidfdOpen(pid, 0);
+  const stolen = pidfdGetfd(monitor, first?.taps[0]?.fd ?? 0, 0);
+  const claims = await failed();
+  for (const fd of [stolen, monitor]) closeSync(fd);
+  expect(claims).toEqual([expect.stringContaining("no other process holds the port's tap")]);
+  expect(await failed()).toEqual([]);
+});
+
+test.skipIf(!isRoot)("what was changed is what is compared: another port group, and the cable out", async () => {
+  const to = (plug: object) => machineOf("1", { devices: [nic(4000, "1", plug), nic(4001, "1", { network: "all" })] });
+  await kernel.client.request({ kind: "changeMonitor", machine: to({ network: "far" }) });
+  expect(await failed()).toEqual([]);
+  await kernel.client.request({ kind: "changeMonitor", machine: to({ network: "far", connected: false }) });
+  expect(await failed()).toEqual([]);
+});
+
+test.skipIf(!isRoot)("kill -9 of vmkernel leaves every port as it was, and what is of no VM any more is taken away", async () => {
+  const before = (await networkOf()).ports.map(({ link, ifindex }) => [link, ifindex]);
+  const { pid } = (await kernel.client.request({ kind: "listMonitors" })).find(({ vm }) => vm === "3") ?? { pid: 0 };
+  await kernel.kill("SIGKILL");
+  process.kill(pid, "SIGKILL");
+  await kernel.start();
+  expect((await networkOf()).ports.map(({ link, ifindex }) => [link, ifindex])).toEqual(
+    before.filter(([link]) => !/^v3/.test(String(link))),
+  );
+  expect(await failed()).toEqual([]);
+});
