@@ -36,6 +36,9 @@ export const TEST_PACKAGES = {
 /** @type {Readonly<Record<string, string>>} */
 export const BENCH_PACKAGES = {
   "nginx-light": "serves the same files for comparison",
+  iproute2: "makes the bridges that the switch is compared with",
+  nftables: "their filters",
+  "openvswitch-switch": "another virtual switch for comparison",
 };
 
 /** Pure. @param status lines of dpkg-query: "<package> <status>" */
