@@ -14,6 +14,8 @@ export interface TagParts {
   readonly protocol?: number;
   readonly vlan: number;
   readonly priority?: number;
+  /** That it goes first where there is no room. */
+  readonly isDropEligible?: boolean;
 }
 
 const CUSTOMER_TAG = 0x8100;
@@ -22,10 +24,12 @@ export const ARP = 0x0806;
 export const IPV6 = 0x86dd;
 
 export function ethernet({ to, from, tags = [], type, payload }: EthernetParts): Buffer {
-  const tagged = tags.map(({ protocol, vlan, priority = 0 }) =>
-    Buffer.concat([be16(protocol ?? CUSTOMER_TAG), be16((priority << 13) | vlan)]),
-  );
+  const tagged = tags.map(tagBytes);
   return Buffer.concat([macBytes(to), macBytes(from), ...tagged, be16(type), payload]);
+}
+
+function tagBytes({ protocol = CUSTOMER_TAG, vlan, priority = 0, isDropEligible = false }: TagParts): Buffer {
+  return Buffer.concat([be16(protocol), be16((priority << 13) | (isDropEligible ? 0x1000 : 0) | vlan)]);
 }
 
 /** Addresses that were written before: tests use few of them, millions of times. */

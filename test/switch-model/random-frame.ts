@@ -40,7 +40,11 @@ export interface SentFrame {
   /** A NIC's name, or an uplink's device. */
   readonly port: string;
   readonly bytes: Buffer;
+  /** As much of it lies in one piece where programs see it first; 0 for all. The guest says so in the header before the frame. */
+  readonly headBytes: number;
 }
+
+type MadeFrame = Omit<SentFrame, "headBytes">;
 
 /** Somebody who speaks: a guest behind its NIC, or a machine behind an uplink. */
 interface Speaker {
@@ -62,6 +66,7 @@ interface Flow {
   readonly id: number;
 }
 
+const PAGE_BYTES = 4096;
 const FLOWS_KEPT = 6;
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
 const GROUPS = ["01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:00:0c:cc:cc:ce", "01:80:c2:00:00:10"] as const;
@@ -89,11 +94,14 @@ export class FrameSource {
 
   next(): SentFrame {
     const frame = this.#random.chance(60) ? this.#packet() : this.#random.chance(25) ? this.#error() : this.#other();
-    return { port: frame.port, bytes: this.#random.chance(8) ? this.#damaged(frame.bytes) : frame.bytes };
+    const bytes = this.#random.chance(8) ? this.#damaged(frame.bytes) : frame.bytes;
+    // Of shorter ones the kernel keeps all in one piece whatever the guest says.
+    const headBytes = bytes.length > PAGE_BYTES ? this.#random.pick([0, 14, 17, 18, 20, 33, 34, 50, 54, 1000]) : 0;
+    return { port: frame.port, bytes, headBytes };
   }
 
   /** One end of a flow says something to the other. */
-  #packet(): SentFrame {
+  #packet(): MadeFrame {
     const flow = this.#flow();
     const at = this.#random.below(2);
     const [from, to] = at === 0 ? flow.ends : ([flow.ends[1], flow.ends[0]] as const);
@@ -169,7 +177,7 @@ export class FrameSource {
 
   #wholeTransport(said: Said): Buffer {
     const { flow } = said;
-    const data = Buffer.alloc(this.#random.pick([0, 4, 24]), 0x61);
+    const data = Buffer.alloc(this.#random.chance(98) ? this.#random.pick([0, 4, 24]) : 8900, 0x61);
     switch (flow.protocol) {
       case "tcp":
         return tcp(said, this.#random.chance(45) ? TCP_FLAGS.syn : this.#random.below(64), data);
@@ -189,7 +197,7 @@ export class FrameSource {
   }
 
   /** Somebody says of a packet of a flow that it did not arrive; mostly to whom that packet was from. */
-  #error(): SentFrame {
+  #error(): MadeFrame {
     const flow = this.#flow();
     const at = this.#random.below(2);
     const [blamed, other] = [flow.ends[at] as Speaker, flow.ends[1 - at] as Speaker];
@@ -233,7 +241,7 @@ export class FrameSource {
   }
 
   /** What is no packet of a flow: ARP, switches' protocols, floods, noise. */
-  #other(): SentFrame {
+  #other(): MadeFrame {
     const from = this.#random.pick(this.#speakers);
     if (this.#random.chance(25)) return this.#arp(from);
     if (this.#random.chance(20)) return this.#switchProtocol(from);
@@ -253,7 +261,7 @@ export class FrameSource {
     });
   }
 
-  #arp(from: Speaker): SentFrame {
+  #arp(from: Speaker): MadeFrame {
     const host = this.#random.chance(50) ? from.host : this.#random.pick(this.#speakers).host;
     const senderMac = this.#random.chance(50) ? from.mac : this.#anyMac();
     const target = { targetMac: this.#anyMac(), targetIp: ipv4Of(this.#round, this.#random.pick(this.#speakers).host) };
@@ -261,14 +269,14 @@ export class FrameSource {
     return this.#framed(from, { to: this.#random.chance(60) ? BROADCAST : this.#anyMac(), type: ARP, payload });
   }
 
-  #switchProtocol(from: Speaker): SentFrame {
+  #switchProtocol(from: Speaker): MadeFrame {
     const to = this.#random.chance(85) ? this.#random.pick(SWITCH_PROTOCOLS) : this.#anyMac();
     const header = this.#random.pick([STP_LLC, CDP_SNAP, DTP_SNAP]);
     const payload = Buffer.concat([header, this.#random.bytes(38)]);
     return this.#framed(from, { to, type: this.#random.pick([payload.length, payload.length, 0x88cc, 0x8809]), payload });
   }
 
-  #framed(from: Speaker, parts: { readonly to: string; readonly type: number; readonly payload: Buffer }): SentFrame {
+  #framed(from: Speaker, parts: { readonly to: string; readonly type: number; readonly payload: Buffer }): MadeFrame {
     const source = this.#random.chance(85)
       ? from.mac
       : this.#random.pick([this.#anyMac(), this.#anyMac(), this.#random.pick(NOBODYS_MACS)]);
@@ -283,8 +291,8 @@ export class FrameSource {
   }
 
   #tag(vlan: number): TagParts {
-    const priority = this.#random.chance(70) ? 0 : this.#random.below(8);
-    return this.#random.chance(96) ? { vlan, priority } : { vlan, priority, protocol: this.#random.pick([0x88a8, 0x9100]) };
+    const control = this.#random.chance(70) ? { vlan } : { vlan, priority: this.#random.below(8), isDropEligible: this.#random.chance(50) };
+    return this.#random.chance(96) ? control : { ...control, protocol: this.#random.pick([0x88a8, 0x9100]) };
   }
 
   #anyMac(): string {

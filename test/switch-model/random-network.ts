@@ -132,7 +132,7 @@ function randomNic(random: Random, { name, at, groups, round }: NicChoice): Plug
 }
 
 function randomFirewall(random: Random, round: number): Firewall {
-  const count = random.chance(90) ? random.below(6) : random.between(10, 40);
+  const count = random.chance(90) ? random.below(6) : random.chance(80) ? random.between(10, 40) : random.between(190, 260);
   return {
     rules: Array.from({ length: count }, () => randomRule(random, round)),
     otherwise: random.chance(50) ? "deny" : "allow",

@@ -20,6 +20,8 @@ const IFREQ_FLAGS_AT = 16;
 /** struct pollfd: | fd:i32 | events:i16 | revents:i16 | */
 const POLLFD_BYTES = 8;
 const POLLIN = 1;
+/** struct virtio_net_hdr: | flags:u8 | segmentation:u8 | length of headers:u16 | … | */
+const HEAD_BYTES_AT = 2;
 const FRAME_BYTES_MAX = 68 * 1024;
 
 interface Tap {
@@ -49,11 +51,16 @@ export class Taps {
     }
   }
 
-  /** A frame that the kernel refuses (shorter than an Ethernet header, or the link is down) is not sent, as with any adapter. */
-  send(name: string, frame: Buffer): void {
+  /**
+   * A frame that the kernel refuses (shorter than an Ethernet header, or the link is down) is not sent, as with any adapter.
+   * @param headBytes of a long frame, in one piece; all where it is 0, or where the tap has no header to say it in
+   */
+  send(name: string, frame: Buffer, headBytes = 0): void {
     const tap = this.#taps.get(name);
     if (tap === undefined) throw new Error(`no tap is called ${name}`);
-    const bytes = tap.headerBytes === 0 ? frame : Buffer.concat([Buffer.alloc(tap.headerBytes), frame]);
+    const header = Buffer.alloc(tap.headerBytes);
+    if (headBytes > 0 && tap.headerBytes > 0) header.writeUInt16LE(headBytes, HEAD_BYTES_AT);
+    const bytes = Buffer.concat([header, frame]);
     write(tap.fd, bytes, bytes.length);
   }
 

@@ -127,7 +127,7 @@ export class Trial {
 
   #try(sent: SentFrame): Outcome {
     const model = this.#model.send(sent.port, sent.bytes);
-    this.#parts.taps.send(sent.port, sent.bytes);
+    this.#parts.taps.send(sent.port, sent.bytes, sent.headBytes);
     const kernel = this.#parts.taps.receive();
     return { sent, model, kernel, agrees: isSame(model, kernel) };
   }
@@ -161,7 +161,7 @@ function describeMismatch(
     `the kernel and the model disagree: BULKHEAD_TEST_SEED=${seed}, configuration ${number}, frame ${count}`,
     ...config.switches.map((one) => `  ${JSON.stringify(one)}`),
     ...nics.map((one) => `  ${one.name}${one.connected ? "" : " (not connected)"} ${JSON.stringify(one.nic)}`),
-    `sent by ${sent.port}: ${sent.bytes.toString("hex")}`,
+    `sent by ${sent.port}, ${sent.headBytes || "all"} bytes in one piece: ${sent.bytes.toString("hex")}`,
     ...[...model.deliveries].sort(byPort).map(({ port, frame }) => `  model:  ${port} ${frame.toString("hex")}`),
     ...model.drops.map(({ port, because }) => `  model:  not past ${port}: ${because}`),
     ...[...kernel].sort(byPort).map(({ port, frame }) => `  kernel: ${port} ${frame.toString("hex")}`),
