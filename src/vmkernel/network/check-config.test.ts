@@ -30,6 +30,7 @@ test.each([
     "AlreadyExists a",
   ],
   ["an uplink of two switches", [makeSwitch({ uplinks: ["eth1"] }), makeSwitch({ name: "b", uplinks: ["eth1"] })], "ResourceInUse eth1"],
+  ["127 switches", Array.from({ length: 127 }, (_, at) => makeSwitch({ name: `${at}` })), "InvalidArgument switches"],
   ["an uplink twice", [makeSwitch({ uplinks: ["eth1", "eth1"] })], "ResourceInUse eth1"],
   ["a switch without a name", [makeSwitch({ name: "" })], "InvalidArgument vswitchName"],
   ["a name of 33 characters", [makeSwitch({ name: "a".repeat(33) })], "InvalidArgument vswitchName"],

@@ -9,6 +9,8 @@ import { effectivePolicy } from "./effective-policy.ts";
 import { SWITCH_NUMBER_MAX } from "./port-id.ts";
 import { UNTAGGED, VGT_ID, VLAN_MAX } from "./vlan.ts";
 
+/** The last number is of ports that are on none. */
+const SWITCHES_MAX = SWITCH_NUMBER_MAX - 1;
 const SWITCH_NAME_MAX = 32;
 const PORT_GROUP_NAME_MAX = 256;
 const NUM_PORTS = { min: 1, max: 4096 };
@@ -18,7 +20,7 @@ export const UPLINKS_MAX = 32;
 
 /** @throws {Fault} AlreadyExists, ResourceInUse or InvalidArgument, which names what it is about */
 export function checkConfig({ switches }: NetworkConfig): void {
-  if (switches.length > SWITCH_NUMBER_MAX) throw invalid("switches", `A host has at most ${SWITCH_NUMBER_MAX} switches.`);
+  if (switches.length > SWITCHES_MAX) throw invalid("switches", `A host has at most ${SWITCHES_MAX} switches.`);
   const switchTwice = repeated(switches.map(({ name }) => name));
   if (switchTwice !== undefined) throw alreadyExists("virtual switch", switchTwice);
   const groupTwice = repeated(switches.flatMap(({ portGroups }) => portGroups.map(({ name }) => name)));

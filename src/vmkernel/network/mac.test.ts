@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatMac, isGroupMac, isMac, macBytes, macWord } from "./mac.ts";
+import { isGroupMac, isMac, macBytes, macWord } from "./mac.ts";
 
 test.each([
   ["00:50:56:00:00:01", true],
@@ -22,12 +22,11 @@ test.each([
   expect(isGroupMac(mac)).toBe(is);
 });
 
-test("a word is what a little-endian machine loads from the frame, and is written back as it was", () => {
+test("a word is what a little-endian machine loads from the frame", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 6, maxLength: 6 }), (bytes) => {
       const mac = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
       expect(macWord(mac)).toBe(Buffer.concat([macBytes(mac), Buffer.alloc(2)]).readBigUInt64LE());
-      expect(formatMac(macWord(mac))).toBe(mac);
     }),
   );
 });

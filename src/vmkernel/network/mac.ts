@@ -25,8 +25,3 @@ export function isGroupMac(mac: string): boolean {
 export function macWord(mac: string): bigint {
   return BigInt(macBytes(mac).readUIntLE(0, BYTES));
 }
-
-export function formatMac(word: bigint): string {
-  const bytes = Array.from({ length: BYTES }, (_, index) => Number((word >> BigInt(8 * index)) & 0xffn));
-  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
-}

@@ -10,8 +10,15 @@ import { createTap, errnoCode, makeNamespace, openNamespace, removeNamespace } f
 import type { NicPort } from "./config.ts";
 import { VirtualNetwork } from "./virtual-network.ts";
 
-const setns: (fd: number, kind: number) => number = koffi.load("libc.so.6").func("int setns(int fd, int kind)");
+const libc = koffi.load("libc.so.6");
+const setns: (fd: number, kind: number) => number = libc.func("int setns(int fd, int kind)");
+const ioctl: (fd: number, request: number, argument: number) => number = libc.func(
+  "int ioctl(int fd, uint64_t request, uint64_t argument)",
+);
 const CLONE_NEWNET = 0x40000000;
+const TUNSETOFFLOAD = 0x400454d0;
+/** TUN_F_CSUM, TUN_F_TSO4 and TUN_F_TSO6: the reader takes segments as they are. */
+const OFFLOADS = 7;
 /** struct virtio_net_hdr, before each frame of a port's tap. */
 const VIRTIO_HEADER_BYTES = 10;
 const FRAME_BYTES_MAX = 70_000;
@@ -55,8 +62,17 @@ export class TestMachine {
   }
 
   send(name: string, frame: Buffer): void {
-    const { fd, headerBytes } = this.#tap(name);
-    writeSync(fd, Buffer.concat([Buffer.alloc(headerBytes), frame]));
+    this.sendWith(Buffer.alloc(this.#tap(name).headerBytes), name, frame);
+  }
+
+  /** @param header what a virtio adapter says of the frame */
+  sendWith(header: Buffer, name: string, frame: Buffer): void {
+    writeSync(this.#tap(name).fd, Buffer.concat([header, frame]));
+  }
+
+  /** The guest takes segments uncut. */
+  takeSegments(name: string): void {
+    if (ioctl(this.#tap(name).fd, TUNSETOFFLOAD, OFFLOADS) !== 0) throw new Error(`the tap of ${name} takes no segments`);
   }
 
   /** Everything that came out anywhere since it was asked last: "b: 0a…", in the order of the ports. */

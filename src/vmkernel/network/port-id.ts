@@ -19,11 +19,6 @@ export function portId({ switchNumber, number, isUplink }: PortNumber): number {
   return (switchNumber | (isUplink ? UPLINK_BIT : 0)) * (PORT_NUMBER_MAX + 1) + number;
 }
 
-export function parsePortId(id: number): PortNumber {
-  const head = Math.floor(id / (PORT_NUMBER_MAX + 1));
-  return { switchNumber: head & SWITCH_NUMBER_MAX, number: id % (PORT_NUMBER_MAX + 1), isUplink: (head & UPLINK_BIT) !== 0 };
-}
-
 /** The lowest that nobody has. */
 export function freeNumber(taken: ReadonlySet<number>, first: number): number {
   let number = first;

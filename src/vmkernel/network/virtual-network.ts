@@ -16,6 +16,7 @@ import {
   inNamespace,
   isNamespace,
   type Link,
+  type LinkSettings,
   LinkWatch,
   linkIndex,
   listLinks,
@@ -334,9 +335,11 @@ export class VirtualNetwork {
     const mtus = mtusOf(this.#state);
     for (const { name, isUp, mtu } of links.values()) {
       const wanted = mtus.get(name);
-      if (wanted === undefined || (isUp && mtu === wanted)) continue;
-      const promiscuous = isTap(name) ? {} : { promiscuous: true };
-      this.#trying(`setting ${name} up`, () => this.#there(() => setLink(name, { mtu: wanted, up: true, ...promiscuous })));
+      if (wanted === undefined) continue;
+      const set = (settings: LinkSettings): void => this.#trying(`setting ${name}`, () => this.#there(() => setLink(name, settings)));
+      // An adapter may not have as large an MTU, and is of use nevertheless.
+      if (mtu !== wanted) set({ mtu: wanted });
+      if (!isUp) set(isTap(name) ? { up: true } : { up: true, promiscuous: true });
     }
   }
 

@@ -1,7 +1,7 @@
 /** Port shapes for tests, and programs loaded from them. */
 import { closeSync } from "node:fs";
 import { assembleProgram, type Program } from "../../../ebpf/index.ts";
-import { createMap, loadProgram, type MapSpec, mapUpdate } from "../../../system/index.ts";
+import { createMap, errnoCode, loadProgram, type MapSpec, mapUpdate } from "../../../system/index.ts";
 import { TABLE_KEY_BYTES, TABLE_VALUE_BYTES, VLAN_IDS } from "../plan-table.ts";
 import { vlanModeOf } from "../vlan.ts";
 import { COUNTERS_BYTES } from "./counters.ts";
@@ -19,6 +19,19 @@ export function guest(vlanId: number, parts: Partial<GuestShape> = {}): GuestSha
 
 export function uplink(parts: Partial<UplinkShape> = {}): UplinkShape {
   return { kind: "uplink", number: 0, hasSiblings: false, neighbours: ALONE, ...parts };
+}
+
+/** Root may still be forbidden it: in a container, or by a kernel that is locked down. */
+export const hasBpf = process.getuid?.() === 0 && mayMakeMaps();
+
+function mayMakeMaps(): boolean {
+  try {
+    closeSync(createMap({ kind: "array", keyBytes: 4, valueBytes: 8, entriesMax: 1, name: "probe" }));
+    return true;
+  } catch (error) {
+    if (errnoCode(error) === "EPERM" || errnoCode(error) === "ENOSYS") return false;
+    throw error;
+  }
 }
 
 /** Every map that a program may name, empty. Closed with the test. */

@@ -110,11 +110,13 @@ function floodFromAccess(builder: PortBuilder, shape: GuestShape, vlan: number):
   if (neighbours.untagged) sendCopies(builder, { ...copies, kind: "untaggedMembers" });
   if (hasTaggedReceivers) builder.pushTag(vlan);
   if (hasTaggedReceivers && neighbours.tagged) sendCopies(builder, { ...copies, kind: "taggedMembers" });
-  if (uplinks === "none") builder.finish();
-  else {
-    chooseUplink(builder, shape, builder.drop("noUplink"));
-    builder.redirect(vlan);
+  if (uplinks !== "none") {
+    const none = builder.freshLabel("no uplink");
+    chooseUplink(builder, shape, none);
+    builder.redirect(vlan).label(none);
   }
+  // Without an uplink it is not dropped: the members have it.
+  builder.finish();
 }
 
 function floodFromTrunk(builder: PortBuilder, { neighbours }: GuestShape | UplinkShape, sender: number): void {

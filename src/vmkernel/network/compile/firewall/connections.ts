@@ -3,7 +3,7 @@
  * Each port has a map of its own, which the programs of both its directions write, and nobody else.
  */
 import { MAPS, type PortBuilder } from "../port-builder.ts";
-import { CONNECTION, type Direction, type Family, FLOW, FLOW_KIND, PLACES, PROTOCOL, RENEWAL_NS, TCP, TIMEOUT } from "./places.ts";
+import { CONNECTION, type Direction, type Family, FLOW, FLOW_KIND, PLACES, PROTOCOL, RENEWAL_NS, TCP, TIMEOUT, YES } from "./places.ts";
 
 /** r7 becomes the address of the connection, r0 now. @param flow a place on the stack @param unknown where there is none, or none any more */
 export function findConnection(builder: PortBuilder, flow: number, unknown: string): void {
@@ -36,7 +36,7 @@ export function renewTcp(builder: PortBuilder, done: string): void {
 /** Of the flow on the stack, if it makes one. */
 export function makeConnection(builder: PortBuilder): void {
   const [none, made, udp] = ["no connection", "made", "udp"].map((name) => builder.freshLabel(name)) as [string, string, string];
-  builder.load(8, "r2", "r10", PLACES.makesConnection).jumpIf("eq", "r2", 0, none);
+  builder.load(1, "r2", "r10", PLACES.makesConnection).jumpIf("ne", "r2", YES, none);
   builder.load(1, "r2", "r10", PLACES.flow + FLOW.protocol);
   builder.load64("r7", TIMEOUT.tcpOpening).jumpIf("eq", "r2", PROTOCOL.tcp, made);
   builder.jumpIf("eq", "r2", PROTOCOL.udp, udp).load64("r7", TIMEOUT.echo).jump(made);
@@ -48,7 +48,7 @@ export function makeConnection(builder: PortBuilder): void {
 /** Of the flow on the stack, if it is the first of several: for the others, which have no ports. The flow is lost. */
 export function rememberFragment(builder: PortBuilder, direction: Direction): void {
   const whole = builder.freshLabel("whole");
-  builder.load(8, "r2", "r10", PLACES.isFirstFragment).jumpIf("eq", "r2", 0, whole);
+  builder.load(1, "r2", "r10", PLACES.isFirstFragment).jumpIf("ne", "r2", YES, whole);
   nameFragments(builder, direction);
   builder.load64("r7", TIMEOUT.fragment);
   write(builder);

@@ -5,7 +5,20 @@
  */
 import { type Register, SKB } from "../../../../ebpf/index.ts";
 import type { PortBuilder } from "../port-builder.ts";
-import { type Direction, ETHERNET_BYTES, type Family, FLOW, FLOW_BYTES, FLOW_KIND, IPV4, IPV6, PLACES, PROTOCOL } from "./places.ts";
+import {
+  type Direction,
+  ETHERNET_BYTES,
+  type Family,
+  FLOW,
+  FLOW_BYTES,
+  FLOW_KIND,
+  IPV4,
+  IPV6,
+  NO,
+  PLACES,
+  PROTOCOL,
+  YES,
+} from "./places.ts";
 
 const IPV4_FIELDS = { totalAt: 2, idAt: 4, fragmentAt: 6 } as const;
 const FRAGMENT_BITS = 0x3fff; // more fragments, and the offset
@@ -32,9 +45,12 @@ export function needWithin(builder: PortBuilder, bytes: number, failed: string):
 /** Every place on the stack that may be read before something is written there. */
 export function clearPlaces(builder: PortBuilder): void {
   for (let at = 0; at < FLOW_BYTES; at += 8) builder.storeImmediate(8, "r10", PLACES.flow + at, 0);
-  for (const place of [PLACES.isFirstFragment, PLACES.fragmentId, PLACES.makesConnection, PLACES.segment])
-    builder.storeImmediate(8, "r10", place, 0);
+  builder.storeImmediate(1, "r10", PLACES.isFirstFragment, NO).storeImmediate(1, "r10", PLACES.makesConnection, NO);
+  builder.storeImmediate(4, "r10", PLACES.fragmentId, UNSAID).storeImmediate(1, "r10", PLACES.segment, UNSAID);
 }
+
+/** No type of ICMP, and no matter. */
+const UNSAID = 0xff;
 
 export interface PacketExits {
   readonly malformed: string;
@@ -60,7 +76,7 @@ export function readIpv4(builder: PortBuilder, direction: Direction, { malformed
     .jumpIf("eq", "r3", 0, whole);
   builder.load(2, "r2", "r10", PLACES.header + IPV4_FIELDS.idAt).store(4, "r10", PLACES.fragmentId, "r2");
   builder.and("r3", FRAGMENT_OFFSET_BITS).jumpIf("ne", "r3", 0, laterFragment);
-  builder.storeImmediate(8, "r10", PLACES.isFirstFragment, 1).label(whole);
+  builder.storeImmediate(1, "r10", PLACES.isFirstFragment, YES).label(whole);
 }
 
 export function readIpv6(builder: PortBuilder, direction: Direction, exits: PacketExits): void {
@@ -141,7 +157,7 @@ function readExtension(builder: PortBuilder, malformed: string): void {
 function readFragmentHeader(builder: PortBuilder, malformed: string, laterFragment: string): void {
   const whole = builder.freshLabel("whole");
   // A fragment of a fragment.
-  builder.load(8, "r2", "r10", PLACES.isFirstFragment).jumpIf("ne", "r2", 0, malformed);
+  builder.load(1, "r2", "r10", PLACES.isFirstFragment).jumpIf("eq", "r2", YES, malformed);
   copyExtension(builder, malformed);
   builder
     .add("r7", EXTENSION_BYTES)
@@ -153,7 +169,7 @@ function readFragmentHeader(builder: PortBuilder, malformed: string, laterFragme
     .mov("r3", "r2")
     .rsh("r3", 3)
     .jumpIf("ne", "r3", 0, laterFragment);
-  builder.and("r2", 1).jumpIf("eq", "r2", 0, whole).storeImmediate(8, "r10", PLACES.isFirstFragment, 1).label(whole);
+  builder.and("r2", 1).jumpIf("eq", "r2", 0, whole).storeImmediate(1, "r10", PLACES.isFirstFragment, YES).label(whole);
 }
 
 function copyExtension(builder: PortBuilder, malformed: string): void {

@@ -3,7 +3,12 @@
  * often as there are rules and is the same each time. Pure. Also what the connections of a port look like.
  */
 
-/** From the end of the stack; below what the other units have there. */
+/**
+ * From the end of the stack; below what the other units have there.
+ *
+ * What is a constant on one way through the program and another on the next lies where its offset is no multiple of 8, and is never 0:
+ * there the verifier remembers no values. Else it would go through all rules once for each combination of them, and refuse a thousand.
+ */
 export const PLACES = {
   /** 40 bytes: the flow that the packet belongs to, see {@link FLOW}. */
   flow: -80,
@@ -11,21 +16,23 @@ export const PLACES = {
   connection: -96,
   /** 40 bytes: the IP header. */
   header: -136,
-  /** 24 bytes: the first 20 of what the IP header is before. */
-  segment: -160,
+  /** 20 bytes: the first of what the IP header is before. */
+  segment: -156,
   /** 8 bytes: the packet's end, from the frame's first byte. */
   end: -168,
-  /** 8 bytes: 1 for the first fragment of several. */
-  isFirstFragment: -176,
-  /** 8 bytes: the number that a packet's fragments have in common. */
-  fragmentId: -184,
-  /** 8 bytes: 1 if a connection is made of it, should the rules let it through. */
-  makesConnection: -192,
+  /** 1 byte: YES for the first fragment of several. */
+  isFirstFragment: -172,
+  /** 4 bytes: the number that a packet's fragments have in common. */
+  fragmentId: -180,
+  /** 1 byte: YES if a connection is made of it, should the rules let it through. */
+  makesConnection: -188,
   /** 40 bytes: the flow of a packet that an error quotes. */
   quoted: -232,
   /** 8 bytes: the other end's MAC address << 16. */
   remoteMac: -240,
 } as const;
+export const NO = 1;
+export const YES = 2;
 
 /** As the port's own side sees it, so both directions have one key. IPv4's addresses are in the first 4 bytes. */
 export const FLOW = { remote: 0, local: 16, remotePort: 32, localPort: 34, protocol: 36, kind: 37, vlan: 38 } as const;

@@ -5,7 +5,7 @@
 import type { PortBuilder } from "../port-builder.ts";
 import { echoKind, findConnection, renewConnection, renewTcp } from "./connections.ts";
 import { copyAddresses, copyOut, needWithin } from "./packet.ts";
-import { type Direction, type Family, FLOW, FLOW_BYTES, ICMP, otherDirection, PLACES, PROTOCOL, TCP, UDP_BYTES } from "./places.ts";
+import { type Direction, type Family, FLOW, FLOW_BYTES, ICMP, otherDirection, PLACES, PROTOCOL, TCP, UDP_BYTES, YES } from "./places.ts";
 
 export interface TransportExits {
   readonly malformed: string;
@@ -66,7 +66,7 @@ function readHeader(builder: PortBuilder, bytes: number, malformed: string): voi
 
 function keepPorts(builder: PortBuilder, direction: Direction): void {
   copyPorts(builder, { direction, from: PLACES.segment, to: PLACES.flow });
-  builder.storeImmediate(8, "r10", PLACES.makesConnection, 1);
+  builder.storeImmediate(1, "r10", PLACES.makesConnection, YES);
 }
 
 function copyPorts(builder: PortBuilder, { direction, from, to }: { direction: Direction; from: number; to: number }): void {
@@ -83,7 +83,7 @@ function judgeIcmp(builder: PortBuilder, judged: Judged): void {
   builder.jumpIf("eq", "r2", family.echoRequest, request).jumpIf("eq", "r2", family.echoReply, reply);
   for (const type of family.errors) builder.jumpIf("eq", "r2", type, error);
   builder.jump(exits.rules);
-  builder.label(request).storeImmediate(8, "r10", PLACES.makesConnection, 1);
+  builder.label(request).storeImmediate(1, "r10", PLACES.makesConnection, YES);
   nameEcho(builder, { kind: echoKind(family, direction), from: PLACES.segment, to: PLACES.flow });
   findConnection(builder, PLACES.flow, exits.rules);
   renewConnection(builder, exits.known);

@@ -1,0 +1,102 @@
+import { describe, expect, test } from "vitest";
+import { disassemble, type Program } from "../../../ebpf/index.ts";
+import type { Firewall, FirewallRule } from "../config.ts";
+import { macOf } from "../network.fixture.ts";
+import { vlanModeOf } from "../vlan.ts";
+import { ALL_KINDS, ALONE, EmptyMaps, guest, hasBpf, uplink } from "./compile.fixture.ts";
+import { compilePort } from "./compile-port.ts";
+import { DROP_REASONS } from "./counters.ts";
+import type { PortShape } from "./port-shape.ts";
+
+const rule: FirewallRule = { direction: "both", action: "allow", protocol: "tcp", remotePorts: { first: 80, last: 443 } };
+const firewall: Firewall = { rules: [rule], otherwise: "deny" };
+const bandwidth = { average: 1_000_000, peak: 2_000_000, burstBytes: 100_000 };
+const everything = {
+  sourceMac: macOf(1),
+  blocksSwitchProtocols: true,
+  outbound: bandwidth,
+  inbound: bandwidth,
+  firewall,
+  neighbours: ALL_KINDS,
+} as const;
+
+const KINDS: readonly (readonly [string, PortShape])[] = [
+  ["a bare EST port", guest(0)],
+  ["an EST port with an uplink and all its security", guest(0, { sourceMac: macOf(1), blocksSwitchProtocols: true, uplinks: "fixed" })],
+  ["a VST port beside trunks", guest(10, { neighbours: { ...ALONE, tagged: true }, uplinks: "fixed" })],
+  ["a VGT port", guest(4095, { neighbours: { ...ALONE, tagged: true }, uplinks: "sourceMac" })],
+  ["a trunk of two ranges", { ...guest(0), mode: vlanModeOf({ vlanId: 4095, trunk: [{ first: 1, last: 5 }, { first: 9, last: 9 }] }) }], // biome-ignore format: a row
+  ["a port beside promiscuous ones", guest(10, { neighbours: ALL_KINDS })],
+  ["a shaped port", guest(0, { outbound: bandwidth, inbound: bandwidth })],
+  ["a port whose adapter took another address", guest(0, { sourceMac: macOf(1), isDeaf: true })],
+  ["an uplink", uplink()],
+  ["an uplink of several, beside trunks", uplink({ number: 31, hasSiblings: true, neighbours: ALL_KINDS })],
+  ["a port without a network", { kind: "blocked" }],
+];
+
+const LARGE: readonly (readonly [string, PortShape])[] = [
+  ["everything at once, EST", guest(0, { ...everything, uplinks: "addresses" })],
+  ["everything at once, VST", guest(4094, { ...everything, uplinks: "addresses" })],
+  ["everything at once, VGT", guest(4095, { ...everything, uplinks: "addresses" })],
+  ["a VLAN with 1,024 members", guest(10, { neighbours: { ...ALL_KINDS, membersMax: 1024 } })],
+  ["a VLAN with 4,000 members", guest(10, { neighbours: { ...ALL_KINDS, membersMax: 4000 }, uplinks: "fixed" })],
+];
+
+function programsOf(shape: PortShape): readonly (readonly [string, Program, readonly string[]])[] {
+  const { ingress, egress } = compilePort(shape);
+  return [["ingress", ingress.program, ingress.units], ...(egress ? [["egress", egress.program, egress.units] as const] : [])];
+}
+
+//= paper «Virtual Switches»
+//# ESXi installs and runs only those components that are required to support the specific physical and virtual Ethernet adapter types
+//# used in the configuration.
+test("each kind of port has the units that it needs, and no others", () => {
+  const units = [...KINDS, ...LARGE].map(([name, shape]) => {
+    const programs = programsOf(shape).map(([direction, , units]) => `  ${direction}: ${units.join(", ")}`);
+    return [name, ...programs].join("\n");
+  });
+  expect(units.join("\n")).toMatchSnapshot();
+});
+
+test.each(KINDS)("%s compiles to these instructions", (_, shape) => {
+  expect(programsOf(shape).flatMap(([direction, program]) => [direction, ...disassemble(program)])).toMatchSnapshot();
+});
+
+test("the same port compiles to the same instructions", () => {
+  for (const [, shape] of KINDS) expect(programsOf(shape)).toEqual(programsOf(shape));
+});
+
+//= paper «Virtual Switch Isolation»
+//# there is no mechanism in the code to enable an entry in one table to point to a port on another virtual switch
+test("a program names no map but its switch's table and stand-ins, and its port's own", () => {
+  const known = ["table", "standIns", "counters", "buckets", "connections", "logged"];
+  for (const [, shape] of [...KINDS, ...LARGE]) {
+    for (const [, program] of programsOf(shape)) expect(known).toEqual(expect.arrayContaining([...program.maps]));
+  }
+});
+
+test("there is room for a counter of every reason to drop", () => {
+  expect(DROP_REASONS.length).toBeLessThanOrEqual(16);
+});
+
+const many = (count: number): Firewall => ({
+  rules: Array.from({ length: count }, (_, at) => ({
+    ...rule,
+    remotePorts: { first: at, last: at + 1 },
+    localPorts: { first: 1, last: at + 1 },
+    remote: { address: at % 2 ? "10.0.0.0" : "fd00::", prefixLength: at % 32 },
+    remoteMac: macOf(at),
+    log: true,
+  })),
+  otherwise: "allow",
+});
+
+describe.skipIf(!hasBpf)("the kernel's verifier", () => {
+  test.each([...KINDS, ...LARGE, ["a firewall of 1,000 rules with everything", guest(0, { firewall: many(1000) })] as const])(
+    "takes %s",
+    (_, shape) => {
+      using maps = new EmptyMaps();
+      for (const [, program] of programsOf(shape)) expect(maps.load(program)).toBeGreaterThan(0);
+    },
+  );
+});
