@@ -106,10 +106,10 @@ export class SwitchModel {
   }
 
   send(name: string, bytes: Buffer): Verdict {
-    const from = this.#ports.get(name);
-    if (from === undefined) return refuse(name, "not connected");
     const frame = readFrame(bytes);
     if (frame === undefined) return refuse(name, "runt");
+    const from = this.#ports.get(name);
+    if (from === undefined) return refuse(name, "not connected");
     const vlan = from.kind === "vm" ? vlanFromGuest(from, frame) : vlanFromWire(frame);
     if (typeof vlan !== "number") return refuse(name, vlan.because);
     const passing = { frame, vlan };

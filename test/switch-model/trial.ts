@@ -3,6 +3,7 @@
  * the same bytes. Whatever they disagree on is told with all that is needed to look at it again.
  */
 import type { PortAttachment, VirtualNetwork } from "../../src/vmkernel/network/index.ts";
+import { DropCounts } from "./drop-counts.ts";
 import { Random } from "./random.ts";
 import { FrameSource, type SentFrame } from "./random-frame.ts";
 import { type RandomNetwork, randomNetwork, randomUplinks } from "./random-network.ts";
@@ -83,16 +84,27 @@ export class Trial {
       before = network.nics;
       await this.#apply(network);
       tally.configurations++;
-      const frames = new FrameSource(random.fork(), network);
-      for (let frame = 0; frame < framesEach; frame++) {
-        const outcome = this.#try(frames.next());
-        tally.frames++;
-        if (outcome.kernel.length > 0) tally.delivered++;
-        if (outcome.agrees) continue;
-        tally.mismatches.push(describeMismatch({ seed: this.#parts.seed, number, frame }, network, outcome));
-        return;
-      }
+      const where = { seed: this.#parts.seed, number };
+      const problem = this.#sendAll(new FrameSource(random.fork(), network), framesEach, tally);
+      if (problem === undefined) continue;
+      tally.mismatches.push(describeMismatch(where, network, problem));
+      return;
     }
+  }
+
+  /** @returns what they disagreed on, if anything */
+  #sendAll(frames: FrameSource, count: number, tally: GrowingTally): readonly string[] | undefined {
+    const before = DropCounts.of(this.#parts.network.describe());
+    const drops = new DropCounts();
+    for (let number = 0; number < count; number++) {
+      const outcome = this.#try(frames.next());
+      tally.frames++;
+      if (outcome.kernel.length > 0) tally.delivered++;
+      if (!outcome.agrees) return [`frame ${number}`, ...describeOutcome(outcome)];
+      for (const drop of outcome.model.drops) drops.add(drop);
+    }
+    const differences = drops.differences(DropCounts.of(this.#parts.network.describe()).since(before));
+    return differences.length === 0 ? undefined : ["dropped by the model and by the kernel:", ...differences];
   }
 
   [Symbol.dispose](): void {
@@ -149,24 +161,25 @@ interface Where {
   readonly seed: number;
   /** Of the configuration. */
   readonly number: number;
-  readonly frame: number;
 }
 
-function describeMismatch(
-  { seed, number, frame: count }: Where,
-  { config, nics }: RandomNetwork,
-  { sent, model, kernel }: Outcome,
-): string {
+function describeMismatch({ seed, number }: Where, { config, nics }: RandomNetwork, problem: readonly string[]): string {
   return [
-    `the kernel and the model disagree: BULKHEAD_TEST_SEED=${seed}, configuration ${number}, frame ${count}`,
+    `the kernel and the model disagree: BULKHEAD_TEST_SEED=${seed}, configuration ${number}`,
     ...config.switches.map((one) => `  ${JSON.stringify(one)}`),
     ...nics.map((one) => `  ${one.name}${one.connected ? "" : " (not connected)"} ${JSON.stringify(one.nic)}`),
+    ...problem,
+  ].join("\n");
+}
+
+function describeOutcome({ sent, model, kernel }: Outcome): readonly string[] {
+  return [
     `sent by ${sent.port}, ${sent.headBytes || "all"} bytes in one piece: ${sent.bytes.toString("hex")}`,
     ...[...model.deliveries].sort(byPort).map(({ port, frame }) => `  model:  ${port} ${frame.toString("hex")}`),
     ...model.drops.map(({ port, because }) => `  model:  not past ${port}: ${because}`),
     ...[...kernel].sort(byPort).map(({ port, frame }) => `  kernel: ${port} ${frame.toString("hex")}`),
-    kernel.length === 0 ? "  kernel: nowhere" : "",
-  ].join("\n");
+    ...(kernel.length === 0 ? ["  kernel: nowhere"] : []),
+  ];
 }
 
 function byPort(a: { readonly port: string }, b: { readonly port: string }): number {
