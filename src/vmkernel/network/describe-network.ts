@@ -1,7 +1,7 @@
 /** What there is of a planned network, with what the kernel tells of it. Called within the network's namespace. */
 import { closeSync } from "node:fs";
 import { mapLookup, programFdById, programInfo } from "../../system/index.ts";
-import { readCounters } from "./compile/counters.ts";
+import { readCounters, readLogged } from "./compile/counters.ts";
 import type { NetworkPolicy } from "./config.ts";
 import type { NetworkDescription, PortCounters, PortDescription, PortProgram, UplinkDescription } from "./description.ts";
 import type { KernelNetwork, Links } from "./kernel-network.ts";
@@ -73,11 +73,17 @@ class Describer {
 }
 
 function countersOf(pins: PortPins): PortCounters {
-  const map = pins.openMap("counters");
-  if (map === undefined) return NOTHING;
+  const counters = readFirst(pins, "counters");
+  const logged = readFirst(pins, "logged");
+  return { ...(counters === undefined ? NOTHING : readCounters(counters)), ...(logged && { logged: readLogged(logged) }) };
+}
+
+/** Of a map that is an array of one. */
+function readFirst(pins: PortPins, name: "counters" | "logged"): Buffer | undefined {
+  const map = pins.openMap(name);
+  if (map === undefined) return undefined;
   try {
-    const bytes = mapLookup(map, Buffer.alloc(4), PORT_MAPS.counters.valueBytes);
-    return bytes === undefined ? NOTHING : readCounters(bytes);
+    return mapLookup(map, Buffer.alloc(4), PORT_MAPS[name].valueBytes);
   } finally {
     closeSync(map);
   }

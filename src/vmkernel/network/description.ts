@@ -57,4 +57,6 @@ export interface PortCounters {
   readonly sentBytes: number;
   /** Frames that were dropped, by reason; only those that happened. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** Packets that rules of the firewall with `log` judged, by the rule's place in the list; only those that happened. */
+  readonly logged?: Readonly<Record<number, number>>;
 }

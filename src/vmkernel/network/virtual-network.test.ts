@@ -387,6 +387,12 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
       expect(machine.reach("b", back(UDP, udp(53, 1000)))).toBe("a");
     });
 
+    test("what a rule with a log judged is counted; what its connection lets pass is not judged", () => {
+      for (const port of [1000, 1001, 1001]) machine.send("a", out(UDP, udp(port, 53)));
+      const [port] = machine.network.describe().switches[0]?.ports ?? [];
+      expect(port?.counters.logged).toEqual({ 2: 2 });
+    });
+
     test("drops are counted at the port, by reason", () => {
       machine.send("b", back(UDP, udp(53, 1000)));
       machine.send("a", out(UDP, Buffer.alloc(8), { offset: 2, id: 8 }));

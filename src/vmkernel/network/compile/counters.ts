@@ -55,6 +55,12 @@ export function readCounters(bytes: Buffer): PortCounters {
   };
 }
 
+/** Of the rules that are logged, by their places in the list. */
+export function readLogged(bytes: Buffer): Readonly<Record<number, number>> {
+  const counts = Array.from({ length: bytes.length / 8 }, (_, rule) => [rule, count(bytes, rule * 8)] as const);
+  return Object.fromEntries(counts.filter(([, packets]) => packets > 0));
+}
+
 function sumOfLines(bytes: Buffer, offset: number): number {
   let sum = 0;
   for (let line = 0; line < CPU_LINES; line++) sum += count(bytes, LINES_AT + (line << LINE_SHIFT) + offset);
