@@ -154,7 +154,11 @@ export async function startAgent(
 
 /** vmkernel's real datastores, on a host that runs nothing. */
 async function noMonitors(folder: string, storage: Storage) {
-  const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
+  const host = await describeHost(hostPaths(folder), {
+    accelerator: { kind: "tcg", because: "nothing runs here" },
+    withheld: [],
+    weaknesses: [],
+  });
   const monitors = { list: () => [], loads: async () => [] } as never;
   const parts = { paths: hostPaths(folder), host, storage, monitors, shutdown: async () => {} };
   return {

@@ -17,7 +17,7 @@ import {
   tcpSockets,
   threadsOf,
 } from "../system/index.ts";
-import type { DatastoreDescription, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
+import type { DatastoreDescription, IsolationFeature, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
 
 /** A file whatever its name: "device:inode". */
 export type FileId = string;
@@ -39,6 +39,8 @@ export interface ObservedMonitor {
 }
 
 export interface Observation {
+  /** What of isolation the machine withholds, and a sentence for each. */
+  readonly withheld: readonly IsolationFeature[];
   readonly weaknesses: readonly string[];
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   readonly hostNamespaces: Namespaces;
@@ -60,7 +62,7 @@ export interface HostPids {
 }
 
 export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids): Promise<Observation> {
-  const { weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
+  const { withheld, weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
   const unseen: string[] = [];
@@ -73,6 +75,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     }
   }
   return {
+    withheld,
     weaknesses,
     accelerator,
     hostNamespaces: namespacesOf("self"),

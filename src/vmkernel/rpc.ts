@@ -8,6 +8,7 @@ import type { DatastorePath, VmId } from "../base/index.ts";
 import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
+import type { IsolationFeature } from "./isolation.ts";
 import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
@@ -179,7 +180,9 @@ export interface HostDescription {
   readonly bootedAtMs: number;
   /** `because` is a sentence: what the self-test guest did on /dev/kvm. */
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
-  /** Empty on a whole host; with --degraded, a sentence for each thing that is missing. */
+  /** What of isolation the machine withholds; empty on a whole host. */
+  readonly withheld: readonly IsolationFeature[];
+  /** With --degraded, a sentence for each thing that is withheld. */
   readonly weaknesses: readonly string[];
 }
 

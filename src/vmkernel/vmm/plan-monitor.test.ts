@@ -10,8 +10,20 @@ const host = { memoryMiB: 4096, logicalCpus: 8 };
 function plan(machine: MachineSpec, accelerator: "kvm" | "tcg" = "tcg", guestVariables: readonly GuestVariable[] = []): MonitorPlan {
   const keys = machine.devices.flatMap((device) => (device.kind === "disk" ? [device.key] : []));
   const disks = new Map(keys.map((key) => [key, { uuid: `6000c29${key.toString(16).padStart(25, "0")}`, capacityBytes: key * 512 }]));
-  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, guestVariables });
+  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, guestVariables, seccomp: true });
 }
+
+test("on a kernel without seccomp QEMU is not asked for a filter that it could not have", () => {
+  const { args } = planMonitor({
+    machine: checkMachine(machineWith([]), host),
+    accelerator: "tcg",
+    disks: new Map(),
+    guestVariables: [],
+    seccomp: false,
+  });
+  expect(args).not.toContain("-sandbox");
+  expect(plan(machineWith([])).args).toContain("-sandbox");
+});
 
 /** An option and its value on one line, as people write them. */
 function lines({ args }: MonitorPlan): string[] {

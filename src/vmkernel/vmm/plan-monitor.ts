@@ -35,7 +35,14 @@ export interface MonitorQuestion {
   readonly accelerator: "kvm" | "tcg";
   readonly disks: PlannedDisks;
   readonly guestVariables: readonly GuestVariable[];
+  /** Whether the kernel has seccomp: QEMU does not start when it is to have what there isn't. */
+  readonly seccomp: boolean;
 }
+
+/** QEMU's own filter, beneath that of the sandbox. */
+export const QEMU_SANDBOX = ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"];
+/** Everything that the accelerator can give a guest's processor. */
+export const CPU_MODEL = { kvm: "host", tcg: "max" } as const;
 
 const MIB = 1024 * 1024;
 /** Translated code kept under TCG: a Linux guest that boots and works fills about half of it. Unset, QEMU takes up to 1 GiB. */
@@ -48,10 +55,11 @@ const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
 const THREADS_BESIDE_VCPUS = 96;
 
-export function planMonitor({ machine, accelerator, disks, guestVariables }: MonitorQuestion): MonitorPlan {
+export function planMonitor({ machine, accelerator, disks, guestVariables, seccomp }: MonitorQuestion): MonitorPlan {
   const numbers = new DescriptorNumbers();
   const args = [
     ...planControl(machine, numbers),
+    ...(seccomp ? QEMU_SANDBOX : []),
     ...planBoard(machine, accelerator),
     ...planFirmware(machine, numbers),
     ...planDevices({ machine, disks, numbers }),
@@ -69,7 +77,6 @@ function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): strin
     ...["-nodefaults", "-no-user-config", "-msg", "timestamp=on"],
     // A console's viewers are handed to it: it listens for none. How many there may be is counted by who hands them over.
     ...["-display", `vnc=none,share=ignore,connections=${VIEWERS_MAX}`],
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-chardev", `socket,id=qmp,fd=${qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
     // The guest runs only when vmkernel has plugged in or unplugged its NICs' cables and says so; a monitor that was left half-started never ran it.
     "-S",
@@ -84,7 +91,7 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[
   return [
     ...["-machine", boardOf(machine)],
     // Every protection that the accelerator can give the guest: NX, SMEP, SMAP, UMIP … Paper «Instruction Isolation», NX/XD.
-    ...(accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", "max"]),
+    ...["-accel", accelerator === "kvm" ? "kvm" : `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", CPU_MODEL[accelerator]],
     ...["-smp", topology, ...planMemory(machine)],
     ...[
       "-uuid",

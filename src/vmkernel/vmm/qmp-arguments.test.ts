@@ -33,6 +33,7 @@ test("no option of any device that can be there is lost on the way", () => {
     accelerator: "tcg",
     disks,
     guestVariables: [],
+    seccomp: true,
   });
   const devices = args.filter((_, index) => args[index - 1] === "-device");
   for (const device of devices) {

@@ -66,7 +66,8 @@ export async function startMonitor(host: VmmHost, order: MonitorOrder): Promise<
 
 async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise<Monitor> {
   const { machine, attachments, guestVariables } = order;
-  const plan = planMonitor({ machine, accelerator: host.accelerator, disks: attachments.disks, guestVariables });
+  const { accelerator, isolation } = host;
+  const plan = planMonitor({ machine, accelerator, disks: attachments.disks, guestVariables, seccomp: isolation.seccomp });
   const folder = join(host.folder, machine.vm);
   const compartment: Compartment =
     host.cgroup === undefined ? { kind: "uid", uid } : { kind: "cgroup", name: cgroupOf(host.cgroup, machine.vm) };
