@@ -1,5 +1,5 @@
 export { memoryMaxMib } from "./compute.ts";
-export { DEVICE_CATALOGUE } from "./device-catalogue.ts";
+export { type CatalogueRow, DEVICE_CATALOGUE, type DeviceType, isOfVersion } from "./device-catalogue.ts";
 export { type GuestOsId, guestFamily, guestFullName, guestOsIds, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
 export { guestVariablesOf } from "./guest-variables.ts";
 export { planHotChange } from "./hot-change.ts";
