@@ -82,12 +82,11 @@ function holdings(agent: HostAgent, entities: readonly MoRef[], userName: string
   });
 }
 
-function checkEntities<T extends MoRef>(agent: HostAgent, entities: readonly T[]): readonly MoRef<"ManagedEntity">[] {
+function checkEntities(agent: HostAgent, entities: readonly MoRef[]): readonly MoRef<"ManagedEntity">[] {
   if (entities.length > ENTITIES_MAX) {
     throw fault("InvalidArgument", `More than ${ENTITIES_MAX} entities are asked about.`, { invalidProperty: "entity" });
   }
-  for (const entity of entities) requireEntity(agent, entity);
-  return entities as readonly MoRef[] as readonly MoRef<"ManagedEntity">[];
+  return entities.map((entity) => requireEntity(agent, entity));
 }
 
 function userOfSession({ sessions }: HostAgent, sessionId: string): string {
