@@ -26,6 +26,7 @@ import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, suspend, terminate } from "../vm-deeds/power.ts";
 import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
+import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
 
 /** A VM with the host that it is on. */
 export interface VmEntity {
@@ -54,6 +55,8 @@ export const virtualMachine = {
     disabledMethod: ({ vm }) => disabledMethods(vm.situation),
     capability: () => vmCapability,
     config: configOf,
+    ...vmStorageProperties,
+    resourceConfig: resourceConfigOf,
     environmentBrowser: () => ENVIRONMENT_BROWSER,
     resourcePool: () => ROOT_POOL,
     runtime: (self) => runtime(self),
@@ -68,6 +71,7 @@ export const virtualMachine = {
     guestHeartbeatStatus: (self) => heartbeat(self),
   },
   methods: {
+    RefreshStorageInfo: ({ agent, vm }) => agent.vms.refresh(vm),
     AnswerVM: ({ vm }, { questionId, answerChoice }, call) => answerVm(call, vm, { questionId, answerChoice }),
     PowerOnVM_Task: ({ vm }, _, call) => powerOn(call, vm).ref,
     PowerOffVM_Task: ({ vm }, _, call) => powerOff(call, vm).ref,
@@ -163,6 +167,7 @@ function nicCount(self: VmEntity): number {
 function summary(self: VmEntity): VirtualMachineSummary {
   const { vm } = self;
   const info = guest(self);
+  const storage = vmStorageSummary(self);
   return {
     vm: vm.ref,
     runtime: runtime(self),
@@ -173,6 +178,7 @@ function summary(self: VmEntity): VirtualMachineSummary {
       ...(info.ipAddress === undefined ? {} : { ipAddress: info.ipAddress }),
     },
     config: configSummary(self),
+    ...(storage && { storage }),
     quickStats: quickStats(self),
     overallStatus: statusOf(self),
   };

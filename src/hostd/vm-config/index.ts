@@ -17,7 +17,7 @@ export {
   VIDEO_KIB,
 } from "./limits.ts";
 export { efiVariablesOf, type MachineQuestion, MEMORY_ADDED_KEY, machineSpecOf, serialFilesOf } from "./machine-spec.ts";
-export { makeDiskUuid } from "./new-disks.ts";
+export { descriptorOf, makeDiskUuid } from "./new-disks.ts";
 export { DEFAULT_MEMORY_MIB, defaultDevices } from "./new-vmx.ts";
 export { type ConfigContext, type ConfigPlan, planCreate, planReconfigure } from "./plan-config.ts";
 export { asRunning, type ConfigReading, diskPathsOf, readConfig } from "./read-config.ts";
