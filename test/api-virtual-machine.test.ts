@@ -2,11 +2,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VimClient } from "../src/interfaces/index.ts";
-import type { MoRef, VirtualMachineFileLayoutEx, VirtualMachineStorageSummary } from "../src/wire/index.ts";
+import type { Event, MoRef, VirtualMachineFileLayoutEx, VirtualMachineStorageSummary } from "../src/wire/index.ts";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
-import { createVm, read } from "./vm.ts";
+import { createVm, read, succeeded } from "./vm.ts";
 
-/** A VM that is off: its files. */
+/** A VM that is off: its files, and its hardware. */
 const MIB = 1024 * 1024;
 let host: TestAgent;
 let client: VimClient;
@@ -17,6 +17,7 @@ beforeAll(async () => {
   client = await host.login();
   vm = await createVm(client, {
     name: "web",
+    version: "vmx-13",
     guestId: "otherLinux64Guest",
     numCPUs: 1,
     memoryMB: 64,
@@ -65,4 +66,17 @@ test("a client sees the files of a VM, and after a refresh what they have grown 
 
 test("a client sees what a VM may use", async () => {
   expect(await read(client, vm, "resourceConfig")).toMatchObject({ entity: vm, cpuAllocation: { shares: { level: "normal" } } });
+});
+
+test("the hardware of a VM is raised, and no further than there is", async () => {
+  await succeeded(client, await client.call(vm, "UpgradeVM_Task", { version: "vmx-19" }));
+  expect(await read(client, vm, "config.version")).toBe("vmx-19");
+  await succeeded(client, await client.call(vm, "UpgradeVM_Task", {}));
+  expect(await read(client, vm, "config.version")).toBe("vmx-21");
+  await expect(client.call(vm, "UpgradeVM_Task", {})).rejects.toMatchObject({ fault: "AlreadyUpgraded" });
+  const manager = { type: "EventManager", value: "ha-eventmgr" } as const;
+  const events: readonly Event[] | undefined = await client.call(manager, "QueryEvents", {
+    filter: { eventTypeId: ["VmUpgradeCompleteEvent"] },
+  });
+  expect(events).toMatchObject([{ version: "vmx-19" }, { version: "vmx-21" }]);
 });

@@ -25,6 +25,7 @@ test("every power state × method", () => {
       ],
       "poweredOn": [
         "PowerOnVM_Task",
+        "UpgradeVM_Task",
         "UnregisterVM",
         "Destroy_Task",
       ],
@@ -36,6 +37,7 @@ test("every power state × method", () => {
         "SendNMI",
         "TerminateVM",
         "ReconfigVM_Task",
+        "UpgradeVM_Task",
         "AcquireTicket",
         "PutUsbScanCodes",
         "CreateScreenshot_Task",

@@ -15,6 +15,7 @@ const legalFrom = {
   SendNMI: ["poweredOn"],
   TerminateVM: ["poweredOn"],
   ReconfigVM_Task: ["poweredOff", "poweredOn"], // what can't change while it runs is refused by the change
+  UpgradeVM_Task: ["poweredOff"],
   UnregisterVM: ["poweredOff", "suspended"],
   Destroy_Task: ["poweredOff", "suspended"],
   Rename_Task: ["poweredOff", "poweredOn", "suspended"],
@@ -36,6 +37,7 @@ const reaches = {
   PowerOffVM_Task: "poweredOff",
   SuspendVM_Task: "suspended",
   TerminateVM: "poweredOff",
+  UpgradeVM_Task: "poweredOff", // vim25 asks for the state that it is done in
 } as const satisfies Partial<Record<VmMethod, VirtualMachinePowerState>>;
 
 const label: Readonly<Record<VirtualMachinePowerState, string>> = {

@@ -35,6 +35,7 @@ const rows = {
   VmPoweredOffEvent: ["info", "VM powered off", "{vm.name} is powered off"],
   VmResettingEvent: ["info", "VM resetting", "{vm.name} is reset"],
   VmSuspendingEvent: ["info", "VM being suspended", "{vm.name} is being suspended"],
+  VmUpgradeCompleteEvent: ["info", "VM hardware upgraded", "The hardware of {vm.name} is {version}"],
   VmSuspendedEvent: ["info", "VM suspended", "{vm.name} is suspended"],
   VmMessageEvent: ["info", "VM message", "Message on {vm.name}: {message}"],
   VmMessageWarningEvent: ["warning", "VM warning", "{vm.name}: {message}"],

@@ -24,7 +24,7 @@ import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, suspend, terminate } from "../vm-deeds/power.ts";
-import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
+import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
 
@@ -82,6 +82,7 @@ export const virtualMachine = {
     SendNMI: ({ vm }, _, call) => sendNmi(call, vm),
     TerminateVM: ({ vm }, _, call) => terminate(call, vm),
     ReconfigVM_Task: async ({ vm }, { spec }, call) => (await reconfigure(call, vm, spec)).ref,
+    UpgradeVM_Task: ({ vm }, { version }, call) => upgradeHardware(call, vm, version).ref,
     Rename_Task: ({ vm }, { newName }, call) => rename(call, vm, newName).ref,
     AcquireTicket: ({ vm }, { ticketType }, call) => acquireTicket(call, vm, ticketType),
     QueryConnections: ({ vm }, _, call) => queryConnections(call, vm),

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { formatVmx, readVmx, type VirtualMachineConfigSpec } from "../../wire/index.ts";
+import { planUpgrade } from "./compute.ts";
 import { machineSpecOf } from "./machine-spec.ts";
 import { planCreate } from "./plan-config.ts";
 import {
@@ -314,6 +315,22 @@ test("hardware is raised and not lowered", () => {
   const { vmx } = create({ version: "vmx-17" });
   expect(read(reconfigure(vmx, { version: "vmx-20" }).vmx).version).toBe("vmx-20");
   expect(refusal(() => reconfigure(vmx, { version: "vmx-13" })).fields).toEqual({ invalidProperty: "configSpec.version" });
+});
+
+test.each([
+  ["the newest", undefined, "21"],
+  ["a version", "vmx-19", "19"],
+])("hardware is raised to %s", (_, wanted, expected) => {
+  expect(planUpgrade(create({ version: "vmx-17" }).vmx, wanted)).toEqual({ "virtualHW.version": expected });
+});
+
+test.each([
+  ["what it is", "vmx-17", "AlreadyUpgraded"],
+  ["what it was", "vmx-09", "AlreadyUpgraded"],
+  ["what there is not", "vmx-22", "NotSupported"],
+  ["nonsense", "newest", "NotSupported"],
+])("hardware is not upgraded to %s", (_, wanted, expected) => {
+  expect(refusal(() => planUpgrade(create({ version: "vmx-17" }).vmx, wanted)).fault).toBe(expected);
 });
 
 test("a change of CPUs that the sockets do not divide is refused", () => {
