@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { requiredPrivileges } from "../src/hostd/authorize.ts";
-import { performedApi } from "../src/hostd/index.ts";
+import { performedMethods } from "../src/hostd/index.ts";
 import { managedObjectType } from "../src/wire/index.ts";
 
 const SHOWN_MAX = 3; // tests of a method that the list names
@@ -19,14 +19,12 @@ function testsOf(method: string): readonly string[] {
   return sources.filter(({ text }) => called.test(text)).map(({ path }) => path);
 }
 
-const rows = performedApi().flatMap(({ type, methods }) =>
-  methods.map((method) => {
-    const schema = managedObjectType(type).methods.get(method)?.privilege;
-    const privileges =
-      method === "ReconfigVM_Task" ? ["VirtualMachine.Config.* by spec"] : requiredPrivileges(method, schema, {}, { type, value: "x" });
-    return { name: `${type}.${method}`, privileges, tests: testsOf(method) };
-  }),
-);
+const rows = performedMethods().map(({ type, method }) => {
+  const schema = managedObjectType(type).methods.get(method)?.privilege;
+  const privileges =
+    method === "ReconfigVM_Task" ? ["VirtualMachine.Config.* by spec"] : requiredPrivileges(method, schema, {}, { type, value: "x" });
+  return { name: `${type}.${method}`, privileges, tests: testsOf(method) };
+});
 
 test("no method is performed without a privilege, and none without a test that calls it", () => {
   expect(rows.filter(({ privileges }) => privileges.length === 0).map(({ name }) => name)).toEqual([]);
