@@ -27,6 +27,10 @@ export interface MachineSpec {
   readonly firmware: { readonly kind: "bios" } | { readonly kind: "efi"; readonly nvram: DatastorePath };
   /** Keys of bootable devices, first choice first; devices not named come after, disks before NICs. */
   readonly bootOrder: readonly number[];
+  /** How long the firmware waits before it boots; absent where it does not. */
+  readonly bootDelayMs?: number;
+  /** After how long a BIOS tries again that found nothing to boot; absent where it does not. */
+  readonly bootRetryMs?: number;
   readonly devices: readonly DeviceSpec[];
   /** The suspended memory to resume from; absent for a cold start. */
   readonly resumeFrom?: DatastorePath;

@@ -245,7 +245,7 @@ export const vmCapability: VirtualMachineCapability = {
   virtualMmuUsageSupported: false,
   diskSharesSupported: false,
   bootOptionsSupported: true,
-  bootRetryOptionsSupported: false,
+  bootRetryOptionsSupported: true,
   settingVideoRamSizeSupported: true,
   settingDisplayTopologySupported: false,
   recordReplaySupported: false,

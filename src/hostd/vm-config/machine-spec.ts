@@ -13,7 +13,7 @@ import { type Field, flag, readField } from "./fields.ts";
 import { biosUuidOf, displayNameOf } from "./identity.ts";
 import { NAME_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
-import { identityFields, optionFields } from "./settings.ts";
+import { bootFields, defaultBoot, identityFields, optionFields } from "./settings.ts";
 
 export interface MachineQuestion extends VmPlace {
   readonly vm: VmId;
@@ -32,6 +32,7 @@ const MEMORY_GROWTH_MAX = 16;
 
 /** Promises of a .vmx that would not be kept. */
 const NOT_KEPT: readonly { readonly key: string; readonly isPromised: (value: string) => boolean; readonly name: string }[] = [
+  { key: "bios.forceSetupOnce", isPromised: isTrue, name: "Entering the firmware's setup" },
   { key: "uefi.secureBoot.enabled", isPromised: isTrue, name: "UEFI secure boot" },
   { key: "vhv.enable", isPromised: isTrue, name: "Nested virtualization" },
   { key: "sev.enable", isPromised: isTrue, name: "AMD SEV" },
@@ -64,8 +65,19 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
     firmware:
       required(identityFields.firmware, vmx, place, "bios") === "efi" ? { kind: "efi", nvram: efiVariablesOf(place) } : { kind: "bios" },
     bootOrder: bootKeys(vmx, devices),
+    ...bootWaits(vmx, place),
     devices: specs,
     ...(resumeFrom !== undefined && { resumeFrom }),
+  };
+}
+
+/** How long the firmware waits before it boots, and before it tries again when nothing did. */
+function bootWaits(vmx: Vmx, place: VmPlace): Pick<MachineSpec, "bootDelayMs" | "bootRetryMs"> {
+  const bootDelayMs = required(bootFields.bootDelay, vmx, place, 0);
+  const isRetried = readField(bootFields.bootRetryEnabled, vmx) === true;
+  return {
+    ...(bootDelayMs > 0 && { bootDelayMs }),
+    ...(isRetried && { bootRetryMs: required(bootFields.bootRetryDelay, vmx, place, defaultBoot.bootRetryDelay) }),
   };
 }
 

@@ -345,6 +345,31 @@ test("a new VM's UUID is what its client says, else one of its own", () => {
   expect(read(create({}, { random }).vmx).uuid).toMatch(/^564d/);
 });
 
+test.each([
+  ["nothing", {}, {}],
+  ["no delay", { bootDelay: 0, bootRetryDelay: 3000 }, {}],
+  ["a delay", { bootDelay: 2500 }, { bootDelayMs: 2500 }],
+  ["another try", { bootRetryEnabled: true }, { bootRetryMs: 10_000 }],
+  ["another try, soon", { bootRetryEnabled: true, bootRetryDelay: 2001 }, { bootRetryMs: 3000 }],
+])("of its firmware's waits a VM is started with %s as it is configured", (_, bootOptions, expected) => {
+  const { bootDelayMs, bootRetryMs } = machineSpecOf(create({ bootOptions }).vmx, { ...place, vm });
+  expect({ bootDelayMs, bootRetryMs }).toEqual({ bootDelayMs: undefined, bootRetryMs: undefined, ...expected });
+});
+
+test("a .vmx has the seconds after which a boot is tried again, as ESXi writes them", () => {
+  const { vmx } = create({ bootOptions: { bootRetryDelay: 20_000 } });
+  expect(readVmx(vmx, "bios.bootRetry.delay")).toBe("20");
+  expect(read(vmx).bootOptions).toMatchObject({ bootRetryDelay: 20_000 });
+});
+
+test.each([
+  ["the firmware's setup", 'bios.forceSetupOnce = "TRUE"', "bios.forceSetupOnce"],
+  ["a delay without end", 'bios.bootDelay = "65536"', "bios.bootDelay"],
+])("a VM that asks for %s is not started without it", (_, line, property) => {
+  const vmx = vmxOf(`${formatVmx(create().vmx)}${line}\n`);
+  expect(refusal(() => machineSpecOf(vmx, { ...place, vm }))).toMatchObject({ fault: "InvalidVmConfig", fields: { property } });
+});
+
 test("whatever it is asked, a plan is a .vmx that is read again", () => {
   const text = formatVmx(create({ annotation: 'a\n.encoding = "x"\nscsi9.present = "TRUE"', name: 'evil"\nmemSize = "9999' }).vmx);
   const again = vmxOf(text);

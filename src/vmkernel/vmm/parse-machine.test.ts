@@ -6,6 +6,8 @@ const plugged = { kind: "nic", key: 4003, model: "vmxnet3", mac: "00:0c:29:00:00
 const whole = machineWith([...everyDevice, plugged], {
   firmware: { kind: "efi", nvram: { datastore: "datastore1", path: "web/web.vars" } },
   bootOrder: [2000],
+  bootDelayMs: 5000,
+  bootRetryMs: 0,
   vcpusMax: 4,
   memoryHotAdd: { maxMiB: 1024, addedMiB: [128, 256] },
   resumeFrom: { datastore: "datastore1", path: "web/web.vmss" },
@@ -35,6 +37,8 @@ test.each<[string, Record<string, unknown>, string]>([
   ["half a CPU", { vcpus: 0.5 }, "machine.vcpus"],
   ["firmware that nobody knows", { firmware: { kind: "coreboot" } }, "machine.firmware.kind"],
   ["EFI without its variables", { firmware: { kind: "efi" } }, "machine.firmware.nvram"],
+  ["a wait that is longer than QEMU's", { bootDelayMs: 65_536 }, "machine.bootDelayMs"],
+  ["a wait with an option in it", { bootRetryMs: "1,menu=on" }, "machine.bootRetryMs"],
   ["devices that are no list", { devices: {} }, "machine.devices"],
   ["devices without end", { devices: Array(401).fill({ kind: "xhci", key: 1 }) }, "machine.devices"],
   ["a device that nobody knows", { devices: [{ kind: "vfio", key: 1 }] }, "machine.devices[0].kind"],

@@ -27,6 +27,7 @@ const NAME_LENGTH_MAX = 80; // vim25 VirtualMachine.name
 const KEY = { min: 1, max: 0x7fff_ffff }; // vim25 VirtualDevice.key is an int; hostd has given each device its own by now
 const UNIT = { min: 0, max: 0xffff };
 const COUNT = { min: 0, max: 0x7fff_ffff };
+const WAIT_MS = { min: 0, max: 0xffff }; // of QEMU's -boot
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
@@ -37,6 +38,8 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
   const instanceUuid = readOptional(shape, "instanceUuid", (from, name) => readText(from, name, { max: 36, pattern: UUID }));
   const memoryHotAdd = readOptional(shape, "memoryHotAdd", readShape);
   const vcpusMax = readOptional(shape, "vcpusMax", (from, name) => readInteger(from, name, COUNT));
+  const bootDelayMs = readOptional(shape, "bootDelayMs", (from, name) => readInteger(from, name, WAIT_MS));
+  const bootRetryMs = readOptional(shape, "bootRetryMs", (from, name) => readInteger(from, name, WAIT_MS));
   return {
     vm: readVmId(shape, "vm"),
     name: readText(shape, "name", { max: NAME_LENGTH_MAX, pattern: /^[^\p{Cc}]+$/u }),
@@ -49,6 +52,8 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
     ...(vcpusMax !== undefined && { vcpusMax }),
     coresPerSocket: readInteger(shape, "coresPerSocket", COUNT),
     firmware: parseFirmware(readShape(shape, "firmware")),
+    ...(bootDelayMs !== undefined && { bootDelayMs }),
+    ...(bootRetryMs !== undefined && { bootRetryMs }),
     bootOrder: readIntegers(shape, "bootOrder", { ...KEY, countMax: DEVICES_MAX }),
     devices: readShapes(shape, "devices", DEVICES_MAX).map(parseDevice),
     ...(resumeFrom && { resumeFrom }),

@@ -44,6 +44,14 @@ test("the whole plan of a UEFI machine that is resumed under KVM", () => {
   expect({ ...whole, args: lines(whole) }).toMatchSnapshot();
 });
 
+test.each([
+  ["at once", {}, "menu=off,strict=on"],
+  ["after a delay", { bootDelayMs: 5000 }, "menu=on,splash-time=5000,strict=on"],
+  ["again and again", { bootRetryMs: 10_000 }, "menu=off,strict=on,reboot-timeout=10000"],
+])("a machine boots %s", (_, waits, expected) => {
+  expect(lines(plan(machineWith([], waits)))).toContain(`-boot ${expected}`);
+});
+
 test("a machine that was given memory, and is resumed, has room for more and its modules as they were", () => {
   const room = { vcpusMax: 4, coresPerSocket: 2, vcpus: 2, memoryMiB: 512, memoryHotAdd: { maxMiB: 1024, addedMiB: [128, 256] } };
   const found = lines(plan(machineWith([], room))).filter((line) => /^-(smp|m|object|device) /.test(line));

@@ -99,10 +99,16 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[
       "-smbios",
       `type=1,manufacturer=VMware,, Inc.,product=VMware Virtual Platform,serial=${smbiosSerial(machine)}`,
     ],
-    ...["-rtc", "base=utc", "-boot", "menu=off,strict=on"],
+    ...["-rtc", "base=utc", "-boot", planBoot(machine)],
     // A guest that sleeps would look like one that runs; vSphere's VMs are suspended from outside.
     ...["-global", "PIIX4_PM.disable_s3=1", "-global", "PIIX4_PM.disable_s4=1"],
   ];
+}
+
+/** Firmware waits only where it shows a menu meanwhile: SeaBIOS and OVMF both. */
+function planBoot({ bootDelayMs, bootRetryMs }: CheckedMachine): string {
+  const menu = bootDelayMs === undefined ? "menu=off" : `menu=on,splash-time=${bootDelayMs}`;
+  return `${menu},strict=on${bootRetryMs === undefined ? "" : `,reboot-timeout=${bootRetryMs}`}`;
 }
 
 /** What the guest boots with, slots for what may be added, and the modules that a guest that is resumed had been given. */
