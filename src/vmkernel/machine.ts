@@ -24,6 +24,8 @@ export interface MachineSpec {
   readonly vcpusMax?: number;
   /** vcpus is a multiple of it. There is one thread per core, always: paper «Instruction Isolation». */
   readonly coresPerSocket: number;
+  /** How its virtual CPUs stand against those of others when processors are short; absent where they stand as usual. */
+  readonly latency?: LatencySensitivity;
   readonly firmware: { readonly kind: "bios" } | { readonly kind: "efi"; readonly nvram: DatastorePath };
   /** Keys of bootable devices, first choice first; devices not named come after, disks before NICs. */
   readonly bootOrder: readonly number[];
@@ -35,6 +37,9 @@ export interface MachineSpec {
   /** The suspended memory to resume from; absent for a cold start. */
   readonly resumeFrom?: DatastorePath;
 }
+
+/** The more sensitive, the sooner it runs. */
+export type LatencySensitivity = "low" | "medium" | "high";
 
 /** Where a serial port leads when it leads out of the host's datastores. A port has a file, a wire, or neither. */
 export type SerialWire =

@@ -303,7 +303,7 @@ export interface MonitorDescription {
   readonly uid: number;
   readonly startedAtMs: number;
   readonly accelerator: "kvm" | "tcg";
-  /** In what its confinement is weaker than the design (--degraded); empty otherwise. */
+  /** In what it is weaker than the design (--degraded), or than its configuration asks for; empty otherwise. */
   readonly weaknesses: readonly string[];
   /** It stands still, and waits for an answer. */
   readonly halt?: Halt;

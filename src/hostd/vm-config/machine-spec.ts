@@ -13,7 +13,7 @@ import { type Field, flag, readField } from "./fields.ts";
 import { biosUuidOf, displayNameOf } from "./identity.ts";
 import { NAME_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
-import { bootFields, defaultBoot, identityFields, optionFields } from "./settings.ts";
+import { bootFields, defaultBoot, identityFields, latencyField, optionFields } from "./settings.ts";
 
 export interface MachineQuestion extends VmPlace {
   readonly vm: VmId;
@@ -66,6 +66,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
       required(identityFields.firmware, vmx, place, "bios") === "efi" ? { kind: "efi", nvram: efiVariablesOf(place) } : { kind: "bios" },
     bootOrder: bootKeys(vmx, devices),
     ...bootWaits(vmx, place),
+    ...latencyOf(vmx),
     devices: specs,
     ...(resumeFrom !== undefined && { resumeFrom }),
   };
@@ -79,6 +80,11 @@ function bootWaits(vmx: Vmx, place: VmPlace): Pick<MachineSpec, "bootDelayMs" | 
     ...(bootDelayMs > 0 && { bootDelayMs }),
     ...(isRetried && { bootRetryMs: required(bootFields.bootRetryDelay, vmx, place, defaultBoot.bootRetryDelay) }),
   };
+}
+
+function latencyOf(vmx: Vmx): Pick<MachineSpec, "latency"> {
+  const latency = readField(latencyField, vmx);
+  return latency === "low" || latency === "medium" || latency === "high" ? { latency } : {};
 }
 
 function connect(device: VirtualDevice, isConnected: MachineQuestion["isConnected"]): VirtualDevice {

@@ -356,6 +356,12 @@ test.each([
   expect({ bootDelayMs, bootRetryMs }).toEqual({ bootDelayMs: undefined, bootRetryMs: undefined, ...expected });
 });
 
+test.each(["low", "medium", "high", "normal"] as const)("a VM of %s latency sensitivity is run as one", (level) => {
+  const { vmx } = create({ latencySensitivity: { level } });
+  expect(machineSpecOf(vmx, { ...place, vm }).latency).toBe(level === "normal" ? undefined : level);
+  expect(read(vmx).latencySensitivity).toMatchObject({ level });
+});
+
 test("a .vmx has the seconds after which a boot is tried again, as ESXi writes them", () => {
   const { vmx } = create({ bootOptions: { bootRetryDelay: 20_000 } });
   expect(readVmx(vmx, "bios.bootRetry.delay")).toBe("20");

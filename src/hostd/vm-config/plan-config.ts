@@ -26,7 +26,7 @@ import { type Fields, invalidArgument, writeFields } from "./fields.ts";
 import { biosUuidOf, changeVersionOf } from "./identity.ts";
 import { beginVmx } from "./new-vmx.ts";
 import type { VmPlace } from "./place.ts";
-import { bootFields, flagFields, identityFields, latencyLevels, optionFields, powerOpFields, toolsFields } from "./settings.ts";
+import { bootFields, flagFields, identityFields, latencyField, optionFields, powerOpFields, toolsFields } from "./settings.ts";
 import { unavailableIn } from "./spec-rows.ts";
 
 export interface ConfigContext extends VmPlace {
@@ -110,11 +110,7 @@ function writeSettings(spec: VirtualMachineConfigSpec, context: ConfigContext): 
     ...writeFields(toolsFields, tools, "configSpec.tools"),
     ...writeFields(powerOpFields, powerOpInfo, "configSpec.powerOpInfo"),
     ...(latencySensitivity &&
-      writeFields(
-        { level: { key: "sched.cpu.latencySensitivity", codec: latencyLevels } },
-        latencySensitivity as { level: string },
-        "configSpec.latencySensitivity",
-      )),
+      writeFields({ level: latencyField }, latencySensitivity as { level: string }, "configSpec.latencySensitivity")),
     ...(managedBy && writeManagedBy(managedBy)),
     ...writeAffinity("sched.cpu.affinity", spec.cpuAffinity?.affinitySet, {
       max: context.host.cpu.threads - 1,

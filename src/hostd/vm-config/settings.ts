@@ -9,7 +9,7 @@ import type {
   VirtualMachineDefaultPowerOpInfo,
   VirtualMachineFlagInfo,
 } from "../../wire/index.ts";
-import { type Codec, choice, type Fields, flag, integer, text, uuid } from "./fields.ts";
+import { type Codec, choice, type Field, type Fields, flag, integer, text, uuid } from "./fields.ts";
 import { formatGuestOs, isGuestOsId, parseGuestOs } from "./guest-os.ts";
 import { BOOT_WAIT_MS_MAX, HARDWARE_VERSION, NAME_LENGTH_MAX, TEXT_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
 
@@ -207,7 +207,10 @@ export const powerOpFields: Fields<VirtualMachineDefaultPowerOpInfo> = {
 };
 
 /** "custom" is of old versions of the API: it said no more than its nearest level. */
-export const latencyLevels = choice({ low: "low", normal: "normal", medium: "medium", high: "high" });
+export const latencyField: Field<string> = {
+  key: "sched.cpu.latencySensitivity",
+  codec: choice({ low: "low", normal: "normal", medium: "medium", high: "high" }),
+};
 
 export const defaultPowerOps: VirtualMachineDefaultPowerOpInfo = {
   $type: "VirtualMachineDefaultPowerOpInfo",

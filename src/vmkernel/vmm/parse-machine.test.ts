@@ -6,6 +6,7 @@ const plugged = { kind: "nic", key: 4003, model: "vmxnet3", mac: "00:0c:29:00:00
 const whole = machineWith([...everyDevice, plugged], {
   firmware: { kind: "efi", nvram: { datastore: "datastore1", path: "web/web.vars" } },
   bootOrder: [2000],
+  latency: "high",
   bootDelayMs: 5000,
   bootRetryMs: 0,
   vcpusMax: 4,
@@ -37,6 +38,7 @@ test.each<[string, Record<string, unknown>, string]>([
   ["half a CPU", { vcpus: 0.5 }, "machine.vcpus"],
   ["firmware that nobody knows", { firmware: { kind: "coreboot" } }, "machine.firmware.kind"],
   ["EFI without its variables", { firmware: { kind: "efi" } }, "machine.firmware.nvram"],
+  ["a sensitivity that nobody knows", { latency: "extreme" }, "machine.latency"],
   ["a wait that is longer than QEMU's", { bootDelayMs: 65_536 }, "machine.bootDelayMs"],
   ["a wait with an option in it", { bootRetryMs: "1,menu=on" }, "machine.bootRetryMs"],
   ["devices that are no list", { devices: {} }, "machine.devices"],

@@ -40,6 +40,7 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
   const vcpusMax = readOptional(shape, "vcpusMax", (from, name) => readInteger(from, name, COUNT));
   const bootDelayMs = readOptional(shape, "bootDelayMs", (from, name) => readInteger(from, name, WAIT_MS));
   const bootRetryMs = readOptional(shape, "bootRetryMs", (from, name) => readInteger(from, name, WAIT_MS));
+  const latency = readOptional(shape, "latency", (from, name) => readOneOf(from, name, ["low", "medium", "high"]));
   return {
     vm: readVmId(shape, "vm"),
     name: readText(shape, "name", { max: NAME_LENGTH_MAX, pattern: /^[^\p{Cc}]+$/u }),
@@ -51,6 +52,7 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
     vcpus: readInteger(shape, "vcpus", COUNT),
     ...(vcpusMax !== undefined && { vcpusMax }),
     coresPerSocket: readInteger(shape, "coresPerSocket", COUNT),
+    ...(latency && { latency }),
     firmware: parseFirmware(readShape(shape, "firmware")),
     ...(bootDelayMs !== undefined && { bootDelayMs }),
     ...(bootRetryMs !== undefined && { bootRetryMs }),

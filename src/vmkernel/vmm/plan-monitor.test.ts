@@ -3,7 +3,7 @@ import type { GuestVariable } from "../guest-variables.ts";
 import type { MachineSpec } from "../machine.ts";
 import { checkMachine } from "./check-machine.ts";
 import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
-import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
+import { type MonitorPlan, planLimits, planMonitor, unkeptWishes } from "./plan-monitor.ts";
 
 const host = { memoryMiB: 4096, logicalCpus: 8 };
 
@@ -42,6 +42,22 @@ test("the whole plan of a UEFI machine that is resumed under KVM", () => {
   });
   const whole = plan(machine, "kvm");
   expect({ ...whole, args: lines(whole) }).toMatchSnapshot();
+});
+
+test.each([
+  ["low", 512],
+  [undefined, 1024],
+  ["medium", 2048],
+  ["high", 4096],
+] as const)("a machine of %s latency sensitivity weighs %i", (latency, cpuShares) => {
+  expect(planLimits(checkMachine(machineWith([], { ...(latency && { latency }) }), host), "kvm").cpuShares).toBe(cpuShares);
+});
+
+test("a machine that is to run sooner says so where nothing makes it", () => {
+  const machine = machineWith([], { latency: "high" });
+  expect(unkeptWishes(machine, { hasCpuCgroup: true })).toEqual([]);
+  expect(unkeptWishes(machine, { hasCpuCgroup: false })).toEqual([expect.stringContaining("latency sensitivity of high")]);
+  expect(unkeptWishes(machineWith([]), { hasCpuCgroup: false })).toEqual([]);
 });
 
 test.each([

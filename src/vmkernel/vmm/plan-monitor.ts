@@ -3,6 +3,7 @@
  * Only `monitor.ts` carries it out. Source: QEMU 7.2 qemu-options; reference numbers as noted.
  */
 import { type GuestVariable, planGuestVariables } from "../guest-variables.ts";
+import type { MachineSpec } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
 import {
@@ -28,6 +29,8 @@ export interface MonitorLimits {
   readonly memoryBytes: number;
   /** Threads count too. */
   readonly pids: number;
+  /** Weight against other monitors when processors are short. */
+  readonly cpuShares: number;
 }
 
 export interface MonitorQuestion {
@@ -67,6 +70,12 @@ export function planMonitor({ machine, accelerator, disks, guestVariables, secco
     ...planIncoming(machine, numbers),
   ];
   return { args, descriptors: numbers.uses, limits: planLimits(machine, accelerator) };
+}
+
+/** What the machine asks for and does not get. @param hasCpuCgroup whether its limits have a weight */
+export function unkeptWishes({ latency }: MachineSpec, { hasCpuCgroup }: { readonly hasCpuCgroup: boolean }): readonly string[] {
+  if (latency === undefined || hasCpuCgroup) return [];
+  return [`Without the cpu cgroup a latency sensitivity of ${latency} does nothing: its virtual CPUs run when those of others do.`];
 }
 
 function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): string[] {
@@ -147,8 +156,15 @@ function planIncoming({ resumeFrom }: CheckedMachine, numbers: DescriptorNumbers
   return resumeFrom === undefined ? [] : ["-incoming", `fd:${numbers.take({ kind: "memory" })}`];
 }
 
-export function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
+/** In the proportions of vim25 LatencySensitivity.sensitivity; normal is the kernel's own. */
+const CPU_SHARES = { low: 512, normal: 1024, medium: 2048, high: 4096 };
+
+export function planLimits({ memoryMiB, vcpus, devices, latency }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
   const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
   const overheadMiB = OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * vcpus + (accelerator === "tcg" ? TRANSLATION_CACHE_MIB : 0);
-  return { memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024, pids: vcpus + THREADS_BESIDE_VCPUS };
+  return {
+    memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024,
+    pids: vcpus + THREADS_BESIDE_VCPUS,
+    cpuShares: CPU_SHARES[latency ?? "normal"],
+  };
 }

@@ -6,7 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, assertNever, Fault, messageOf, SystemError, Undo } from "../../base/index.ts";
-import { type ConfinedProcess, createCgroup, listenUnix, uidsInUse } from "../../system/index.ts";
+import { type ConfinedProcess, cgroupControllers, createCgroup, listenUnix, uidsInUse } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import { type GuestVariable, guestVariablePath } from "../guest-variables.ts";
@@ -16,7 +16,7 @@ import { deviceId } from "./expected-devices.ts";
 import { Monitor, type MonitorParts } from "./monitor.ts";
 import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
 import type { DescriptorUse } from "./plan-devices.ts";
-import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
+import { type MonitorPlan, planMonitor, unkeptWishes } from "./plan-monitor.ts";
 import { planSandbox, wallsOf } from "./sandbox.ts";
 import { startSandboxed } from "./sandbox-start.ts";
 import { pickUid } from "./sandbox-uid.ts";
@@ -79,7 +79,7 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
     uid,
     startedAtMs: Date.now(),
     accelerator: host.accelerator,
-    weaknesses: host.weaknesses,
+    weaknesses: [...host.weaknesses, ...unkeptWishes(machine, { hasCpuCgroup: hasCpuCgroup(host) })],
     phase: { kind: "starting" },
   };
   await mkdir(folder, { mode: 0o700 });
@@ -95,6 +95,10 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
   }
   undo.release();
   return monitor;
+}
+
+function hasCpuCgroup({ cgroup }: VmmHost): boolean {
+  return cgroup !== undefined && cgroupControllers().includes("cpu");
 }
 
 function takeUid({ hostId }: VmmHost): number {
