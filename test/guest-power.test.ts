@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { VimClient } from "../src/interfaces/index.ts";
+import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type { Event, MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
 
 /** What a client asks of the guest itself, by its agent. */
 const NAME = "obedient";
+const GUEST_PROCESS_MANAGER = moRef("GuestProcessManager", "ha-guest-operations-process-manager");
 let host: TestHost;
 let client: VimClient;
 let vm: MoRef<"VirtualMachine">;
@@ -56,4 +57,15 @@ test("a guest that is asked to shut down powers its VM off, and events tell of b
     "VmPoweredOffEvent",
   ]);
   await expect(client.call(vm, "ShutdownGuest", {})).rejects.toMatchObject({ fault: "InvalidPowerState" });
+});
+
+test("a guest whose agent is gone is asked by its power button", async () => {
+  await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+  await waitFor(agentAnswers, 90_000);
+  const auth = { $type: "NamePasswordAuthentication", interactiveSession: false, username: "root", password: "Guest-Root-1" } as const;
+  const spec = { programPath: "/bin/sh", arguments: "-c 'sleep 1; killall qemu-ga'" }; // after it has told of the program
+  await client.call(GUEST_PROCESS_MANAGER, "StartProgramInGuest", { vm, auth, spec });
+  await waitFor(async () => !(await agentAnswers()), 60_000);
+  await client.call(vm, "ShutdownGuest", {});
+  await waitFor(async () => (await read(client, vm, "runtime.powerState")) === "poweredOff", 60_000);
 });
