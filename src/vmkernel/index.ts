@@ -18,7 +18,10 @@ export * from "./rpc-server.ts";
 export * from "./storage/index.ts";
 export {
   type Accelerator,
+  CPU_REGISTER_BITS,
+  type CpuRegister,
   chooseAccelerator,
+  cpuFeatureAt,
   describeVmmHost,
   endTrials,
   expectedDevices,

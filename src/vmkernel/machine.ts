@@ -5,6 +5,12 @@
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
 
+/** By its name for QEMU. */
+export interface CpuMaskBit {
+  readonly feature: string;
+  readonly shown: boolean;
+}
+
 export interface MachineSpec {
   readonly vm: VmId;
   /** Display name, 1–80 characters. For people only: it names no file and no process. */
@@ -26,6 +32,8 @@ export interface MachineSpec {
   readonly coresPerSocket: number;
   /** How its virtual CPUs stand against those of others when processors are short; absent where they stand as usual. */
   readonly latency?: LatencySensitivity;
+  /** Features of the processor that its guest is not to see, or that it must have; the others are as the host has them. */
+  readonly cpuMask?: readonly CpuMaskBit[];
   readonly firmware: { readonly kind: "bios" } | { readonly kind: "efi"; readonly nvram: DatastorePath };
   /** Keys of bootable devices, first choice first; devices not named come after, disks before NICs. */
   readonly bootOrder: readonly number[];

@@ -3,7 +3,7 @@
  * Here it gets its shape; whether such a machine can exist is `check-machine.ts`.
  */
 import { assertNever } from "../../base/index.ts";
-import type { DeviceSpec, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
+import type { CpuMaskBit, DeviceSpec, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
 import {
   asShape,
   readInteger,
@@ -18,6 +18,7 @@ import {
   readVmId,
   type Shape,
 } from "../shape.ts";
+import { CPU_FEATURES } from "./cpu-features.ts";
 
 /** More than all buses together can hold. */
 export const DEVICES_MAX = 400;
@@ -41,6 +42,7 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
   const bootDelayMs = readOptional(shape, "bootDelayMs", (from, name) => readInteger(from, name, WAIT_MS));
   const bootRetryMs = readOptional(shape, "bootRetryMs", (from, name) => readInteger(from, name, WAIT_MS));
   const latency = readOptional(shape, "latency", (from, name) => readOneOf(from, name, ["low", "medium", "high"]));
+  const cpuMask = readOptional(shape, "cpuMask", (from, name) => readShapes(from, name, CPU_FEATURES.length).map(parseMaskBit));
   return {
     vm: readVmId(shape, "vm"),
     name: readText(shape, "name", { max: NAME_LENGTH_MAX, pattern: /^[^\p{Cc}]+$/u }),
@@ -53,6 +55,7 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
     ...(vcpusMax !== undefined && { vcpusMax }),
     coresPerSocket: readInteger(shape, "coresPerSocket", COUNT),
     ...(latency && { latency }),
+    ...(cpuMask && { cpuMask }),
     firmware: parseFirmware(readShape(shape, "firmware")),
     ...(bootDelayMs !== undefined && { bootDelayMs }),
     ...(bootRetryMs !== undefined && { bootRetryMs }),
@@ -60,6 +63,10 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
     devices: readShapes(shape, "devices", DEVICES_MAX).map(parseDevice),
     ...(resumeFrom && { resumeFrom }),
   };
+}
+
+function parseMaskBit(shape: Shape): CpuMaskBit {
+  return { feature: readOneOf(shape, "feature", CPU_FEATURES), shown: readOptionalFlag(shape, "shown") };
 }
 
 function parseMemoryHotAdd(shape: Shape): MemoryHotAdd {

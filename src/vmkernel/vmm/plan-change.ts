@@ -122,6 +122,7 @@ const FIXED = [
   "firmware",
   "coresPerSocket",
   "vcpusMax",
+  "cpuMask",
 ] as const satisfies readonly (keyof MachineSpec)[];
 
 function refuseFixed(current: MachineSpec, wanted: MachineSpec): Refusal | undefined {

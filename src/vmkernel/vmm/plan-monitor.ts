@@ -100,7 +100,7 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[
   return [
     ...["-machine", boardOf(machine)],
     // Every protection that the accelerator can give the guest: NX, SMEP, SMAP, UMIP … Paper «Instruction Isolation», NX/XD.
-    ...["-accel", accelerator === "kvm" ? "kvm" : `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", CPU_MODEL[accelerator]],
+    ...["-accel", accelerator === "kvm" ? "kvm" : `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", planCpu(machine, accelerator)],
     ...["-smp", topology, ...planMemory(machine)],
     ...[
       "-uuid",
@@ -112,6 +112,12 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[
     // A guest that sleeps would look like one that runs; vSphere's VMs are suspended from outside.
     ...["-global", "PIIX4_PM.disable_s3=1", "-global", "PIIX4_PM.disable_s4=1"],
   ];
+}
+
+/** A feature that the guest must have, and that the host cannot give, ends the start: QEMU names it. */
+function planCpu({ cpuMask = [] }: CheckedMachine, accelerator: "kvm" | "tcg"): string {
+  const enforced = cpuMask.some(({ shown }) => shown) ? ["enforce=on"] : [];
+  return [CPU_MODEL[accelerator], ...cpuMask.map(({ feature, shown }) => `${feature}=${shown ? "on" : "off"}`), ...enforced].join(",");
 }
 
 /** Firmware waits only where it shows a menu meanwhile: SeaBIOS and OVMF both. */
