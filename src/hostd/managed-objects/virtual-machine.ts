@@ -232,7 +232,7 @@ export const vmCapability: VirtualMachineCapability = {
   disableSnapshotsSupported: false,
   lockSnapshotsSupported: false,
   consolePreferencesSupported: false,
-  cpuFeatureMaskSupported: false,
+  cpuFeatureMaskSupported: true,
   s1AcpiManagementSupported: false,
   settingScreenResolutionSupported: false,
   toolsAutoUpdateSupported: false,

@@ -7,6 +7,7 @@ import type { DeviceSpec, MachineSpec } from "../../vmkernel/index.ts";
 import { fault, readVmx, type VirtualDevice, type Vmx } from "../../wire/index.ts";
 import { bootKeys } from "./boot-order.ts";
 import { type HostSize, memoryMaxMib } from "./compute.ts";
+import { cpuMaskOf } from "./cpu-mask.ts";
 import { familyOf, readDevices } from "./devices/index.ts";
 import { fileOf } from "./devices/serial.ts";
 import { type Field, flag, readField } from "./fields.ts";
@@ -50,6 +51,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
   const memoryMiB = required(identityFields.memoryMB, vmx, place);
   const vcpus = required(identityFields.numCPUs, vmx, place, 1);
   const coresPerSocket = required(identityFields.numCoresPerSocket, vmx, place, 1);
+  const cpuMask = cpuMaskOf(vmx);
   return {
     vm,
     name: displayNameOf(vmx, place)
@@ -67,6 +69,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
     bootOrder: bootKeys(vmx, devices),
     ...bootWaits(vmx, place),
     ...latencyOf(vmx),
+    ...(cpuMask.length > 0 && { cpuMask }),
     devices: specs,
     ...(resumeFrom !== undefined && { resumeFrom }),
   };

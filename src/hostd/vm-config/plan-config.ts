@@ -18,6 +18,7 @@ import {
 } from "../../wire/index.ts";
 import { writeBootOrder } from "./boot-order.ts";
 import { checkSize, type HostSize, refuseLowerVersion, writeAllocations, writeCoresPerSocket } from "./compute.ts";
+import { writeCpuMask } from "./cpu-mask.ts";
 import { planDeviceChanges } from "./device-changes.ts";
 import type { DevicePlan } from "./device-draft.ts";
 import { readDevices } from "./devices/index.ts";
@@ -111,6 +112,7 @@ function writeSettings(spec: VirtualMachineConfigSpec, context: ConfigContext): 
     ...writeFields(powerOpFields, powerOpInfo, "configSpec.powerOpInfo"),
     ...(latencySensitivity &&
       writeFields({ level: latencyField }, latencySensitivity as { level: string }, "configSpec.latencySensitivity")),
+    ...writeCpuMask(spec.cpuFeatureMask ?? []),
     ...(managedBy && writeManagedBy(managedBy)),
     ...writeAffinity("sched.cpu.affinity", spec.cpuAffinity?.affinitySet, {
       max: context.host.cpu.threads - 1,

@@ -17,6 +17,7 @@ import {
 } from "../../wire/index.ts";
 import { readBootOrder } from "./boot-order.ts";
 import { coresPerSocketOf, memoryMibOf, vcpusOf } from "./compute.ts";
+import { readCpuMask } from "./cpu-mask.ts";
 import { type Reading, readDevices } from "./devices/index.ts";
 import { readExtraConfig } from "./extra-config.ts";
 import { readField, readFields } from "./fields.ts";
@@ -81,6 +82,7 @@ export function readConfig(vmx: Vmx, reading: ConfigReading): VirtualMachineConf
     latencySensitivity: readLatency(vmx),
     cpuAffinity: readAffinity(vmx, "sched.cpu.affinity"),
     memoryAffinity: readAffinity(vmx, "numa.nodeAffinity"),
+    cpuFeatureMask: readCpuMask(vmx),
     extraConfig: readExtraConfig(vmx),
     datastoreUrl: readDatastoreUrls(devices, reading),
     bootOptions: { ...defaultBoot, ...readFields(bootFields, vmx), bootOrder: readBootOrder(vmx, devices) },
