@@ -12,6 +12,7 @@ const legalFrom = {
   SuspendVM_Task: ["poweredOn"],
   ShutdownGuest: ["poweredOn"],
   RebootGuest: ["poweredOn"],
+  StandbyGuest: ["poweredOn"],
   SendNMI: ["poweredOn"],
   TerminateVM: ["poweredOn"],
   ReconfigVM_Task: ["poweredOff", "poweredOn"], // what can't change while it runs is refused by the change
@@ -30,7 +31,13 @@ export type VmMethod = keyof typeof legalFrom;
 const besideTasks: ReadonlySet<VmMethod> = new Set(["AcquireTicket", "PutUsbScanCodes"]);
 
 /** What nothing would come of while the guest stands still over a question. */
-const needsRunningGuest: ReadonlySet<VmMethod> = new Set(["ResetVM_Task", "SuspendVM_Task", "ShutdownGuest", "RebootGuest"]);
+const needsRunningGuest: ReadonlySet<VmMethod> = new Set([
+  "ResetVM_Task",
+  "SuspendVM_Task",
+  "ShutdownGuest",
+  "RebootGuest",
+  "StandbyGuest",
+]);
 
 const reaches = {
   PowerOnVM_Task: "poweredOn",

@@ -60,6 +60,7 @@ const KINDS = [
   "suspend",
   "shutdownGuest",
   "rebootGuest",
+  "flushGuest",
   "sendNmi",
   "terminate",
   "retryWrite",
@@ -123,6 +124,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "reset":
     case "shutdownGuest":
     case "rebootGuest":
+    case "flushGuest":
     case "sendNmi":
     case "terminate":
     case "retryWrite":

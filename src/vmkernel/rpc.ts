@@ -59,6 +59,8 @@ export type VmkernelRequest =
   | { readonly kind: "shutdownGuest"; readonly vm: VmId }
   /** Asks the guest agent to start the guest anew; ToolsUnavailable where none answers. Does not wait for it. */
   | { readonly kind: "rebootGuest"; readonly vm: VmId }
+  /** Has the guest agent write out what the guest keeps for its disks, where it can, and waits; ToolsUnavailable where none answers. */
+  | { readonly kind: "flushGuest"; readonly vm: VmId }
   /** A non-maskable interrupt for every virtual CPU. */
   | { readonly kind: "sendNmi"; readonly vm: VmId }
   /** Kills the monitor, whatever else is being done to it. */
@@ -122,6 +124,7 @@ export interface VmkernelResults {
   suspend: null;
   shutdownGuest: null;
   rebootGuest: null;
+  flushGuest: null;
   sendNmi: null;
   terminate: null;
   retryWrite: null;

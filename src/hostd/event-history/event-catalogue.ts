@@ -43,6 +43,8 @@ const rows = {
   VmRemoteConsoleConnectedEvent: ["info", "Remote console opened", "A remote console of {vm.name} was opened"],
   VmRemoteConsoleDisconnectedEvent: ["info", "Remote console closed", "A remote console of {vm.name} was closed"],
   VmGuestShutdownEvent: ["info", "Guest OS shut down", "Guest OS shut down for {vm.name}"],
+  VmGuestStandbyEvent: ["info", "Guest stands by", "The guest OS of {vm.name} stands by"],
+  VmFailedToStandbyGuestEvent: ["error", "Guest cannot stand by", "{vm.name} cannot stand by: {reason.msg}"],
   VmGuestRebootEvent: ["info", "Guest reboot", "Guest OS reboot for {vm.name}"],
 } as const satisfies Readonly<Record<string, Row>>;
 

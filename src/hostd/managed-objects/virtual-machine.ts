@@ -23,7 +23,7 @@ import { questionOf } from "../questions/question-of.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
-import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, suspend, terminate } from "../vm-deeds/power.ts";
+import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, standbyGuest, suspend, terminate } from "../vm-deeds/power.ts";
 import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
@@ -79,6 +79,7 @@ export const virtualMachine = {
     SuspendVM_Task: ({ vm }, _, call) => suspend(call, vm).ref,
     ShutdownGuest: ({ vm }, _, call) => shutdownGuest(call, vm),
     RebootGuest: ({ vm }, _, call) => rebootGuest(call, vm),
+    StandbyGuest: ({ vm }, _, call) => standbyGuest(call, vm),
     SendNMI: ({ vm }, _, call) => sendNmi(call, vm),
     TerminateVM: ({ vm }, _, call) => terminate(call, vm),
     ReconfigVM_Task: async ({ vm }, { spec }, call) => (await reconfigure(call, vm, spec)).ref,

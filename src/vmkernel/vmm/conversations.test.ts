@@ -164,6 +164,32 @@ test("an agent that is not there is an error, not a hang", async () => {
   await expect(agent.describeGuest()).rejects.toBeInstanceOf(AgentError);
 });
 
+const FREEZE = "guest-fsfreeze-freeze";
+const THAW = "guest-fsfreeze-thaw";
+const frozen = () => heard.map(({ execute }) => execute).filter((name) => name === FREEZE || name === THAW);
+
+test.each([
+  ["can freeze its file systems", { return: 2 }],
+  ["can't", { error: { class: "CommandNotFound", desc: "" } }],
+])("a guest that %s is flushed, and never left frozen", async (_, answer) => {
+  await serve((command, socket) => ([FREEZE, THAW].includes(String(command.execute)) ? answer : agentAnswers(command, socket)));
+  const agent = new GuestAgent(path);
+  await agent.flush();
+  expect(frozen()).toEqual([FREEZE, THAW]);
+  agent.close();
+});
+
+test("a guest that says nothing sensible of freezing is let go all the same", async () => {
+  await serve((command, socket) => {
+    if (command.execute === FREEZE) return "[nonsense\n";
+    return command.execute === THAW ? { return: 2 } : agentAnswers(command, socket);
+  });
+  const agent = new GuestAgent(path);
+  await expect(agent.flush()).rejects.toBeInstanceOf(AgentError);
+  expect(frozen()).toEqual([FREEZE, THAW]);
+  agent.close();
+});
+
 test("a shutdown that is not answered was taken; one that is refused was not", async () => {
   let isRefusing = false;
   await serve((command, socket) => {

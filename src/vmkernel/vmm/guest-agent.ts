@@ -29,6 +29,10 @@ const LONG_ANSWER_TIMEOUT_MS = 30_000;
 const SLOW_ANSWERS_KEPT_MS = 60_000;
 /** A successful guest-shutdown is not answered; a refusal comes at once. */
 const SHUTDOWN_REFUSAL_MS = 500;
+const FREEZE = "guest-fsfreeze-freeze";
+const THAW = "guest-fsfreeze-thaw";
+/** A guest that was slow to freeze is asked again, each time for as long as an answer may take. */
+const THAW_TRIES = 10;
 
 export class GuestAgent {
   readonly #path: string;
@@ -63,6 +67,31 @@ export class GuestAgent {
     return this.#inTurn(async (_, conversation) => {
       await conversation.tell("guest-shutdown", { mode }, SHUTDOWN_REFUSAL_MS);
     });
+  }
+
+  /**
+   * Has the guest write out what it keeps for its disks: it freezes its file systems and lets them go again. A guest that can't freeze
+   * them refuses, and has then answered. @throws {AgentError} when it does not answer
+   */
+  async flush(): Promise<void> {
+    try {
+      await this.#inTurn(async (_, conversation) => {
+        for (const command of [FREEZE, THAW]) await conversation.ask(command, {}, LONG_ANSWER_TIMEOUT_MS).catch(exceptRefusal);
+      });
+    } catch (error) {
+      await this.#thaw(); // it may freeze yet, and nobody else would let it go
+      throw error;
+    }
+  }
+
+  async #thaw(): Promise<void> {
+    for (let tries = 0; tries < THAW_TRIES; tries += 1) {
+      const answered = await this.execute(THAW, {}).then(
+        () => true,
+        (error) => error instanceof AgentError && error.refusal !== undefined,
+      );
+      if (answered) return;
+    }
   }
 
   /** One command with whatever arguments. @throws {AgentError} */
@@ -184,6 +213,10 @@ const SYNC_BYTE = 0xff;
 /** The byte 0xff is no UTF-8, so it was read as U+FFFD. */
 function afterSyncByte(line: string): string {
   return line.slice(line.lastIndexOf("\ufffd") + 1);
+}
+
+function exceptRefusal(error: unknown): void {
+  if (!(error instanceof AgentError) || error.refusal === undefined) throw error;
 }
 
 function classOf(error: unknown): string {
