@@ -41,6 +41,12 @@ test("a guest that is asked to reboot starts anew in the same monitor", async ()
   vmkernel.close();
 });
 
+test("a guest's agent tells whom it asks for names", async () => {
+  await waitFor(agentAnswers, 90_000);
+  const dns = { ipAddress: ["192.0.2.53"], searchDomain: ["guest.example"] };
+  expect(await read(client, vm, "guest.ipStack")).toMatchObject([{ dnsConfig: dns, ipRouteConfig: {} }]);
+});
+
 test("a guest that is asked to stand by is suspended, and goes on where it was", async () => {
   await waitFor(agentAnswers, 90_000);
   await client.call(vm, "StandbyGuest", {});

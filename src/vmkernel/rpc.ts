@@ -330,7 +330,22 @@ export type GuestState =
       readonly runsPrograms: boolean;
       readonly disks: readonly GuestDisk[];
       readonly nics: readonly { readonly mac: string; readonly addresses: readonly string[] }[];
+      /** Absent where it can't be asked. */
+      readonly network?: GuestNetwork;
     };
+
+export interface GuestNetwork {
+  readonly routes: readonly GuestRoute[];
+  readonly nameServers: readonly string[];
+  readonly searchDomains: readonly string[];
+}
+
+export interface GuestRoute {
+  readonly network: string;
+  readonly prefixLength: number;
+  /** Absent where what it leads to is on the link. */
+  readonly gateway?: string;
+}
 
 export interface GuestRun {
   readonly exitCode: number;

@@ -25,6 +25,7 @@ import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, standbyGuest, suspend, terminate } from "../vm-deeds/power.ts";
 import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts";
+import { ipStackOf } from "./guest-ip-stack.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
 
@@ -144,6 +145,7 @@ function guest(self: VmEntity): GuestInfo {
     ...(state.osName === undefined ? {} : { guestFullName: state.osName }),
     ...(address === undefined ? {} : { ipAddress: address }),
     net: state.nics.map(({ mac, addresses }) => ({ macAddress: mac, ipAddress: addresses, connected: false, deviceConfigId: -1 })),
+    ipStack: ipStackOf(state),
     disk: state.disks.map(({ path, type, capacityBytes, freeBytes }) => ({
       diskPath: path,
       capacity: capacityBytes,
