@@ -3,7 +3,7 @@
  * The guest writes what it likes: what is no address is left out, and there is an end to all of it.
  * Source: Linux /proc/net/route and /proc/net/ipv6_route (net/ipv4/fib_trie.c, net/ipv6/route.c), resolv.conf(5).
  */
-import { isIP, isIPv6, SocketAddress } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import type { GuestNetwork, GuestRoute } from "../rpc.ts";
 
 /** Undefined where there is no such file, or the agent may not read it. */
@@ -57,7 +57,7 @@ function parseRoute6(line: string): GuestRoute[] {
 
 function address6Of(digits: string): string | undefined {
   const text = /^[0-9a-f]{32}$/i.test(digits) ? (digits.match(/.{4}/g) ?? []).join(":") : "";
-  return isIPv6(text) ? new SocketAddress({ address: text, family: "ipv6" }).address : undefined;
+  return isIPv6(text) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : undefined; // as RFC 5952 shortens it
 }
 
 function parseResolver(text: string | undefined): Pick<GuestNetwork, "nameServers" | "searchDomains"> {
