@@ -8,9 +8,10 @@ import { managedObjectType } from "../src/wire/index.ts";
 
 const SHOWN_MAX = 3; // tests of a method that the list names
 
-/** What clients say lies in these; what walks over every method that there is, whatever it is called, does not count. */
+/** What clients say lies in these. What walks over every method that there is, whatever it is called, does not count, nor do words in a
+ * transcript. */
 const sources = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
-  .filter((path) => /\.(test\.ts|py|rb|yml)$/.test(path) && !path.includes("performed-methods"))
+  .filter((path) => /\.(test\.ts|py|rb|yml)$/.test(path) && !/performed-methods|recording/.test(path))
   .map((path) => ({ path, text: readFileSync(join(import.meta.dirname, path), "utf8") }));
 
 /** A method is called by its name in quotes (a client of ours, VI/JSON's path) or after a point (pyVmomi, rbvmomi). */
