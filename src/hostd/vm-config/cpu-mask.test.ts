@@ -16,7 +16,11 @@ const written = (key: string, text: string) => `${formatVmx(create().vmx)}${key}
 
 test("a mask is written as ESXi writes it, read back, and the machine gets its features by name", () => {
   const { vmx } = create({
-    cpuFeatureMask: [mask(0x8000_0001 | 0, { edx: bit(20, "0") }), mask(7, { ebx: bit(7, "0"), ecx: NOTHING }), mask(1, { ecx: bit(25, "1") })],
+    cpuFeatureMask: [
+      mask(0x8000_0001 | 0, { edx: bit(20, "0") }),
+      mask(7, { ebx: bit(7, "0"), ecx: NOTHING }),
+      mask(1, { ecx: bit(25, "1") }),
+    ],
   });
   expect(readVmx(vmx, "cpuid.80000001.edx")).toBe("----:----:---0:----:----:----:----:----");
   expect(readVmx(vmx, "cpuid.7.ecx")).toBeUndefined();

@@ -4,7 +4,15 @@
  * Source: vim25 HostCpuIdInfo, VirtualMachineConfigSpec.cpuFeatureMask; ESXi's cpuid.<level>.<register>.
  */
 import { CPU_REGISTER_BITS, type CpuMaskBit, type CpuRegister, cpuFeatureAt } from "../../vmkernel/index.ts";
-import { fault, type HostCpuIdInfo, readVmx, type VirtualMachineCpuIdInfoSpec, type Vmx, type VmxChanges, vmxKeys } from "../../wire/index.ts";
+import {
+  fault,
+  type HostCpuIdInfo,
+  readVmx,
+  type VirtualMachineCpuIdInfoSpec,
+  type Vmx,
+  type VmxChanges,
+  vmxKeys,
+} from "../../wire/index.ts";
 import { invalidArgument } from "./fields.ts";
 
 const KEY = /^cpuid\.([0-9a-f]{1,8})\.(eax|ebx|ecx|edx)(?:\.(intel|amd))?$/i;
@@ -65,7 +73,8 @@ function writeLevel({ operation, removeKey, info }: VirtualMachineCpuIdInfoSpec,
   const level = operation === "remove" ? removeKey?.value : info?.level;
   if (typeof level !== "number") throw invalidArgument(operation === "remove" ? `${at}.removeKey` : `${at}.info`);
   const vendor = info?.vendor ?? "";
-  if (vendor !== "") throw fault("InvalidVmConfig", `This host has no mask for processors of one vendor: ${vendor}.`, { property: `${at}.info.vendor` });
+  if (vendor !== "")
+    throw fault("InvalidVmConfig", `This host has no mask for processors of one vendor: ${vendor}.`, { property: `${at}.info.vendor` });
   return REGISTERS.map((register) => {
     const text = operation === "remove" ? "" : (info?.[register] ?? "");
     const mask = parseRegister(text);

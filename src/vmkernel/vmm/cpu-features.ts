@@ -38,11 +38,7 @@ const REGISTERS: readonly (readonly [level: number, register: CpuRegister, names
     "edx",
     "- - avx512-4vnniw avx512-4fmaps fsrm - - - avx512-vp2intersect - md-clear - - - serialize - tsx-ldtrk - - arch-lbr - - amx-bf16 avx512-fp16 amx-tile amx-int8 spec-ctrl stibp - arch-capabilities core-capability ssbd",
   ],
-  [
-    0x8000_0001,
-    "edx",
-    "- - - - - - - - - - - syscall - - - - - - - - nx - mmxext - - fxsr-opt pdpe1gb rdtscp - lm 3dnowext 3dnow",
-  ],
+  [0x8000_0001, "edx", "- - - - - - - - - - - syscall - - - - - - - - nx - mmxext - - fxsr-opt pdpe1gb rdtscp - lm 3dnowext 3dnow"],
   [
     0x8000_0001,
     "ecx",

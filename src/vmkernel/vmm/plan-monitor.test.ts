@@ -46,7 +46,14 @@ test("the whole plan of a UEFI machine that is resumed under KVM", () => {
 
 test.each([
   ["all of the processor's features", [], "max"],
-  ["all but some", [{ feature: "nx", shown: false }, { feature: "sse4.1", shown: false }], "max,nx=off,sse4.1=off"],
+  [
+    "all but some",
+    [
+      { feature: "nx", shown: false },
+      { feature: "sse4.1", shown: false },
+    ],
+    "max,nx=off,sse4.1=off",
+  ],
   ["one that it must have", [{ feature: "aes", shown: true }], "max,aes=on,enforce=on"],
 ])("a guest sees %s", (_, cpuMask, expected) => {
   expect(lines(plan(machineWith([], { cpuMask })))).toContain(`-cpu ${expected}`);
