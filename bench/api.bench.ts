@@ -4,6 +4,7 @@
  * inventory in memory, asks nobody who may read it, and starts nothing.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { test } from "vitest";
 import type { MoRef, PropertyFilterSpec, SelectionSpec } from "../src/wire/index.ts";
@@ -192,10 +193,14 @@ async function benchPowerOns(host: TestHost, vms: readonly MoRef<"VirtualMachine
   const tookMs = performance.now() - started;
   const succeededCount = ends.filter(({ state }) => state === "success").length;
   const states = await Promise.all(vms.map((vm) => read(client, vm, "runtime.powerState")));
-  const running = states.filter((state) => state === "poweredOn").length;
+  const poweredOn = states.filter((state) => state === "poweredOn").length;
+  const vmkernel = await host.vmkernel();
+  const monitors = await vmkernel.request({ kind: "listMonitors" });
+  vmkernel.close();
+  const running = monitors.filter(({ vm, pid }) => vms.some(({ value }) => value === vm) && existsSync(`/proc/${pid}`)).length;
   print(
     `${vms.length} power-ons at once`,
-    `${succeededCount} succeeded, ${running} run, in ${(tookMs / 1000).toFixed(1)} s  (asked for within ${askedMs.toFixed(0)} ms)`,
+    `${succeededCount} succeeded, ${poweredOn} powered on, ${running} monitors run, in ${(tookMs / 1000).toFixed(1)} s  (asked for within ${askedMs.toFixed(0)} ms)`,
   );
   for (const { error } of ends) if (error !== undefined) print("  failed", error.localizedMessage ?? "");
   await Promise.all(vms.map(async (vm) => ended(client, await client.call(vm, "PowerOffVM_Task", {}))));

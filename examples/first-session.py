@@ -1,11 +1,10 @@
 #!/usr/bin/python3
 """A first session with a Bulkhead host, by an unmodified pyVmomi: look around, then make, start, stop and delete a small VM.
 
-    apt install python3-pyvmomi
     /usr/bin/python3 examples/first-session.py                 # the host that npm start has started here
     /usr/bin/python3 examples/first-session.py --url https://192.0.2.7:8443 --thumbprint AB:CD:…
 
-root's password is read from BULKHEAD_ROOT_PASSWORD, or from the file that the first start left for root.
+pyVmomi is Debian's python3-pyvmomi, which npm start installs. root's password is read from BULKHEAD_ROOT_PASSWORD, or from the file that the first start left for root.
 """
 
 import argparse

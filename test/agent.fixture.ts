@@ -204,7 +204,11 @@ class ShownMonitors {
 
 /** vmkernel's real datastores, on a host that runs nothing. */
 async function noMonitors(folder: string, storage: Storage, network: ShownNetwork, adapters: Machine["nics"]) {
-  const host = await describeHost(hostPaths(folder), { accelerator: { kind: "tcg", because: "nothing runs here" }, weaknesses: [] });
+  const host = await describeHost(hostPaths(folder), {
+    accelerator: { kind: "tcg", because: "nothing runs here" },
+    withheld: [],
+    weaknesses: [],
+  });
   const monitors = new ShownMonitors() as never;
   const parts = { paths: hostPaths(folder), host, storage, monitors, network, shutdown: async () => {} };
   const perform = async (request: VmkernelRequest, controls: Partial<Controls>) => {

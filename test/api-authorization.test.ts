@@ -167,8 +167,9 @@ test("what a user holds can be asked by session and by name", async () => {
     { entity: vm, privAvailability: [{ isGranted: true }, { isGranted: true }] },
   ]);
   const userName = `role${READ_ONLY}`;
-  expect(await root.call(AUTHORIZATION, "HasUserPrivilegeOnEntities", { entities: [vm], userName, privId })).toMatchObject([
-    { privAvailability: [{ privId: RENAME, isGranted: false }, { isGranted: true }] },
+  const vague = { type: "ManagedObject", value: vm.value }; // answered as what it is
+  expect(await root.call(AUTHORIZATION, "HasUserPrivilegeOnEntities", { entities: [vague], userName, privId })).toMatchObject([
+    { entity: vm, privAvailability: [{ privId: RENAME, isGranted: false }, { isGranted: true }] },
   ]);
   expect(await root.call(AUTHORIZATION, "FetchUserPrivilegeOnEntities", { entities: [vm], userName })).toMatchObject([
     { entity: vm, privileges: ["System.Anonymous", "System.View", "System.Read"] },

@@ -119,12 +119,12 @@ test("a VM needs a name of its own", async () => {
   expect((await faultOf(() => create(base("taken")))).name).toBe("DuplicateName");
 });
 
-test("a VM with more memory than the host has is not powered on, and no process stays", async () => {
-  const vm = await createVm(client, { ...base("huge"), memoryMB: 4096 * 1024 }).catch(() => undefined);
-  if (vm === undefined) return; // refused when it was created: nothing to power on
-  const fault = await faultOf(() => client.call(vm, "PowerOnVM_Task", {}));
-  expect(fault.name).toMatch(/Insufficient|MemorySize/);
-  expect(await read(client, vm, "runtime.powerState")).toBe("poweredOff");
+test.each([
+  ["memory", { memoryMB: 4096 * 1024 }, "MemorySizeNotSupported"],
+  ["processors", { numCPUs: 100, numCoresPerSocket: 1 }, "NotEnoughCpus"],
+])("a VM with more %s than the host has is refused when it is made, and nothing of it is there", async (_, more, fault) => {
+  expect((await faultOf(() => create({ ...base("huge"), ...more }))).name).toBe(fault);
+  expect(names()).not.toContain("huge");
 });
 
 /** Disks that a VM can be given and cannot be started with. */

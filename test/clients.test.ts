@@ -85,6 +85,23 @@ test("Apache Libcloud lists VMs and starts one", async (context) => {
   await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
 });
 
+test("OpenStack's oslo.vmware makes itself a client from the WSDL, and starts a VM", async (context) => {
+  const python = await installFromPypi(join(folder, "oslo"), "oslo.vmware==4.10.1");
+  if (python === undefined) return context.skip("PyPI cannot be reached from here, or Python has no venv");
+  await using client = await host.login();
+  const vm = await createVm(client, { ...bootableSpec("of-oslo", ""), deviceChange: [] });
+  await using door = await openDoor(host.port, "oslo-vmware");
+  const args = [join(CLIENTS, "oslo_vmware_vm.py"), "127.0.0.1", String(door.port), "root", PASSWORD, "of-oslo"];
+  const { stdout } = await run(python, args, { timeout: CLIENT_MS });
+  expect(JSON.parse(stdout)).toEqual({
+    about: "HostAgent",
+    before: "poweredOff",
+    after: "poweredOn",
+    again: "InvalidPowerStateException",
+  });
+  await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+});
+
 test("npm's node-vsphere-soap makes itself a client from the WSDL, and reads the host's name", async (context) => {
   const isThere = await run("npm", [
     "install",

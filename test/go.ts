@@ -7,14 +7,22 @@ import { REPOSITORY } from "./harness.ts";
 
 const run = promisify(execFile);
 const GOVMOMI = "v0.46.0";
-const BUILD_MS = 300_000;
+export const BUILD_MS = 300_000;
+
+const commands = {
+  govc: { package: "github.com/vmware/govmomi/govc", version: GOVMOMI },
+  vcsim: { package: "github.com/vmware/govmomi/vcsim", version: GOVMOMI },
+  // The newest that `go install` can name: from 2.0 on the module's path lacks the /v2 that Go asks for.
+  "terraform-provider-vsphere": { package: "github.com/hashicorp/terraform-provider-vsphere", version: "v1.26.0" },
+} as const;
 
 /**
- * Builds a command of govmomi by `go install`, once, where there is a Go.
+ * Builds a command by `go install`, once, where there is a Go.
  * @returns the command, or why there is none
  */
-export async function installFromGo(name: "govc" | "vcsim"): Promise<{ readonly path: string } | { readonly because: string }> {
-  const folder = join(REPOSITORY, "node_modules/.cache", `${name}-${GOVMOMI}`);
+export async function installFromGo(name: keyof typeof commands): Promise<{ readonly path: string } | { readonly because: string }> {
+  const { package: source, version } = commands[name];
+  const folder = join(REPOSITORY, "node_modules/.cache", `${name}-${version}`);
   const path = join(folder, name);
   try {
     await access(path);
@@ -24,9 +32,9 @@ export async function installFromGo(name: "govc" | "vcsim"): Promise<{ readonly 
   }
   try {
     const env = { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" };
-    await run("go", ["install", `github.com/vmware/govmomi/${name}@${GOVMOMI}`], { env, timeout: BUILD_MS });
+    await run("go", ["install", `${source}@${version}`], { env, timeout: BUILD_MS });
     return { path };
   } catch (error) {
-    return { because: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
+    return { because: error instanceof Error ? error.message.split("\n").slice(0, 2).join(": ") : String(error) };
   }
 }

@@ -27,6 +27,11 @@ const change = (operation: "add" | "edit" | "remove", device: object, fileOperat
   device: device as VirtualDevice,
   ...(fileOperation && { fileOperation }),
 });
+/** A mask that hides one bit of a register. */
+const hidden = (level: number, register: "ebx" | "ecx" | "edx", bit: number) => ({
+  operation: "edit" as const,
+  info: { level, [register]: `${"-".repeat(31 - bit)}0${"-".repeat(bit)}` },
+});
 const cdrom = { $type: "VirtualCdrom", key: -9, controllerKey: 201, unitNumber: 0 };
 const disk = (controllerKey: number, unitNumber: number) => ({
   $type: "VirtualDisk",
@@ -50,6 +55,7 @@ beforeAll(async () => {
     memoryMB: 256, // Linux sets 64 MB aside where memory can come later
     cpuHotAddEnabled: true,
     memoryHotAddEnabled: true,
+    cpuFeatureMask: [hidden(7, "ebx", 7)], // SMEP
     deviceChange: [...(spec.deviceChange ?? []), change("add", cdrom)],
   });
   await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
@@ -79,6 +85,10 @@ async function expectEvidence(): Promise<void> {
   const evidence: readonly Evidence[] = JSON.parse((await host.command("evidence", "--json")).stdout);
   expect(evidence.filter(({ verdict }) => verdict !== "pass")).toEqual([]);
 }
+
+test("a guest does not see the feature that is hidden from it, and sees its neighbours", async () => {
+  expect(await console()).toMatch(/^GUEST-CPU .* flags=nx,smap(,umip)?\s*$/m);
+});
 
 test("a disk, an adapter, a CD, a processor and memory come to a guest that runs", async () => {
   const { key, backing, connectable } = await deviceOf("VirtualCdrom");
@@ -118,6 +128,7 @@ test("the cable of an adapter is unplugged and plugged in, and clients see it", 
 test.each<[string, VirtualMachineConfigSpec, string, object]>([
   ["another guest", { guestId: "debian12_64Guest" }, "InvalidPowerState", { existingState: "poweredOn" }],
   ["CPU hot add off", { cpuHotAddEnabled: false }, "InvalidPowerState", {}],
+  ["another view of its processors", { cpuFeatureMask: [hidden(7, "ebx", 20)] }, "InvalidPowerState", {}],
   ["EFI", { firmware: "efi" }, "InvalidPowerState", {}],
   ["fewer processors", { numCPUs: 1 }, "CpuHotPlugNotSupported", {}],
   ["less memory", { memoryMB: 256 }, "MemoryHotPlugNotSupported", {}],

@@ -1,8 +1,9 @@
 import { readdirSync, statSync } from "node:fs";
 import { Agent, request as httpsRequest } from "node:https";
 import { join } from "node:path";
+import Database from "libsql";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { performedApi } from "../src/hostd/index.ts";
+import { performedMethods } from "../src/hostd/index.ts";
 import { randomOf } from "../src/interfaces/index.ts";
 import {
   dataObjectType,
@@ -21,7 +22,8 @@ import { startAgent, type TestAgent } from "./agent.fixture.ts";
 const ROOT = "/sdk/vim25/8.0.3.0";
 const REQUESTS = 50_000;
 /** What takes tenths of a second when it is done. */
-const FEWER: ReadonlyMap<string, number> = new Map([["GenerateLogBundles_Task", 20]]);
+const BUNDLE = "GenerateLogBundles_Task";
+const BUNDLES = 20;
 const STATE_EVERY = 8; // looking at the state takes longer than a call
 const MEMORY_GROWTH_MAX_MIB = 100; // of this process, which is host and client in one
 const DEPTH_MAX = 4;
@@ -29,17 +31,22 @@ const DEPTH_MAX = 4;
 /** They end the session that the test needs, answer when something happens, which here nothing does, or start a monitor. */
 const EXCLUDED: ReadonlySet<string> = new Set(["Logout", "TerminateSession", "WaitForUpdates", "WaitForUpdatesEx", "PowerOnVM_Task"]);
 
+const ROOT_FOLDER = { type: "Folder", value: "ha-folder-root" } as const;
+
 let agent: TestAgent;
+let database: Database.Database;
 let session = "";
 const connections = new Agent({ keepAlive: true, rejectUnauthorized: false });
 
 beforeAll(async () => {
   agent = await startAgent();
+  database = new Database(join(agent.folder, "hostd.db"), { readonly: true });
   const login = await send("SessionManager/ha-sessionmgr/Login", '{"userName":"root","password":"Correct-Horse-9"}');
   session = login.session;
 });
 afterAll(async () => {
   connections.destroy();
+  database?.close();
   await agent?.stop(); // throws when the agent met a bug
 });
 
@@ -68,18 +75,66 @@ async function send(path: string, body?: string): Promise<Answer> {
   });
 }
 
-/** Everything in the inventory, in ServiceContent and in the host's configManager, and a view: one object of each type. */
+async function read<T>(path: string, body?: object): Promise<T> {
+  const { status, text } = await send(path, body === undefined ? undefined : JSON.stringify(body));
+  if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+  return JSON.parse(text);
+}
+
+/** What a session makes for itself, how, and how it ends: whoever asks a method of it gets a new one. */
+const made: Readonly<Record<string, { readonly by: string; readonly args: object; readonly end: string }>> = {
+  ContainerView: {
+    by: "ViewManager/ViewManager/CreateContainerView",
+    args: { container: ROOT_FOLDER, type: [], recursive: true },
+    end: "DestroyView",
+  },
+  InventoryView: { by: "ViewManager/ViewManager/CreateInventoryView", args: {}, end: "DestroyView" },
+  ListView: { by: "ViewManager/ViewManager/CreateListView", args: { obj: [ROOT_FOLDER] }, end: "DestroyView" },
+  EventHistoryCollector: { by: "EventManager/ha-eventmgr/CreateCollectorForEvents", args: { filter: {} }, end: "DestroyCollector" },
+  TaskHistoryCollector: { by: "TaskManager/ha-taskmgr/CreateCollectorForTasks", args: { filter: {} }, end: "DestroyCollector" },
+  PropertyCollector: {
+    by: "PropertyCollector/ha-property-collector/CreatePropertyCollector",
+    args: {},
+    end: "DestroyPropertyCollector",
+  },
+  PropertyFilter: {
+    by: "PropertyCollector/ha-property-collector/CreateFilter",
+    args: { spec: { propSet: [{ type: "Folder", pathSet: ["name"] }], objectSet: [{ obj: ROOT_FOLDER }] }, partialUpdates: true },
+    end: "DestroyPropertyFilter",
+  },
+};
+
+/** @returns the id of a new object of a type that sessions make; undefined for any other */
+async function make(type: string): Promise<string | undefined> {
+  const how = made[type];
+  return how === undefined ? undefined : (await read<MoRef>(how.by, how.args)).value;
+}
+
+/** Ends what a call made for the session: there is room for a thousand. */
+async function endMade(answer: string): Promise<void> {
+  const ref: Partial<MoRef> | null = answer === "" ? null : JSON.parse(answer);
+  const how = made[ref?.type ?? ""];
+  if (ref?.value !== undefined && how !== undefined) await send(`${ref.type}/${encodeURIComponent(ref.value)}/${how.end}`, "{}");
+}
+
+/** One object of each type that stays: what is in the inventory and in the host's configManager, and what these lead to. */
 async function objectsByType(): Promise<ReadonlyMap<string, string>> {
-  const read = async (path: string, body?: string) => JSON.parse((await send(path, body)).text);
   const objects = new Map<string, string>([["ServiceInstance", "ServiceInstance"]]);
-  const content: Record<string, MoRef | string> = await read("ServiceInstance/ServiceInstance/content");
-  const managers: Record<string, MoRef | string> = await read("HostSystem/ha-host/configManager");
-  for (const ref of [...Object.values(managers), ...Object.values(content)])
+  const view = await make("ContainerView");
+  const members = await read<readonly MoRef[]>(`ContainerView/${encodeURIComponent(view ?? "")}/view`);
+  const holders = ["ServiceInstance/ServiceInstance/content", "HostSystem/ha-host/configManager", "TaskManager/ha-taskmgr/recentTask"];
+  const held = await Promise.all(holders.map((holder) => read<Readonly<Record<string, MoRef>> | readonly MoRef[]>(holder)));
+  for (const ref of [...members, ...held.flatMap((refs) => Object.values(refs))])
     if (typeof ref === "object" && "value" in ref) objects.set(ref.type, ref.value);
-  const container = JSON.stringify({ container: content.rootFolder, type: [], recursive: true });
-  const view: MoRef = await read(`ViewManager/${objects.get("ViewManager")}/CreateContainerView`, container);
-  const members: readonly MoRef[] = await read(`ContainerView/${encodeURIComponent(view.value)}/view`);
-  for (const { type, value } of [view, ...members]) objects.set(type, value);
+  const of = (type: string): string => `${type}/${encodeURIComponent(objects.get(type) ?? "")}`;
+  for (const path of [
+    `${of("ComputeResource")}/environmentBrowser`,
+    `${of("Datastore")}/browser`,
+    ...["authManager", "fileManager", "processManager"].map((manager) => `${of("GuestOperationsManager")}/${manager}`),
+  ]) {
+    const { type, value } = await read<MoRef>(path);
+    objects.set(type, value);
+  }
   return objects;
 }
 
@@ -139,7 +194,7 @@ const TEXTS: readonly string[] = [
   "[] /nowhere",
   "/ha-datacenter/vm/%2f..%2f",
   "\u0000",
-  "\ud800",
+  "\ufffe",
   "(((((((((a*)*)*)*)*)*)*)*)*",
 ];
 const NUMBERS: readonly number[] = [-1, 0, 1, 2, 2 ** 31 - 1, -(2 ** 31), Number.MAX_SAFE_INTEGER];
@@ -179,22 +234,26 @@ function makeMembers(random: () => number, members: ReadonlyMap<string, Member>,
   return made;
 }
 
-const methods = performedApi().flatMap(({ type, methods }) => methods.map((method) => ({ type, method })));
-
-const requestsPerMethod = Math.ceil(REQUESTS / methods.length);
+const methods = performedMethods().filter(({ method }) => !EXCLUDED.has(method));
+const requestsPerMethod = Math.ceil((REQUESTS - BUNDLES) / (methods.length - 1));
 
 /** What is refused by the schema: the faults that a method declares, and those that every method may answer. */
 function isDeclared(fault: string, declared: readonly string[]): boolean {
   return isFaultType(fault) && fault !== "SystemError" && ["RuntimeFault", ...declared].some((base) => isSubtype(fault, base));
 }
 
-/** All that a refused call must have left as it was: what lies on the datastore, and the configuration of every VM. */
-async function stateOf(): Promise<string> {
+/** What only says what was asked: also a refusal leaves a line there. */
+const HISTORY: ReadonlySet<string> = new Set(["task", "event", "sqlite_sequence"]);
+
+/** All that a refused call must have left as it was: what lies on the datastore, and all that the host keeps of what shall be: VMs,
+ * accounts, permissions, roles, options, the auto-start list. */
+function stateOf(): string {
   const files = readdirSync(agent.datastore, { recursive: true, withFileTypes: true })
     .map((entry) => join(entry.parentPath, entry.name))
     .map((path) => [path, statSync(path).mtimeMs, statSync(path).size].join(" "));
-  const vms: readonly MoRef[] = JSON.parse((await send("Folder/ha-folder-vm/childEntity")).text || "[]");
-  return JSON.stringify([files.toSorted(), vms]);
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all() as { name: string }[];
+  const kept = tables.filter(({ name }) => !HISTORY.has(name)).map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}"`).all()]);
+  return JSON.stringify([files.toSorted(), kept]);
 }
 
 const rssMiB = (): number => process.memoryUsage.rss() / 2 ** 20;
@@ -202,39 +261,53 @@ const rssMiB = (): number => process.memoryUsage.rss() / 2 ** 20;
 test(`${methods.length} methods, ${requestsPerMethod} absurd calls of each: only faults of the schema, nothing changed by a call that is refused, and the next good call is served`, {
   timeout: 600_000,
 }, async () => {
+  await createVm("of-a-task");
   const objects = await objectsByType();
   const moids = [...objects.values()];
+  const pick = (random: () => number): string => moids[Math.floor(random() * moids.length)] ?? "";
+  expect(methods.map(({ type }) => type).filter((type) => !(type in made || objects.has(type) || type === "ManagedObject"))).toEqual([]);
   const counted = new Map<number, number>();
   let memoryMiB = 0;
   const undeclared = new Map<string, string>();
   for (const [index, { type, method }] of methods.entries()) {
     const schemaMethod = managedObjectType(type).methods.get(method);
-    if (schemaMethod === undefined || EXCLUDED.has(method)) continue;
+    if (schemaMethod === undefined) throw new Error(`the schema has no ${type}.${method}`);
     const vm = await createVm(`vm-${index}`);
+    let own = await make(type);
     let state: string | undefined;
-    for (let round = 0; round < (FEWER.get(method) ?? requestsPerMethod); round++) {
+    for (let round = 0; round < (method === BUNDLE ? BUNDLES : requestsPerMethod); round++) {
       const random = randomOf(index * requestsPerMethod + round);
-      state ??= await stateOf();
-      const moid = type === "VirtualMachine" ? vm : (objects.get(type) ?? moids[Math.floor(random() * moids.length)] ?? "");
+      state ??= stateOf();
+      const moid = own ?? (type === "VirtualMachine" ? vm : (objects.get(type) ?? pick(random)));
       const args = JSON.stringify(makeMembers(random, schemaMethod.params, [vm, ...moids], 0));
       const { status, text } = await send(`${type}/${encodeURIComponent(moid)}/${method}`, args);
       const what = `${type}.${method} ${args.slice(0, 2000)}\n→ ${status} ${text.slice(0, 300)}`;
       counted.set(status, (counted.get(status) ?? 0) + 1);
       expect([200, 204, 500], what).toContain(status);
       const fault = status === 500 ? JSON.parse(text)._typeName : await faultOfTask(method, status, text);
-      if (fault === undefined) state = undefined;
-      else if (!isDeclared(fault, schemaMethod.faults)) undeclared.set(`${method}: ${fault}`, what);
-      if (round % STATE_EVERY === 0 && state !== undefined) expect(await stateOf(), what).toBe(state);
+      if (isLost(fault, text, moid) && type !== "VirtualMachine" && !args.includes(moid)) undeclared.set(`${method} of nothing`, what);
+      if (fault === undefined) {
+        state = undefined;
+        await endMade(text);
+        if (method === made[type]?.end) own = await make(type);
+      } else if (!isDeclared(fault, schemaMethod.faults)) undeclared.set(`${method}: ${fault}`, what);
+      if (round % STATE_EVERY === 0 && state !== undefined) expect(stateOf(), what).toBe(state);
     }
     await send(`VirtualMachine/${vm}/Destroy_Task`, "{}");
     if (index === Math.floor(methods.length / 5)) memoryMiB = rssMiB();
   }
   expect(Object.fromEntries(undeclared)).toEqual({});
+  expect([...counted.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(REQUESTS);
   expect(counted.get(200)).toBeGreaterThan(0); // some make sense, most do not
   expect(counted.get(500)).toBeGreaterThan(counted.get(200) ?? 0);
   expect((await send("HostSystem/ha-host/name")).text).toBe('"host1"');
   expect(rssMiB() - memoryMiB).toBeLessThan(MEMORY_GROWTH_MAX_MIB);
 });
+
+/** Whether a call found nothing to be called on: then its method was not reached. */
+function isLost(fault: string | undefined, text: string, moid: string): boolean {
+  return fault === "ManagedObjectNotFound" && JSON.parse(text).obj?.value === moid;
+}
 
 async function faultOfTask(method: string, status: number, text: string): Promise<string | undefined> {
   return status === 200 && method.endsWith("_Task") ? (await taskEnd(JSON.parse(text))).error?.fault._typeName : undefined;

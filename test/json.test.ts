@@ -1,13 +1,17 @@
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import { PASSWORD, sleep, startHost, type TestHost } from "./harness.ts";
+import { openDoor } from "./recording.ts";
 import { read } from "./vm.ts";
 
 /** The vSphere API in JSON: another door to the same objects, and each door shows what was done through the other. No guest runs here. */
+const run = promisify(execFile);
 const ROOT = "/sdk/vim25/8.0.3.0";
 const TASK_MS = 30_000;
 
@@ -242,4 +246,29 @@ test("a session that has logged out is one no longer, on either wire", async () 
   expect((await name()).status).toBe(200);
   expect(await send(`${ROOT}/SessionManager/ha-sessionmgr/Logout`, {}, other)).toMatchObject({ status: 204, body: "" });
   expect((await name()).body).toMatchObject({ _typeName: "NotAuthenticated" });
+});
+
+test("curl needs no toolkit: it logs in, reads, calls, is told of a fault, and logs out", async () => {
+  await using door = await openDoor(host.port, "curl");
+  const api = `https://127.0.0.1:${door.port}${ROOT}`;
+  const curl = async (...args: readonly string[]) => (await run("curl", ["-sk", ...args])).stdout;
+  const post = (path: string, args: object) => ["-H", "Content-Type: application/json", "-d", JSON.stringify(args), `${api}/${path}`];
+  const head = await curl(
+    "-D",
+    "-",
+    "-o",
+    "/dev/null",
+    ...post("SessionManager/ha-sessionmgr/Login", { userName: "root", password: PASSWORD }),
+  );
+  const as = ["-H", `vmware-api-session-id: ${/^vmware-api-session-id: (\S+)/im.exec(head)?.[1]}`];
+  const product = JSON.parse(await curl(...as, `${api}/ServiceInstance/ServiceInstance/content`)).about.productLineId;
+  expect(product).toBe("embeddedEsx");
+  const inventoryPath = "/ha-datacenter/vm";
+  expect(JSON.parse(await curl(...as, ...post("SearchIndex/ha-searchindex/FindByInventoryPath", { inventoryPath })))).toMatchObject({
+    type: "Folder",
+    value: "ha-folder-vm",
+  });
+  const nothing = await curl(...as, ...post("VirtualMachine/9999/PowerOnVM_Task", {}));
+  expect(JSON.parse(nothing)).toMatchObject({ _typeName: "ManagedObjectNotFound" });
+  expect(await curl(...as, "-w", "%{http_code}", ...post("SessionManager/ha-sessionmgr/Logout", {}))).toBe("204");
 });

@@ -7,13 +7,24 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { createServer, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { loadOrCreateCertificate } from "../src/management/index.ts";
 
 const FOLDER = join(import.meta.dirname, "sessions");
-const BODY_CHARS_MAX = 3000; // what a reader takes in; a WSDL or an inventory goes on for megabytes
-const EXCHANGES_MAX = 60;
+const BODY_CHARS_MAX = 2000; // what a reader takes in; a WSDL or an inventory goes on for megabytes
+const EACH_MAX = 2; // exchanges of one method that end alike: a client that waits for a task asks a hundred times
 const KEEP_ALIVE_MS = 90_000; // as the host does; clients that poll would meet a closed connection
-const HEADERS_SHOWN = ["soapaction", "content-type", "authorization", "cookie", "vmware-api-session-id", "set-cookie", "range", "location"];
+const HEADERS_SHOWN = [
+  "soapaction",
+  "content-type",
+  "content-encoding",
+  "authorization",
+  "cookie",
+  "vmware-api-session-id",
+  "set-cookie",
+  "range",
+  "location",
+];
 
 export interface Door extends AsyncDisposable {
   readonly port: number;
@@ -24,14 +35,17 @@ export async function openDoor(port: number, name: string): Promise<Door> {
   if (process.env.BULKHEAD_RECORD === undefined) return { port, [Symbol.asyncDispose]: async () => {} };
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-recording-"));
   const certificate = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: ["127.0.0.1"] });
-  const exchanges: string[] = [];
+  const exchanges: Exchange[] = [];
   const server = createServer({ key: certificate.key, cert: certificate.cert }, async (incoming, outgoing) => {
     const asked = await textOf(incoming);
     const path = incoming.url ?? "/";
     const { method = "GET", headers } = incoming;
     const forwarded = request({ host: "127.0.0.1", port, path, method, headers, rejectUnauthorized: false }, async (answer) => {
       const body = await textOf(answer);
-      exchanges.push(`${method} ${path}\n${shown(headers, asked)}\n\n${answer.statusCode}\n${shown(answer.headers, body)}\n`);
+      exchanges.push({
+        what: `${whatIsAsked(`${method} ${path}`, asked)}, ${answer.statusCode}`,
+        text: `${method} ${path}\n${shown(headers, asked)}\n\n${answer.statusCode}\n${shown(answer.headers, body)}\n`,
+      });
       outgoing.writeHead(answer.statusCode ?? 500, answer.headers).end(body);
     });
     forwarded.on("error", () => outgoing.destroy());
@@ -51,17 +65,47 @@ export async function openDoor(port: number, name: string): Promise<Door> {
   };
 }
 
-function transcript(name: string, exchanges: readonly string[]): string {
-  const kept = exchanges.slice(0, EXCHANGES_MAX).map((exchange, index) => `──── ${index + 1} ────\n${exchange}`);
-  const rest = exchanges.length - kept.length;
-  const head = `A session of ${name} with this host. Secrets are taken out, and long bodies cut.\n`;
-  return redact([head, ...kept, ...(rest > 0 ? [`… and ${rest} exchanges more\n`] : [])].join("\n"));
+export interface Exchange {
+  /** What is asked, and how it ends: there are few of a kind in a transcript. */
+  readonly what: string;
+  readonly text: string;
+}
+
+/** A SOAP method's name; else the request, whatever object it is about. */
+export function whatIsAsked(requestLine: string, body: Buffer): string {
+  const method = /<(?:[\w-]+:)?Body\b[^>]*>\s*<(?:[\w-]+:)?(\w+)/.exec(body.toString())?.[1];
+  return method ?? requestLine.replace(/\?.*$/, "").replace(/(\/sdk\/vim25\/[^/]+\/\w+)\/[^/]+/, "$1/…");
+}
+
+/** The first exchanges of each kind, in their order, and between them what was left out. */
+export function transcript(name: string, exchanges: readonly Exchange[]): string {
+  const parts = [`A session of ${name} with this host. Secrets are taken out, long bodies cut, and repetitions left out.\n`];
+  const counts = new Map<string, number>();
+  let left = new Map<string, number>();
+  const tellLeft = (): void => {
+    const kinds = [...left].map(([what, count]) => `${what} × ${count}`);
+    if (kinds.length > 0) parts.push(`… left out: ${kinds.join("; ")}\n`);
+    left = new Map();
+  };
+  for (const [index, { what, text }] of exchanges.entries()) {
+    const count = (counts.get(what) ?? 0) + 1;
+    counts.set(what, count);
+    if (count > EACH_MAX) {
+      left.set(what, (left.get(what) ?? 0) + 1);
+      continue;
+    }
+    tellLeft();
+    parts.push(`──── ${index + 1} ────\n${text}`);
+  }
+  tellLeft();
+  return redact(parts.join("\n"));
 }
 
 function shown(headers: IncomingHttpHeaders, body: Buffer): string {
   const lines = HEADERS_SHOWN.flatMap((name) => (headers[name] === undefined ? [] : [`${name}: ${headers[name]}`]));
-  const isText = /xml|json|text|form/.test(headers["content-type"] ?? "text");
-  const text = isText ? indent(body.toString()) : `(${body.length} bytes)`;
+  const plain = headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+  const isText = /xml|json|text|form/.test(headers["content-type"] ?? "text") && !plain.includes(0);
+  const text = isText ? indent(plain.toString()) : `(${plain.length} bytes)`;
   const cut = text.length > BODY_CHARS_MAX ? `${text.slice(0, BODY_CHARS_MAX)}\n… (${text.length - BODY_CHARS_MAX} characters more)` : text;
   return [...lines, cut].join("\n");
 }

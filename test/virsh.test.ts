@@ -45,7 +45,7 @@ async function virsh(...args: readonly string[]): Promise<string> {
 }
 
 test.skipIf(!existsSync(VIRSH))(
-  "virsh lists, describes, starts, suspends, resumes and ends a VM, and takes it out of the inventory",
+  "virsh lists, describes, starts, suspends, resumes and ends a VM, takes it out of the inventory, and defines it anew",
   async () => {
     expect(await virsh("hostname")).not.toBe("");
     expect(await virsh("nodeinfo")).toMatch(/Thread\(s\) per core: +1/);
@@ -70,7 +70,14 @@ test.skipIf(!existsSync(VIRSH))(
     await virsh("destroy", NAME);
     expect(await virsh("domstate", NAME)).toContain("shut off");
     expect(await virsh("pool-info", "datastore1")).toMatch(/State: +running/);
+    const xml = join(folder, "domain.xml");
+    writeFileSync(xml, await virsh("dumpxml", NAME));
     await virsh("undefine", NAME);
     expect(await virsh("list", "--all")).not.toContain(NAME);
+    await virsh("define", xml);
+    expect(await virsh("dumpxml", NAME)).toContain(`<source file='[datastore1] images/${NAME}-boot.vmdk'/>`);
+    await virsh("start", NAME);
+    expect(await virsh("domstate", NAME)).toContain("running");
+    await virsh("destroy", NAME);
   },
 );

@@ -19,11 +19,11 @@ export const HOST_PACKAGES = {
   "libglib2.0-0": "of the guest agent",
   libnuma1: "of the guest agent",
   liburing2: "of the guest agent",
+  "python3-pyvmomi": "the first session that the demonstration proposes, by an unmodified client of the vSphere API",
 };
 
 /** @type {Readonly<Record<string, string>>} */
 export const TEST_PACKAGES = {
-  "python3-pyvmomi": "an unmodified client of the vSphere API",
   "libvirt-clients": "virsh, another one",
   ansible: "another: playbooks, by the modules of community.vmware",
   packer: "another: builds VMs by vsphere-iso",

@@ -26,27 +26,27 @@ export type Finding = Pick<Evidence, "verdict" | "facts">;
 export interface Look {
   readonly fact: string;
   readonly holds: boolean;
+  /** The machine withholds just what this needs, and the host was told to do without (--degraded). */
+  readonly isWithheld?: boolean;
 }
 
 const FACTS_MAX = 1000; // of one claim; a host has at most a thousand VMs, and a failure is named first
 
 /**
- * Passes when there was something to look at and all of it is as claimed.
+ * Passes when there was something to look at and all of it is as claimed. What is not as claimed fails, unless the machine withholds
+ * what just that needs: then it is not shown, and the facts name the weaknesses. A host that lacks one thing is excused for no other.
  * @param otherwise why nothing was there to look at
+ * @param weaknesses of the host, for the facts
  */
-export function judgeLooks(looks: readonly Look[], otherwise: string): Finding {
+export function judgeLooks(looks: readonly Look[], otherwise: string, weaknesses: readonly string[] = []): Finding {
   if (looks.length === 0) return { verdict: "not shown", facts: [otherwise] };
-  const failed = looks.filter(({ holds }) => !holds).map(({ fact }) => `NOT SO: ${fact}`);
-  const held = looks.filter(({ holds }) => holds).map(({ fact }) => fact);
-  return { verdict: failed.length === 0 ? "pass" : "fail", facts: [...failed, ...held].slice(0, FACTS_MAX) };
-}
-
-/**
- * As {@link judgeLooks}, for a property that a host may have been told to do without (--degraded): what is then not as claimed
- * counts as not shown, and the facts name the weakness. A property that is there still passes, and nothing is called passed that is not.
- */
-export function judgeUnlessDegraded(looks: readonly Look[], otherwise: string, weaknesses: readonly string[]): Finding {
-  const finding = judgeLooks(looks, otherwise);
-  if (finding.verdict !== "fail" || weaknesses.length === 0) return finding;
-  return { verdict: "not shown", facts: [...weaknesses.map((weakness) => `This host is degraded: ${weakness}`), ...finding.facts] };
+  const broken = looks.filter(({ holds }) => !holds);
+  const verdict = broken.length === 0 ? "pass" : broken.every(({ isWithheld }) => isWithheld === true) ? "not shown" : "fail";
+  const because = broken.some(({ isWithheld }) => isWithheld === true) ? weaknesses : [];
+  const facts = [
+    ...because.map((weakness) => `This host is degraded: ${weakness}`),
+    ...broken.map(({ fact }) => `NOT SO: ${fact}`),
+    ...looks.filter(({ holds }) => holds).map(({ fact }) => fact),
+  ];
+  return { verdict, facts: facts.slice(0, FACTS_MAX) };
 }

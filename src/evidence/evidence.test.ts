@@ -49,9 +49,10 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
   return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
 }
 
-function observation(monitors: Observation["monitors"], weaknesses: readonly string[] = []): Observation {
+function observation(monitors: Observation["monitors"], withheld: Observation["withheld"] = []): Observation {
   return {
-    weaknesses,
+    withheld,
+    weaknesses: withheld.map((feature) => `this machine has no ${feature}`),
     accelerator: { kind: "tcg", because: "" },
     hostNamespaces: namespacesOf("self"),
     monitors,
@@ -66,14 +67,14 @@ function observation(monitors: Observation["monitors"], weaknesses: readonly str
 
 const verdicts = (observed: Observation) => Object.fromEntries(judge(observed).map(({ claim, verdict }) => [claim, verdict]));
 
-describe("an unconfined process in the place of a monitor", async () => {
-  const secret = join(folder, "secret");
-  writeFileSync(secret, "another VM's");
+const secret = join(folder, "secret");
+writeFileSync(secret, "another VM's");
 
+describe("an unconfined process in the place of a monitor", () => {
   test.each([
     ["Each monitor runs as a user of its own that nothing else on the machine runs as, and never as root."],
     ["No monitor holds or can regain any capability."],
-    ["Every thread of every monitor is under a seccomp filter."],
+    ["Every thread of every monitor is under the sandbox's seccomp filter and QEMU's own."],
     ["Each monitor has user, pid, mount, net, ipc and uts namespaces that neither the host nor another monitor is in."],
     ["Each monitor sees a root folder with its own program and libraries, and nothing of the host."],
     ["Each monitor and its sandbox are in a cgroup of their own."],
@@ -154,13 +155,46 @@ test("without a VM nothing is shown, and nothing is called passed", () => {
   expect(summarize(evidence)).toMatch(/: 0 pass, 0 fail, \d+ not shown$/);
 });
 
-test("what a degraded host gave up counts as not shown and says why; what it did not give up can still fail", async () => {
-  const pid = await waitingProcess(join(folder, "secret"), "r");
-  const observed = observation([observeMonitor(inspectionOf(pid), [])], ["this machine has no user namespaces"]);
-  const namespaces = judge(observed).find(({ claim }) => claim.startsWith("Each monitor has user, pid"));
-  expect(namespaces?.verdict).toBe("not shown");
-  expect(namespaces?.facts[0]).toContain("no user namespaces");
+/** What each claim says of an unconfined process on a machine that withholds something of isolation. */
+async function verdictsWithout(...withheld: Observation["withheld"]) {
+  const pid = await waitingProcess(secret, "r");
+  return verdicts({ ...observation([observeMonitor(inspectionOf(pid), [])], withheld), hostd: describeProcess(pid) });
+}
+
+test("what the machine withholds counts as not shown and says why; what it does not withhold still fails", async () => {
+  const pid = await waitingProcess(secret, "r");
+  const observed = observation([observeMonitor(inspectionOf(pid), [])], ["mountNamespace"]);
+  const root = judge(observed).find(({ claim }) => claim.startsWith("Each monitor sees a root folder"));
+  expect(root?.verdict).toBe("not shown");
+  expect(root?.facts[0]).toContain("no mountNamespace");
   expect(verdicts(observed)["No monitor holds or can regain any capability."]).toBe("fail");
+});
+
+test.each<[Observation["withheld"][number], string]>([
+  ["bpf", "Each monitor has user, pid, mount, net, ipc and uts namespaces that neither the host nor another monitor is in."],
+  ["pidNamespace", "Each monitor has user, pid, mount, net, ipc and uts namespaces that neither the host nor another monitor is in."],
+  ["pidNamespace", "Each monitor sees a root folder with its own program and libraries, and nothing of the host."],
+  ["memoryCgroup", "Each monitor and its sandbox are in a cgroup of their own."],
+  ["mountNamespace", "Every thread of every monitor is under the sandbox's seccomp filter and QEMU's own."],
+  ["userNamespace", "The host agent can answer on the socket that it was given and reach no network itself."],
+])("a machine without %s is no excuse for this: %s", async (feature, claim) => {
+  expect((await verdictsWithout(feature))[claim]).toBe("fail");
+});
+
+test.each<[Observation["withheld"], string]>([
+  [["memoryCgroup", "pidsCgroup"], "Each monitor and its sandbox are in a cgroup of their own."],
+  [["seccomp"], "Every thread of every monitor is under the sandbox's seccomp filter and QEMU's own."],
+  [["networkNamespace"], "The host agent can answer on the socket that it was given and reach no network itself."],
+  [["rootMountNamespace"], "The host agent can answer on the socket that it was given and reach no network itself."],
+])("a machine without %s is: %s", async (withheld, claim) => {
+  expect((await verdictsWithout(...withheld))[claim]).toBe("not shown");
+});
+
+test.each([
+  ["The host agent, which parses what clients send, is not root and holds no capability."],
+  ["The host agent can answer on the socket that it was given and reach no network itself."],
+])("an unconfined process in the place of the host agent turns red: %s", async (claim) => {
+  expect((await verdictsWithout())[claim]).toBe("fail");
 });
 
 test("a monitor that could not be looked at fails what is claimed of every monitor", () => {
@@ -174,7 +208,7 @@ test.each([
 ])("a host agent %s turns the claim red", async (_, flags, isReachable) => {
   const claim =
     "No path leads the host agent to a datastore, and it holds no folder of one: it has the files that it was passed, while it has them.";
-  const pid = await waitingProcess(isReachable ? join(folder, "secret") : folder, flags);
+  const pid = await waitingProcess(isReachable ? secret : folder, flags);
   const seen = datastoresSeenBy(pid, [{ root: folder }]);
   expect(seen).toEqual([{ root: folder, isReachable: true }]);
   const observed = { ...observation([]), hostd: describeProcess(pid), datastoresOfHostd: [{ root: folder, isReachable }] };
@@ -182,7 +216,7 @@ test.each([
 });
 
 test("a host agent that was passed a file keeps the claim", async () => {
-  const pid = await waitingProcess(join(folder, "secret"), "r");
+  const pid = await waitingProcess(secret, "r");
   const observed = {
     ...observation([]),
     hostd: describeProcess(pid),

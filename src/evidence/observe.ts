@@ -20,7 +20,7 @@ import {
   tcpSockets,
   threadsOf,
 } from "../system/index.ts";
-import type { DatastoreDescription, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
+import type { DatastoreDescription, IsolationFeature, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
 
 /** A file whatever its name: "device:inode". */
@@ -44,6 +44,8 @@ export interface ObservedMonitor {
 }
 
 export interface Observation {
+  /** What of isolation the machine withholds, and a sentence for each. */
+  readonly withheld: readonly IsolationFeature[];
   readonly weaknesses: readonly string[];
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   readonly hostNamespaces: Namespaces;
@@ -68,7 +70,7 @@ export interface HostPids {
 
 /** @param network the namespace of the virtual network: the file that keeps it */
 export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids, network: string): Promise<Observation> {
-  const { weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
+  const { withheld, weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
   const unseen: string[] = [];
@@ -81,6 +83,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     }
   }
   return {
+    withheld,
     weaknesses,
     accelerator,
     hostNamespaces: namespacesOf("self"),

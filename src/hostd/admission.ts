@@ -12,9 +12,11 @@ const legalFrom = {
   SuspendVM_Task: ["poweredOn"],
   ShutdownGuest: ["poweredOn"],
   RebootGuest: ["poweredOn"],
+  StandbyGuest: ["poweredOn"],
   SendNMI: ["poweredOn"],
   TerminateVM: ["poweredOn"],
   ReconfigVM_Task: ["poweredOff", "poweredOn"], // what can't change while it runs is refused by the change
+  UpgradeVM_Task: ["poweredOff"],
   UnregisterVM: ["poweredOff", "suspended"],
   Destroy_Task: ["poweredOff", "suspended"],
   Rename_Task: ["poweredOff", "poweredOn", "suspended"],
@@ -29,13 +31,20 @@ export type VmMethod = keyof typeof legalFrom;
 const besideTasks: ReadonlySet<VmMethod> = new Set(["AcquireTicket", "PutUsbScanCodes"]);
 
 /** What nothing would come of while the guest stands still over a question. */
-const needsRunningGuest: ReadonlySet<VmMethod> = new Set(["ResetVM_Task", "SuspendVM_Task", "ShutdownGuest", "RebootGuest"]);
+const needsRunningGuest: ReadonlySet<VmMethod> = new Set([
+  "ResetVM_Task",
+  "SuspendVM_Task",
+  "ShutdownGuest",
+  "RebootGuest",
+  "StandbyGuest",
+]);
 
 const reaches = {
   PowerOnVM_Task: "poweredOn",
   PowerOffVM_Task: "poweredOff",
   SuspendVM_Task: "suspended",
   TerminateVM: "poweredOff",
+  UpgradeVM_Task: "poweredOff", // vim25 asks for the state that it is done in
 } as const satisfies Partial<Record<VmMethod, VirtualMachinePowerState>>;
 
 const label: Readonly<Record<VirtualMachinePowerState, string>> = {

@@ -19,4 +19,4 @@ export {
 } from "./guest-operations/transfers.ts";
 export type { HttpCredentials } from "./http-credentials.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
-export { type PerformedType, performedApi } from "./performed-api.ts";
+export { type PerformedMethod, type PerformedType, performedApi, performedMethods } from "./performed-api.ts";

@@ -1,5 +1,6 @@
-/** What of the schema this host performs, for the documents that describe it to clients. Pure. */
+/** What of the schema this host performs, for the documents that describe it to clients and for the tests that go over all of it. Pure. */
 import { undeclaredMethods } from "../wire/index.ts";
+import { FETCH } from "./authorize.ts";
 import { managedObjectTypes } from "./managed-objects/index.ts";
 
 export interface PerformedType {
@@ -17,4 +18,15 @@ export function performedApi(): readonly PerformedType[] {
     methods: Object.keys(methods).filter((method) => !Object.hasOwn(undeclaredMethods.get(type) ?? {}, method)),
     properties: Object.keys(properties),
   }));
+}
+
+export interface PerformedMethod {
+  readonly type: string;
+  readonly method: string;
+}
+
+/** Every method that can be called, also those of no document; what every object answers stands under their root type. */
+export function performedMethods(): readonly PerformedMethod[] {
+  const own = Object.entries(managedObjectTypes).flatMap(([type, { methods }]) => Object.keys(methods).map((method) => ({ type, method })));
+  return [...own, { type: "ManagedObject", method: FETCH }];
 }

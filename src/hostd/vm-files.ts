@@ -1,10 +1,20 @@
 /** The files of a VM: reading its folder into what hostd knows, and the .vmx key that names a suspended memory. */
 import { createHash } from "node:crypto";
-import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder, messageOf } from "../base/index.ts";
+import {
+  type Clock,
+  type DatastorePath,
+  fileNameOf,
+  folderOf,
+  formatDatastorePath,
+  inFolder,
+  messageOf,
+  systemClock,
+} from "../base/index.ts";
 import type { DiskDescription, FolderEntry } from "../vmkernel/index.ts";
-import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx } from "../wire/index.ts";
+import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx, type VmxChanges } from "../wire/index.ts";
 import type { Vm, VmFiles } from "./vm.ts";
 import { diskPathsOf, MEMORY_ADDED_KEY, readConfig } from "./vm-config/index.ts";
+import { planLayout } from "./vm-layout.ts";
 import type { Vmkernel } from "./vmkernel.ts";
 import type { Vms } from "./vms.ts";
 
@@ -12,7 +22,7 @@ import type { Vms } from "./vms.ts";
 const SUSPEND_STATE_KEY = "checkpoint.vmState";
 
 /** Reads a VM's folder. A file that can't be read or understood makes the VM unreadable, with the reason, and stops nothing else. */
-export async function readVmFiles(vmkernel: Vmkernel, vm: Pick<Vm, "vmxPath">): Promise<VmFiles> {
+export async function readVmFiles(vmkernel: Vmkernel, vm: Pick<Vm, "vmxPath">, clock: Clock = systemClock): Promise<VmFiles> {
   try {
     const vmx = parseVmx(await vmkernel.request({ kind: "readText", file: vm.vmxPath }), formatDatastorePath(vm.vmxPath));
     const datastores = await vmkernel.request({ kind: "listDatastores" });
@@ -24,7 +34,9 @@ export async function readVmFiles(vmkernel: Vmkernel, vm: Pick<Vm, "vmxPath">): 
     const entries = await vmkernel.request({ kind: "listFolder", folder: folderOf(vm.vmxPath) });
     const modifiedAtMs = entries.find(({ name }) => name === fileNameOf(vm.vmxPath))?.modifiedAtMs ?? 0;
     const config = readConfig(vmx, { vmxPath: vm.vmxPath, disks, datastores, modifiedAtMs });
-    return { kind: "readable", vmx, config, suspendedMemory: suspendedMemoryIn(entries, vmx, vm.vmxPath) };
+    const devices = config.hardware.device ?? [];
+    const layout = planLayout({ vmxPath: vm.vmxPath, entries, devices, disks, readAtMs: clock.now() });
+    return { kind: "readable", vmx, config, layout, suspendedMemory: suspendedMemoryIn(entries, vmx, vm.vmxPath) };
   } catch (error) {
     return { kind: "unreadable", because: messageOf(error) };
   }
@@ -63,7 +75,7 @@ export async function forgetSuspension(vms: Vms, vm: Vm, memory: DatastorePath):
 }
 
 /** Writes some keys of the VM's .vmx, and reads the VM anew. */
-export async function changeVmx(vms: Vms, vm: Vm, change: Readonly<Record<string, string>>): Promise<void> {
+export async function changeVmx(vms: Vms, vm: Vm, change: VmxChanges): Promise<void> {
   if (vm.files.kind !== "readable") return;
   await vms.vmkernel.request({ kind: "writeText", file: vm.vmxPath, text: formatVmx(updateVmx(vm.files.vmx, change)) });
   await vms.refresh(vm);

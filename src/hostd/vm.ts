@@ -8,6 +8,7 @@ import type { MoRef, VirtualMachineConfigInfo, VirtualMachinePowerState, Vmx } f
 import type { VmSituation } from "./admission.ts";
 import { questionOf } from "./questions/question-of.ts";
 import type { Task } from "./tasks.ts";
+import type { VmLayout } from "./vm-layout.ts";
 
 /** What was read from the VM's folder last. */
 export type VmFiles =
@@ -15,6 +16,7 @@ export type VmFiles =
       readonly kind: "readable";
       readonly vmx: Vmx;
       readonly config: VirtualMachineConfigInfo;
+      readonly layout: VmLayout;
       /** The guest's memory from a suspension that has not been resumed; the file is there and whole. */
       readonly suspendedMemory: DatastorePath | undefined;
     }

@@ -54,9 +54,9 @@ async function main(): Promise<void> {
   const probe = await probeIsolation(hostCgroup(paths));
   const decision = decideIsolation(probe, options);
   if (decision.kind === "refuse") throw new SystemError(decision.line);
-  const { weaknesses } = decision;
+  const { withheld, weaknesses } = decision;
   const accelerator = await rememberAccelerator({ folder: paths.run, program: QEMU, choose: () => testAccelerators(paths, probe.have) });
-  const host = await describeHost(paths, { accelerator, weaknesses });
+  const host = await describeHost(paths, { accelerator, withheld, weaknesses });
   const vmm = await describeVmmHost(paths, { accelerator: accelerator.kind, isolation: probe.have, weaknesses });
   await serve({ options, host, vmm, storage: createStorage(paths.volumes) });
   console.log(JSON.stringify({ ready: true, accelerator, weaknesses }));

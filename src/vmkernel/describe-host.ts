@@ -7,7 +7,10 @@ import { readHardware } from "../system/index.ts";
 import type { HostDescription } from "./rpc.ts";
 
 /** The machine does not change while the host runs, so it is read once. */
-export async function describeHost(paths: HostPaths, found: Pick<HostDescription, "accelerator" | "weaknesses">): Promise<HostDescription> {
+export async function describeHost(
+  paths: HostPaths,
+  found: Pick<HostDescription, "accelerator" | "withheld" | "weaknesses">,
+): Promise<HostDescription> {
   const { uuid, ...hardware } = await readHardware();
   return { ...hardware, uuid: uuid ?? (await readOrMakeUuid(paths.state)), ...found };
 }

@@ -21,7 +21,10 @@ export * from "./storage/index.ts";
 export { type HostNetworkParts, openHostNetwork } from "./switched-network.ts";
 export {
   type Accelerator,
+  CPU_REGISTER_BITS,
+  type CpuRegister,
   chooseAccelerator,
+  cpuFeatureAt,
   describeVmmHost,
   endTrials,
   expectedDevices,

@@ -8,8 +8,8 @@ const inLines = (argv: readonly string[]) => argv.join(" ").replaceAll(" --", "\
 test("a whole machine runs, with nothing weaker", () => {
   const probe = describeProbe({});
   expect(Object.values(probe.have)).toEqual(ISOLATION_FEATURES.map(() => true));
-  expect(decideIsolation(probe, { degraded: false })).toEqual({ kind: "run", weaknesses: [] });
-  expect(decideIsolation(probe, { degraded: true })).toEqual({ kind: "run", weaknesses: [] });
+  expect(decideIsolation(probe, { degraded: false })).toEqual({ kind: "run", withheld: [], weaknesses: [] });
+  expect(decideIsolation(probe, { degraded: true })).toEqual({ kind: "run", withheld: [], weaknesses: [] });
 });
 
 test("a machine without user namespaces is refused in one line that says what to do", () => {

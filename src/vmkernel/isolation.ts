@@ -53,7 +53,7 @@ const NEEDS: Readonly<Record<IsolationFeature, Need>> = {
   },
   mountNamespace: {
     name: "mount namespaces",
-    weaker: "A monitor sees the machine's file system, where only its user keeps it from files.",
+    weaker: "A monitor sees the machine's file system, where only its user keeps it from files, and has QEMU's own seccomp filter alone.",
     remedy: PRIVILEGED,
   },
   pidNamespace: {
@@ -74,7 +74,7 @@ const NEEDS: Readonly<Record<IsolationFeature, Need>> = {
   utsNamespace: { name: "UTS namespaces", weaker: "A monitor sees the machine's host name.", remedy: PRIVILEGED },
   rootMountNamespace: {
     name: "mounts by root",
-    weaker: "hostd sees the machine's file system and network, where only its user keeps it from them.",
+    weaker: "hostd sees the machine's file system and network, where only its user keeps it from them, and has no seccomp filter.",
     remedy: `${PRIVILEGED}: root needs CAP_SYS_ADMIN`,
   },
   memoryCgroup: { name: "the memory cgroup", weaker: "A monitor can take all of the machine's memory.", remedy: CGROUPS },
@@ -102,14 +102,15 @@ export function describeProbe(failures: Readonly<Partial<Record<IsolationFeature
 }
 
 export type IsolationDecision =
-  | { readonly kind: "run"; readonly weaknesses: readonly string[] }
+  | { readonly kind: "run"; readonly withheld: readonly IsolationFeature[]; readonly weaknesses: readonly string[] }
   /** `line` names what is missing and what to do. */
   | { readonly kind: "refuse"; readonly line: string };
 
 /** Whether a host may run on a machine like this. `degraded` is what the administrator said, knowing what is weaker then. */
 export function decideIsolation({ missing }: IsolationProbe, { degraded }: { readonly degraded: boolean }): IsolationDecision {
   const [first, ...others] = missing;
-  if (first === undefined || degraded) return { kind: "run", weaknesses: missing.map(({ weaker }) => weaker) };
+  if (first === undefined || degraded)
+    return { kind: "run", withheld: missing.map(({ feature }) => feature), weaknesses: missing.map(({ weaker }) => weaker) };
   const rest = others.length === 0 ? "" : ` Also missing: ${others.map(({ name }) => name).join(", ")}.`;
   const line = `This machine withholds ${first.name} (${first.because}): ${first.remedy}, or start with --degraded.${rest}`;
   return { kind: "refuse", line: line.replace(/\s+/g, " ") };

@@ -6,6 +6,12 @@
 import type { DatastorePath, VmId } from "../base/index.ts";
 import type { Firewall } from "./network/config.ts";
 
+/** By its name for QEMU. */
+export interface CpuMaskBit {
+  readonly feature: string;
+  readonly shown: boolean;
+}
+
 export interface MachineSpec {
   readonly vm: VmId;
   /** Display name, 1–80 characters. For people only: it names no file and no process. */
@@ -25,13 +31,24 @@ export interface MachineSpec {
   readonly vcpusMax?: number;
   /** vcpus is a multiple of it. There is one thread per core, always: paper «Instruction Isolation». */
   readonly coresPerSocket: number;
+  /** How its virtual CPUs stand against those of others when processors are short; absent where they stand as usual. */
+  readonly latency?: LatencySensitivity;
+  /** Features of the processor that its guest is not to see, or that it must have; the others are as the host has them. */
+  readonly cpuMask?: readonly CpuMaskBit[];
   readonly firmware: { readonly kind: "bios" } | { readonly kind: "efi"; readonly nvram: DatastorePath };
   /** Keys of bootable devices, first choice first; devices not named come after, disks before NICs. */
   readonly bootOrder: readonly number[];
+  /** How long the firmware waits before it boots; absent where it does not. */
+  readonly bootDelayMs?: number;
+  /** After how long a BIOS tries again that found nothing to boot; absent where it does not. */
+  readonly bootRetryMs?: number;
   readonly devices: readonly DeviceSpec[];
   /** The suspended memory to resume from; absent for a cold start. */
   readonly resumeFrom?: DatastorePath;
 }
+
+/** The more sensitive, the sooner it runs. */
+export type LatencySensitivity = "low" | "medium" | "high";
 
 /** Where a serial port leads when it leads out of the host's datastores. A port has a file, a wire, or neither. */
 export type SerialWire =

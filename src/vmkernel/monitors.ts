@@ -157,6 +157,11 @@ export class Monitors {
     return this.#inTurn(vm, () => this.#require(vm, "poweredOn").rebootGuest());
   }
 
+  /** Not in turn: a guest that takes its time can be powered off meanwhile. */
+  async flushGuest(vm: VmId): Promise<void> {
+    await this.#require(vm, "poweredOn").flushGuest();
+  }
+
   /** Whether a running monitor writes the file at its end, and only there: a log of a serial port. */
   appendsTo({ datastore, path }: DatastorePath): boolean {
     const files = [...this.#running.values()].flatMap(({ record }) => record.machine.devices.map(serialFileOf));

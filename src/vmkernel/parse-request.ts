@@ -62,6 +62,7 @@ const KINDS = [
   "suspend",
   "shutdownGuest",
   "rebootGuest",
+  "flushGuest",
   "sendNmi",
   "terminate",
   "retryWrite",
@@ -131,6 +132,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "reset":
     case "shutdownGuest":
     case "rebootGuest":
+    case "flushGuest":
     case "sendNmi":
     case "terminate":
     case "retryWrite":

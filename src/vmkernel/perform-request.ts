@@ -71,6 +71,8 @@ export async function performRequest(
       return nothing(monitors.shutdownGuest(request.vm));
     case "rebootGuest":
       return nothing(monitors.rebootGuest(request.vm));
+    case "flushGuest":
+      return nothing(monitors.flushGuest(request.vm));
     case "sendNmi":
       return nothing(monitors.sendNmi(request.vm));
     case "terminate":

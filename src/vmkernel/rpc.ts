@@ -8,6 +8,7 @@ import type { DatastorePath, VmId } from "../base/index.ts";
 import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
+import type { IsolationFeature } from "./isolation.ts";
 import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
@@ -61,6 +62,8 @@ export type VmkernelRequest =
   | { readonly kind: "shutdownGuest"; readonly vm: VmId }
   /** Asks the guest agent to start the guest anew; ToolsUnavailable where none answers. Does not wait for it. */
   | { readonly kind: "rebootGuest"; readonly vm: VmId }
+  /** Has the guest agent write out what the guest keeps for its disks, where it can, and waits; ToolsUnavailable where none answers. */
+  | { readonly kind: "flushGuest"; readonly vm: VmId }
   /** A non-maskable interrupt for every virtual CPU. */
   | { readonly kind: "sendNmi"; readonly vm: VmId }
   /** Kills the monitor, whatever else is being done to it. */
@@ -131,6 +134,7 @@ export interface VmkernelResults {
   suspend: null;
   shutdownGuest: null;
   rebootGuest: null;
+  flushGuest: null;
   sendNmi: null;
   terminate: null;
   retryWrite: null;
@@ -195,7 +199,9 @@ export interface HostDescription {
   readonly bootedAtMs: number;
   /** `because` is a sentence: what the self-test guest did on /dev/kvm. */
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
-  /** Empty on a whole host; with --degraded, a sentence for each thing that is missing. */
+  /** What of isolation the machine withholds; empty on a whole host. */
+  readonly withheld: readonly IsolationFeature[];
+  /** With --degraded, a sentence for each thing that is withheld. */
   readonly weaknesses: readonly string[];
 }
 
@@ -316,7 +322,7 @@ export interface MonitorDescription {
   readonly uid: number;
   readonly startedAtMs: number;
   readonly accelerator: "kvm" | "tcg";
-  /** In what its confinement is weaker than the design (--degraded); empty otherwise. */
+  /** In what it is weaker than the design (--degraded), or than its configuration asks for; empty otherwise. */
   readonly weaknesses: readonly string[];
   /** It stands still, and waits for an answer. */
   readonly halt?: Halt;
@@ -340,7 +346,22 @@ export type GuestState =
       readonly runsPrograms: boolean;
       readonly disks: readonly GuestDisk[];
       readonly nics: readonly { readonly mac: string; readonly addresses: readonly string[] }[];
+      /** Absent where it can't be asked. */
+      readonly network?: GuestNetwork;
     };
+
+export interface GuestNetwork {
+  readonly routes: readonly GuestRoute[];
+  readonly nameServers: readonly string[];
+  readonly searchDomains: readonly string[];
+}
+
+export interface GuestRoute {
+  readonly network: string;
+  readonly prefixLength: number;
+  /** Absent where what it leads to is on the link. */
+  readonly gateway?: string;
+}
 
 export interface GuestRun {
   readonly exitCode: number;

@@ -2,12 +2,11 @@
  * How each monitor is confined, read from outside. Pure.
  * Paper «Instruction Isolation»: only the VMM runs with privilege over its guest; here it has none over anything else.
  */
-import { type Claim, judgeLooks, judgeUnlessDegraded, type Look } from "../claim.ts";
+import { type Claim, judgeLooks, type Look } from "../claim.ts";
 import type { Observation, ObservedMonitor } from "../observe.ts";
 import { viewersOf } from "../viewers.ts";
 
 const NO_MONITOR = "No VM is powered on, so there is no monitor to look at.";
-const OWN_NAMESPACES = ["user", "pid", "mnt", "net", "ipc", "uts"] as const;
 /** Names in the root folder of a monitor: devices (null alone), libraries, QEMU and its firmware, an empty /tmp. */
 const ROOT_ENTRIES: ReadonlySet<string> = new Set(["dev", "lib", "lib64", "tmp", "usr", "etc"]);
 
@@ -15,9 +14,10 @@ export function nameOf({ inspection, process }: ObservedMonitor): string {
   return `VM ${inspection.description.vm} (${inspection.description.name}), pid ${process.pid}`;
 }
 
-function unlessDegraded(claim: string, look: (monitor: ObservedMonitor, observation: Observation) => readonly Look[]): Claim {
+/** A property that a host may have been told to do without. */
+function unlessWithheld(claim: string, look: (monitor: ObservedMonitor, observation: Observation) => readonly Look[]): Claim {
   const judge = (observation: Observation) =>
-    judgeUnlessDegraded(
+    judgeLooks(
       [...observation.monitors.flatMap((monitor) => look(monitor, observation)), ...unseen(observation)],
       NO_MONITOR,
       observation.weaknesses,
@@ -68,50 +68,63 @@ const noCapability: Claim = {
     ),
 };
 
-const seccomp: Claim = {
-  claim: "Every thread of every monitor is under a seccomp filter.",
-  heading: "Instruction Isolation",
-  judge: (observation) =>
-    judgeLooks(
-      [
-        ...observation.monitors.map((monitor) => {
-          const bare = monitor.threads.filter((thread) => thread.seccomp !== "filter");
-          const filters = Math.min(...monitor.threads.map((thread) => thread.seccompFilters));
-          const fact = `${nameOf(monitor)}: ${monitor.threads.length} threads, ${bare.length} without a filter, at least ${filters} filters each`;
-          return { fact, holds: monitor.threads.length > 0 && bare.length === 0 };
-        }),
-        ...unseen(observation),
-      ],
-      NO_MONITOR,
-    ),
-};
+/** The sandbox's own, and QEMU's beneath it. */
+const FILTERS = 2;
 
-const ownNamespaces = unlessDegraded(
-  "Each monitor has user, pid, mount, net, ipc and uts namespaces that neither the host nor another monitor is in.",
-  (monitor, { hostNamespaces, monitors }) => {
-    const shared = OWN_NAMESPACES.filter(
-      (kind) =>
-        monitor.process.namespaces[kind] === hostNamespaces[kind] ||
-        monitors.some((other) => other !== monitor && other.process.namespaces[kind] === monitor.process.namespaces[kind]),
-    );
-    const inodes = OWN_NAMESPACES.map((kind) => `${kind}:[${monitor.process.namespaces[kind]}]`).join(" ");
-    return [{ fact: `${nameOf(monitor)}: ${inodes}; shared: ${shared.join(", ") || "none"}`, holds: shared.length === 0 }];
+const seccomp = unlessWithheld(
+  "Every thread of every monitor is under the sandbox's seccomp filter and QEMU's own.",
+  (monitor, { withheld }) => {
+    const bare = monitor.threads.filter(({ seccomp: mode }) => mode !== "filter");
+    const filters = Math.min(...monitor.threads.map(({ seccompFilters }) => seccompFilters));
+    const fact = `${nameOf(monitor)}: ${monitor.threads.length} threads, ${bare.length} without a filter, at least ${filters} filters each`;
+    // Without walls there is nobody to put the outer filter on; QEMU's own is its to put on.
+    const isWithheld = withheld.includes("seccomp") || (withheld.includes("mountNamespace") && bare.length === 0);
+    return [{ fact, holds: monitor.threads.length > 0 && bare.length === 0 && filters >= FILTERS, isWithheld }];
   },
 );
 
-const emptyRoot = unlessDegraded(
+const OWN_NAMESPACES = [
+  { kind: "user", feature: "userNamespace" },
+  { kind: "pid", feature: "pidNamespace" },
+  { kind: "mnt", feature: "mountNamespace" },
+  { kind: "net", feature: "networkNamespace" },
+  { kind: "ipc", feature: "ipcNamespace" },
+  { kind: "uts", feature: "utsNamespace" },
+] as const;
+
+const ownNamespaces = unlessWithheld(
+  "Each monitor has user, pid, mount, net, ipc and uts namespaces that neither the host nor another monitor is in.",
+  (monitor, { hostNamespaces, monitors, withheld }) => {
+    const found = OWN_NAMESPACES.map(({ kind, feature }) => {
+      const own = monitor.process.namespaces[kind];
+      const isShared =
+        own === hostNamespaces[kind] || monitors.some((other) => other !== monitor && other.process.namespaces[kind] === own);
+      return { name: `${kind}:[${own}]`, isShared, isWithheld: withheld.includes(feature) };
+    });
+    const shared = found.filter(({ isShared }) => isShared);
+    const own = found.filter(({ isShared }) => !isShared);
+    return [
+      ...shared.map(({ name, isWithheld }) => ({ fact: `${nameOf(monitor)}: ${name} is shared`, holds: false, isWithheld })),
+      ...(own.length > 0 ? [{ fact: `${nameOf(monitor)}: of its own ${own.map(({ name }) => name).join(" ")}`, holds: true }] : []),
+    ];
+  },
+);
+
+const emptyRoot = unlessWithheld(
   "Each monitor sees a root folder with its own program and libraries, and nothing of the host.",
-  (monitor) => {
+  (monitor, { withheld }) => {
     const { rootEntries } = monitor.process;
     const strange = rootEntries.filter((name) => !ROOT_ENTRIES.has(name));
-    return [{ fact: `${nameOf(monitor)}: root holds ${rootEntries.join(" ")}`, holds: strange.length === 0 }];
+    const fact = `${nameOf(monitor)}: root holds ${rootEntries.join(" ")}`;
+    return [{ fact, holds: strange.length === 0, isWithheld: withheld.includes("mountNamespace") }];
   },
 );
 
-const ownCgroup = unlessDegraded("Each monitor and its sandbox are in a cgroup of their own.", (monitor, { monitors }) => {
+const ownCgroup = unlessWithheld("Each monitor and its sandbox are in a cgroup of their own.", (monitor, { monitors, withheld }) => {
   const path = monitor.process.cgroups.find(({ path: text }) => text.includes(`/vm-${monitor.inspection.description.vm}`))?.path;
   const others = monitors.filter((other) => other !== monitor && other.process.cgroups.some((group) => group.path === path));
-  return [{ fact: `${nameOf(monitor)}: ${path ?? "no cgroup of its own"}`, holds: path !== undefined && others.length === 0 }];
+  const isWithheld = withheld.includes("memoryCgroup") && withheld.includes("pidsCgroup");
+  return [{ fact: `${nameOf(monitor)}: ${path ?? "no cgroup of its own"}`, holds: path !== undefined && others.length === 0, isWithheld }];
 });
 
 /** What a monitor may have open besides its VM's files. */

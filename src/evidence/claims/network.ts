@@ -3,7 +3,7 @@
  * Paper «Virtual Switch Isolation», «Virtual Switch Correctness», «Virtual Ports».
  */
 import type { PortDescription, SwitchDescription } from "../../vmkernel/index.ts";
-import { type Claim, judgeUnlessDegraded, type Look } from "../claim.ts";
+import { type Claim, judgeLooks, type Look } from "../claim.ts";
 import type { Observation, ObservedMonitor } from "../observe.ts";
 import type { ObservedNetwork, ObservedPort, ObservedProgram } from "../observe-network.ts";
 import { describe, type ProgramDeeds } from "../program-deeds.ts";
@@ -13,8 +13,8 @@ const NO_PORT = "Nothing is plugged into a virtual switch, so there is no port t
 
 function ofNetwork(heading: string, claim: string, look: (network: ObservedNetwork, observation: Observation) => readonly Look[]): Claim {
   const judge = (observation: Observation) => {
-    const { network, weaknesses } = observation;
-    return judgeUnlessDegraded(network === undefined ? [] : look(network, observation), NO_PORT, weaknesses);
+    const { network } = observation;
+    return judgeLooks(network === undefined ? [] : look(network, observation), NO_PORT);
   };
   return { claim, heading, judge };
 }

@@ -83,10 +83,10 @@ function checkPermissions(agent: HostAgent, entity: MoRef, permissions: readonly
   });
 }
 
-/** @returns its reference with its own type, whatever the client takes it for */
+/** @returns the entity by the type that it has, whatever the client took it for */
 export function requireEntity(agent: HostAgent, entity: MoRef): MoRef<"ManagedEntity"> {
   const found = agent.inventory.find(entity.value);
-  if (found !== undefined && isSubtype(found.ref.type, "ManagedEntity")) return found.ref as MoRef as MoRef<"ManagedEntity">;
+  if (found !== undefined && isSubtype(found.ref.type, "ManagedEntity")) return found.ref as MoRef<"ManagedEntity">;
   throw fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: entity });
 }
 

@@ -23,7 +23,7 @@ import {
   OTHER_GUEST,
   VCPUS_MAX,
 } from "../vm-config/index.ts";
-import { deviceOptions } from "./device-options.ts";
+import { deviceOptionsOf } from "./device-options.ts";
 import { guestDescriptors } from "./guest-descriptors.ts";
 import { always, fixed, range, sharesOption } from "./option-types.ts";
 
@@ -63,7 +63,7 @@ export function configOption({ key, guestIds }: Asked, host: HostSize, capabilit
     throw fault("InvalidArgument", message, { invalidProperty: "key" });
   }
   const memoryMax = memoryMaxMib(host);
-  const guests = guestDescriptors(guestIds, { memoryMax });
+  const guests = guestDescriptors(guestIds, { memoryMax, version });
   return {
     version: keyOf(version),
     description: describe(version),
@@ -85,7 +85,7 @@ function hardwareOptions(hwVersion: number, { memoryMax, cpus }: { memoryMax: nu
   const shares = { sharesOption: sharesOption(CUSTOM_SHARES, 1000) };
   return {
     hwVersion,
-    virtualDeviceOption: deviceOptions,
+    virtualDeviceOption: deviceOptionsOf(hwVersion),
     deviceListReadonly: false,
     numCPU: Array.from({ length: cpus }, (_, index) => index + 1),
     numCoresPerSocket: range(1, cpus),

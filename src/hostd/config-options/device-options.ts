@@ -24,25 +24,41 @@ import type {
   VirtualUSBXHCIControllerOption,
   VirtualVideoCardOption,
 } from "../../wire/index.ts";
-import { BUSES, DISK_BYTES, DISK_SHARES, PORTS, SCSI_CONTROLLER_UNIT, unitsOf, VIDEO_KIB } from "../vm-config/index.ts";
+import {
+  BUSES,
+  type CatalogueRow,
+  DEVICE_CATALOGUE,
+  type DeviceType,
+  DISK_BYTES,
+  DISK_SHARES,
+  isOfVersion,
+  PORTS,
+  SCSI_CONTROLLER_UNIT,
+  unitsOf,
+  VIDEO_KIB,
+} from "../vm-config/index.ts";
 import { always, choices, either, fixed, range, sharesOption } from "./option-types.ts";
 
 const LONG_MAX = Number.MAX_SAFE_INTEGER;
 
 type Option<T extends VirtualDeviceOption> = T & { readonly $type: string };
 
-function option(type: string, optionType = `${type}Option`): Option<VirtualDeviceOption> {
-  return { $type: optionType, type, deprecated: false, plugAndPlay: false, hotRemoveSupported: false };
+/** What comes and goes while a VM runs, somewhere: a disk or drive on a SCSI controller alone. */
+const HOT_PLUGGED: ReadonlySet<CatalogueRow["machine"]> = new Set(["scsi", "ahci", "nvme", "xhci", "nic", "disk", "cdrom"]);
+
+function option(type: DeviceType, optionType = `${type}Option`): Option<VirtualDeviceOption> {
+  const isHotPlugged = HOT_PLUGGED.has(DEVICE_CATALOGUE[type].machine);
+  return { $type: optionType, type, deprecated: false, plugAndPlay: isHotPlugged, hotRemoveSupported: isHotPlugged };
 }
 
-function controller(type: string, devicesMax: number): Option<VirtualControllerOption> {
+function controller(type: DeviceType, devicesMax: number): Option<VirtualControllerOption> {
   return { ...option(type), devices: range(0, devicesMax) };
 }
 
 const onPci = { controllerType: "VirtualPCIController", autoAssignController: always(true) };
 const removable = { connectOption: { startConnected: either(true), allowGuestControl: either(true) } };
 
-function scsi(type: string): VirtualDeviceOption {
+function scsi(type: DeviceType): VirtualDeviceOption {
   const units = unitsOf("scsi").length;
   const made: Option<VirtualSCSIControllerOption> = {
     ...controller(type, units),
@@ -59,7 +75,7 @@ function scsi(type: string): VirtualDeviceOption {
   return made;
 }
 
-function nic(type: string): VirtualDeviceOption {
+function nic(type: DeviceType): VirtualDeviceOption {
   const made: Option<VirtualEthernetCardOption> = {
     ...option(type),
     ...onPci,
@@ -196,14 +212,14 @@ const xhci: Option<VirtualUSBXHCIControllerOption> = {
   supportedSpeeds: ["low", "full", "high", "superSpeed"],
 };
 
-export const deviceOptions: readonly VirtualDeviceOption[] = [
+const everyOption: readonly VirtualDeviceOption[] = [
   pci,
   ps2,
   sio,
   { ...option("VirtualKeyboard"), controllerType: "VirtualPS2Controller" },
   { ...option("VirtualPointingDevice"), controllerType: "VirtualPS2Controller", backingOption: [pointingBacking] },
   ide,
-  ...["ParaVirtualSCSIController", "VirtualLsiLogicController", "VirtualLsiLogicSASController"].map(scsi),
+  ...(["ParaVirtualSCSIController", "VirtualLsiLogicController", "VirtualLsiLogicSASController"] as const).map(scsi),
   ahci,
   nvme,
   disk,
@@ -227,5 +243,15 @@ export const deviceOptions: readonly VirtualDeviceOption[] = [
   video,
   vmci,
   xhci,
-  ...["VirtualE1000", "VirtualE1000e", "VirtualVmxnet3"].map(nic),
+  ...(["VirtualE1000", "VirtualE1000e", "VirtualVmxnet3"] as const).map(nic),
 ];
+
+/** Those of one hardware version: it has no device that came with a later one. */
+export function deviceOptionsOf(version: number): readonly VirtualDeviceOption[] {
+  const isOffered = (type: string) => isOfVersion(type, version);
+  const counts = {
+    ...(!isOffered("VirtualAHCIController") && { numSATAControllers: fixed(0) }),
+    ...(!isOffered("VirtualNVMEController") && { numNVMEControllers: fixed(0) }),
+  };
+  return everyOption.filter(({ type }) => isOffered(type)).map((one) => (one === pci ? { ...pci, ...counts } : one));
+}

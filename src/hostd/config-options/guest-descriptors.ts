@@ -1,6 +1,16 @@
 /** Guest operating systems as clients choose from them: what each can have and what becomes it best. Pure. Source: vim25 GuestOsDescriptor. */
 import type { GuestOsDescriptor } from "../../wire/index.ts";
-import { DISKS_MAX, type GuestOsId, guestFamily, guestFullName, guestOsIds, PORTS, VCPUS_MAX, VIDEO_KIB } from "../vm-config/index.ts";
+import {
+  DISKS_MAX,
+  type GuestOsId,
+  guestFamily,
+  guestFullName,
+  guestOsIds,
+  isOfVersion,
+  PORTS,
+  VCPUS_MAX,
+  VIDEO_KIB,
+} from "../vm-config/index.ts";
 import { range } from "./option-types.ts";
 
 const DISK_CONTROLLERS = [
@@ -37,7 +47,19 @@ function recommend(id: GuestOsId): Recommendation {
   }
 }
 
-export function guestDescriptor(id: GuestOsId, host: { readonly memoryMax: number }): GuestOsDescriptor {
+/** What it runs on. */
+export interface GuestHardware {
+  readonly memoryMax: number;
+  /** virtualHW.version */
+  readonly version: number;
+}
+
+/** Linux and Windows Server, of 64 bits, take processors and memory that come while they run. */
+function takesMore(id: GuestOsId): boolean {
+  return guestFamily(id) === "linuxGuest" ? /64Guest$/.test(id) : /^win(Net\w+|Longhorn|dows\w*(Server|srv(Next)?_))64Guest$/.test(id);
+}
+
+export function guestDescriptor(id: GuestOsId, host: GuestHardware): GuestOsDescriptor {
   const family = guestFamily(id);
   const { disk, nic, memoryMiB, diskMiB } = recommend(id);
   const isApple = family === "darwinGuestFamily";
@@ -52,7 +74,7 @@ export function guestDescriptor(id: GuestOsId, host: { readonly memoryMax: numbe
     supportedMaxMemMB: host.memoryMax,
     recommendedMemMB: Math.min(memoryMiB, host.memoryMax),
     recommendedColorDepth: 24,
-    supportedDiskControllerList: DISK_CONTROLLERS,
+    supportedDiskControllerList: DISK_CONTROLLERS.filter((type) => isOfVersion(type, host.version)),
     ...(/SCSI|LsiLogic/.test(disk) && { recommendedSCSIController: disk }),
     recommendedDiskController: disk,
     supportedNumDisks: DISKS_MAX,
@@ -64,8 +86,8 @@ export function guestDescriptor(id: GuestOsId, host: { readonly memoryMax: numbe
     smcRequired: isApple, // which no host of ours has
     supportsWakeOnLan: false,
     supportsVMI: false,
-    supportsMemoryHotAdd: false,
-    supportsCpuHotAdd: false,
+    supportsMemoryHotAdd: takesMore(id),
+    supportsCpuHotAdd: takesMore(id),
     supportsCpuHotRemove: false,
     supportedFirmware: ["bios", "efi"],
     recommendedFirmware: "bios",
@@ -82,7 +104,7 @@ export function guestDescriptor(id: GuestOsId, host: { readonly memoryMax: numbe
     numSupportedFloppyDevices: PORTS.floppy.count,
     supportsPvscsiControllerForBoot: true,
     diskUuidEnabled: false,
-    supportsHotPlugPCI: false,
+    supportsHotPlugPCI: family === "linuxGuest" || family === "windowsGuest",
     supportsSecureBoot: false,
     defaultSecureBoot: false,
     persistentMemorySupported: false,
@@ -92,6 +114,6 @@ export function guestDescriptor(id: GuestOsId, host: { readonly memoryMax: numbe
 }
 
 /** Of the ids that a client asks for, or of all. An id that nobody knows has no descriptor. */
-export function guestDescriptors(wanted: readonly string[], host: { readonly memoryMax: number }): readonly GuestOsDescriptor[] {
+export function guestDescriptors(wanted: readonly string[], host: GuestHardware): readonly GuestOsDescriptor[] {
   return guestOsIds.filter((id) => wanted.length === 0 || wanted.includes(id)).map((id) => guestDescriptor(id, host));
 }

@@ -36,6 +36,7 @@ const rows = {
   VmPoweredOffEvent: ["info", "VM powered off", "{vm.name} is powered off"],
   VmResettingEvent: ["info", "VM resetting", "{vm.name} is reset"],
   VmSuspendingEvent: ["info", "VM being suspended", "{vm.name} is being suspended"],
+  VmUpgradeCompleteEvent: ["info", "VM hardware upgraded", "The hardware of {vm.name} is {version}"],
   VmSuspendedEvent: ["info", "VM suspended", "{vm.name} is suspended"],
   VmMacChangedEvent: [
     "warning",
@@ -49,6 +50,8 @@ const rows = {
   VmRemoteConsoleConnectedEvent: ["info", "Remote console opened", "A remote console of {vm.name} was opened"],
   VmRemoteConsoleDisconnectedEvent: ["info", "Remote console closed", "A remote console of {vm.name} was closed"],
   VmGuestShutdownEvent: ["info", "Guest OS shut down", "Guest OS shut down for {vm.name}"],
+  VmGuestStandbyEvent: ["info", "Guest stands by", "The guest OS of {vm.name} stands by"],
+  VmFailedToStandbyGuestEvent: ["error", "Guest cannot stand by", "{vm.name} cannot stand by: {reason.msg}"],
   VmGuestRebootEvent: ["info", "Guest reboot", "Guest OS reboot for {vm.name}"],
 } as const satisfies Readonly<Record<string, Row>>;
 

@@ -24,9 +24,11 @@ import { questionOf } from "../questions/question-of.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
-import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, suspend, terminate } from "../vm-deeds/power.ts";
-import { reconfigure, rename } from "../vm-deeds/reconfigure.ts";
+import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, standbyGuest, suspend, terminate } from "../vm-deeds/power.ts";
+import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts";
+import { ipStackOf } from "./guest-ip-stack.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
+import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
 
 /** A VM with the host that it is on. */
 export interface VmEntity {
@@ -56,6 +58,8 @@ export const virtualMachine = {
     disabledMethod: ({ vm }) => disabledMethods(vm.situation),
     capability: () => vmCapability,
     config: configOf,
+    ...vmStorageProperties,
+    resourceConfig: resourceConfigOf,
     environmentBrowser: () => ENVIRONMENT_BROWSER,
     resourcePool: () => ROOT_POOL,
     runtime: (self) => runtime(self),
@@ -70,6 +74,7 @@ export const virtualMachine = {
     guestHeartbeatStatus: (self) => heartbeat(self),
   },
   methods: {
+    RefreshStorageInfo: ({ agent, vm }) => agent.vms.refresh(vm),
     AnswerVM: ({ vm }, { questionId, answerChoice }, call) => answerVm(call, vm, { questionId, answerChoice }),
     PowerOnVM_Task: ({ vm }, _, call) => powerOn(call, vm).ref,
     PowerOffVM_Task: ({ vm }, _, call) => powerOff(call, vm).ref,
@@ -77,9 +82,11 @@ export const virtualMachine = {
     SuspendVM_Task: ({ vm }, _, call) => suspend(call, vm).ref,
     ShutdownGuest: ({ vm }, _, call) => shutdownGuest(call, vm),
     RebootGuest: ({ vm }, _, call) => rebootGuest(call, vm),
+    StandbyGuest: ({ vm }, _, call) => standbyGuest(call, vm),
     SendNMI: ({ vm }, _, call) => sendNmi(call, vm),
     TerminateVM: ({ vm }, _, call) => terminate(call, vm),
     ReconfigVM_Task: async ({ vm }, { spec }, call) => (await reconfigure(call, vm, spec)).ref,
+    UpgradeVM_Task: ({ vm }, { version }, call) => upgradeHardware(call, vm, version).ref,
     Rename_Task: ({ vm }, { newName }, call) => rename(call, vm, newName).ref,
     AcquireTicket: ({ vm }, { ticketType }, call) => acquireTicket(call, vm, ticketType),
     QueryConnections: ({ vm }, _, call) => queryConnections(call, vm),
@@ -140,6 +147,7 @@ function guest(self: VmEntity): GuestInfo {
     ...(state.osName === undefined ? {} : { guestFullName: state.osName }),
     ...(address === undefined ? {} : { ipAddress: address }),
     net: state.nics.map(({ mac, addresses }) => ({ macAddress: mac, ipAddress: addresses, connected: false, deviceConfigId: -1 })),
+    ipStack: ipStackOf(state),
     disk: state.disks.map(({ path, type, capacityBytes, freeBytes }) => ({
       diskPath: path,
       capacity: capacityBytes,
@@ -165,6 +173,7 @@ function nicCount(self: VmEntity): number {
 function summary(self: VmEntity): VirtualMachineSummary {
   const { vm } = self;
   const info = guest(self);
+  const storage = vmStorageSummary(self);
   return {
     vm: vm.ref,
     runtime: runtime(self),
@@ -175,6 +184,7 @@ function summary(self: VmEntity): VirtualMachineSummary {
       ...(info.ipAddress === undefined ? {} : { ipAddress: info.ipAddress }),
     },
     config: configSummary(self),
+    ...(storage && { storage }),
     quickStats: quickStats(self),
     overallStatus: statusOf(self),
   };
@@ -227,7 +237,7 @@ export const vmCapability: VirtualMachineCapability = {
   disableSnapshotsSupported: false,
   lockSnapshotsSupported: false,
   consolePreferencesSupported: false,
-  cpuFeatureMaskSupported: false,
+  cpuFeatureMaskSupported: true,
   s1AcpiManagementSupported: false,
   settingScreenResolutionSupported: false,
   toolsAutoUpdateSupported: false,
@@ -240,7 +250,7 @@ export const vmCapability: VirtualMachineCapability = {
   virtualMmuUsageSupported: false,
   diskSharesSupported: false,
   bootOptionsSupported: true,
-  bootRetryOptionsSupported: false,
+  bootRetryOptionsSupported: true,
   settingVideoRamSizeSupported: true,
   settingDisplayTopologySupported: false,
   recordReplaySupported: false,

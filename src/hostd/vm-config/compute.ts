@@ -1,6 +1,6 @@
 /**
  * Virtual processors and memory: what a VM may ask of this host. Pure.
- * Source: vim25 NotEnoughCpus, NumVirtualCpusNotSupported, NumVirtualCoresPerSocketNotSupported, MemorySizeNotSupported.
+ * Source: vim25 AlreadyUpgraded, NotEnoughCpus, NumVirtualCpusNotSupported, NumVirtualCoresPerSocketNotSupported, MemorySizeNotSupported.
  */
 import type { HostDescription } from "../../vmkernel/index.ts";
 import { fault, type ResourceAllocationInfo, type VirtualMachineConfigSpec, type Vmx, type VmxChanges } from "../../wire/index.ts";
@@ -111,6 +111,19 @@ export function refuseLowerVersion({ version }: VirtualMachineConfigSpec, vmx: V
   const current = readField(identityFields.version, vmx);
   if (version !== undefined && current !== undefined && version < current)
     throw invalidArgument("configSpec.version", `the VM has ${current} already`);
+}
+
+/**
+ * The key that raises a VM's hardware; what its guest finds then is decided at its next start.
+ * @param wanted "vmx-19"; the newest where it is left out
+ * @throws {Fault} AlreadyUpgraded when the VM has it, NotSupported when this host does not
+ */
+export function planUpgrade(vmx: Vmx, wanted: string = `vmx-${HARDWARE_VERSION.max}`): VmxChanges {
+  const written = identityFields.version?.codec.write(wanted);
+  if (written === undefined) throw fault("NotSupported", `Virtual hardware ${wanted} is not supported on this host.`, {});
+  const current = readField(identityFields.version, vmx);
+  if (current !== undefined && wanted <= current) throw fault("AlreadyUpgraded", `The virtual machine has ${current} already.`, {});
+  return { "virtualHW.version": written };
 }
 
 function checkVersion(version: string, { hostName }: HostSize): void {

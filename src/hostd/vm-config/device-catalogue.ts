@@ -23,6 +23,8 @@ export interface CatalogueRow {
   readonly name: string;
   /** The value of the key virtualDev that tells it from others of its family. */
   readonly virtualDev?: string;
+  /** The hardware version that it came with, where that is later than the first of ours. Source: VMware KB 1003746. */
+  readonly since?: number;
   /**
    * What the monitor makes of it. "board": part of every VM. "notOffered": QEMU has no model of it, or it would reach through to the
    * host; kept in an existing .vmx, refused otherwise. "abstract": no device, a base type.
@@ -45,8 +47,8 @@ export const DEVICE_CATALOGUE = {
   VirtualLsiLogicController: { family: "storageController", name: "LSI Logic", virtualDev: "lsilogic", machine: "scsi" },
   VirtualLsiLogicSASController: { family: "storageController", name: "LSI Logic SAS", virtualDev: "lsisas1068", machine: "scsi" },
   VirtualBusLogicController: { family: "storageController", name: "BusLogic", virtualDev: "buslogic", machine: "notOffered" },
-  VirtualAHCIController: { family: "storageController", name: "AHCI", machine: "ahci" },
-  VirtualNVMEController: { family: "storageController", name: "NVME", machine: "nvme" },
+  VirtualAHCIController: { family: "storageController", name: "AHCI", since: 10, machine: "ahci" },
+  VirtualNVMEController: { family: "storageController", name: "NVME", since: 13, machine: "nvme" },
 
   VirtualDisk: { family: "disk", name: "Hard disk", machine: "disk" },
   VirtualCdrom: { family: "cdrom", name: "CD/DVD drive", machine: "cdrom" },
@@ -96,6 +98,10 @@ export function isDeviceType(type: string | undefined): type is DeviceType {
 
 export function catalogueRow(type: string | undefined): CatalogueRow | undefined {
   return isDeviceType(type) ? DEVICE_CATALOGUE[type] : undefined;
+}
+
+export function isOfVersion(type: string | undefined, version: number): boolean {
+  return (catalogueRow(type)?.since ?? 0) <= version;
 }
 
 /** The types of one family, as `virtualDev` tells them apart. */

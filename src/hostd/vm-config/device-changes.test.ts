@@ -50,6 +50,16 @@ test.each([
   expect(deviceByKey(plan.vmx, 3000)).toMatchObject({ backing: { fileName: expected } });
 });
 
+test.each([
+  ["AHCI", "VirtualAHCIController", "vmx-09", "vmx-10"],
+  ["NVMe", "VirtualNVMEController", "vmx-12", "vmx-13"],
+])("an %s controller is not for hardware that is older than it", (_, type, version, since) => {
+  const spec = { version, deviceChange: [add(deviceOf(type, -1, { busNumber: 0 }))] };
+  const fields = { deviceIndex: 0, property: "virtualDeviceSpec.device", currentVersion: version, expectedVersion: since };
+  expect(refusal(() => create(spec))).toMatchObject({ fault: "DeviceUnsupportedForVmVersion", fields });
+  expect(create({ ...spec, version: since }).vmx).toBeDefined();
+});
+
 test("a new disk does not take the name of a file that is there", () => {
   const taken = ["web/web.vmdk", "web/web_1.vmdk"];
   const plan = create({ deviceChange: [add(disk(-1, 200), "create")] }, { isTaken: ({ path }) => taken.includes(path) });

@@ -11,15 +11,16 @@ import {
   type VirtualDeviceConfigSpec,
   type VirtualEthernetCard,
 } from "../../wire/index.ts";
-import { type CatalogueRow, catalogueRow } from "./device-catalogue.ts";
+import { type CatalogueRow, catalogueRow, isOfVersion } from "./device-catalogue.ts";
 import { clearKeys, type DevicePlan, type DeviceQuestion, type Draft, keep, keysOf, requireDevice } from "./device-draft.ts";
 import { isSamePlace, placeDevice, resolveKey } from "./device-places.ts";
 import { completeDevices, familyOf, invalidDevice, labelOf } from "./devices/index.ts";
 import { editDisk, planDisk } from "./disk-changes.ts";
-import { definedOf, invalidArgument } from "./fields.ts";
+import { definedOf, invalidArgument, readField } from "./fields.ts";
 import { BUSES, DEVICE_CHANGES_MAX, KEY, PORTS } from "./limits.ts";
 import { checkMac, giveMac } from "./mac-changes.ts";
 import { descriptorOf } from "./new-disks.ts";
+import { identityFields } from "./settings.ts";
 
 /** @throws {Fault} InvalidDeviceSpec or one of its kin, which names the change by its index */
 export function planDeviceChanges(question: DeviceQuestion): DevicePlan {
@@ -87,6 +88,7 @@ function addDevice(draft: Draft, change: VirtualDeviceConfigSpec, row: Catalogue
     const message = `Invalid configuration for device '${index}'. ${row.name} is not supported on this host.`;
     throw fault("DeviceUnsupportedForVmPlatform", message, { deviceIndex: index, property: "virtualDeviceSpec.device" });
   }
+  refuseNewer(draft, device, row, index);
   const own = ownKeyOf(device);
   if (own !== undefined) {
     adoptOwn(draft, device, own, index);
@@ -102,6 +104,15 @@ function addDevice(draft: Draft, change: VirtualDeviceConfigSpec, row: Catalogue
         : placed;
   clearKeys(draft, familyOf(complete).prefixOf(complete));
   keep(draft, complete, index);
+}
+
+/** A VM of older hardware has only what there was then: its guest may run on a host that has no more. */
+function refuseNewer(draft: Draft, { $type }: VirtualDevice, { name, since }: CatalogueRow, index: number): void {
+  const currentVersion = readField(identityFields.version, draft.vmx) ?? "";
+  if (since === undefined || isOfVersion($type, Number(currentVersion.slice("vmx-".length)))) return;
+  const message = `Invalid configuration for device '${index}'. ${name} needs virtual hardware vmx-${since}; the VM has ${currentVersion}.`;
+  const fields = { deviceIndex: index, property: "virtualDeviceSpec.device", currentVersion, expectedVersion: `vmx-${since}` };
+  throw fault("DeviceUnsupportedForVmVersion", message, fields);
 }
 
 /** Where every VM has this device already: adding it names the one that is there, so clients may list it or not. */

@@ -4,6 +4,7 @@
  * Source: vim25 VirtualMachineConfigSpec.extraConfig.
  */
 import { isVmxKey, type OptionValue, readVmx, type Vmx, type VmxChanges, vmxKeys } from "../../wire/index.ts";
+import { isMask } from "./cpu-mask.ts";
 import { invalidArgument } from "./fields.ts";
 import { EXTRA_CONFIG_MAX } from "./limits.ts";
 import { identityFields, sharedCodecs } from "./settings.ts";
@@ -52,6 +53,7 @@ function acceptValue(key: string, text: string): string | undefined {
   if (sharedCodecs.get(key.toLowerCase())?.read(text) === undefined && sharedCodecs.has(key.toLowerCase())) {
     throw invalidArgument(`configSpec.extraConfig["${key}"]`, "it cannot have that value");
   }
+  if (!isMask(key, text)) throw invalidArgument(`configSpec.extraConfig["${key}"]`, "it is no mask of 32 bits");
   return text;
 }
 

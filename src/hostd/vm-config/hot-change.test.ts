@@ -65,9 +65,8 @@ test("a VM that was given memory is resumed with the modules that it had, and it
 });
 
 test("what the monitor does not know of changes without a step", () => {
-  expect(hot({ annotation: "x".repeat(VMX_BYTES_MAX / 16), cpuAllocation: { reservation: 100 }, bootOptions: { bootDelay: 5 } })).toEqual(
-    running,
-  );
+  expect(hot({ annotation: "x".repeat(VMX_BYTES_MAX / 16), cpuAllocation: { reservation: 100 } })).toEqual(running);
+  expect(hot({ bootOptions: { bootDelay: 5 } })).toEqual({ ...running, bootDelayMs: 5 }); // of the next power-on
 });
 
 test("what a client sends back as it is asks for nothing", () => {

@@ -1,5 +1,5 @@
-export { memoryMaxMib } from "./compute.ts";
-export { DEVICE_CATALOGUE } from "./device-catalogue.ts";
+export { memoryMaxMib, planUpgrade } from "./compute.ts";
+export { type CatalogueRow, DEVICE_CATALOGUE, type DeviceType, isOfVersion } from "./device-catalogue.ts";
 export { type GuestOsId, guestFamily, guestFullName, guestOsIds, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
 export { guestVariablesOf } from "./guest-variables.ts";
 export { planHotChange } from "./hot-change.ts";
@@ -18,7 +18,7 @@ export {
 } from "./limits.ts";
 export { planMacs } from "./mac-conflicts.ts";
 export { efiVariablesOf, type MachineQuestion, MEMORY_ADDED_KEY, machineSpecOf, serialFilesOf } from "./machine-spec.ts";
-export { makeDiskUuid } from "./new-disks.ts";
+export { descriptorOf, makeDiskUuid } from "./new-disks.ts";
 export { DEFAULT_MEMORY_MIB, defaultDevices } from "./new-vmx.ts";
 export { type ConfigContext, type ConfigPlan, planCreate, planReconfigure } from "./plan-config.ts";
 export { asRunning, type ConfigReading, diskPathsOf, readConfig } from "./read-config.ts";

@@ -14,7 +14,7 @@ export const DISK_BYTES = { min: 1024, step: 1024, max: DISK_BYTES_MAX }; // vim
 export const VIDEO_KIB = { min: 1024, max: 128 * 1024, default: 4096 };
 export const DEVICE_CHANGES_MAX = 512; // more than a VM's devices
 export const EXTRA_CONFIG_MAX = 2048;
-export const BOOT_DELAY_MS_MAX = 3_600_000;
+export const BOOT_WAIT_MS_MAX = 65_535; // 16 bits, as the firmware reads it
 
 /** Controllers that disks and drives hang on. Controllers begin at `key`, what hangs on them at `unitKey`. */
 export const BUSES = {

@@ -7,6 +7,7 @@ import type { DeviceSpec, MachineSpec } from "../../vmkernel/index.ts";
 import { fault, readVmx, type VirtualDevice, type VirtualEthernetCard, type Vmx } from "../../wire/index.ts";
 import { bootKeys } from "./boot-order.ts";
 import { type HostSize, memoryMaxMib } from "./compute.ts";
+import { cpuMaskOf } from "./cpu-mask.ts";
 import { deviceNotSupported, familyOf, readDevices } from "./devices/index.ts";
 import { fileOf } from "./devices/serial.ts";
 import { type Field, flag, readField } from "./fields.ts";
@@ -15,7 +16,7 @@ import { NAME_LENGTH_MAX, PORTS, VCPUS_MAX } from "./limits.ts";
 import { isForeignMac, refuseManualMac } from "./mac-address.ts";
 import { readFirewall } from "./nic-firewall.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
-import { identityFields, optionFields } from "./settings.ts";
+import { bootFields, defaultBoot, identityFields, latencyField, optionFields } from "./settings.ts";
 
 export interface MachineQuestion extends VmPlace {
   readonly vm: VmId;
@@ -34,6 +35,7 @@ const MEMORY_GROWTH_MAX = 16;
 
 /** Promises of a .vmx that would not be kept. */
 const NOT_KEPT: readonly { readonly key: string; readonly isPromised: (value: string) => boolean; readonly name: string }[] = [
+  { key: "bios.forceSetupOnce", isPromised: isTrue, name: "Entering the firmware's setup" },
   { key: "uefi.secureBoot.enabled", isPromised: isTrue, name: "UEFI secure boot" },
   { key: "vhv.enable", isPromised: isTrue, name: "Nested virtualization" },
   { key: "sev.enable", isPromised: isTrue, name: "AMD SEV" },
@@ -52,6 +54,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
   const memoryMiB = required(identityFields.memoryMB, vmx, place);
   const vcpus = required(identityFields.numCPUs, vmx, place, 1);
   const coresPerSocket = required(identityFields.numCoresPerSocket, vmx, place, 1);
+  const cpuMask = cpuMaskOf(vmx);
   return {
     vm,
     name: displayNameOf(vmx, place)
@@ -67,6 +70,9 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
     firmware:
       required(identityFields.firmware, vmx, place, "bios") === "efi" ? { kind: "efi", nvram: efiVariablesOf(place) } : { kind: "bios" },
     bootOrder: bootKeys(vmx, devices),
+    ...bootWaits(vmx, place),
+    ...latencyOf(vmx),
+    ...(cpuMask.length > 0 && { cpuMask }),
     devices: specs,
     ...(resumeFrom !== undefined && { resumeFrom }),
   };
@@ -75,6 +81,21 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
 function withFirewall(spec: DeviceSpec, vmx: Vmx): DeviceSpec {
   const firewall = spec.kind === "nic" ? readFirewall(vmx, spec.key - PORTS.ethernet.key) : undefined;
   return spec.kind === "nic" && firewall !== undefined ? { ...spec, firewall } : spec;
+}
+
+/** How long the firmware waits before it boots, and before it tries again when nothing did. */
+function bootWaits(vmx: Vmx, place: VmPlace): Pick<MachineSpec, "bootDelayMs" | "bootRetryMs"> {
+  const bootDelayMs = required(bootFields.bootDelay, vmx, place, 0);
+  const isRetried = readField(bootFields.bootRetryEnabled, vmx) === true;
+  return {
+    ...(bootDelayMs > 0 && { bootDelayMs }),
+    ...(isRetried && { bootRetryMs: required(bootFields.bootRetryDelay, vmx, place, defaultBoot.bootRetryDelay) }),
+  };
+}
+
+function latencyOf(vmx: Vmx): Pick<MachineSpec, "latency"> {
+  const latency = readField(latencyField, vmx);
+  return latency === "low" || latency === "medium" || latency === "high" ? { latency } : {};
 }
 
 function connect(device: VirtualDevice, isConnected: MachineQuestion["isConnected"]): VirtualDevice {

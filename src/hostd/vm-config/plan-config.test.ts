@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { formatVmx, readVmx, type VirtualMachineConfigSpec } from "../../wire/index.ts";
+import { planUpgrade } from "./compute.ts";
 import { machineSpecOf } from "./machine-spec.ts";
 import { planCreate } from "./plan-config.ts";
 import {
@@ -316,6 +317,22 @@ test("hardware is raised and not lowered", () => {
   expect(refusal(() => reconfigure(vmx, { version: "vmx-13" })).fields).toEqual({ invalidProperty: "configSpec.version" });
 });
 
+test.each([
+  ["the newest", undefined, "21"],
+  ["a version", "vmx-19", "19"],
+])("hardware is raised to %s", (_, wanted, expected) => {
+  expect(planUpgrade(create({ version: "vmx-17" }).vmx, wanted)).toEqual({ "virtualHW.version": expected });
+});
+
+test.each([
+  ["what it is", "vmx-17", "AlreadyUpgraded"],
+  ["what it was", "vmx-09", "AlreadyUpgraded"],
+  ["what there is not", "vmx-22", "NotSupported"],
+  ["nonsense", "newest", "NotSupported"],
+])("hardware is not upgraded to %s", (_, wanted, expected) => {
+  expect(refusal(() => planUpgrade(create({ version: "vmx-17" }).vmx, wanted)).fault).toBe(expected);
+});
+
 test("a change of CPUs that the sockets do not divide is refused", () => {
   const { vmx } = create({ numCPUs: 4, numCoresPerSocket: 4 });
   expect(refusal(() => reconfigure(vmx, { numCPUs: 3 })).fault).toBe("NumVirtualCoresPerSocketNotSupported");
@@ -326,6 +343,37 @@ test("a new VM's UUID is what its client says, else one of its own", () => {
   expect(read(create({ uuid }).vmx)).toMatchObject({ uuid, locationId: uuid });
   const random = () => Buffer.alloc(16, Math.floor(Math.random() * 256));
   expect(read(create({}, { random }).vmx).uuid).toMatch(/^564d/);
+});
+
+test.each([
+  ["nothing", {}, {}],
+  ["no delay", { bootDelay: 0, bootRetryDelay: 3000 }, {}],
+  ["a delay", { bootDelay: 2500 }, { bootDelayMs: 2500 }],
+  ["another try", { bootRetryEnabled: true }, { bootRetryMs: 10_000 }],
+  ["another try, soon", { bootRetryEnabled: true, bootRetryDelay: 2001 }, { bootRetryMs: 3000 }],
+])("of its firmware's waits a VM is started with %s as it is configured", (_, bootOptions, expected) => {
+  const { bootDelayMs, bootRetryMs } = machineSpecOf(create({ bootOptions }).vmx, { ...place, vm });
+  expect({ bootDelayMs, bootRetryMs }).toEqual({ bootDelayMs: undefined, bootRetryMs: undefined, ...expected });
+});
+
+test.each(["low", "medium", "high", "normal"] as const)("a VM of %s latency sensitivity is run as one", (level) => {
+  const { vmx } = create({ latencySensitivity: { level } });
+  expect(machineSpecOf(vmx, { ...place, vm }).latency).toBe(level === "normal" ? undefined : level);
+  expect(read(vmx).latencySensitivity).toMatchObject({ level });
+});
+
+test("a .vmx has the seconds after which a boot is tried again, as ESXi writes them", () => {
+  const { vmx } = create({ bootOptions: { bootRetryDelay: 20_000 } });
+  expect(readVmx(vmx, "bios.bootRetry.delay")).toBe("20");
+  expect(read(vmx).bootOptions).toMatchObject({ bootRetryDelay: 20_000 });
+});
+
+test.each([
+  ["the firmware's setup", 'bios.forceSetupOnce = "TRUE"', "bios.forceSetupOnce"],
+  ["a delay without end", 'bios.bootDelay = "65536"', "bios.bootDelay"],
+])("a VM that asks for %s is not started without it", (_, line, property) => {
+  const vmx = vmxOf(`${formatVmx(create().vmx)}${line}\n`);
+  expect(refusal(() => machineSpecOf(vmx, { ...place, vm }))).toMatchObject({ fault: "InvalidVmConfig", fields: { property } });
 });
 
 test("whatever it is asked, a plan is a .vmx that is read again", () => {

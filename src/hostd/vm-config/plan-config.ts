@@ -18,6 +18,7 @@ import {
 } from "../../wire/index.ts";
 import { writeBootOrder } from "./boot-order.ts";
 import { checkSize, type HostSize, refuseLowerVersion, writeAllocations, writeCoresPerSocket } from "./compute.ts";
+import { writeCpuMask } from "./cpu-mask.ts";
 import { planDeviceChanges } from "./device-changes.ts";
 import type { DevicePlan } from "./device-draft.ts";
 import { readDevices } from "./devices/index.ts";
@@ -27,7 +28,7 @@ import { biosUuidOf, changeVersionOf } from "./identity.ts";
 import { beginVmx } from "./new-vmx.ts";
 import { checkFirewalls, isFirewallKey } from "./nic-firewall.ts";
 import type { VmPlace } from "./place.ts";
-import { bootFields, flagFields, identityFields, latencyLevels, optionFields, powerOpFields, toolsFields } from "./settings.ts";
+import { bootFields, flagFields, identityFields, latencyField, optionFields, powerOpFields, toolsFields } from "./settings.ts";
 import { unavailableIn } from "./spec-rows.ts";
 
 export interface ConfigContext extends VmPlace {
@@ -124,11 +125,8 @@ function writeSettings(spec: VirtualMachineConfigSpec, context: ConfigContext): 
     ...writeFields(toolsFields, tools, "configSpec.tools"),
     ...writeFields(powerOpFields, powerOpInfo, "configSpec.powerOpInfo"),
     ...(latencySensitivity &&
-      writeFields(
-        { level: { key: "sched.cpu.latencySensitivity", codec: latencyLevels } },
-        latencySensitivity as { level: string },
-        "configSpec.latencySensitivity",
-      )),
+      writeFields({ level: latencyField }, latencySensitivity as { level: string }, "configSpec.latencySensitivity")),
+    ...writeCpuMask(spec.cpuFeatureMask ?? []),
     ...(managedBy && writeManagedBy(managedBy)),
     ...writeAffinity("sched.cpu.affinity", spec.cpuAffinity?.affinitySet, {
       max: context.host.cpu.threads - 1,

@@ -17,9 +17,10 @@ import {
 } from "../../wire/index.ts";
 import { readBootOrder } from "./boot-order.ts";
 import { coresPerSocketOf, memoryMibOf, vcpusOf } from "./compute.ts";
+import { readCpuMask } from "./cpu-mask.ts";
 import { type Reading, readDevices } from "./devices/index.ts";
 import { readExtraConfig } from "./extra-config.ts";
-import { readFields } from "./fields.ts";
+import { readField, readFields } from "./fields.ts";
 import { type GuestOsId, guestFullName, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
 import { biosUuidOf, changeVersionOf, displayNameOf } from "./identity.ts";
 import { HARDWARE_VERSION } from "./limits.ts";
@@ -32,7 +33,7 @@ import {
   defaultTools,
   flagFields,
   identityFields,
-  latencyLevels,
+  latencyField,
   optionFields,
   powerOpFields,
   toolsFields,
@@ -81,6 +82,7 @@ export function readConfig(vmx: Vmx, reading: ConfigReading): VirtualMachineConf
     latencySensitivity: readLatency(vmx),
     cpuAffinity: readAffinity(vmx, "sched.cpu.affinity"),
     memoryAffinity: readAffinity(vmx, "numa.nodeAffinity"),
+    cpuFeatureMask: readCpuMask(vmx),
     extraConfig: readExtraConfig(vmx),
     datastoreUrl: readDatastoreUrls(devices, reading),
     bootOptions: { ...defaultBoot, ...readFields(bootFields, vmx), bootOrder: readBootOrder(vmx, devices) },
@@ -156,7 +158,7 @@ function readHardware(vmx: Vmx, device: readonly VirtualDevice[]): VirtualHardwa
 const SENSITIVITY: Readonly<Record<string, number>> = { low: 500, normal: 1000, medium: 2000, high: 4000 };
 
 function readLatency(vmx: Vmx): LatencySensitivity {
-  const level = latencyLevels.read(readVmx(vmx, "sched.cpu.latencySensitivity") ?? "") ?? "normal";
+  const level = readField(latencyField, vmx) ?? "normal";
   return { $type: "LatencySensitivity", level: level as LatencySensitivitySensitivityLevel, sensitivity: SENSITIVITY[level] };
 }
 

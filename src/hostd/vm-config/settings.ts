@@ -9,11 +9,20 @@ import type {
   VirtualMachineDefaultPowerOpInfo,
   VirtualMachineFlagInfo,
 } from "../../wire/index.ts";
-import { type Codec, choice, type Fields, flag, integer, text, uuid } from "./fields.ts";
+import { type Codec, choice, type Field, type Fields, flag, integer, text, uuid } from "./fields.ts";
 import { formatGuestOs, isGuestOsId, parseGuestOs } from "./guest-os.ts";
-import { BOOT_DELAY_MS_MAX, HARDWARE_VERSION, NAME_LENGTH_MAX, TEXT_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
+import { BOOT_WAIT_MS_MAX, HARDWARE_VERSION, NAME_LENGTH_MAX, TEXT_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
 
-const milliseconds = integer({ min: 0, max: BOOT_DELAY_MS_MAX });
+const milliseconds = integer({ min: 0, max: BOOT_WAIT_MS_MAX });
+const seconds = integer({ min: 0, max: Math.floor(BOOT_WAIT_MS_MAX / 1000) });
+/** The API's milliseconds, where a .vmx has seconds. */
+const wholeSeconds: Codec<number> = {
+  read(written) {
+    const count = seconds.read(written);
+    return count === undefined ? undefined : count * 1000;
+  },
+  write: (value) => seconds.write(Math.ceil(value / 1000)),
+};
 const powerOp = choice({ soft: "soft", hard: "hard", preset: "default" });
 
 /** "vmx-21" is written 21. */
@@ -152,7 +161,7 @@ export const bootFields: Fields<VirtualMachineBootOptions> = {
   enterBIOSSetup: { key: "bios.forceSetupOnce", codec: flag },
   efiSecureBootEnabled: { key: "uefi.secureBoot.enabled", codec: flag },
   bootRetryEnabled: { key: "bios.bootRetry.enabled", codec: flag },
-  bootRetryDelay: { key: "bios.bootRetry.delay", codec: milliseconds },
+  bootRetryDelay: { key: "bios.bootRetry.delay", codec: wholeSeconds },
   networkBootProtocol: { key: "bios.networkBootProtocol", codec: choice({ ipv4: "ipv4", ipv6: "ipv6" }) }, // our own key
 };
 
@@ -198,7 +207,10 @@ export const powerOpFields: Fields<VirtualMachineDefaultPowerOpInfo> = {
 };
 
 /** "custom" is of old versions of the API: it said no more than its nearest level. */
-export const latencyLevels = choice({ low: "low", normal: "normal", medium: "medium", high: "high" });
+export const latencyField: Field<string> = {
+  key: "sched.cpu.latencySensitivity",
+  codec: choice({ low: "low", normal: "normal", medium: "medium", high: "high" }),
+};
 
 export const defaultPowerOps: VirtualMachineDefaultPowerOpInfo = {
   $type: "VirtualMachineDefaultPowerOpInfo",

@@ -57,7 +57,7 @@ export const SPEC_ROWS: { readonly [P in Property]: SpecRow<P> } = {
   cpuAffinity: "own",
   memoryAffinity: "own",
   networkShaper: ({ enabled }) => enabled === true,
-  cpuFeatureMask: isFilled,
+  cpuFeatureMask: "own",
   extraConfig: "own",
   swapPlacement: "field",
   bootOptions: "own",

@@ -7,6 +7,7 @@ import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { diskPathsOf, serialFilesOf } from "../vm-config/index.ts";
 import { removeDiskIfThere, removeIfThere } from "../vm-files.ts";
+import { isFileOfVm } from "../vm-layout.ts";
 import type { Vmkernel } from "../vmkernel.ts";
 import { aboutVm, readableFiles } from "./context.ts";
 
@@ -51,12 +52,6 @@ async function findDoomedFiles(call: Call, vm: Vm): Promise<DoomedFiles> {
     .map((entry) => inFolder(vm.home, entry.name))
     .filter((file) => isFileOfVm(fileNameOf(file), base) || serial.has(formatDatastorePath(file)));
   return { disks, files: [...own, vm.vmxPath], folder: vm.home };
-}
-
-/** Whether a name is one that a VM named `base` gives to a file of its own: ESXi's VM files. */
-export function isFileOfVm(name: string, base: string): boolean {
-  if (/^vmware(-\d+)?\.log$/.test(name)) return true;
-  return name.startsWith(base) && /^(-[0-9a-f]{8})?\.(vmxf|vmsd|nvram|efivars|vmss|vswp|vmx~|vmx\.lck)$/.test(name.slice(base.length));
 }
 
 /** The disks go first and the .vmx last, so that a destruction that is cut short can be told from the VM and finished. */

@@ -1,7 +1,8 @@
 /** Power: on, off, reset, suspend, and asking the guest to shut down. Source: vim25 VirtualMachine; paper «Virtualization Extensions». */
 import { inFolder } from "../../base/index.ts";
-import { faultToLocalized } from "../../wire/index.ts";
+import { fault, faultToLocalized } from "../../wire/index.ts";
 import type { Call } from "../agent.ts";
+import type { EventContext } from "../events.ts";
 import { faultOf } from "../faults.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
@@ -77,14 +78,42 @@ export function reset(call: Call, vm: Vm): Task {
   });
 }
 
+export function suspend(call: Call, vm: Vm): Task {
+  return startSuspension(call, vm, async () => {});
+}
+
+/**
+ * StandbyGuest asks and returns: the guest writes out what it keeps for its disks, and its VM is suspended, which is what becomes of a
+ * VM here whose guest stands by. @throws {Fault} ToolsUnavailable; NotSupported where the VM is to stay powered on meanwhile
+ */
+export function standbyGuest(call: Call, vm: Vm): void {
+  const { agent } = call;
+  if (readableFiles(vm).config.defaultPowerOps.standbyAction !== "checkpoint")
+    throw fault("NotSupported", "A guest cannot stand by while its virtual machine stays powered on.", {});
+  if (vm.monitor?.guest.tools !== "running")
+    throw fault("ToolsUnavailable", `Cannot complete operation because the guest agent of ${vm.name} does not answer.`, {});
+  startSuspension(call, vm, async (about) => {
+    try {
+      await agent.vms.vmkernel.request({ kind: "flushGuest", vm: vm.id });
+    } catch (error) {
+      const reason = faultToLocalized(faultOf(error));
+      const fields = { template: false, reason };
+      agent.events.post("VmFailedToStandbyGuestEvent", `${vm.name} cannot stand by: ${reason.localizedMessage}`, about, fields);
+      throw error;
+    }
+    agent.events.post("VmGuestStandbyEvent", `Guest OS of ${vm.name} stands by`, about, { template: false });
+  });
+}
+
 /**
  * The .vmx names the memory file before it exists, and the file appears whole or not at all, so at every moment a VM without a
  * monitor is suspended exactly when the file that its .vmx names is there.
  */
-export function suspend(call: Call, vm: Vm): Task {
+function startSuspension(call: Call, vm: Vm, prepare: (about: EventContext) => Promise<void>): Task {
   const { agent } = call;
   return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "suspended" }, async (_, task) => {
     const about = aboutVm(call, vm, task);
+    await prepare(about);
     agent.events.post("VmSuspendingEvent", `${vm.name} is being suspended`, about, { template: false });
     const name = suspendFileName(vm);
     await rememberSuspension(agent.vms, vm, name, vm.monitor?.memoryHotAdd?.addedMiB);

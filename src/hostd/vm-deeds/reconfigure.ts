@@ -1,6 +1,6 @@
 /**
- * ReconfigVM_Task and Rename_Task: the .vmx is replaced in one step, so a VM has its old configuration or the new one. A running VM's
- * monitor changes before it, whole or not at all, and is given back what it had when the .vmx can't be replaced.
+ * ReconfigVM_Task, UpgradeVM_Task and Rename_Task: the .vmx is replaced in one step, so a VM has its old configuration or the new one.
+ * A running VM's monitor changes before it, whole or not at all, and is given back what it had when the .vmx can't be replaced.
  */
 import { Undo } from "../../base/index.ts";
 import type { MachineSpec } from "../../vmkernel/index.ts";
@@ -10,7 +10,7 @@ import { parseEntityName } from "../entity-name.ts";
 import type { Journal } from "../recovery.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
-import { type ConfigPlan, changeVersionOf, planHotChange, planReconfigure } from "../vm-config/index.ts";
+import { type ConfigPlan, changeVersionOf, planHotChange, planReconfigure, planUpgrade } from "../vm-config/index.ts";
 import { changeVmx, removeDiskIfThere } from "../vm-files.ts";
 import { aboutVm, readableFiles } from "./context.ts";
 import { configContext, requireAbsent } from "./create.ts";
@@ -86,6 +86,18 @@ async function planRunning(
     host: agent.host,
   });
   return { before, wanted };
+}
+
+export function upgradeHardware(call: Call, vm: Vm, version?: string): Task {
+  const { vmx } = readableFiles(vm);
+  const change = planUpgrade(vmx, version);
+  return call.startTask(vm.name, { kind: "none" }, async (_, task) => {
+    await changeVmx(call.agent.vms, vm, change);
+    const reached = readableFiles(vm).config.version;
+    const fields = { template: false, version: reached };
+    call.agent.events.post("VmUpgradeCompleteEvent", `The hardware of ${vm.name} is ${reached}`, aboutVm(call, vm, task), fields);
+    return undefined;
+  });
 }
 
 export function rename(call: Call, vm: Vm, requested: string): Task {

@@ -110,8 +110,8 @@ async function makeFolders({ kind, root, controllers }: Hierarchy, name: string)
   }
 }
 
-/** Gives the processes of a cgroup more than they had. @throws {SystemError} naming the file that does not take it */
-export async function raiseCgroupLimits(name: string, limits: Pick<CgroupLimits, "memoryBytes" | "pids">): Promise<void> {
+/** Gives the processes of a cgroup more than they had, and their weight. @throws {SystemError} naming the file that does not take it */
+export async function raiseCgroupLimits(name: string, limits: CgroupLimits): Promise<void> {
   checkName(name);
   for (const hierarchy of cgroupHierarchies()) {
     // What is set last when limits are made narrow is set first when they are made wide.

@@ -9,6 +9,7 @@ import { createCgroup, createMemoryFile, descendants, destroyCgroup, findProcess
 import type { Isolation } from "../isolation.ts";
 import { findKvm } from "./accelerator-kvm.ts";
 import { SELF_TEST_PASSED, selfTestRom } from "./accelerator-rom.ts";
+import { CPU_MODEL, QEMU_SANDBOX } from "./plan-monitor.ts";
 import { planSandbox } from "./sandbox.ts";
 import { filesOfQemu, QEMU } from "./sandbox-qemu.ts";
 import { startSandboxed } from "./sandbox-start.ts";
@@ -75,7 +76,7 @@ async function planSelfTest(kind: Accelerator["kind"], { isolation, uid }: Pick<
     uid,
     ...(kvm?.group !== undefined && { group: kvm.group }),
     program: QEMU,
-    args: selfTestArguments(kind),
+    args: selfTestArguments(kind, isolation),
     readOnlyPaths: await filesOfQemu(isolation),
     devicePaths: kvm === undefined ? [] : [kvm.path],
     descriptorCount: 1,
@@ -83,13 +84,15 @@ async function planSelfTest(kind: Accelerator["kind"], { isolation, uid }: Pick<
 }
 
 /** Descriptor 3 is the ROM. */
-function selfTestArguments(kind: Accelerator["kind"]): string[] {
+function selfTestArguments(kind: Accelerator["kind"], { seccomp }: Isolation): string[] {
   return [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-m", "16"],
     ...["-add-fd", "fd=3,set=1", "-blockdev", "driver=raw,node-name=rom,read-only=on,file.driver=file,file.filename=/dev/fdset/1"],
     ...["-machine", "pc,hpet=off,pflash0=rom", "-accel", kind === "tcg" ? "tcg,tb-size=32" : kind],
+    // As monitors have it: there are machines where KVM works and this processor does not.
+    ...["-cpu", CPU_MODEL[kind]],
     ...["-device", "isa-debug-exit,iobase=0xf4,iosize=1"],
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...(seccomp ? QEMU_SANDBOX : []),
   ];
 }
 

@@ -60,9 +60,14 @@ async function askMachine(monitor: Monitor): Promise<MonitorAnswers> {
   return { peripheral, block, cpus, memory };
 }
 
-/** Before the guest gets more: its cgroup must hold it. It is not made narrower while the guest runs, for nothing is taken from it. */
+/**
+ * Before the guest gets more: its cgroup must hold it. It is not made narrower while the guest runs, for nothing is taken from it;
+ * its weight against others goes up and down.
+ */
 async function raiseLimits({ compartment, record }: Monitor, wanted: CheckedMachine): Promise<void> {
   const { machine, accelerator } = record;
   const grows = wanted.memoryMiB > machine.memoryMiB || wanted.vcpus > machine.vcpus;
-  if (grows && compartment.kind === "cgroup") await raiseCgroupLimits(compartment.name, planLimits(wanted, accelerator));
+  const isOtherwiseWeighed = wanted.latency !== machine.latency;
+  if ((grows || isOtherwiseWeighed) && compartment.kind === "cgroup")
+    await raiseCgroupLimits(compartment.name, planLimits(wanted, accelerator));
 }

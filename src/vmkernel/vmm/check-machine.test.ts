@@ -35,6 +35,12 @@ const refused: readonly [string, string, MachineSpec, RegExp][] = [
   ["room for less memory than it has", "MemorySizeNotSupported", withMemory({ maxMiB: 64, addedMiB: [] }), /of 64 MB/],
   ["a memory module of odd size", "MemorySizeNotSupported", withMemory({ maxMiB: 1024, addedMiB: [100] }), /modules of 100 MB/],
   ["memory of modules alone", "MemorySizeNotSupported", withMemory({ maxMiB: 1024, addedMiB: [256, 256] }), /modules of 256 and 256 MB/],
+  [
+    "another try at booting by EFI",
+    "InvalidVmConfig",
+    machineWith([], { firmware: { kind: "efi", nvram: diskOn(1, 0).descriptor }, bootRetryMs: 1000 }),
+    /UEFI firmware does not/,
+  ],
   ["two devices of one key", "InvalidDeviceSpec", machineWith([pvscsi, { ...nvme, key: 1000 }]), /nvme 1000 has the key of scsi 1000/],
   ["two controllers on one bus", "InvalidDeviceSpec", machineWith([pvscsi, { ...pvscsi, key: 1001 }]), /scsi bus 0/],
   ["a fifth SCSI bus", "InvalidDeviceSpec", machineWith([{ ...pvscsi, bus: 4 }]), /bus 4/],

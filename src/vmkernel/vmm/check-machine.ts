@@ -286,7 +286,12 @@ function checkNic(device: Device<"nic">, index: number): void {
     throw refuse(index, device, `has ${device.mac}, which is no address of one station`);
 }
 
-function checkBootOrder({ bootOrder, devices }: MachineSpec): void {
+function checkBootOrder({ name, firmware, bootOrder, bootRetryMs, devices }: MachineSpec): void {
+  // OVMF ends in its shell when there is nothing to boot, and stays there.
+  if (bootRetryMs !== undefined && firmware.kind === "efi")
+    throw fault("InvalidVmConfig", `VM ${name} is to try again when it finds nothing to boot: this host's UEFI firmware does not.`, {
+      property: "bootRetryMs",
+    });
   const seen = new Set<number>();
   for (const key of bootOrder) {
     const device = devices.find((candidate) => candidate.key === key);

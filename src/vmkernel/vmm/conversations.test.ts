@@ -148,6 +148,30 @@ test("the agent's old answers are thrown away, and a command that it does not kn
   agent.close();
 });
 
+test("a guest whose agent lets its files be read tells of its network, and each file is closed again", async () => {
+  const names = ["guest-file-open", "guest-file-read", "guest-file-close"];
+  const files = new Map([["/etc/resolv.conf", "nameserver 192.0.2.53\n"]]);
+  await serve((command, socket) => {
+    const { path: file = "", handle } = (command.arguments ?? {}) as { path?: string; handle?: string };
+    switch (command.execute) {
+      case "guest-info":
+        return { return: { supported_commands: names.map((name) => ({ name, enabled: true })) } };
+      case "guest-file-open":
+        return files.has(file) ? { return: file } : { error: { class: "GenericError", desc: "no such file" } };
+      case "guest-file-read":
+        return { return: { "buf-b64": Buffer.from(files.get(handle ?? "") ?? "").toString("base64"), eof: true } };
+      case "guest-file-close":
+        return { return: {} };
+      default:
+        return agentAnswers(command, socket);
+    }
+  });
+  const agent = new GuestAgent(path);
+  expect(await agent.describeGuest()).toMatchObject({ network: { routes: [], nameServers: ["192.0.2.53"], searchDomains: [] } });
+  expect(heard.map(({ execute }) => execute).filter((name) => names.includes(String(name)))).toEqual([names[0], names[0], ...names]);
+  agent.close();
+});
+
 test("an agent that answers with nonsense is started over with the next question", async () => {
   let isSane = false;
   await serve((command, socket) => (command.execute === "guest-get-host-name" && !isSane ? "[nonsense\n" : agentAnswers(command, socket)));
@@ -162,6 +186,32 @@ test("an agent that is not there is an error, not a hang", async () => {
   server = createServer();
   const agent = new GuestAgent(path);
   await expect(agent.describeGuest()).rejects.toBeInstanceOf(AgentError);
+});
+
+const FREEZE = "guest-fsfreeze-freeze";
+const THAW = "guest-fsfreeze-thaw";
+const frozen = () => heard.map(({ execute }) => execute).filter((name) => name === FREEZE || name === THAW);
+
+test.each([
+  ["can freeze its file systems", { return: 2 }],
+  ["can't", { error: { class: "CommandNotFound", desc: "" } }],
+])("a guest that %s is flushed, and never left frozen", async (_, answer) => {
+  await serve((command, socket) => ([FREEZE, THAW].includes(String(command.execute)) ? answer : agentAnswers(command, socket)));
+  const agent = new GuestAgent(path);
+  await agent.flush();
+  expect(frozen()).toEqual([FREEZE, THAW]);
+  agent.close();
+});
+
+test("a guest that says nothing sensible of freezing is let go all the same", async () => {
+  await serve((command, socket) => {
+    if (command.execute === FREEZE) return "[nonsense\n";
+    return command.execute === THAW ? { return: 2 } : agentAnswers(command, socket);
+  });
+  const agent = new GuestAgent(path);
+  await expect(agent.flush()).rejects.toBeInstanceOf(AgentError);
+  expect(frozen()).toEqual([FREEZE, THAW]);
+  agent.close();
 });
 
 test("a shutdown that is not answered was taken; one that is refused was not", async () => {

@@ -7,7 +7,8 @@ import { connect, type Socket } from "node:net";
 import { assert, type Deferred, defer, messageOf } from "../../base/index.ts";
 import { LineSplitter } from "../../wire/index.ts";
 import type { GuestState } from "../rpc.ts";
-import { parseGuestState } from "./parse-guest-state.ts";
+import type { GuestNetworkFiles } from "./parse-guest-network.ts";
+import { type GuestAnswers, parseGuestState, readsFiles } from "./parse-guest-state.ts";
 
 /** The guest agent said no, something that is no answer, or nothing. */
 export class AgentError extends Error {
@@ -29,6 +30,12 @@ const LONG_ANSWER_TIMEOUT_MS = 30_000;
 const SLOW_ANSWERS_KEPT_MS = 60_000;
 /** A successful guest-shutdown is not answered; a refusal comes at once. */
 const SHUTDOWN_REFUSAL_MS = 500;
+/** Of a file that tells of its network: hundreds of routes. */
+const TEXT_BYTES_MAX = 32 * 1024;
+const FREEZE = "guest-fsfreeze-freeze";
+const THAW = "guest-fsfreeze-thaw";
+/** A guest that was slow to freeze is asked again, each time for as long as an answer may take. */
+const THAW_TRIES = 10;
 
 export class GuestAgent {
   readonly #path: string;
@@ -36,7 +43,7 @@ export class GuestAgent {
   /** Questions are asked one after the other: answers carry no id. */
   #last: Promise<unknown> = Promise.resolve();
   /** What rarely changes, or changes a little all the time. */
-  #slowAnswers: { readonly info: unknown; readonly fileSystems: unknown } = { info: undefined, fileSystems: undefined };
+  #slowAnswers: Pick<GuestAnswers, "info" | "fileSystems" | "networkFiles"> = { info: undefined, fileSystems: undefined };
   #slowAnswersAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(path: string) {
@@ -45,13 +52,15 @@ export class GuestAgent {
 
   /** @throws {AgentError} */
   describeGuest(): Promise<Extract<GuestState, { tools: "running" }>> {
-    return this.#inTurn(async (ask) => {
+    return this.#inTurn(async (ask, conversation) => {
       const askIfKnown = (command: string) => ask(command).catch(() => undefined); // an old agent does not know all of them
       const hostName = await ask("guest-get-host-name");
       const osInfo = await askIfKnown("guest-get-osinfo");
       const now = performance.now();
       if (now - this.#slowAnswersAtMs > SLOW_ANSWERS_KEPT_MS) {
-        this.#slowAnswers = { info: await askIfKnown("guest-info"), fileSystems: await askIfKnown("guest-get-fsinfo") };
+        const info = await askIfKnown("guest-info");
+        const fileSystems = await askIfKnown("guest-get-fsinfo");
+        this.#slowAnswers = { info, fileSystems, ...(readsFiles(info) && { networkFiles: await readNetworkFiles(conversation) }) };
         this.#slowAnswersAtMs = now;
       }
       return parseGuestState({ hostName, osInfo, ...this.#slowAnswers, interfaces: await ask("guest-network-get-interfaces") });
@@ -63,6 +72,31 @@ export class GuestAgent {
     return this.#inTurn(async (_, conversation) => {
       await conversation.tell("guest-shutdown", { mode }, SHUTDOWN_REFUSAL_MS);
     });
+  }
+
+  /**
+   * Has the guest write out what it keeps for its disks: it freezes its file systems and lets them go again. A guest that can't freeze
+   * them refuses, and has then answered. @throws {AgentError} when it does not answer
+   */
+  async flush(): Promise<void> {
+    try {
+      await this.#inTurn(async (_, conversation) => {
+        for (const command of [FREEZE, THAW]) await conversation.ask(command, {}, LONG_ANSWER_TIMEOUT_MS).catch(exceptRefusal);
+      });
+    } catch (error) {
+      await this.#thaw(); // it may freeze yet, and nobody else would let it go
+      throw error;
+    }
+  }
+
+  async #thaw(): Promise<void> {
+    for (let tries = 0; tries < THAW_TRIES; tries += 1) {
+      const answered = await this.execute(THAW, {}).then(
+        () => true,
+        (error) => error instanceof AgentError && error.refusal !== undefined,
+      );
+      if (answered) return;
+    }
   }
 
   /** One command with whatever arguments. @throws {AgentError} */
@@ -86,6 +120,31 @@ export class GuestAgent {
     });
     this.#last = turn.catch(() => {}); // whoever asked is told; the next one starts anew
     return turn;
+  }
+}
+
+async function readNetworkFiles(conversation: Conversation): Promise<GuestNetworkFiles> {
+  return {
+    routes: await readText(conversation, "/proc/net/route"),
+    routes6: await readText(conversation, "/proc/net/ipv6_route"),
+    resolver: await readText(conversation, "/etc/resolv.conf"),
+  };
+}
+
+/** A file of the guest's, as far as it is read; undefined where there is none. */
+async function readText(conversation: Conversation, path: string): Promise<string | undefined> {
+  try {
+    const handle = await conversation.ask("guest-file-open", { path, mode: "r" });
+    try {
+      const answer = await conversation.ask("guest-file-read", { handle, count: TEXT_BYTES_MAX });
+      const base64 = typeof answer === "object" && answer !== null && "buf-b64" in answer ? String(answer["buf-b64"]) : "";
+      return Buffer.from(base64, "base64").toString().slice(0, TEXT_BYTES_MAX);
+    } finally {
+      await conversation.ask("guest-file-close", { handle });
+    }
+  } catch (error) {
+    exceptRefusal(error);
+    return undefined;
   }
 }
 
@@ -184,6 +243,10 @@ const SYNC_BYTE = 0xff;
 /** The byte 0xff is no UTF-8, so it was read as U+FFFD. */
 function afterSyncByte(line: string): string {
   return line.slice(line.lastIndexOf("\ufffd") + 1);
+}
+
+function exceptRefusal(error: unknown): void {
+  if (!(error instanceof AgentError) || error.refusal === undefined) throw error;
 }
 
 function classOf(error: unknown): string {

@@ -69,10 +69,19 @@ export class GuestWatch {
   }
 
   /** @returns whether the agent took it; if not, it is not there or refused */
-  async shutdown(mode: "powerdown" | "reboot"): Promise<boolean> {
+  shutdown(mode: "powerdown" | "reboot"): Promise<boolean> {
+    return this.#isTaken(() => this.#agent.shutdown(mode));
+  }
+
+  /** @returns whether an agent answered */
+  flush(): Promise<boolean> {
+    return this.#isTaken(() => this.#agent.flush());
+  }
+
+  async #isTaken(request: () => Promise<void>): Promise<boolean> {
     if (!this.#isChannelOpen) return false;
     try {
-      await this.#agent.shutdown(mode);
+      await request();
       return true;
     } catch {
       return false; // the caller has another way, or says that there is none

@@ -4,6 +4,7 @@ export { changeMachine, putBack } from "./change-machine.ts";
 export type { Means, OpenFor } from "./change-monitor.ts";
 export * from "./check-machine.ts";
 export { endTrials } from "./compartment.ts";
+export { CPU_REGISTER_BITS, type CpuRegister, cpuFeatureAt } from "./cpu-features.ts";
 export * from "./expected-devices.ts";
 export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, type GuestLogin } from "./guest-login.ts";
 export type { GuestPrograms } from "./guest-programs.ts";

@@ -222,12 +222,17 @@ export class Monitor {
 
   /** Asks the guest's agent: a guest without one has no button that starts it anew in order. @throws {Fault} ToolsUnavailable */
   async rebootGuest(): Promise<void> {
-    if (await this.#guest.shutdown("reboot")) return;
-    throw fault(
-      "ToolsUnavailable",
-      `Cannot complete operation because the guest agent of ${this.#record.machine.name} does not answer.`,
-      {},
-    );
+    if (!(await this.#guest.shutdown("reboot"))) throw this.#noAgent();
+  }
+
+  /** Has the guest's agent write out what the guest keeps for its disks. @throws {Fault} ToolsUnavailable */
+  async flushGuest(): Promise<void> {
+    if (!(await this.#guest.flush())) throw this.#noAgent();
+  }
+
+  #noAgent(): Fault {
+    const message = `Cannot complete operation because the guest agent of ${this.#record.machine.name} does not answer.`;
+    return fault("ToolsUnavailable", message, {});
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 import { isIP } from "node:net";
 import type { GuestDisk, GuestState } from "../rpc.ts";
+import { type GuestNetworkFiles, parseGuestNetwork } from "./parse-guest-network.ts";
 
 export interface GuestAnswers {
   readonly hostName: unknown;
@@ -13,6 +14,7 @@ export interface GuestAnswers {
   /** Of guest-info: which commands the agent knows and may carry out. */
   readonly info: unknown;
   readonly fileSystems: unknown;
+  readonly networkFiles?: GuestNetworkFiles;
 }
 
 const NAME_LENGTH_MAX = 255; // a DNS name
@@ -22,7 +24,8 @@ const ADDRESSES_MAX = 32;
 const FILE_SYSTEMS_MAX = 64;
 
 export function parseGuestState(answers: GuestAnswers): Extract<GuestState, { tools: "running" }> {
-  const { hostName, osInfo, interfaces, info, fileSystems } = answers;
+  const { hostName, osInfo, interfaces, info, fileSystems, networkFiles } = answers;
+  const network = networkFiles && parseGuestNetwork(networkFiles);
   const name = cleanText(objectOf(hostName)["host-name"]);
   const os = cleanText(objectOf(osInfo)["pretty-name"]) ?? cleanText(objectOf(osInfo).name);
   const id = cleanText(objectOf(osInfo).id);
@@ -34,7 +37,13 @@ export function parseGuestState(answers: GuestAnswers): Extract<GuestState, { to
     runsPrograms: ["guest-exec", "guest-exec-status"].every((command) => isEnabled(info, command)),
     nics: parseInterfaces(interfaces),
     disks: parseFileSystems(fileSystems),
+    ...(network && { network }),
   };
+}
+
+/** Whether the agent lets files of its guest be read. */
+export function readsFiles(info: unknown): boolean {
+  return ["guest-file-open", "guest-file-read", "guest-file-close"].every((command) => isEnabled(info, command));
 }
 
 function isEnabled(info: unknown, command: string): boolean {

@@ -3,7 +3,7 @@
  * Here it gets its shape; whether such a machine can exist is `check-machine.ts`.
  */
 import { assertNever } from "../../base/index.ts";
-import type { DeviceSpec, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
+import type { CpuMaskBit, DeviceSpec, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
 import { MAC, parseFirewall } from "../parse-firewall.ts";
 import { readPortGroupName } from "../parse-network.ts";
 import {
@@ -20,6 +20,7 @@ import {
   readVmId,
   type Shape,
 } from "../shape.ts";
+import { CPU_FEATURES } from "./cpu-features.ts";
 
 /** More than all buses together can hold. */
 export const DEVICES_MAX = 400;
@@ -29,6 +30,7 @@ const NAME_LENGTH_MAX = 80; // vim25 VirtualMachine.name
 const KEY = { min: 1, max: 0x7fff_ffff }; // vim25 VirtualDevice.key is an int; hostd has given each device its own by now
 const UNIT = { min: 0, max: 0xffff };
 const COUNT = { min: 0, max: 0x7fff_ffff };
+const WAIT_MS = { min: 0, max: 0xffff }; // of QEMU's -boot
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** @throws {Fault} InvalidArgument, which names the field */
@@ -38,6 +40,10 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
   const instanceUuid = readOptional(shape, "instanceUuid", (from, name) => readText(from, name, { max: 36, pattern: UUID }));
   const memoryHotAdd = readOptional(shape, "memoryHotAdd", readShape);
   const vcpusMax = readOptional(shape, "vcpusMax", (from, name) => readInteger(from, name, COUNT));
+  const bootDelayMs = readOptional(shape, "bootDelayMs", (from, name) => readInteger(from, name, WAIT_MS));
+  const bootRetryMs = readOptional(shape, "bootRetryMs", (from, name) => readInteger(from, name, WAIT_MS));
+  const latency = readOptional(shape, "latency", (from, name) => readOneOf(from, name, ["low", "medium", "high"]));
+  const cpuMask = readOptional(shape, "cpuMask", (from, name) => readShapes(from, name, CPU_FEATURES.length).map(parseMaskBit));
   return {
     vm: readVmId(shape, "vm"),
     name: readText(shape, "name", { max: NAME_LENGTH_MAX, pattern: /^[^\p{Cc}]+$/u }),
@@ -49,11 +55,19 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
     vcpus: readInteger(shape, "vcpus", COUNT),
     ...(vcpusMax !== undefined && { vcpusMax }),
     coresPerSocket: readInteger(shape, "coresPerSocket", COUNT),
+    ...(latency && { latency }),
+    ...(cpuMask && { cpuMask }),
     firmware: parseFirmware(readShape(shape, "firmware")),
+    ...(bootDelayMs !== undefined && { bootDelayMs }),
+    ...(bootRetryMs !== undefined && { bootRetryMs }),
     bootOrder: readIntegers(shape, "bootOrder", { ...KEY, countMax: DEVICES_MAX }),
     devices: readShapes(shape, "devices", DEVICES_MAX).map(parseDevice),
     ...(resumeFrom && { resumeFrom }),
   };
+}
+
+function parseMaskBit(shape: Shape): CpuMaskBit {
+  return { feature: readOneOf(shape, "feature", CPU_FEATURES), shown: readOptionalFlag(shape, "shown") };
 }
 
 function parseMemoryHotAdd(shape: Shape): MemoryHotAdd {

@@ -37,7 +37,7 @@ export type MachineChange =
 
 /**
  * @param current what runs
- * @param wanted a machine that could be started. Its name and its boot order are of the next power-on, and change without a step.
+ * @param wanted a machine that could be started. Its name, its boot order and how long it waits are of the next power-on, and change without a step.
  */
 export function planMachineChange(current: MachineSpec, wanted: MachineSpec): MachineChange {
   const refusal = refuseFixed(current, wanted) ?? refuseVcpus(current, wanted) ?? refuseMemory(current, wanted);
@@ -123,6 +123,7 @@ const FIXED = [
   "firmware",
   "coresPerSocket",
   "vcpusMax",
+  "cpuMask",
 ] as const satisfies readonly (keyof MachineSpec)[];
 
 function refuseFixed(current: MachineSpec, wanted: MachineSpec): Refusal | undefined {

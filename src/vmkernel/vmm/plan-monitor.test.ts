@@ -3,7 +3,7 @@ import type { GuestVariable } from "../guest-variables.ts";
 import type { MachineSpec } from "../machine.ts";
 import { checkMachine } from "./check-machine.ts";
 import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
-import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
+import { type MonitorPlan, planLimits, planMonitor, unkeptWishes } from "./plan-monitor.ts";
 
 const host = { memoryMiB: 4096, logicalCpus: 8 };
 
@@ -15,8 +15,21 @@ function plan(
 ): MonitorPlan {
   const keys = machine.devices.flatMap((device) => (device.kind === "disk" ? [device.key] : []));
   const disks = new Map(keys.map((key) => [key, { uuid: `6000c29${key.toString(16).padStart(25, "0")}`, capacityBytes: key * 512 }]));
-  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, ports, guestVariables });
+  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, ports, guestVariables, seccomp: true });
 }
+
+test("on a kernel without seccomp QEMU is not asked for a filter that it could not have", () => {
+  const { args } = planMonitor({
+    machine: checkMachine(machineWith([]), host),
+    accelerator: "tcg",
+    disks: new Map(),
+    ports: new Set(),
+    guestVariables: [],
+    seccomp: false,
+  });
+  expect(args).not.toContain("-sandbox");
+  expect(plan(machineWith([])).args).toContain("-sandbox");
+});
 
 /** An option and its value on one line, as people write them. */
 function lines({ args }: MonitorPlan): string[] {
@@ -35,6 +48,45 @@ test("the whole plan of a UEFI machine that is resumed under KVM", () => {
   });
   const whole = plan(machine, "kvm");
   expect({ ...whole, args: lines(whole) }).toMatchSnapshot();
+});
+
+test.each([
+  ["all of the processor's features", [], "max"],
+  [
+    "all but some",
+    [
+      { feature: "nx", shown: false },
+      { feature: "sse4.1", shown: false },
+    ],
+    "max,nx=off,sse4.1=off",
+  ],
+  ["one that it must have", [{ feature: "aes", shown: true }], "max,aes=on,enforce=on"],
+])("a guest sees %s", (_, cpuMask, expected) => {
+  expect(lines(plan(machineWith([], { cpuMask })))).toContain(`-cpu ${expected}`);
+});
+
+test.each([
+  ["low", 512],
+  [undefined, 1024],
+  ["medium", 2048],
+  ["high", 4096],
+] as const)("a machine of %s latency sensitivity weighs %i", (latency, cpuShares) => {
+  expect(planLimits(checkMachine(machineWith([], { ...(latency && { latency }) }), host), "kvm").cpuShares).toBe(cpuShares);
+});
+
+test("a machine that is to run sooner says so where nothing makes it", () => {
+  const machine = machineWith([], { latency: "high" });
+  expect(unkeptWishes(machine, { hasCpuCgroup: true })).toEqual([]);
+  expect(unkeptWishes(machine, { hasCpuCgroup: false })).toEqual([expect.stringContaining("latency sensitivity of high")]);
+  expect(unkeptWishes(machineWith([]), { hasCpuCgroup: false })).toEqual([]);
+});
+
+test.each([
+  ["at once", {}, "menu=off,strict=on"],
+  ["after a delay", { bootDelayMs: 5000 }, "menu=on,splash-time=5000,strict=on"],
+  ["again and again", { bootRetryMs: 10_000 }, "menu=off,strict=on,reboot-timeout=10000"],
+])("a machine boots %s", (_, waits, expected) => {
+  expect(lines(plan(machineWith([], waits)))).toContain(`-boot ${expected}`);
 });
 
 test("a machine that was given memory, and is resumed, has room for more and its modules as they were", () => {

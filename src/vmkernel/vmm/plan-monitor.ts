@@ -3,6 +3,7 @@
  * Only `monitor.ts` carries it out. Source: QEMU 7.2 qemu-options; reference numbers as noted.
  */
 import { type GuestVariable, planGuestVariables } from "../guest-variables.ts";
+import type { MachineSpec } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
 import {
@@ -28,6 +29,8 @@ export interface MonitorLimits {
   readonly memoryBytes: number;
   /** Threads count too. */
   readonly pids: number;
+  /** Weight against other monitors when processors are short. */
+  readonly cpuShares: number;
 }
 
 export interface MonitorQuestion {
@@ -37,7 +40,14 @@ export interface MonitorQuestion {
   /** Keys of the NICs that have a port. */
   readonly ports: ReadonlySet<number>;
   readonly guestVariables: readonly GuestVariable[];
+  /** Whether the kernel has seccomp: QEMU does not start when it is to have what there isn't. */
+  readonly seccomp: boolean;
 }
+
+/** QEMU's own filter, beneath that of the sandbox. */
+export const QEMU_SANDBOX = ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"];
+/** Everything that the accelerator can give a guest's processor. */
+export const CPU_MODEL = { kvm: "host", tcg: "max" } as const;
 
 const MIB = 1024 * 1024;
 /** Translated code kept under TCG: a Linux guest that boots and works fills about half of it. Unset, QEMU takes up to 1 GiB. */
@@ -50,10 +60,11 @@ const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
 const THREADS_BESIDE_VCPUS = 96;
 
-export function planMonitor({ machine, accelerator, disks, ports, guestVariables }: MonitorQuestion): MonitorPlan {
+export function planMonitor({ machine, accelerator, disks, ports, guestVariables, seccomp }: MonitorQuestion): MonitorPlan {
   const numbers = new DescriptorNumbers();
   const args = [
     ...planControl(machine, numbers),
+    ...(seccomp ? QEMU_SANDBOX : []),
     ...planBoard(machine, accelerator),
     ...planFirmware(machine, numbers),
     ...planDevices({ machine, disks, ports, numbers }),
@@ -61,6 +72,12 @@ export function planMonitor({ machine, accelerator, disks, ports, guestVariables
     ...planIncoming(machine, numbers),
   ];
   return { args, descriptors: numbers.uses, limits: planLimits(machine, accelerator) };
+}
+
+/** What the machine asks for and does not get. @param hasCpuCgroup whether its limits have a weight */
+export function unkeptWishes({ latency }: MachineSpec, { hasCpuCgroup }: { readonly hasCpuCgroup: boolean }): readonly string[] {
+  if (latency === undefined || hasCpuCgroup) return [];
+  return [`Without the cpu cgroup a latency sensitivity of ${latency} does nothing: its virtual CPUs run when those of others do.`];
 }
 
 function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): string[] {
@@ -71,7 +88,6 @@ function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): strin
     ...["-nodefaults", "-no-user-config", "-msg", "timestamp=on"],
     // A console's viewers are handed to it: it listens for none. How many there may be is counted by who hands them over.
     ...["-display", `vnc=none,share=ignore,connections=${VIEWERS_MAX}`],
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-chardev", `socket,id=qmp,fd=${qmp},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
     // The guest runs only when vmkernel has plugged in or unplugged its NICs' cables and says so; a monitor that was left half-started never ran it.
     "-S",
@@ -86,7 +102,7 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[
   return [
     ...["-machine", boardOf(machine)],
     // Every protection that the accelerator can give the guest: NX, SMEP, SMAP, UMIP … Paper «Instruction Isolation», NX/XD.
-    ...(accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", "max"]),
+    ...["-accel", accelerator === "kvm" ? "kvm" : `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", planCpu(machine, accelerator)],
     ...["-smp", topology, ...planMemory(machine)],
     ...[
       "-uuid",
@@ -94,10 +110,22 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[
       "-smbios",
       `type=1,manufacturer=VMware,, Inc.,product=VMware Virtual Platform,serial=${smbiosSerial(machine)}`,
     ],
-    ...["-rtc", "base=utc", "-boot", "menu=off,strict=on"],
+    ...["-rtc", "base=utc", "-boot", planBoot(machine)],
     // A guest that sleeps would look like one that runs; vSphere's VMs are suspended from outside.
     ...["-global", "PIIX4_PM.disable_s3=1", "-global", "PIIX4_PM.disable_s4=1"],
   ];
+}
+
+/** A feature that the guest must have, and that the host cannot give, ends the start: QEMU names it. */
+function planCpu({ cpuMask = [] }: CheckedMachine, accelerator: "kvm" | "tcg"): string {
+  const enforced = cpuMask.some(({ shown }) => shown) ? ["enforce=on"] : [];
+  return [CPU_MODEL[accelerator], ...cpuMask.map(({ feature, shown }) => `${feature}=${shown ? "on" : "off"}`), ...enforced].join(",");
+}
+
+/** Firmware waits only where it shows a menu meanwhile: SeaBIOS and OVMF both. */
+function planBoot({ bootDelayMs, bootRetryMs }: CheckedMachine): string {
+  const menu = bootDelayMs === undefined ? "menu=off" : `menu=on,splash-time=${bootDelayMs}`;
+  return `${menu},strict=on${bootRetryMs === undefined ? "" : `,reboot-timeout=${bootRetryMs}`}`;
 }
 
 /** What the guest boots with, slots for what may be added, and the modules that a guest that is resumed had been given. */
@@ -136,8 +164,15 @@ function planIncoming({ resumeFrom }: CheckedMachine, numbers: DescriptorNumbers
   return resumeFrom === undefined ? [] : ["-incoming", `fd:${numbers.take({ kind: "memory" })}`];
 }
 
-export function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
+/** In the proportions of vim25 LatencySensitivity.sensitivity; normal is the kernel's own. */
+const CPU_SHARES = { low: 512, normal: 1024, medium: 2048, high: 4096 };
+
+export function planLimits({ memoryMiB, vcpus, devices, latency }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
   const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
   const overheadMiB = OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * vcpus + (accelerator === "tcg" ? TRANSLATION_CACHE_MIB : 0);
-  return { memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024, pids: vcpus + THREADS_BESIDE_VCPUS };
+  return {
+    memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024,
+    pids: vcpus + THREADS_BESIDE_VCPUS,
+    cpuShares: CPU_SHARES[latency ?? "normal"],
+  };
 }

@@ -6,7 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, assertNever, Fault, messageOf, SystemError, Undo } from "../../base/index.ts";
-import { type ConfinedProcess, createCgroup, listenUnix, uidsInUse } from "../../system/index.ts";
+import { type ConfinedProcess, cgroupControllers, createCgroup, listenUnix, uidsInUse } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import { type GuestVariable, guestVariablePath } from "../guest-variables.ts";
@@ -17,7 +17,7 @@ import { Monitor, type MonitorParts } from "./monitor.ts";
 import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
 import type { Tap } from "./nic-ports.ts";
 import type { DescriptorUse } from "./plan-devices.ts";
-import { type MonitorPlan, planMonitor } from "./plan-monitor.ts";
+import { type MonitorPlan, planMonitor, unkeptWishes } from "./plan-monitor.ts";
 import { planSandbox, wallsOf } from "./sandbox.ts";
 import { startSandboxed } from "./sandbox-start.ts";
 import { pickUid } from "./sandbox-uid.ts";
@@ -69,13 +69,10 @@ export async function startMonitor(host: VmmHost, order: MonitorOrder): Promise<
 
 async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise<Monitor> {
   const { machine, attachments, guestVariables } = order;
-  const plan = planMonitor({
-    machine,
-    accelerator: host.accelerator,
-    disks: attachments.disks,
-    ports: new Set(attachments.taps.keys()),
-    guestVariables,
-  });
+  const { accelerator, isolation } = host;
+  const { disks, taps } = attachments;
+  const ports = new Set(taps.keys());
+  const plan = planMonitor({ machine, accelerator, disks, ports, guestVariables, seccomp: isolation.seccomp });
   const folder = join(host.folder, machine.vm);
   const compartment: Compartment =
     host.cgroup === undefined ? { kind: "uid", uid } : { kind: "cgroup", name: cgroupOf(host.cgroup, machine.vm) };
@@ -87,7 +84,7 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
     uid,
     startedAtMs: Date.now(),
     accelerator: host.accelerator,
-    weaknesses: host.weaknesses,
+    weaknesses: [...host.weaknesses, ...unkeptWishes(machine, { hasCpuCgroup: hasCpuCgroup(host) })],
     phase: { kind: "starting" },
   };
   await mkdir(folder, { mode: 0o700 });
@@ -103,6 +100,10 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
   }
   undo.release();
   return monitor;
+}
+
+function hasCpuCgroup({ cgroup }: VmmHost): boolean {
+  return cgroup !== undefined && cgroupControllers().includes("cpu");
 }
 
 function takeUid({ hostId }: VmmHost): number {

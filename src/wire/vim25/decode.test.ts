@@ -59,6 +59,12 @@ test("an object of a base type, or of none that is known, is still called", () =
   expect(decode(request("PowerOffVM_Task", "<_this>1</_this>", "")).thisRef.type).toBe("VirtualMachine");
 });
 
+test("an argument that a client takes for a base type is kept as what is declared", () => {
+  const xml = (type: string) => request("MoveIntoFolder_Task", '<_this type="Folder">f</_this>', `<list type="${type}">1</list>`);
+  expect(decode(xml("ManagedObject")).args).toEqual({ list: [{ type: "ManagedEntity", value: "1" }] });
+  expect(decode(xml("VirtualMachine")).args).toEqual({ list: [{ type: "VirtualMachine", value: "1" }] });
+});
+
 test("properties come in any order, arrays in several runs, and are typed", () => {
   const xml = reconfig(
     '<memoryMB>512</memoryMB><deviceChange><operation>add</operation><device xsi:type="VirtualE1000"><key>-1</key></device></deviceChange>' +

@@ -108,10 +108,11 @@ function readReference(element: XmlElement, type: TypeRef, path: string): MoRef 
     throw refuse(path, `is a ${named.text}, and ${type.item} is expected`);
   const sent = attributeOf(element, "", "type") ?? type.item;
   const name = sent.slice(sent.indexOf(":") + 1);
-  // A client that holds a base class may say so; what the object really is, is known by its id.
+  // A client that holds a base class may say so; what the object really is, is known by its id. What is kept and answered later has
+  // to be of the declared type all the same.
   if (!isSubtype(name, type.item) && !isSubtype(type.item, name)) throw refuse(path, `refers to no ${type.item}`);
   if (typeOfReference(name) === undefined) throw refuse(path, `refers to no ${type.item}`);
-  return { type: name, value: readMoid(element, path) };
+  return { type: isSubtype(name, type.item) ? name : type.item, value: readMoid(element, path) };
 }
 
 function typeOfReference(name: string): TypeRef | undefined {

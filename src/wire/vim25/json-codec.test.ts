@@ -143,6 +143,10 @@ test.each<[string, string, string]>([
   expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
 });
 
+test("a reference that a client takes for a base type is kept as what is declared", () => {
+  expect(read("ManagedEntity", '{"type":"ManagedObject","value":"1"}')).toEqual({ type: "ManagedEntity", value: "1" });
+});
+
 test("what the schema can say arrives as it was sent", () => {
   fc.assert(
     fc.property(fc.gen(), fc.constantFrom(...typeNames), (gen, name) => {

@@ -100,11 +100,11 @@ function readReference(value: JsonValue, declared: string, path: string): MoRef 
   for (const name of object.keys()) if (!REFERENCE_MEMBERS.has(name)) throw refuse(join(path, name), "is not known here");
   const type = object.get("type");
   const moid = object.get("value");
-  // A client that holds a base class may say so; what the object really is, is known by its id.
+  // A client that holds a base class may say so, as on the other wire.
   if (typeof type !== "string" || !isSubtype(type, "ManagedObject") || !(isSubtype(type, declared) || isSubtype(declared, type)))
     throw refuse(path, `refers to no ${declared}`);
   if (typeof moid !== "string") throw refuse(path, "refers to nothing");
-  return { type, value: checkMoid(moid, path) };
+  return { type: isSubtype(type, declared) ? type : declared, value: checkMoid(moid, path) };
 }
 
 /** An id as it was sent: spaces belong to it. */

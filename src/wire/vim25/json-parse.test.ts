@@ -65,6 +65,8 @@ test.each([
   ["single quotes", "'a'"],
   ["a string that does not end", '"a'],
   ["an escape that there is not", '"\\x41"'],
+  ["half of a surrogate pair in a string", '"\\ud800"'],
+  ["half of a surrogate pair in a member's name", '{"a\\udc00":1}'],
   ["a line break in a string", '"a\nb"'],
   ["a byte order mark", "\ufeff\ufeff1"],
   ["two values", "1 1"],

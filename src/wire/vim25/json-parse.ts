@@ -28,6 +28,8 @@ const SPACE = /[ \t\r\n]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** Up to the closing quote; what is between is checked by JSON.parse, which knows the escapes. */
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/sy;
+/** Half of a pair: no character, so what is kept as UTF-8 comes back as another text. RFC 7493 §2.1. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const LITERALS: readonly (readonly [string, null | boolean])[] = [
   ["null", null],
   ["true", true],
@@ -109,12 +111,15 @@ class Parser {
 
   #string(): string {
     const quoted = this.#match(STRING);
+    let text: string | undefined;
     try {
-      if (quoted !== undefined) return JSON.parse(quoted) as string;
+      text = quoted === undefined ? undefined : JSON.parse(quoted);
     } catch {
       // An escape or a control character that JSON does not have: told below.
     }
-    throw this.#refuse("a string is none of JSON's");
+    if (text === undefined) throw this.#refuse("a string is none of JSON's");
+    if (LONE_SURROGATE.test(text)) throw this.#refuse("a string has half of a surrogate pair");
+    return text;
   }
 
   #scalar(): null | boolean | JsonNumber {

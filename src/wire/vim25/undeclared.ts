@@ -1,13 +1,25 @@
 /**
  * What clients call and the published schema does not have: as rows like the schema's, and as types. Pure.
  * Fetch reads one property of any object; pyVmomi calls it on all of them. The rest stands in urn:internalvim25: govc's
- * `datastore.disk.info` and `object.method` and Terraform ask for it, and read the answer in urn:vim25. None of it is in a document that we publish.
+ * `datastore.disk.info` and `object.method` and Terraform ask for it, and read the answer in urn:vim25. What `govc host.esxcli` and
+ * pyVmomi's helpers ask first leads to objects that this host has not: declared, it is NotSupported by its name. None of it is in a
+ * document that we publish.
  */
 import type { DataObjectRow, MemberRow, MethodRow } from "./schema-rows.ts";
 import type { MoRef } from "./values.ts";
 
 const FIRST = "vmodl.version.version0";
 const member = (name: string, type: string, flags = ""): MemberRow => [name, type, FIRST, flags];
+
+const retrieve = (vmodl: string, result: string): MethodRow => ({
+  vmodl,
+  version: FIRST,
+  params: [],
+  result,
+  optional: true,
+  privilege: "System.View",
+  faults: [],
+});
 
 /** By the type that declares them; "ManagedObject" is every type's root. */
 export const undeclaredMethods: ReadonlyMap<string, Readonly<Record<string, MethodRow>>> = new Map([
@@ -23,6 +35,14 @@ export const undeclaredMethods: ReadonlyMap<string, Readonly<Record<string, Meth
         privilege: "System.View", // the least that any property asks for; its own privilege counts besides
         faults: ["InvalidProperty"],
       },
+    },
+  ],
+  ["ServiceInstance", { RetrieveInternalContent: retrieve("retrieveInternalContent", "DynamicData") }],
+  [
+    "HostSystem",
+    {
+      RetrieveDynamicTypeManager: retrieve("retrieveDynamicTypeManager", "ManagedObject"),
+      RetrieveManagedMethodExecuter: retrieve("retrieveManagedMethodExecuter", "ManagedObject"),
     },
   ],
   [
