@@ -61,33 +61,33 @@ export function checkHostNics({ switches, hostNics = [] }: NetworkConfig): void 
     const { device, portGroup, mac, ip, netstack } = nic;
     if (!groups.has(portGroup)) throw fault("NotFound", `${device} is to be on the port group ${portGroup}, which is not there.`, {});
     claim(devices, device, () => fault("AlreadyExists", `There is an interface ${device} already.`, { name: device }));
-    claim(macs, mac, () => invalid("mac", `${device} is not the only interface with the address ${mac}.`));
+    claim(macs, mac, () => invalid("nic.mac", `${device} is not the only interface with the address ${mac}.`));
     for (const one of ip) {
       const cidr = cidrOf(one);
       const host = cidr.slice(0, cidr.indexOf("/"));
-      claim(addresses, `${netstack} ${host}`, () => invalid("ip", `${device} is not the only interface of ${netstack} with ${host}.`));
+      claim(addresses, `${netstack} ${host}`, () => invalid("nic.ip", `${device} is not the only interface of ${netstack} with ${host}.`));
     }
   }
 }
 
 function checkHostNic({ device, mac, mtu, ip, netstack }: HostNicConfig): void {
   if (!HOST_DEVICE.test(device)) throw invalid("device", `${device} is not one of vmk0 to vmk${HOST_NICS_MAX - 1}.`);
-  if (!isMac(mac) || isGroupMac(mac)) throw invalid("mac", `${mac} is no MAC address that an interface can have.`);
+  if (!isMac(mac) || isGroupMac(mac)) throw invalid("nic.mac", `${mac} is no MAC address that an interface can have.`);
   if (!Number.isInteger(mtu) || mtu < HOST_MTU.min || mtu > HOST_MTU.max) {
-    throw invalid("mtu", `The MTU of ${device} is ${mtu}, not within ${HOST_MTU.min} to ${HOST_MTU.max}.`);
+    throw invalid("nic.mtu", `The MTU of ${device} is ${mtu}, not within ${HOST_MTU.min} to ${HOST_MTU.max}.`);
   }
-  if (!NETSTACK.test(netstack)) throw invalid("netstack", `${JSON.stringify(netstack)} is no name for a netstack.`);
-  if (ip.length > HOST_ADDRESSES_MAX) throw invalid("ip", `${device} has more than ${HOST_ADDRESSES_MAX} addresses.`);
+  if (!NETSTACK.test(netstack)) throw invalid("nic.netStackInstanceKey", `${JSON.stringify(netstack)} is no name for a netstack.`);
+  if (ip.length > HOST_ADDRESSES_MAX) throw invalid("nic.ip", `${device} has more than ${HOST_ADDRESSES_MAX} addresses.`);
   for (const one of ip) checkAddress(one, device);
 }
 
 function checkAddress({ address, prefixLength }: HostAddress, device: string): void {
   const version = isIP(address);
   const isPlain = version === 4 || (version === 6 && !address.includes("%"));
-  if (!isPlain || isReserved(address)) throw invalid("ip", `${device} cannot have the address ${address}.`);
+  if (!isPlain || isReserved(address)) throw invalid("nic.ip", `${device} cannot have the address ${address}.`);
   const max = PREFIX_BITS_MAX[version === 4 ? 4 : 6];
   if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > max) {
-    throw invalid("ip", `The prefix of ${address} has ${prefixLength} bits, not 1 to ${max}.`);
+    throw invalid("nic.ip", `The prefix of ${address} has ${prefixLength} bits, not 1 to ${max}.`);
   }
 }
 
