@@ -108,7 +108,9 @@ test("a VM with one of everything starts, and evidence finds just that in it", a
   const processes = execFileSync("ps", ["-eo", "args"], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
   expect(processes).toContain("guestinfo.role");
   expect(processes, "what every user of the machine can read").not.toContain("db, primary");
-  const found = spawnSync("grep", ["-rlF", "-D", "skip", "db, primary", hostPaths(host.root).run], { encoding: "utf8" });
+  // The network's namespace and the pins of its programs are files that nobody can read.
+  const unreadable = ["--exclude-dir=bpf", "--exclude=namespace"];
+  const found = spawnSync("grep", ["-rlF", "-D", "skip", ...unreadable, "db, primary", hostPaths(host.root).run], { encoding: "utf8" });
   expect(found, "what is kept of a VM that runs").toMatchObject({ status: 1, stdout: "" });
   const events = (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} })) ?? [];
   expect(events.map(({ fullFormattedMessage }) => fullFormattedMessage)).toContainEqual(expect.stringContaining("guestinfo.a/b"));

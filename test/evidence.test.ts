@@ -71,6 +71,8 @@ test("a device that is in the guest and not in its configuration turns red", asy
     inspection: { ...first.inspection, machine: { ...machine, devices: machine.devices.filter(({ kind }) => kind !== "nic") } },
   };
   expect(failed(judge({ ...observed, monitors: [without, ...others] }))).toEqual([
+    // The tap behind it is then not of its configuration either.
+    "Each monitor has open the files of its own VM, its control sockets and its log, and nothing else.",
     "The devices in each guest are the devices configured, and no more.",
   ]);
   client.close();

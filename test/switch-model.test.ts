@@ -656,7 +656,7 @@ describe("the firewall of a vNIC", () => {
 describe("the switch in the kernel and its model", () => {
   const SEED = Number(process.env.BULKHEAD_TEST_SEED ?? Date.now() % 1_000_000);
   // As many as a test may take time for; test/long has the rest.
-  const CONFIGURATIONS = 60;
+  const CONFIGURATIONS = 50;
   const FRAMES_EACH = 500;
   let real: RealNetwork;
   let trial: Trial;

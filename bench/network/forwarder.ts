@@ -47,11 +47,27 @@ export class Bay {
   }
 
   remove(): void {
+    deleteTaps(
+      this.namespace,
+      this.ends.map((_, n) => `t${n + 1}`),
+    );
     for (const fd of this.ends.splice(0)) closeSync(fd);
     removeNamespace(this.namespace);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** Not enough of them that it matters. */
+const FEW = 16;
+
+/** All at once: the kernel waits once, where it would wait for each tap whose descriptor is closed. */
+export function deleteTaps(namespace: string, names: readonly string[]): void {
+  if (names.length < FEW) return;
+  runIn(namespace, ["ip", "-batch", "-"], names.map((name) => `link set ${name} group ${GROUP}\n`).join(""));
+  runIn(namespace, ["ip", "link", "delete", "group", GROUP], "");
+}
+
+const GROUP = "77";
 
 function runIn(namespace: string, command: readonly string[], input: string): void {
   const { status, stderr } = spawnSync("nsenter", [`--net=${namespace}`, ...command], { input, encoding: "utf8" });

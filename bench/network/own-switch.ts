@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseVmId, type VmId } from "../../src/base/index.ts";
 import { createTap, disableIpv6, inNamespace, makeNamespace } from "../../src/system/index.ts";
 import { type Firewall, type NetworkConfig, type NicPort, VirtualNetwork } from "../../src/vmkernel/network/index.ts";
-import type { Forwarder } from "./forwarder.ts";
+import { deleteTaps, type Forwarder } from "./forwarder.ts";
 import { macOf, OPEN_PORT } from "./frames.ts";
 
 const GROUP = "group";
@@ -74,6 +74,10 @@ export async function adoptOwnSwitch(ports: number): Promise<Forwarder & { reado
   const network = new VirtualNetwork({ folder: join(folder, "network"), log: (line) => process.stderr.write(`${line}\n`) });
   const ends: number[] = [];
   const remove = async () => {
+    deleteTaps(
+      join(folder, "network", "namespace"),
+      ends.map((_, n) => `v${n + 1}n4000`),
+    );
     for (const fd of ends.splice(0)) closeSync(fd);
     await network.remove();
     rmSync(folder, { recursive: true, force: true });

@@ -126,6 +126,13 @@ test.each<[string, Partial<ObservedNetwork>, readonly string[]]>([
   expect(broken(changes)).toEqual(claims);
 });
 
+test("a port that is alone reaches nobody, which is as it should be", () => {
+  const alone = { configured: { switches: [{ ...switches[1], ports: [described(4)] } as never] }, ports: [{ ...four, probes: [] }] };
+  expect(broken({ ...alone, tables: new Map([[30, new Set([4])]]), compiled: whole.compiled.slice(3), taps: whole.taps.slice(3) })).toEqual(
+    [],
+  );
+});
+
 test("a port whose cable is out, or that is blocked, neither reaches nor is reached", () => {
   const out = (changes: Partial<PortDescription>) =>
     broken({

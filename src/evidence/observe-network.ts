@@ -3,7 +3,6 @@
  * them, who holds the taps, and where a frame comes out that is put in. What vmkernel believes of itself is not asked, but for what
  * is configured, which all of it is compared with.
  */
-import { closeSync, statSync } from "node:fs";
 import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT } from "../ebpf/index.ts";
 import {
   allPids,
@@ -13,14 +12,16 @@ import {
   isNamespace,
   listAddresses,
   listLinks,
-  loadProgram,
-  mapFdById,
   mapInfo,
   mapKeys,
   mapLookup,
-  programFdById,
+  namespaceId,
   programInfo,
   testRun,
+  withLoaded,
+  withMap,
+  withMaps,
+  withProgram,
 } from "../system/index.ts";
 import {
   compilePort,
@@ -99,7 +100,7 @@ export function observeNetwork(
       configured,
       ports: ports.map((port) => ({ ...port, probes: probed.includes(port) ? probe(port, probed, configured) : [] })),
       tables: new Map(ports.flatMap(({ programs }) => programs.flatMap(({ maps }) => maps)).flatMap(tableBehind)),
-      ...tapsIn(statSync(namespace).ino),
+      ...tapsIn(namespaceId(namespace)),
       compiled: shapesOf(state).flatMap(({ link, shape }) => compileFor(link, shape, ports)),
     };
   });
@@ -114,26 +115,12 @@ function programsAt(ifindex: number): readonly ObservedProgram[] {
   );
 }
 
-/** @returns undefined when it has been replaced meanwhile */
-function withProgram<T>(id: number, deed: (fd: number) => T): T | undefined {
-  return withDescriptor(programFdById(id), deed);
-}
-
-function withDescriptor<T>(fd: number | undefined, deed: (fd: number) => T): T | undefined {
-  if (fd === undefined) return undefined;
-  try {
-    return deed(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** Of a map that holds the table of now: every interface in it. */
 function tableBehind(id: number): readonly (readonly [number, ReadonlySet<number>])[] {
-  const inner = withDescriptor(mapFdById(id), (fd) =>
+  const inner = withMap(id, (fd) =>
     mapInfo(fd).kind === "arrayOfMaps" ? mapLookup(fd, Buffer.alloc(4), MAP_ID_BYTES)?.readUInt32LE() : undefined,
   );
-  const found = inner === undefined ? undefined : withDescriptor(mapFdById(inner), destinationsIn);
+  const found = inner === undefined ? undefined : withMap(inner, destinationsIn);
   return found === undefined ? [] : [[id, found]];
 }
 
@@ -171,16 +158,14 @@ function compileFor(link: string, shape: PortShape, ports: readonly Found[]): re
 /** The kernel's own hash of the instructions, which leaves out which maps they use: so any of the same kinds do. */
 function tagOf(program: Program, mapIds: readonly number[]): string | undefined {
   if (mapIds.length !== program.maps.length) return undefined;
-  const maps = new Map(program.maps.map((name, index) => [name, mapFdById(mapIds[index] ?? 0)]));
-  try {
-    const known = new Map([...maps].flatMap(([name, fd]) => (fd === undefined ? [] : [[name, fd] as const])));
-    if (known.size < maps.size) return undefined;
-    return withDescriptor(loadProgram({ kind: "schedCls", code: assembleProgram(program, known), name: "evidence" }), programInfo)?.tag;
-  } catch {
-    return undefined; // it is not made for these maps
-  } finally {
-    for (const fd of maps.values()) if (fd !== undefined) closeSync(fd);
-  }
+  return withMaps(mapIds, (fds) => {
+    const code = assembleProgram(program, new Map(program.maps.map((name, index) => [name, fds[index] ?? -1])));
+    try {
+      return withLoaded({ kind: "schedCls", code, name: "evidence" }, programInfo).tag;
+    } catch {
+      return undefined; // it is not made for these maps
+    }
+  });
 }
 
 function tapsIn(namespace: number): Pick<ObservedNetwork, "taps" | "unseen"> {

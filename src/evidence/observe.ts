@@ -12,6 +12,7 @@ import {
   type Namespaces,
   namespacesOf,
   type ProcessDescription,
+  pathSeenBy,
   processesOfUid,
   processSees,
   type TcpSocket,
@@ -89,7 +90,8 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     hostd: describeIfThere(pids.hostd),
     datastoresOfHostd: pids.hostd === undefined ? [] : datastoresSeenBy(pids.hostd, datastores),
     vmkernel: describeIfThere(pids.vmkernel),
-    network: observeNetwork(network, {
+    // What is mounted for vmkernel need not be for us.
+    network: observeNetwork(pids.vmkernel === undefined ? network : pathSeenBy(pids.vmkernel, network), {
       description: await vmkernel.request({ kind: "describeNetwork" }),
       state: await vmkernel.request({ kind: "readNetworkState" }),
     }),

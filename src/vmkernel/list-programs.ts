@@ -1,7 +1,6 @@
 /** What the programs of a port are made of, as the kernel has them: for people who want to see what a frame meets. */
-import { closeSync } from "node:fs";
 import { disassemble } from "../ebpf/index.ts";
-import { mapFdById, mapInfo, programFdById, programInfo } from "../system/index.ts";
+import { mapInfo, programInfo, withMap, withProgram } from "../system/index.ts";
 import type { PortDescription, PortProgram } from "./network/index.ts";
 
 export function listPrograms({ programs }: PortDescription): readonly string[] {
@@ -9,29 +8,15 @@ export function listPrograms({ programs }: PortDescription): readonly string[] {
 }
 
 function listProgram({ id, direction, tag, units }: PortProgram): readonly string[] {
-  const fd = programFdById(id);
-  if (fd === undefined) return [`${direction}: program ${id} has been replaced meanwhile`];
-  try {
-    const { mapIds, instructions } = programInfo(fd);
-    return [
-      `${direction}: program ${id}, tag ${tag}, ${instructions.length / INSTRUCTION_BYTES} instructions`,
-      `  units: ${units.join(", ")}`,
-      `  maps: ${mapIds.map((map) => `${map} ${nameOfMap(map)}`).join(", ")}`,
-      ...disassemble(instructions, new Map(mapIds.map((map) => [map, nameOfMap(map)]))),
-    ];
-  } finally {
-    closeSync(fd);
-  }
+  const info = withProgram(id, programInfo);
+  if (info === undefined) return [`${direction}: program ${id} has been replaced meanwhile`];
+  const names = new Map(info.mapIds.map((map) => [map, withMap(map, mapInfo)?.name ?? "?"]));
+  return [
+    `${direction}: program ${id}, tag ${tag}, ${info.instructions.length / INSTRUCTION_BYTES} instructions`,
+    `  units: ${units.join(", ")}`,
+    `  maps: ${[...names].map((map) => map.join(" ")).join(", ")}`,
+    ...disassemble(info.instructions, names),
+  ];
 }
 
 const INSTRUCTION_BYTES = 8;
-
-function nameOfMap(id: number): string {
-  const fd = mapFdById(id);
-  if (fd === undefined) return "?";
-  try {
-    return mapInfo(fd).name;
-  } finally {
-    closeSync(fd);
-  }
-}

@@ -253,6 +253,7 @@ export class Monitors {
     this.#serialPorts.carry(monitor);
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
     monitor.whenMacsChange(() => void this.#learnMacs(monitor));
+    void this.#learnMacs(monitor); // a guest that is resumed has what it had
     monitor.ended.then((end) => this.#forget(monitor, end));
   }
 

@@ -33,7 +33,8 @@ export class VirtualPorts {
     return {
       plugIn: async (nic) => (nic.network === undefined ? undefined : network.plugIn(this.#portOf(vm, nic), isConnected(nic))),
       change: async (nic) => {
-        if (nic.network !== undefined) await network.change(this.#portOf(vm, nic), isConnected(nic));
+        // A monitor that was started where there was no network has no tap: its NIC leads nowhere until the next power-on.
+        if (this.#pluggedOf(vm).some(({ key }) => key === nic.key)) await network.change(this.#portOf(vm, nic), isConnected(nic));
       },
       unplug: (key) => network.unplug(vm, key),
     };
@@ -78,7 +79,9 @@ export class VirtualPorts {
   async learn({ vm, macs, record: { machine } }: Monitor): Promise<boolean> {
     const known = this.#macs.get(vm);
     this.#macs.set(vm, macs);
-    const changed = nicsOf(machine).filter(({ key, mac }) => (known?.get(key) ?? mac) !== (macs.get(key) ?? mac));
+    const changed = nicsOf(machine).filter(
+      ({ key, mac, network }) => network !== undefined && (known?.get(key) ?? mac) !== (macs.get(key) ?? mac),
+    );
     const ports = this.of(vm);
     for (const nic of changed) await this.#quietly(vm, () => ports.change(nic));
     return changed.length > 0;

@@ -67,8 +67,9 @@ interface VmPort {
   readonly security: SecurityPolicy;
   readonly team: Team;
   readonly firewall: FirewallModel | undefined;
-  /** As the frame has it. Undefined where the adapter took an address that it may not have. */
+  /** Twelve hexadecimal digits: from which it may send, and by which it is found. */
   readonly address: string;
+  /** Not while its adapter has an address that it may not have. */
   readonly receives: boolean;
 }
 

@@ -70,7 +70,11 @@ const reachAsConfigured = ofNetwork(
 );
 
 function lookAtReach({ link, probes }: ObservedPort, { configured, ports }: ObservedNetwork): readonly Look[] {
-  if (probes.length === 0) return [];
+  const adapters = configured.switches.flatMap(({ ports: all }) => all).filter(({ connectee }) => connectee.kind === "virtualMachine");
+  if (probes.length === 0) {
+    const isAlone = adapters.length === 1 && adapters[0]?.device === link;
+    return isAlone ? [{ fact: `${link}: it is the only port, so there is none that it could reach`, holds: true }] : [];
+  }
   const nameOfInterface = (ifindex: number) => ports.find((port) => port.ifindex === ifindex)?.link ?? `interface ${ifindex}`;
   const wrong = probes.flatMap(({ to, cameOutAt }) => {
     const cameOut = cameOutAt === undefined ? undefined : nameOfInterface(cameOutAt);

@@ -3,7 +3,7 @@
  * so it lives without any process, and another process finds it again.
  * Source: network_namespaces(7), setns(2), unshare(2), ioctl_ns(2), mount(2), umount2(2).
  */
-import { access, closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync } from "node:fs";
+import { access, closeSync, constants, fstatSync, openSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { assert, SystemError } from "../../base/index.ts";
 import { errnoCode, libcCall } from "../libc.ts";
 
@@ -64,6 +64,12 @@ export function isNamespace(path: string): boolean {
     if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR") return false;
     throw new SystemError(`looking for the network namespace ${path}`, { cause: error });
   }
+}
+
+/** The number that the kernel knows it by: one namespace has it wherever it is mounted, and no other at that time. */
+export function namespaceId(path: string): number {
+  if (!isNamespace(path)) throw new SystemError(`there is no network namespace at ${path}`);
+  return statSync(path).ino;
 }
 
 /** @returns a descriptor, the caller's to close; as long as it is open the namespace lives */

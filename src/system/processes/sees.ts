@@ -3,5 +3,10 @@ import { statSync } from "node:fs";
 
 /** @param path absolute, as it stands in the process's own root folder. Needs root: the folder is entered from outside. */
 export function processSees(pid: number, path: string): boolean {
-  return statSync(`/proc/${pid}/root${path}`, { throwIfNoEntry: false }) !== undefined;
+  return statSync(pathSeenBy(pid, path), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** A path by which we reach what a process has at `path`: its mounts may be others than ours. */
+export function pathSeenBy(pid: number, path: string): string {
+  return `/proc/${pid}/root${path}`;
 }
