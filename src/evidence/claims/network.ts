@@ -5,16 +5,21 @@
 import type { PortDescription, SwitchDescription } from "../../vmkernel/index.ts";
 import { type Claim, judgeUnlessDegraded, type Look } from "../claim.ts";
 import type { Observation, ObservedMonitor } from "../observe.ts";
-import type { ObservedNetwork, ObservedPort, ObservedProgram } from "../observe-network.ts";
+import type { ObservedNetstack, ObservedNetwork, ObservedPort, ObservedProgram } from "../observe-network.ts";
 import { describe, type ProgramDeeds } from "../program-deeds.ts";
 import { nameOf } from "./monitors.ts";
 
 const NO_PORT = "Nothing is plugged into a virtual switch, so there is no port to look at.";
 
-function ofNetwork(heading: string, claim: string, look: (network: ObservedNetwork, observation: Observation) => readonly Look[]): Claim {
+function ofNetwork(
+  heading: string,
+  claim: string,
+  look: (network: ObservedNetwork, observation: Observation) => readonly Look[],
+  otherwise = NO_PORT,
+): Claim {
   const judge = (observation: Observation) => {
     const { network, weaknesses } = observation;
-    return judgeUnlessDegraded(network === undefined ? [] : look(network, observation), NO_PORT, weaknesses);
+    return judgeUnlessDegraded(network === undefined ? [] : look(network, observation), otherwise, weaknesses);
   };
   return { claim, heading, judge };
 }
@@ -70,7 +75,7 @@ const reachAsConfigured = ofNetwork(
 );
 
 function lookAtReach({ link, probes }: ObservedPort, { configured, ports }: ObservedNetwork): readonly Look[] {
-  const adapters = configured.switches.flatMap(({ ports: all }) => all).filter(({ connectee }) => connectee.kind === "virtualMachine");
+  const adapters = configured.switches.flatMap(({ ports: all }) => all).filter(({ connectee }) => connectee.kind !== "uplink");
   if (probes.length === 0) {
     const isAlone = adapters.length === 1 && adapters[0]?.device === link;
     return isAlone ? [{ fact: `${link}: it is the only port, so there is none that it could reach`, holds: true }] : [];
@@ -157,6 +162,47 @@ const tapsOfTheirOwn = ofNetwork(
     return unseen.length === 0 || looks.length === 0 ? looks : [...looks, blind];
   },
 );
+
+/** «Virtual Networking Layer»: what the host says and hears of its own is apart from what its VMs do. */
+const hostNicsApart = ofNetwork(
+  "Virtual Networking Layer",
+  "The host's own interfaces are in network namespaces where no monitor and no port is; a virtual machine reaches one by a port group of its switch and VLAN alone.",
+  (network, { monitors }) => [
+    ...network.netstacks.map((netstack) => lookAtNetstack(netstack, monitors)),
+    ...network.configured.switches.flatMap((one) =>
+      one.ports.filter(({ connectee }) => connectee.kind === "host").map((port) => lookAtHostPort(port, one, network)),
+    ),
+  ],
+  "The host has no interface of its own.",
+);
+
+function lookAtNetstack({ name, namespace, links }: ObservedNetstack, monitors: readonly ObservedMonitor[]): Look {
+  const inside = monitors.filter(({ process }) => process.namespaces.net === namespace).map(nameOf);
+  const strange = links.filter((link) => !/^vmk\d+$/.test(link.name));
+  const shown = links.map((link) => [link.name, ...link.addresses].join(" ")).join(", ") || "no interface";
+  return {
+    fact: `netstack ${name}, net:[${namespace}]: ${shown}; monitors in it: ${inside.join(", ") || "none"}`,
+    holds: inside.length === 0 && strange.length === 0,
+  };
+}
+
+/** By the probes: who put in a frame for it that came out there. */
+function lookAtHostPort(port: PortDescription, { name, ports: own }: SwitchDescription, { configured, ports }: ObservedNetwork): Look {
+  const ifindex = ports.find(({ link }) => link === port.device)?.ifindex;
+  const senders = ports.filter(({ probes }) => probes.some(({ cameOutAt }) => cameOutAt !== undefined && cameOutAt === ifindex));
+  const described = configured.switches.flatMap((one) => one.ports);
+  const guests = senders
+    .map(({ link }) => described.find(({ device }) => device === link))
+    .filter((sender) => sender?.connectee.kind !== "host");
+  const mayReach = (sender: PortDescription | undefined): boolean =>
+    sender !== undefined && own.includes(sender) && (sender.vlanId === port.vlanId || [sender.vlanId, port.vlanId].includes(TRUNK));
+  const groups = new Set(guests.map((sender) => `${sender?.portGroup ?? "none"} (VLAN ${sender?.vlanId ?? "none"})`));
+  const where = `${port.device} on ${port.portGroup} of ${name}, VLAN ${port.vlanId}`;
+  return {
+    fact: `${where}: virtual machines reach it by ${groups.size === 0 ? "no port group" : [...groups].join(", ")}`,
+    holds: guests.every(mayReach),
+  };
+}
 
 /** Every NIC with a port is at its switch, and nothing else is. */
 const portsAsConfigured = ofNetwork(
@@ -249,4 +295,5 @@ export const networkClaims: readonly Claim[] = [
   nothingIsLearned,
   portsAsConfigured,
   tapsOfTheirOwn,
+  hostNicsApart,
 ];
