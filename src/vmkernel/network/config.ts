@@ -127,6 +127,8 @@ export interface PortNic {
   /** As the guest's driver has set it; the initial one until it does. */
   readonly effectiveMac: string;
   readonly firewall?: Firewall;
+  /** The host's own: nothing for another IP address is delivered. Any is where absent. */
+  readonly ip?: readonly HostAddress[];
 }
 
 /** The vNIC firewall: first match decides, else `otherwise`. Stateful: replies to what was let through pass. */

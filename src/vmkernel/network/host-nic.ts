@@ -29,7 +29,7 @@ export function isHostPort(link: string): boolean {
   return link.endsWith("-port") && HOST_DEVICE.test(link.slice(0, -"-port".length));
 }
 
-export function portOfHostNic({ device, portGroup, mac }: HostNicConfig): {
+export function portOfHostNic({ device, portGroup, mac, ip }: HostNicConfig): {
   readonly device: string;
   readonly connectee: Connectee;
   readonly nic: PortNic;
@@ -37,7 +37,7 @@ export function portOfHostNic({ device, portGroup, mac }: HostNicConfig): {
   return {
     device: hostPortDevice(device),
     connectee: { kind: "host", device },
-    nic: { portGroup, initialMac: mac, effectiveMac: mac },
+    nic: { portGroup, initialMac: mac, effectiveMac: mac, ip },
   };
 }
 

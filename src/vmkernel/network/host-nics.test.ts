@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { deleteLink, inNamespace, listAddresses, listLinks } from "../../system/index.ts";
 import { hasBpf } from "./compile/compile.fixture.ts";
+import { addressBytes } from "./compile/firewall/address.ts";
 import type { HostNicConfig, PortGroupConfig } from "./config.ts";
 import { ARP_TYPE, BROADCAST, frame, IPV4_TYPE, ipv4, PROTOCOLS, udp } from "./frames.fixture.ts";
 import { netstackNamespace, netstacksIn } from "./host-nics.ts";
@@ -98,6 +99,48 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
     machine.send("a", frame({ from: macOf(1), to: "00:50:56:60:00:00", type: IPV4_TYPE, payload }));
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(machine.receive().filter(({ port }) => port === "b")).toEqual([]);
+  });
+
+  test("what is for another interface of the netstack is not taken, also by a guest who knows where to send it", async () => {
+    const address = (ip: string) => ({ ip: [{ kind: "static", address: ip, prefixLength: 24 }] as const, netstack: "stack0" });
+    await configure([makeHostNic(0, "lan", address("10.0.0.10")), makeHostNic(1, "ten", address("10.0.1.11"))]);
+    await machine.plug("a", makeNic(1, "ten"));
+    using socket = new HostSocket(stack(0));
+    const datagram = (to: string, text: string) => {
+      const payload = ipv4({ from: "10.0.1.1", to, protocol: PROTOCOLS.udp, payload: udp(1, UDP_PORT, Buffer.from(text)) });
+      payload.writeUInt16BE(checksum(payload.subarray(0, 20)), 10);
+      return frame({ from: macOf(1), to: "00:50:56:60:00:01", type: IPV4_TYPE, payload });
+    };
+    machine.send("a", datagram("10.0.0.10", "for the other"));
+    machine.send("a", datagram("10.0.1.255", "for all"));
+    machine.send("a", datagram("10.0.1.11", "for it"));
+    await expect.poll(() => socket.receive()).toBe("for all");
+    await expect.poll(() => socket.receive()).toBe("for it");
+    const port = machine.network.describe().switches[0]?.ports.find(({ device }) => device === "vmk1-port");
+    expect(port?.counters.dropped).toEqual({ unknownDestination: 1 });
+    expect(port?.programs.map(({ direction, units }) => [direction, units.includes("own addresses")])).toEqual([
+      ["ingress", false],
+      ["egress", true],
+    ]);
+  });
+
+  test("an interface reaches another by IPv6 too, and takes nothing of IPv6 that is for no address of its own", async () => {
+    const address = (ip: string) => ({ ip: [{ kind: "static", address: ip, prefixLength: 64 }] as const });
+    await configure([makeHostNic(0, "lan", address("2001:db8::10")), makeHostNic(1, "lan", address("2001:db8::11"))]);
+    const isUsed = () =>
+      inNamespace(stack(0), () => readFileSync("/proc/thread-self/net/if_inet6", "utf8"))
+        .split("\n")
+        .some((line) => /^20010db8.* 80 +vmk0$/.test(line));
+    await expect.poll(isUsed, { timeout: 5000 }).toBe(true); // no other host has answered to it
+    await machine.plug("a", makeNic(1, "lan"));
+    const packet = (to: string) =>
+      Buffer.concat([Buffer.from("6000000000083b40", "hex"), addressBytes("2001:db8::1"), addressBytes(to), Buffer.alloc(8)]);
+    const dropped = () =>
+      machine.network.describe().switches[0]?.ports.find(({ device }) => device === "vmk0-port")?.counters.dropped.unknownDestination ?? 0;
+    const before = dropped();
+    for (const to of ["2001:db8::10", "fe80::1", "ff02::1", "2001:db8::11", "::1"])
+      machine.send("a", frame({ from: macOf(1), to: "00:50:56:60:00:00", type: 0x86dd, payload: packet(to) }));
+    expect(dropped() - before).toBe(2);
   });
 
   test("an interface is alone with the loopback in its netstack, with the addresses that it was given and no other", async () => {

@@ -231,6 +231,7 @@ function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: 
     ...(shaping.enabled && { outbound: bandwidthOf(shaping) }),
     ...(inbound && { inbound: bandwidthOf(inbound) }),
     ...(nic.firewall && { firewall: nic.firewall }),
+    ...(nic.ip && { ownAddresses: nic.ip }),
     uplinks: around.config.uplinks.length === 0 ? "none" : HASHES[teaming.policy],
     neighbours: neighboursOf(group.mode, around),
   };
