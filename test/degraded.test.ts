@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import type { Evidence } from "../src/evidence/index.ts";
 import { COMMAND, freePort, installGuestImage, newRoot, startHost, type TestHost } from "./harness.ts";
+import { addHostNic } from "./topology.ts";
 import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
 
 /** A machine that withholds what isolation needs: a mount namespace in which cgroups can't be written, as in many containers. */
@@ -44,6 +45,7 @@ test("with --degraded it runs, and says at the host, at the VM and in evidence w
     const issues = (await read(client, entity, "configIssue")) as readonly { fullFormattedMessage: string }[];
     expect(issues.map(({ fullFormattedMessage }) => fullFormattedMessage)).toContain(weakness);
   }
+  await addHostNic(client, "Management Network", 9);
   client.close();
 
   const { code, stdout } = await host.command("evidence", "--json");

@@ -9,6 +9,7 @@ import { observe, observeMonitor } from "../src/evidence/observe.ts";
 import { type MonitorInspection, networkNamespace } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
+import { addHostNic } from "./topology.ts";
 import { bootableSpec, createVm, lastTick, succeeded } from "./vm.ts";
 
 /** The claims on a live host with two guests, and each of them broken on purpose on that host. Paper «Device Isolation». */
@@ -24,6 +25,7 @@ beforeAll(async () => {
     await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
     vms.push(vm);
   }
+  await addHostNic(client, "Management Network", 9);
   client.close();
 });
 afterAll(async () => {
