@@ -133,10 +133,10 @@ test("who has access is told: the root folder's permissions", async () => {
   for (const method of ["QuerySystemUsers", "QueryLockdownExceptions"]) expect(await call(managers.hostAccessManager, method)).toEqual([]);
 });
 
-test("QueryNetConfig knows what adapters are for, and that there is none to choose", async () => {
+test("QueryNetConfig knows what interfaces are for, and that there is none to choose", async () => {
   expect(await call(managers.virtualNicManager, "QueryNetConfig", { nicType: "vmotion" })).toMatchObject({
     nicType: "vmotion",
-    multiSelectAllowed: false,
+    multiSelectAllowed: true,
   });
   expect(await faultOf(call(managers.virtualNicManager, "QueryNetConfig", { nicType: "carrierPigeon" }))).toMatchObject({
     fault: "InvalidArgument",
@@ -188,7 +188,12 @@ test("the strictest client reads every property of everything that the host name
 });
 
 test.each([
-  ["an adapter of the host's own", "networkSystem", "AddVirtualNic", { portgroup: "VM Network", nic: {} }],
+  [
+    "an interface that asks for its address",
+    "networkSystem",
+    "AddVirtualNic",
+    { portgroup: "Management Network", nic: { ip: { dhcp: true } } },
+  ],
   ["a service that is not there", "serviceSystem", "StartService", { id: "TSM-SSH" }],
   ["a datastore", "datastoreSystem", "CreateLocalDatastore", { name: "x", path: "/etc" }],
   ["the clock", "dateTimeSystem", "UpdateDateTime", { dateTime: new Date(0) }],

@@ -7,6 +7,7 @@ import type {
   HostNetworkConfig,
   HostNetworkInfo,
   HostPortGroupSpec,
+  HostVirtualNicManagerInfo,
   MoRef,
   NetworkSummary,
   VirtualEthernetCard,
@@ -16,6 +17,7 @@ import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
 import { createVm, read, succeeded, VM_FOLDER } from "./vm.ts";
 
 /** The host's virtual switches and port groups, and the networks that clients see for them. */
+const NIC_MANAGER = moRef("HostVirtualNicManager", "ha-vnic-mgr");
 const SYSTEM = moRef("HostNetworkSystem", "networkSystem");
 const HOST = moRef("HostSystem", "ha-host");
 const DATACENTER = moRef("Datacenter", "ha-datacenter");
@@ -82,7 +84,7 @@ test("a new host has vSwitch0 without an adapter, with two port groups, and reje
     vswitchConfigSupported: true,
     supportsVlan: true,
     supportsNicTeaming: true,
-    vnicConfigSupported: false,
+    vnicConfigSupported: true,
   });
 });
 
@@ -353,6 +355,127 @@ test("a firewall is set on an adapter, kept when the VM leaves and comes back, a
   const { extraConfig } = (await read(client, (await succeeded(client, task)) as MoRef, "config")) as VirtualMachineConfigInfo;
   const entry = extraConfig?.find(({ key }) => key === "ethernet0.firewall.rule0");
   expect(entry?.value).toMatchObject({ value: "in allow tcp local-port 22" });
+});
+
+const ipOf = (ipAddress: string, subnetMask = "255.255.255.0") => ({ ip: { dhcp: false, ipAddress, subnetMask } });
+const addNic = (portgroup: string, nic: object, by = client) => by.call(SYSTEM, "AddVirtualNic", { portgroup, nic });
+const updateNic = (device: string, nic: object) => client.call(SYSTEM, "UpdateVirtualNic", { device, nic });
+const removeNic = (device: string, by = client) => by.call(SYSTEM, "RemoveVirtualNic", { device });
+const choiceOf = async (nicType: string, by = client) =>
+  ((await read(by, NIC_MANAGER, "info")) as HostVirtualNicManagerInfo).netConfig?.find((one) => one.nicType === nicType);
+
+test("the host gets interfaces of its own, each the lowest name that is free, on port groups that VMs do not see then", async () => {
+  for (const name of ["vmk a", "vmk b"]) await addGroup(name, { vlanId: 5 });
+  expect(namesOf(await read(client, DATACENTER, "network"))).toContain("vmk a");
+  expect(await addNic("vmk a", ipOf("192.0.2.1"))).toBe("vmk0");
+  expect(await addNic("vmk b", { ...ipOf("192.0.2.65", "255.255.255.192"), mac: "00:50:56:01:02:03", mtu: 9000 })).toBe("vmk1");
+  expect(namesOf(await read(client, DATACENTER, "network"))).not.toContain("vmk a");
+  const [zero, one] = (await info()).vnic ?? [];
+  expect(zero).toMatchObject({ device: "vmk0", key: "key-vim.host.VirtualNic-vmk0", portgroup: "vmk a" });
+  expect(zero?.spec).toMatchObject({ ...ipOf("192.0.2.1"), mtu: 1500, netStackInstanceKey: "defaultTcpipStack", portgroup: "vmk a" });
+  expect(zero?.spec.mac).toMatch(/^00:50:56:6/);
+  expect(one?.spec).toMatchObject({ ...ipOf("192.0.2.65", "255.255.255.192"), mac: "00:50:56:01:02:03", mtu: 9000 });
+  expect(host.network().hostNics).toMatchObject([
+    { device: "vmk0", portGroup: "vmk a", ip: [{ kind: "static", address: "192.0.2.1", prefixLength: 24 }] },
+    { device: "vmk1", mtu: 9000, ip: [{ prefixLength: 26 }] },
+  ]);
+  const config = (await read(client, SYSTEM, "networkConfig")) as HostNetworkConfig;
+  expect(config.vnic?.map(({ device, portgroup }) => [device, portgroup])).toEqual([["vmk0", "vmk a"], ["vmk1", "vmk b"]]); // biome-ignore format: a row
+  await client.call(SYSTEM, "UpdateNetworkConfig", { config, changeMode: "replace" });
+  await removeNic("vmk0");
+  await updateNic("vmk1", { portgroup: "vmk a", ...ipOf("192.0.2.9") });
+  expect(await addNic("vmk b", {})).toBe("vmk0");
+  for (const device of ["vmk0", "vmk1"]) await removeNic(device);
+  expect((await info()).vnic ?? []).toEqual([]);
+  expect(namesOf(await read(client, DATACENTER, "network"))).toContain("vmk a");
+  for (const name of ["vmk a", "vmk b"]) await removeGroup(name);
+  expect(await latestMessages()).toContain("Virtual network adapter vmk0 was added on vmk a");
+});
+
+test("an interface has addresses of IPv6 beside the other, which come and go by themselves", async () => {
+  const ipv6 = (ipAddress: string, operation?: string) => ({ ipAddress, prefixLength: 64, ...(operation && { operation }) });
+  const shown = async () => (await info()).vnic?.[0]?.spec.ip?.ipV6Config?.ipV6Address?.map(({ ipAddress }) => ipAddress) ?? [];
+  const ip = (...ipV6Address: readonly object[]) => ({ ip: { ...ipOf("192.0.2.1").ip, ipV6Config: { ipV6Address } } });
+  await addNic("Management Network", ip(ipv6("2001:DB8::1")));
+  await updateNic("vmk0", ip(ipv6("2001:db8::2", "add")));
+  expect(await shown()).toEqual(["2001:db8::1", "2001:db8::2"]);
+  await updateNic("vmk0", ip(ipv6("2001:db8::1", "remove")));
+  await updateNic("vmk0", ipOf("192.0.2.2"));
+  expect(await shown()).toEqual(["2001:db8::2"]);
+  await removeNic("vmk0");
+});
+
+test("an interface that cannot be is refused by name, and nothing is changed", async () => {
+  await addGroup("vmk c");
+  await addNic("Management Network", ipOf("192.0.2.1"));
+  const before = [await info(), await read(client, SYSTEM, "networkConfig")];
+  const invalid = (invalidProperty: string) => ({ fault: "InvalidArgument", fields: { invalidProperty } });
+  const rows: readonly (readonly [() => Promise<unknown>, object])[] = [
+    [() => addNic("Management Network", {}), { fault: "AlreadyExists", fields: { name: "Management Network" } }],
+    [() => addNic("none", {}), { fault: "NotFound" }],
+    [() => addNic("vmk c", ipOf("192.0.2.1")), invalid("nic.ip")],
+    [() => addNic("vmk c", ipOf("192.0.2")), invalid("nic.ip.ipAddress")],
+    [() => addNic("vmk c", ipOf("192.0.2.2", "255.0.255.0")), invalid("nic.ip.subnetMask")],
+    [() => addNic("vmk c", { mtu: 70_000 }), invalid("nic.mtu")],
+    [() => addNic("vmk c", { mac: "01:00:5e:00:00:01" }), invalid("nic.mac")],
+    [() => addNic("vmk c", { netStackInstanceKey: "none" }), invalid("nic.netStackInstanceKey")],
+    [() => addNic("vmk c", { ip: { dhcp: true } }), { fault: "NotSupported" }],
+    [() => updateNic("vmk9", {}), { fault: "NotFound" }],
+    [() => updateNic("vmk0", { netStackInstanceKey: "vmotion" }), invalid("nic.netStackInstanceKey")],
+    [() => removeNic("vmk9"), { fault: "NotFound" }],
+    [() => removeGroup("Management Network"), { fault: "ResourceInUse", fields: { type: "HostPortGroup", name: "Management Network" } }],
+    [() => client.call(SYSTEM, "RemoveVirtualSwitch", { vswitchName: "vSwitch0" }), { fault: "ResourceInUse" }],
+    [() => client.call(SYSTEM, "UpdatePortGroup", { pgName: "Management Network", portgrp: group("Other") }), { fault: "HostConfigFault" }],
+  ];
+  for (const [attempt, expected] of rows) expect(await faultOf(attempt())).toMatchObject(expected);
+  expect([await info(), await read(client, SYSTEM, "networkConfig")]).toEqual(before);
+  await removeNic("vmk0");
+  await removeGroup("vmk c");
+});
+
+test("a port group that running VMs are connected to gets no interface of the host", async () => {
+  await addGroup("shared");
+  const vm = await vmWith("neighbour", "shared");
+  await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+  expect(await faultOf(addNic("shared", {}))).toMatchObject({ fault: "ResourceInUse", fields: { name: "shared" } });
+  await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+  await removeGroup("shared");
+});
+
+test("interfaces are chosen for what they are for; the last one for management stays, and a netstack of one service has no other", async () => {
+  const choose = (nicType: string, device: string, method: "SelectVnicForNicType" | "DeselectVnicForNicType" = "SelectVnicForNicType") =>
+    client.call(NIC_MANAGER, method, { nicType, device });
+  await addGroup("moving");
+  await addNic("Management Network", {});
+  await addNic("moving", { netStackInstanceKey: "vmotion" });
+  await choose("management", "vmk0");
+  await choose("vsan", "vmk0");
+  await choose("vsan", "vmk0", "DeselectVnicForNicType");
+  expect((await choiceOf("management"))?.selectedVnic).toEqual(["management.key-vim.host.VirtualNic-vmk0"]);
+  expect((await choiceOf("management"))?.candidateVnic).toMatchObject([{ device: "vmk0", key: "management.key-vim.host.VirtualNic-vmk0" }]);
+  expect((await choiceOf("vsan"))?.selectedVnic ?? []).toEqual([]);
+  expect((await choiceOf("vmotion"))?.selectedVnic).toEqual(["VMotionConfig.vmotion.key-vim.host.VirtualNic-vmk1"]);
+  const invalid = (invalidProperty: string) => ({ fault: "InvalidArgument", fields: { invalidProperty } });
+  expect(await faultOf(choose("management", "vmk1"))).toMatchObject(invalid("device"));
+  expect(await faultOf(choose("vsan", "vmk9"))).toMatchObject(invalid("device"));
+  expect(await faultOf(choose("carrierPigeon", "vmk0"))).toMatchObject(invalid("nicType"));
+  expect((await faultOf(choose("management", "vmk0", "DeselectVnicForNicType"))).fault).toBe("HostConfigFault");
+  expect(await faultOf(removeNic("vmk0"))).toMatchObject({ fault: "ResourceInUse", fields: { type: "HostVirtualNic", name: "vmk0" } });
+  expect((await info()).netStackInstance?.map(({ key }) => key)).toEqual(["defaultTcpipStack", "vmotion", "vSphereProvisioning"]);
+});
+
+test("the next host agent has the interfaces of the last one, with what they were chosen for", async () => {
+  const first = await startAgent();
+  await using admin = await first.login();
+  await addNic("Management Network", ipOf("192.0.2.1"), admin);
+  await admin.call(NIC_MANAGER, "SelectVnicForNicType", { nicType: "management", device: "vmk0" });
+  const told = first.network().hostNics;
+  await first.stop({ keepFolder: true });
+  const second = await startAgent(first.folder);
+  await using again = await second.login();
+  expect(second.network().hostNics).toEqual(told);
+  expect((await choiceOf("management", again))?.selectedVnic).toEqual(["management.key-vim.host.VirtualNic-vmk0"]);
+  await second.stop();
 });
 
 test("who may only read changes no network", async () => {

@@ -39,7 +39,15 @@ const vSwitch = (name: string, groups: Readonly<Record<string, number>>) => ({
   ...{ name, numPorts: 128, mtu: 1500, uplinks: [], policy },
   portGroups: Object.entries(groups).map(([group, vlanId]) => ({ name: group, vlanId, overrides: {} })),
 });
-const network: NetworkConfig = { switches: [vSwitch("vSwitch0", { red: 10, blue: 20, all: 4095 }), vSwitch("vSwitch1", { far: 10 })] };
+/** vmk0 is by itself but for the trunk, vmk1 beside the third VM's adapter. */
+const hostNic = (device: string, portGroup: string, last: number) => ({
+  ...{ device, portGroup, mac: `00:50:56:60:00:0${last}`, mtu: 1500, netstack: "defaultTcpipStack" },
+  ip: [{ kind: "static", address: `192.0.2.${last}`, prefixLength: 25 } as const],
+});
+const network: NetworkConfig = {
+  switches: [vSwitch("vSwitch0", { red: 10, blue: 20, all: 4095, own: 30, beside: 20 }), vSwitch("vSwitch1", { far: 10 })],
+  hostNics: [hostNic("vmk0", "own", 1), hostNic("vmk1", "beside", 2)],
+};
 const firewall = {
   rules: [{ direction: "in", action: "allow", protocol: "tcp", localPorts: { first: 22, last: 22 } }],
   otherwise: "deny",
@@ -88,9 +96,21 @@ test.skipIf(!isRoot)(
     expect(evidence.map(({ claim, verdict, facts }) => [claim, verdict, facts.filter((fact) => /^NOT SO/.test(fact))])).toEqual(
       evidence.map(({ claim }) => [claim, "pass", []]),
     );
-    expect(evidence).toHaveLength(8);
+    expect(evidence).toHaveLength(9);
   },
 );
+
+test.skipIf(!isRoot)("who reaches the host's own interfaces is told, by the port group that lets him", async () => {
+  const { facts = [] } = judge(await look()).find(({ claim }) => claim.includes("the host's own interfaces")) ?? {};
+  expect(facts).toEqual([
+    expect.stringMatching(
+      /^the API is served in the machine's network, net:\[(\d+)\]; the ports of virtual switches are in net:\[(?!\1)\d+\]$/,
+    ),
+    expect.stringMatching(/^netstack defaultTcpipStack, net:\[\d+\]: vmk0 192\.0\.2\.1\/25, vmk1 192\.0\.2\.2\/25; monitors in it: none$/),
+    "vmk0-port on own of vSwitch0, VLAN 30: virtual machines reach it by all (VLAN 4095)",
+    "vmk1-port on beside of vSwitch0, VLAN 20: virtual machines reach it by all (VLAN 4095), blue (VLAN 20)",
+  ]);
+});
 
 test.skipIf(!isRoot)("an address on a port turns red", async () => {
   inNamespace(namespace, () => addAddress("v1n4000", "192.0.2.1/24"));

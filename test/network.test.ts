@@ -3,7 +3,7 @@ import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { PortDescription, VmkernelClient } from "../src/vmkernel/index.ts";
 import { mountsBeneath, startHost, type TestHost, waitFor } from "./harness.ts";
-import { type Guest, inGuest, makeSwitches, reachedBy, replug, setUp, startGuest } from "./topology.ts";
+import { addHostNic, type Guest, inGuest, makeSwitches, reachedBy, replug, setUp, startGuest } from "./topology.ts";
 
 /**
  * Real guests on virtual switches: who reaches whom is what the configuration says and nothing else, before, during and after changes.
@@ -15,6 +15,8 @@ let client: VimClient;
 let vmkernel: VmkernelClient;
 let guests: readonly Guest[] = [];
 const numbers = [1, 2, 3, 4, 5];
+/** The host's own interface, in the VLAN of the red ones. */
+const HOST_NUMBER = 9;
 /** Five guests boot at once, each translated: half a minute on an idle machine. */
 const SET_UP_MS = 300_000;
 
@@ -24,6 +26,7 @@ beforeAll(async () => {
   client = await host.login();
   vmkernel = await host.vmkernel();
   await makeSwitches(client);
+  await addHostNic(client, "host-red", HOST_NUMBER);
   const wanted = ["red", "red", "blue", "far-red", "far-green"];
   guests = await Promise.all(wanted.map((portGroup, index) => startGuest(host, client, index + 1, portGroup)));
   await Promise.all(guests.map((guest) => setUp(vmkernel, guest)));
@@ -75,6 +78,11 @@ test.skipIf(!isRoot)("guests reach those of their own VLAN on their own switch, 
   expect(await matrix()).toEqual({ 1: [2], 2: [1], 3: [], 4: [], 5: [] });
 });
 
+test.skipIf(!isRoot)("guests of its VLAN and switch reach the host's own interface, and nobody else does", async () => {
+  const rows = guests.map(async (one) => [one.number, await reachedBy(vmkernel, one, [HOST_NUMBER])] as const);
+  expect(Object.fromEntries(await Promise.all(rows))).toEqual({ 1: [HOST_NUMBER], 2: [HOST_NUMBER], 3: [], 4: [], 5: [] });
+});
+
 test.skipIf(!isRoot)("a guest that sends from an address that its adapter does not have is stopped, and its own frames go on", async () => {
   const forge = `for m in $(cat /modules/spare); do insmod /modules/$m; done
 ip link add link eth0 name forged type macvlan
@@ -108,6 +116,7 @@ test.skipIf(!isRoot)("kill -9 of vmkernel and hostd loses no reply of a guest th
     await waitFor(async () => ![0, undefined, before[which]].includes((await host.pids().catch(() => before))[which]), 30_000);
   }
   await waitFor(async () => (await inGuest(vmkernel, guest(1), "cat /tmp/ping").catch(() => "")).includes("packet loss"), 40_000, 300);
+  expect(await reachedBy(vmkernel, guest(1), [HOST_NUMBER])).toEqual([HOST_NUMBER]);
   expect(await inGuest(vmkernel, guest(1), "cat /tmp/ping")).toContain("80 packets transmitted, 80 packets received, 0% packet loss");
   expect((await portOf(1)).programs.map(({ tag }) => tag)).toEqual(tags);
 });

@@ -19,6 +19,7 @@ export interface Guest {
 /** Port groups, with the switch and the VLAN of each. "red" and "far-red" have one number on two switches. */
 export const PORT_GROUPS = {
   red: { vswitchName: "vSwitch0", vlanId: 10 },
+  "host-red": { vswitchName: "vSwitch0", vlanId: 10 },
   blue: { vswitchName: "vSwitch0", vlanId: 20 },
   "far-red": { vswitchName: "vSwitch1", vlanId: 10 },
   "far-green": { vswitchName: "vSwitch1", vlanId: 30 },
@@ -28,6 +29,12 @@ export async function makeSwitches(client: VimClient): Promise<void> {
   await client.call(NETWORK, "AddVirtualSwitch", { vswitchName: "vSwitch1", spec: { numPorts: 128 } });
   for (const [name, { vswitchName, vlanId }] of Object.entries(PORT_GROUPS))
     await client.call(NETWORK, "AddPortGroup", { portgrp: { name, vlanId, vswitchName, policy: {} } });
+}
+
+/** An interface of the host's own, with the address 10.0.0.n. @returns its device */
+export async function addHostNic(client: VimClient, portgroup: string, number: number): Promise<string> {
+  const ip = { dhcp: false, ipAddress: `10.0.0.${number}`, subnetMask: "255.255.255.0" };
+  return await client.call(NETWORK, "AddVirtualNic", { portgroup, nic: { ip } });
 }
 
 /** Powers it on; it boots meanwhile. */

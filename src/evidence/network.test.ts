@@ -45,6 +45,7 @@ const two = port(2, 20, probe(1, 1), probe(3), probe(4));
 const three = port(3, 20, probe(1), probe(2), probe(4));
 const four = port(4, 30, probe(1), probe(2), probe(3));
 const whole: ObservedNetwork = {
+  namespace: 2,
   configured: { switches },
   ports: [one, two, three, four],
   tables: new Map([
@@ -58,6 +59,7 @@ const whole: ObservedNetwork = {
     deeds: { destinations: [{ kind: "content", map: "table" }], written: new Set(["counters"]), writesElsewhere: false },
   })),
   unseen: [],
+  netstacks: [{ name: "defaultTcpipStack", namespace: 900, links: [{ name: "vmk0", addresses: ["192.0.2.1/24"] }] }],
   taps: ([1, 2, 3, 4] as const).map((vm) => ({ pid: 1000 + vm, link: link(vm) })),
 };
 const monitors = ([1, 2, 3, 4] as const).map((vm) => ({
@@ -65,11 +67,11 @@ const monitors = ([1, 2, 3, 4] as const).map((vm) => ({
     description: { vm: String(vm), name: `guest ${vm}` },
     machine: { vm: String(vm), devices: [{ kind: "nic", key: 4000, network: "n" }] },
   },
-  process: { pid: 1000 + vm },
+  process: { pid: 1000 + vm, namespaces: { net: 500 + vm } },
 }));
 
-function verdicts(network: ObservedNetwork | undefined, weaknesses: readonly string[] = []): Readonly<Record<string, string>> {
-  const observation = { network, monitors, weaknesses } as unknown as Observation;
+function verdicts(network: ObservedNetwork | undefined): Readonly<Record<string, string>> {
+  const observation = { network, monitors, hostNamespaces: { net: 1 } } as unknown as Observation;
   return Object.fromEntries(networkClaims.map(({ claim, judge }) => [claim, judge(observation).verdict]));
 }
 const broken = (changes: Partial<ObservedNetwork>): readonly string[] =>
@@ -82,6 +84,8 @@ const APART = "No table that a switch's programs use is used by another switch's
 const REACH = "A frame that is put in at a port comes out at the ports that are configured to be reached from it, and at no other.";
 const ADDRESS = "No port of a virtual switch has an address of the host: nobody can speak to the host by one.";
 const TAPS = "What a virtual machine's adapter sends and gets passes by its own monitor alone: no other process holds the port's tap.";
+const HOST =
+  "The API's door and the host's own interfaces are in network namespaces where no monitor and no port is; a virtual machine reaches an interface by a port group of its switch and VLAN alone.";
 const PORTS = "Each link of the virtual network is a port that is configured, and has one program for each direction at most.";
 
 const PROGRAMS = "The programs at each port are those that its configuration compiles to, instruction by instruction.";
@@ -105,6 +109,7 @@ test.each<[string, Partial<ObservedNetwork>, readonly string[]]>([
   ["a frame that comes out at another port", withPort({ ...one, probes: [probe(2, 3), probe(3), probe(4)] }), [REACH]],
   ["a frame that gets nowhere", withPort({ ...one, probes: [probe(2), probe(3), probe(4)] }), [REACH]],
   ["a port with an address", withPort({ ...two, addresses: ["fe80::1"] }), [ADDRESS]],
+  ["a switch in the namespace of the API", { namespace: 1 }, [HOST]],
   ["a tap that a stranger holds", { taps: [...whole.taps, { pid: 4711, link: link(1) }] }, [TAPS]],
   ["a tap that another VM's monitor holds", { taps: [{ pid: 1002, link: link(1) }] }, [TAPS]],
   [
@@ -124,6 +129,28 @@ test.each<[string, Partial<ObservedNetwork>, readonly string[]]>([
   ["a port with a second program", withPort({ ...three, programs: [...three.programs, ...three.programs] }), [PORTS]],
 ])("%s turns red", (_, changes, claims) => {
   expect(broken(changes)).toEqual(claims);
+});
+
+test.each<[string, Partial<ObservedNetwork>]>([
+  ["a monitor in the namespace of an interface of the host", { netstacks: [{ name: "x", namespace: 501, links: [] }] }],
+  ["a port of a virtual machine there", { netstacks: [{ name: "x", namespace: 900, links: [{ name: "v1n4000", addresses: [] }] }] }],
+])("%s turns red", (_, changes) => {
+  expect(broken(changes)).toEqual([HOST]);
+});
+
+test("an interface of the host is reached from its own VLAN and switch, which the facts name, and from no other", () => {
+  const host = described(2, { connectee: { kind: "host", device: "vmk0" }, portGroup: "own" });
+  const configured = { switches: [{ ...switches[0], ports: [described(1), host, described(3)] } as never, switches[1] as never] };
+  const look = (changed: ObservedPort) => {
+    const network = { ...whole, configured, ...withPort(changed) };
+    const judged = networkClaims.find(({ claim }) => claim === HOST)?.judge({ network, monitors, hostNamespaces: { net: 1 } } as never);
+    return [judged?.verdict, judged?.facts.find((fact) => fact.includes("vSwitch0"))];
+  };
+  const where = `${link(2)} on own of vSwitch0, VLAN 10: virtual machines reach it by`;
+  expect(look(one)).toEqual(["pass", `${where} vlan 10 (VLAN 10)`]);
+  expect(look({ ...one, probes: [] })).toEqual(["pass", `${where} no port group`]);
+  expect(look({ ...three, probes: [probe(2, 2)] })[0]).toBe("fail");
+  expect(look({ ...four, probes: [probe(2, 2)] })[0]).toBe("fail");
 });
 
 test("a port that is alone reaches nobody, which is as it should be", () => {

@@ -3,6 +3,7 @@
  * them, who holds the taps, and where a frame comes out that is put in. What vmkernel believes of itself is not asked, but for what
  * is configured, which all of it is compared with.
  */
+import { dirname } from "node:path";
 import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT } from "../ebpf/index.ts";
 import {
   allPids,
@@ -27,6 +28,8 @@ import {
   compilePort,
   type NetworkDescription,
   type NetworkState,
+  netstackNamespace,
+  netstacksIn,
   type PortDescription,
   type PortShape,
   planNetwork,
@@ -34,6 +37,8 @@ import {
 import { findDeeds, type ProgramDeeds } from "./program-deeds.ts";
 
 export interface ObservedNetwork {
+  /** Number of the namespace that holds all ports. */
+  readonly namespace: number;
   /** What is configured, and what vmkernel says of it. */
   readonly configured: NetworkDescription;
   readonly ports: readonly ObservedPort[];
@@ -42,6 +47,8 @@ export interface ObservedNetwork {
   readonly taps: readonly { readonly pid: number; readonly link: string }[];
   /** Processes that could not be asked for taps: a container's first is not its root's to look at. */
   readonly unseen: readonly number[];
+  /** Namespaces of the host's own interfaces. */
+  readonly netstacks: readonly ObservedNetstack[];
   /** What the configuration compiles to now. */
   readonly compiled: readonly CompiledForLink[];
 }
@@ -53,6 +60,14 @@ export interface CompiledForLink {
   /** As the kernel computes it of the same instructions; undefined where it cannot be loaded with the maps that are there. */
   readonly tag: string | undefined;
   readonly deeds: ProgramDeeds;
+}
+
+export interface ObservedNetstack {
+  readonly name: string;
+  /** The namespace's number, as processes have it. */
+  readonly namespace: number;
+  /** Other than its loopback. */
+  readonly links: readonly { readonly name: string; readonly addresses: readonly string[] }[];
 }
 
 /** A link of the namespace, other than its loopback. */
@@ -72,7 +87,7 @@ export interface ObservedProgram {
   readonly maps: readonly number[];
 }
 
-/** A frame for the address of another port, put in where a guest's frames come in: nothing is sent, the program only says where. */
+/** A frame for the address of another port, put in where a guest's or the host's frames come in: nothing is sent, the program only says where. */
 export interface Probe {
   readonly to: string;
   /** Interface; undefined where it was dropped. */
@@ -91,18 +106,30 @@ export function observeNetwork(
   { description: configured, state }: { readonly description: NetworkDescription; readonly state: NetworkState },
 ): ObservedNetwork | undefined {
   if (!isNamespace(namespace)) return undefined;
+  const netstacks = observeNetstacks(dirname(namespace));
+  const number = namespaceId(namespace);
   return inNamespace(namespace, () => {
     const ports = listLinks()
       .filter(({ name }) => name !== LOOPBACK)
       .map(({ name, index }) => ({ link: name, ifindex: index, addresses: listAddresses(name), programs: programsAt(index) }));
     const probed = ports.slice(0, PROBED_PORTS_MAX);
     return {
+      namespace: number,
       configured,
       ports: ports.map((port) => ({ ...port, probes: probed.includes(port) ? probe(port, probed, configured) : [] })),
       tables: new Map(ports.flatMap(({ programs }) => programs.flatMap(({ maps }) => maps)).flatMap(tableBehind)),
-      ...tapsIn(namespaceId(namespace)),
+      ...tapsIn(number),
+      netstacks,
       compiled: shapesOf(state).flatMap(({ link, shape }) => compileFor(link, shape, ports)),
     };
+  });
+}
+
+function observeNetstacks(folder: string): readonly ObservedNetstack[] {
+  return netstacksIn(folder).map((name) => {
+    const path = netstackNamespace(folder, name);
+    const found = inNamespace(path, () => listLinks().map((link) => ({ name: link.name, addresses: listAddresses(link.name) })));
+    return { name, namespace: namespaceId(path), links: found.filter((link) => link.name !== LOOPBACK) };
   });
 }
 
@@ -189,10 +216,10 @@ function probe(
   const described = new Map(switches.flatMap(({ ports }) => ports).map((port) => [port.device ?? "", port]));
   const own = described.get(from.link);
   const program = from.programs.find(({ direction }) => direction === "ingress");
-  if (own?.connectee.kind !== "virtualMachine" || program === undefined) return [];
+  if (own === undefined || own.connectee.kind === "uplink" || program === undefined) return [];
   return all.flatMap(({ link }) => {
     const to = described.get(link);
-    if (link === from.link || to?.connectee.kind !== "virtualMachine") return [];
+    if (link === from.link || to === undefined || to.connectee.kind === "uplink") return [];
     const frame = probeFrame({ from: own, to });
     return [{ to: link, cameOutAt: withProgram(program.id, (fd) => whereTo(fd, frame, from.ifindex)) }];
   });

@@ -74,6 +74,7 @@ const rulesOfPermissions = {
 /** Methods for which the schema names no privilege. */
 export const rulesWithoutSchema = {
   AcquireTicket: always(CONSOLE_INTERACT),
+  AddVirtualNic: always("Host.Config.Network"),
   ...rulesOfGuestOperations,
   ...rulesOfPermissions,
   FetchUserPrivilegeOnEntities: always(VIEW),
@@ -105,6 +106,7 @@ export const rulesWithoutSchema = {
   SearchDatastore_Task: always("Datastore.Browse"),
   SetCollectorPageSize: always(VIEW),
   UpdateNetworkConfig: always("Host.Config.Network"),
+  UpdateVirtualNic: always("Host.Config.Network"),
   // Of the host's own options the documentation asks for more than of the agent's.
   UpdateOptions: (_, { value }) => [value === ADVANCED_OPTIONS.value ? "Host.Config.AdvancedConfig" : "Global.Settings"],
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;

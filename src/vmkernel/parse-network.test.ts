@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Firewall, FirewallRule, NetworkConfig, PortGroupConfig, SwitchConfig } from "./network/config.ts";
+import type { Firewall, FirewallRule, HostNicConfig, NetworkConfig, PortGroupConfig, SwitchConfig } from "./network/config.ts";
 import { FIREWALL_RULES_MAX, parseFirewall } from "./parse-firewall.ts";
 import { parseNetworkConfig } from "./parse-network.ts";
 import { asShape } from "./shape.ts";
@@ -34,7 +34,17 @@ const vSwitch: SwitchConfig = {
   },
   portGroups: [portGroup, { name: "VM Network", vlanId: 0, overrides: {} }],
 };
-const network: NetworkConfig = { switches: [vSwitch, { ...vSwitch, name: "vSwitch1", uplinks: [], portGroups: [] }] };
+const hostNic: HostNicConfig = {
+  ...{ device: "vmk0", portGroup: "VM Network", mac: "00:50:56:60:00:01", mtu: 1500, netstack: "defaultTcpipStack" },
+  ip: [
+    { kind: "static", address: "192.0.2.1", prefixLength: 24 },
+    { kind: "static", address: "2001:db8::1", prefixLength: 64 },
+  ],
+};
+const network: NetworkConfig = {
+  switches: [vSwitch, { ...vSwitch, name: "vSwitch1", uplinks: [], portGroups: [] }],
+  hostNics: [hostNic],
+};
 
 const parse = (value: unknown) => parseNetworkConfig(asShape(JSON.parse(JSON.stringify(value)), "network"));
 const refusal = (field: string) => expect.objectContaining({ fault: "InvalidArgument", fields: { invalidProperty: field } });
@@ -44,10 +54,19 @@ test("a network comes back from JSON as it was, and what no field asks for is le
 });
 
 const withSwitch = (change: object) => ({ switches: [{ ...vSwitch, ...change }] });
+const withNic = (change: object) => ({ switches: [], hostNics: [{ ...hostNic, ...change }] });
 const withGroup = (change: object) => withSwitch({ portGroups: [{ ...portGroup, ...change }] });
 
 test.each<[string, unknown, string]>([
   ["no list of switches", {}, "network.switches"],
+  ["an interface of the host that has another name", withNic({ device: "eth0" }), "network.hostNics[0].device"],
+  ["a netstack that is a path", withNic({ netstack: "../up" }), "network.hostNics[0].netstack"],
+  ["an address from DHCP", withNic({ ip: [{ kind: "dhcp" }] }), "network.hostNics[0].ip[0].kind"],
+  [
+    "an address that is none",
+    withNic({ ip: [{ kind: "static", address: "1.2.3", prefixLength: 8 }] }),
+    "network.hostNics[0].ip[0].address",
+  ],
   ["more switches than ports can be numbered by", { switches: Array(128).fill(vSwitch) }, "network.switches"],
   ["a switch without a name", withSwitch({ name: "" }), "network.switches[0].name"],
   ["a name with a line end", withSwitch({ name: "a\nb" }), "network.switches[0].name"],

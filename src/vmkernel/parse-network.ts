@@ -3,7 +3,10 @@
  * Here it gets its shape; whether such a network can be is decided where it is made.
  * Source: vSphere 8 configuration maximums; IEEE 802.1Q-2018 §9.6.
  */
+import { isIP } from "node:net";
 import type {
+  HostAddress,
+  HostNicConfig,
   NetworkConfig,
   NetworkPolicy,
   PolicyOverrides,
@@ -14,7 +17,19 @@ import type {
   TeamingPolicy,
   VlanRange,
 } from "./network/config.ts";
-import { readFlag, readInteger, readOneOf, readOptional, readShape, readShapes, readText, readTexts, type Shape } from "./shape.ts";
+import { HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, NETSTACK } from "./network/host-nic.ts";
+import {
+  invalid,
+  readFlag,
+  readInteger,
+  readOneOf,
+  readOptional,
+  readShape,
+  readShapes,
+  readText,
+  readTexts,
+  type Shape,
+} from "./shape.ts";
 
 /** The number of a switch is one byte of its ports' numbers, of which one bit marks uplinks. */
 export const SWITCHES_MAX = 127;
@@ -34,9 +49,34 @@ const PORT_GROUP_NAME = { max: 256, pattern: NAME };
 /** Linux's IFNAMSIZ without its terminator; no blank, slash or colon is in such a name. */
 const DEVICE_NAME = { max: 15, pattern: /^(?!\.{1,2}$)[!-.0-9;-~]+$/ };
 
+const MAC = { max: 17, pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/ };
+const NETSTACK_NAME_MAX = 32;
+const ADDRESS_LENGTH_MAX = 45; // of an IPv6 address that ends with an IPv4 one
+const PREFIX_BITS = { min: 1, max: 128 };
+
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseNetworkConfig(shape: Shape): NetworkConfig {
-  return { switches: readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch) };
+  const hostNics = readOptional(shape, "hostNics", readHostNics);
+  return { switches: readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch), ...(hostNics && { hostNics }) };
+}
+
+function readHostNics(shape: Shape, name: string): HostNicConfig[] {
+  return readShapes(shape, name, HOST_NICS_MAX).map((nic) => ({
+    device: readText(nic, "device", { max: DEVICE_NAME.max, pattern: HOST_DEVICE }),
+    portGroup: readPortGroupName(nic, "portGroup"),
+    mac: readText(nic, "mac", MAC),
+    mtu: readInteger(nic, "mtu", HOST_MTU),
+    ip: readShapes(nic, "ip", HOST_ADDRESSES_MAX).map(parseHostAddress),
+    netstack: readText(nic, "netstack", { max: NETSTACK_NAME_MAX, pattern: NETSTACK }),
+  }));
+}
+
+/** There is no DHCP: an address that a server gives is not asked for. */
+function parseHostAddress(shape: Shape): HostAddress {
+  const kind = readOneOf(shape, "kind", ["static"]);
+  const address = readText(shape, "address", { max: ADDRESS_LENGTH_MAX });
+  if (isIP(address) === 0) throw invalid(`${shape.at}.address`, "is no address");
+  return { kind, address, prefixLength: readInteger(shape, "prefixLength", PREFIX_BITS) };
 }
 
 /** A VM's NIC names one too. */

@@ -68,7 +68,7 @@ class SwitchedNetwork implements HostNetwork {
   }
 
   plugged(): readonly Pick<NicPort, "vm" | "key">[] {
-    return this.#network.state.ports.map(({ nic }) => nic);
+    return this.#network.state.ports.flatMap(({ connectee }) => (connectee.kind === "virtualMachine" ? [connectee] : []));
   }
 
   close(): void {

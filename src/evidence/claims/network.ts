@@ -5,7 +5,7 @@
 import type { PortDescription, SwitchDescription } from "../../vmkernel/index.ts";
 import { type Claim, judgeLooks, type Look } from "../claim.ts";
 import type { Observation, ObservedMonitor } from "../observe.ts";
-import type { ObservedNetwork, ObservedPort, ObservedProgram } from "../observe-network.ts";
+import type { ObservedNetstack, ObservedNetwork, ObservedPort, ObservedProgram } from "../observe-network.ts";
 import { describe, type ProgramDeeds } from "../program-deeds.ts";
 import { nameOf } from "./monitors.ts";
 
@@ -70,7 +70,7 @@ const reachAsConfigured = ofNetwork(
 );
 
 function lookAtReach({ link, probes }: ObservedPort, { configured, ports }: ObservedNetwork): readonly Look[] {
-  const adapters = configured.switches.flatMap(({ ports: all }) => all).filter(({ connectee }) => connectee.kind === "virtualMachine");
+  const adapters = configured.switches.flatMap(({ ports: all }) => all).filter(({ connectee }) => connectee.kind !== "uplink");
   if (probes.length === 0) {
     const isAlone = adapters.length === 1 && adapters[0]?.device === link;
     return isAlone ? [{ fact: `${link}: it is the only port, so there is none that it could reach`, holds: true }] : [];
@@ -157,6 +157,50 @@ const tapsOfTheirOwn = ofNetwork(
     return unseen.length === 0 || looks.length === 0 ? looks : [...looks, blind];
   },
 );
+
+/** «Virtual Networking Layer»: what the host says and hears of its own is apart from what its VMs do. */
+const hostNicsApart = ofNetwork(
+  "Virtual Networking Layer",
+  "The API's door and the host's own interfaces are in network namespaces where no monitor and no port is; a virtual machine reaches an interface by a port group of its switch and VLAN alone.",
+  (network, { monitors, hostNamespaces }) => [
+    {
+      fact: `the API is served in the machine's network, net:[${hostNamespaces.net}]; the ports of virtual switches are in net:[${network.namespace}]`,
+      holds: network.namespace !== hostNamespaces.net,
+    },
+    ...network.netstacks.map((netstack) => lookAtNetstack(netstack, monitors)),
+    ...network.configured.switches.flatMap((one) =>
+      one.ports.filter(({ connectee }) => connectee.kind === "host").map((port) => lookAtHostPort(port, one, network)),
+    ),
+  ],
+);
+
+function lookAtNetstack({ name, namespace, links }: ObservedNetstack, monitors: readonly ObservedMonitor[]): Look {
+  const inside = monitors.filter(({ process }) => process.namespaces.net === namespace).map(nameOf);
+  const strange = links.filter((link) => !/^vmk\d+$/.test(link.name));
+  const shown = links.map((link) => [link.name, ...link.addresses].join(" ")).join(", ") || "no interface";
+  return {
+    fact: `netstack ${name}, net:[${namespace}]: ${shown}; monitors in it: ${inside.join(", ") || "none"}`,
+    holds: inside.length === 0 && strange.length === 0,
+  };
+}
+
+/** By the probes: who put in a frame for it that came out there. */
+function lookAtHostPort(port: PortDescription, { name, ports: own }: SwitchDescription, { configured, ports }: ObservedNetwork): Look {
+  const ifindex = ports.find(({ link }) => link === port.device)?.ifindex;
+  const senders = ports.filter(({ probes }) => probes.some(({ cameOutAt }) => cameOutAt !== undefined && cameOutAt === ifindex));
+  const described = configured.switches.flatMap((one) => one.ports);
+  const guests = senders
+    .map(({ link }) => described.find(({ device }) => device === link))
+    .filter((sender) => sender?.connectee.kind !== "host");
+  const mayReach = (sender: PortDescription | undefined): boolean =>
+    sender !== undefined && own.includes(sender) && (sender.vlanId === port.vlanId || [sender.vlanId, port.vlanId].includes(TRUNK));
+  const groups = new Set(guests.map((sender) => `${sender?.portGroup ?? "none"} (VLAN ${sender?.vlanId ?? "none"})`));
+  const where = `${port.device} on ${port.portGroup} of ${name}, VLAN ${port.vlanId}`;
+  return {
+    fact: `${where}: virtual machines reach it by ${groups.size === 0 ? "no port group" : [...groups].join(", ")}`,
+    holds: guests.every(mayReach),
+  };
+}
 
 /** Every NIC with a port is at its switch, and nothing else is. */
 const portsAsConfigured = ofNetwork(
@@ -249,4 +293,5 @@ export const networkClaims: readonly Claim[] = [
   nothingIsLearned,
   portsAsConfigured,
   tapsOfTheirOwn,
+  hostNicsApart,
 ];

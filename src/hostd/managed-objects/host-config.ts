@@ -20,7 +20,7 @@ export function config(agent: HostAgent): HostConfigInfo {
     fileSystemVolume: fileSystemVolume(agent),
     systemFile: [],
     network: networkInfo(agent),
-    virtualNicManagerInfo: virtualNicManagerInfo(),
+    virtualNicManagerInfo: virtualNicManagerInfo(agent),
     capabilities: networkCapabilities,
     datastoreCapabilities,
     service: serviceInfo(),

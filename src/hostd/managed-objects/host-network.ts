@@ -1,6 +1,6 @@
 /**
- * vim25 HostNetworkSystem and HostVirtualNicManager: the host's virtual switches and port groups, the machine's adapters, and its own
- * way to the network, which this host shows and does not change. What can be changed is decided in network/.
+ * vim25 HostNetworkSystem and HostVirtualNicManager: the host's virtual switches, port groups and own interfaces, the machine's adapters,
+ * and the machine's way to the network, which this host shows and does not change. What can be changed is decided in network/.
  */
 import {
   fault,
@@ -8,6 +8,7 @@ import {
   type HostNetCapabilities,
   type HostNetworkConfig,
   type HostNetworkInfo,
+  type HostVirtualNicManagerInfo,
   type PhysicalNic,
 } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
@@ -16,18 +17,23 @@ import type { PhysicalAdapter } from "../network/adapters.ts";
 import { portGroupsOf } from "../network/network-config.ts";
 import {
   addPortGroupTo,
+  addVirtualNic,
   addVirtualSwitch,
   changePortGroup,
+  deselectVirtualNic,
   removePortGroupFrom,
+  removeVirtualNic,
   removeVirtualSwitch,
+  selectVirtualNic,
   updateNetworkConfig,
+  updateVirtualNic,
   updateVirtualSwitch,
 } from "../network/network-deeds.ts";
 import { TEAMING_POLICIES } from "../network/parse-policy.ts";
+import { DEFAULT_STACK, NETSTACKS, NIC_TYPES, requireNicType } from "../network/plan-host-nics.ts";
 import { PORT_GROUPS_MAX } from "../network/plan-network.ts";
+import { showHostNic, showHostNicSpec, showNetConfig } from "../network/show-host-nics.ts";
 import { adapterKey, showPortGroupSpec, showSwitches, showSwitchSpec } from "../network/show-network.ts";
-
-const DEFAULT_STACK = "defaultTcpipStack"; // the key of the one that every ESXi host has
 
 export const hostNetworkSystem = {
   type: "HostNetworkSystem",
@@ -48,9 +54,12 @@ export const hostNetworkSystem = {
     AddPortGroup: (_, { portgrp }, call) => addPortGroupTo(call, portgrp),
     UpdatePortGroup: (_, { pgName, portgrp }, call) => changePortGroup(call, pgName, portgrp),
     RemovePortGroup: (_, { pgName }, call) => removePortGroupFrom(call, pgName),
+    AddVirtualNic: (_, { portgroup, nic }, call) => addVirtualNic(call, { portgroup, nic }),
+    UpdateVirtualNic: (_, { device, nic }, call) => updateVirtualNic(call, { device, nic }),
+    RemoveVirtualNic: (_, { device }, call) => removeVirtualNic(call, device),
     async UpdateNetworkConfig(agent, { config, changeMode }, call) {
       await updateNetworkConfig(call, { config, changeMode, current: networkConfig(agent) });
-      return {}; // the host gets no adapter of its own by it
+      return {}; // the host gets no interface of its own by it
     },
     async RefreshNetworkSystem(agent) {
       await agent.refreshMachine();
@@ -65,39 +74,22 @@ export const hostNetworkSystem = {
   },
 } as const satisfies ManagedObjectType<"HostNetworkSystem", HostAgent>;
 
-/** What an adapter of the host could be chosen for: vim25 HostVirtualNicManagerNicType. */
-const NIC_TYPES = [
-  "vmotion",
-  "faultToleranceLogging",
-  "vSphereReplication",
-  "vSphereReplicationNFC",
-  "management",
-  "vsan",
-  "vSphereProvisioning",
-  "vsanWitness",
-  "vSphereBackupNFC",
-  "ptp",
-  "nvmeTcp",
-  "nvmeRdma",
-];
-
 export const hostVirtualNicManager = {
   type: "HostVirtualNicManager",
-  properties: { value: () => [], availableField: () => [], info: () => virtualNicManagerInfo() },
+  properties: { value: () => [], availableField: () => [], info: (agent) => virtualNicManagerInfo(agent) },
   methods: {
-    QueryNetConfig(_, { nicType }) {
-      if (NIC_TYPES.includes(nicType)) return netConfig(nicType);
-      throw fault("InvalidArgument", `A specified parameter was not correct: nicType names no use of an adapter`, {
-        invalidProperty: "nicType",
-      });
+    QueryNetConfig({ networks: { network, description } }, { nicType }) {
+      requireNicType(nicType);
+      return showNetConfig(network, description, nicType);
     },
+    SelectVnicForNicType: (_, { nicType, device }, call) => selectVirtualNic(call, { nicType, device }),
+    DeselectVnicForNicType: (_, { nicType, device }, call) => deselectVirtualNic(call, { nicType, device }),
   },
 } as const satisfies ManagedObjectType<"HostVirtualNicManager", HostAgent>;
 
-/** The host has no virtual adapter of its own: there is none to choose from. */
-const netConfig = (nicType: string) => ({ nicType, multiSelectAllowed: nicType !== "vmotion" && nicType !== "faultToleranceLogging" });
-
-export const virtualNicManagerInfo = () => ({ netConfig: NIC_TYPES.map(netConfig) });
+export function virtualNicManagerInfo({ networks: { network, description } }: HostAgent): HostVirtualNicManagerInfo {
+  return { netConfig: NIC_TYPES.map((nicType) => showNetConfig(network, description, nicType)) };
+}
 
 /** What can be set on this host's network today. */
 export const networkCapabilities: HostNetCapabilities = {
@@ -109,11 +101,11 @@ export const networkCapabilities: HostNetCapabilities = {
   supportsNetworkHints: false,
   maxPortGroupsPerVswitch: PORT_GROUPS_MAX,
   vswitchConfigSupported: true,
-  vnicConfigSupported: false,
+  vnicConfigSupported: true,
   ipRouteConfigSupported: false,
   dnsConfigSupported: false,
   dhcpOnVnicSupported: false,
-  ipV6Supported: false,
+  ipV6Supported: true,
 };
 
 export function networkInfo(agent: HostAgent): HostNetworkInfo {
@@ -123,11 +115,15 @@ export function networkInfo(agent: HostAgent): HostNetworkInfo {
     ...showSwitches(networks.network, networks.description, namesOf(agent)),
     proxySwitch: [],
     pnic: networks.adapters().map((adapter) => physicalNic(agent, adapter)),
-    vnic: [],
+    vnic: networks.network.hostNics.map((nic) => showHostNic(nic, networks.description)),
     consoleVnic: [],
     dnsConfig: dns,
     ipRouteConfig: route,
-    netStackInstance: [{ key: DEFAULT_STACK, name: DEFAULT_STACK, dnsConfig: dns, ipRouteConfig: route }],
+    netStackInstance: NETSTACKS.map((key) => ({
+      key,
+      name: key,
+      ...(key === DEFAULT_STACK ? { dnsConfig: dns, ipRouteConfig: route } : { ipRouteConfig: {} }),
+    })),
   };
 }
 
@@ -139,6 +135,9 @@ function networkConfig(agent: HostAgent): HostNetworkConfig {
     vswitch: network.switches.map((vswitch) => ({ name: vswitch.name, spec: showSwitchSpec(vswitch, deviceOf) })),
     portgroup: portGroupsOf(network).map((placed) => ({ spec: showPortGroupSpec(placed, deviceOf) })),
     pnic: agent.networks.adapters().map(({ device }) => ({ device, spec: {} })),
+    ...(network.hostNics.length > 0 && {
+      vnic: network.hostNics.map((nic) => ({ device: nic.device, portgroup: nic.portGroup, spec: showHostNicSpec(nic) })),
+    }),
     dnsConfig: dnsConfig(agent),
     ipRouteConfig: routeConfig(agent),
     consoleIpRouteConfig: routeConfig(agent),

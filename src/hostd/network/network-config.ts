@@ -3,10 +3,25 @@
  * Paper «Virtual Switches»; vim25 HostVirtualSwitchSpec; the host's first configuration is ESXi's, but for the three security
  * policies: guides to hardening have them all rejected, and so has this host from its first start.
  */
-import type { NetworkConfig, NetworkPolicy, PolicyOverrides, PortGroupConfig, ShapingPolicy, SwitchConfig } from "../../vmkernel/index.ts";
+import type {
+  HostNicConfig,
+  NetworkConfig,
+  NetworkPolicy,
+  PolicyOverrides,
+  PortGroupConfig,
+  ShapingPolicy,
+  SwitchConfig,
+} from "../../vmkernel/index.ts";
 
 export interface VirtualNetwork {
   readonly switches: readonly VirtualSwitch[];
+  readonly hostNics: readonly HostNic[];
+}
+
+/** An interface of the host's own: vmk0. */
+export interface HostNic extends HostNicConfig {
+  /** What it is chosen for: types of vim25 HostVirtualNicManagerNicType. */
+  readonly services: readonly string[];
 }
 
 export interface VirtualSwitch extends SwitchConfig {
@@ -16,7 +31,7 @@ export interface VirtualSwitch extends SwitchConfig {
 }
 
 export interface VirtualPortGroup extends PortGroupConfig {
-  /** Meant for the host's own adapters: clients do not see a network for it that VMs could be connected to, as on ESXi. */
+  /** Meant for the host's own interfaces, also while it has none: see {@link isForHost}. */
   readonly isForHost?: true;
 }
 
@@ -59,7 +74,13 @@ export const FIRST_NETWORK: VirtualNetwork = {
       ],
     },
   ],
+  hostNics: [],
 };
+
+/** Clients do not see a network for it that VMs could be connected to, as on ESXi. */
+export function isForHost({ hostNics }: VirtualNetwork, portGroup: VirtualPortGroup): boolean {
+  return portGroup.isForHost === true || hostNics.some((nic) => nic.portGroup === portGroup.name);
+}
 
 export function portGroupsOf({ switches }: VirtualNetwork): readonly PlacedPortGroup[] {
   return switches.flatMap((vswitch) => vswitch.portGroups.map((portGroup) => ({ vswitch, portGroup })));
@@ -70,7 +91,7 @@ export function findPortGroup(network: VirtualNetwork, name: string): PlacedPort
 }
 
 /** What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there. */
-export function toVmkernel({ switches }: VirtualNetwork): NetworkConfig {
+export function toVmkernel({ switches, hostNics }: VirtualNetwork): NetworkConfig {
   return {
     switches: switches.map(({ linkDiscovery: _, policy, portGroups, ...vswitch }) => ({
       ...vswitch,
@@ -80,6 +101,7 @@ export function toVmkernel({ switches }: VirtualNetwork): NetworkConfig {
         overrides: overridesWithRates(portGroup.overrides),
       })),
     })),
+    hostNics: hostNics.map(({ services: _, ...nic }) => nic),
   };
 }
 

@@ -1,11 +1,19 @@
 /** What a client does to the host's virtual network, with the events that tell of it. Source: vim25 HostNetworkSystem. */
+import { randomBytes } from "node:crypto";
 import { messageWithCauses } from "../../base/index.ts";
-import { type HostNetworkConfig, type HostPortGroupSpec, type HostVirtualSwitchSpec, readVmx } from "../../wire/index.ts";
+import {
+  type HostNetworkConfig,
+  type HostPortGroupSpec,
+  type HostVirtualNicSpec,
+  type HostVirtualSwitchSpec,
+  readVmx,
+} from "../../wire/index.ts";
 import type { Call, HostAgent } from "../agent.ts";
 import type { Vm } from "../vm.ts";
 import { PORTS } from "../vm-config/index.ts";
 import { changeVmx } from "../vm-files.ts";
 import type { PortGroupRenaming } from "./networks.ts";
+import { addHostNic, type Choice, deselectHostNic, removeHostNic, selectHostNic, updateHostNic } from "./plan-host-nics.ts";
 import { addPortGroup, addSwitch, removePortGroup, removeSwitch, updatePortGroup, updateSwitch } from "./plan-network.ts";
 import { updateNetwork } from "./plan-network-config.ts";
 import { networksOfVm } from "./port-group-users.ts";
@@ -54,6 +62,48 @@ export async function updateNetworkConfig(
 ): Promise<void> {
   await call.agent.networks.change((network, facts) => updateNetwork(network, request, facts));
   post(call, "The network configuration was changed");
+}
+
+/** @returns the device that it got */
+export async function addVirtualNic(
+  call: Call,
+  request: { readonly portgroup: string; readonly nic: HostVirtualNicSpec },
+): Promise<string> {
+  const mac = newMac();
+  let device = "";
+  await call.agent.networks.change((network, facts) => {
+    const wanted = addHostNic(network, { ...request, mac }, facts);
+    device = wanted.hostNics.at(-1)?.device ?? "";
+    return wanted;
+  });
+  post(call, `Virtual network adapter ${device} was added on ${request.portgroup}`);
+  return device;
+}
+
+export async function updateVirtualNic(call: Call, request: { readonly device: string; readonly nic: HostVirtualNicSpec }): Promise<void> {
+  await call.agent.networks.change((network, facts) => updateHostNic(network, request, facts));
+  post(call, `Virtual network adapter ${request.device} was changed`);
+}
+
+export async function removeVirtualNic(call: Call, device: string): Promise<void> {
+  await call.agent.networks.change((network) => removeHostNic(network, device));
+  post(call, `Virtual network adapter ${device} was removed`);
+}
+
+export async function selectVirtualNic(call: Call, choice: Choice): Promise<void> {
+  await call.agent.networks.change((network) => selectHostNic(network, choice));
+  post(call, `Virtual network adapter ${choice.device} was chosen for ${choice.nicType}`);
+}
+
+export async function deselectVirtualNic(call: Call, choice: Choice): Promise<void> {
+  await call.agent.networks.change((network) => deselectHostNic(network, choice));
+  post(call, `Virtual network adapter ${choice.device} is not for ${choice.nicType} any more`);
+}
+
+/** ESXi gives its interfaces addresses from 00:50:56:60:00:00 to 00:50:56:6f:ff:ff. */
+function newMac(): string {
+  const [fourth = 0, ...last] = randomBytes(3);
+  return ["00", "50", "56", ...[0x60 | (fourth & 0xf), ...last].map((byte) => byte.toString(16).padStart(2, "0"))].join(":");
 }
 
 /** A VM that is missed (the host agent dies, its datastore is full) has an adapter that leads nowhere: that is shown, and harms nobody. */

@@ -12,7 +12,7 @@ import { COMPUTE_RESOURCE, DATACENTER, HOST, HOST_MANAGERS, NETWORK_FOLDER, netw
 import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
 import { Adapters, asUplinks, type PhysicalAdapter } from "./adapters.ts";
-import { FIRST_NETWORK, findPortGroup, portGroupsOf, toVmkernel, type VirtualNetwork } from "./network-config.ts";
+import { FIRST_NETWORK, findPortGroup, isForHost, portGroupsOf, toVmkernel, type VirtualNetwork } from "./network-config.ts";
 import type { NetworkFacts } from "./plan-network.ts";
 import { networksOfVm, usersOf } from "./port-group-users.ts";
 
@@ -52,7 +52,7 @@ export class Networks {
     this.#onBug = onBug;
     this.#adapters = new Adapters(database);
     const row = database.prepare("SELECT value FROM setting WHERE key = ?").get(SETTING) as { value: string } | undefined;
-    this.#network = row === undefined ? FIRST_NETWORK : (JSON.parse(row.value) as VirtualNetwork);
+    this.#network = row === undefined ? FIRST_NETWORK : readStored(row.value);
   }
 
   /** What it shall be. */
@@ -82,7 +82,7 @@ export class Networks {
   /** Whether clients see a network of that name. */
   has(name: string): boolean {
     const found = findPortGroup(this.#network, name);
-    return found !== undefined && found.portGroup.isForHost !== true;
+    return found !== undefined && !isForHost(this.#network, found.portGroup);
   }
 
   /** The machine's adapters, those that switches have taken among them. */
@@ -204,15 +204,21 @@ export class Networks {
     const { changes, vms } = this.#agent();
     const namesBefore = networkNames(before);
     const cameOrWent = [...namesBefore.filter((name) => !this.has(name)), ...this.names().filter((name) => !namesBefore.includes(name))];
-    changes.changed(HOST, HOST_MANAGERS.networkSystem, ...cameOrWent.map(networkRef));
+    changes.changed(HOST, HOST_MANAGERS.networkSystem, HOST_MANAGERS.virtualNicManager, ...cameOrWent.map(networkRef));
     if (cameOrWent.length === 0) return;
     changes.changed(NETWORK_FOLDER, DATACENTER, COMPUTE_RESOURCE);
     for (const vm of vms.list()) if (cameOrWent.some((name) => networksOfVm(vm).has(name))) vm.changed();
   }
 }
 
+/** One that was stored before hosts had interfaces of their own has none. */
+function readStored(text: string): VirtualNetwork {
+  const { switches, hostNics = [] } = JSON.parse(text) as Omit<VirtualNetwork, "hostNics"> & Partial<VirtualNetwork>;
+  return { switches, hostNics };
+}
+
 function networkNames(network: VirtualNetwork): readonly string[] {
-  return portGroupsOf(network).flatMap(({ portGroup }) => (portGroup.isForHost === true ? [] : [portGroup.name]));
+  return portGroupsOf(network).flatMap(({ portGroup }) => (isForHost(network, portGroup) ? [] : [portGroup.name]));
 }
 
 /** What clients see of it: counters they do not. */

@@ -18,9 +18,17 @@ import { devicesOf, newSwitch, withUplinks } from "./plan-switch.ts";
 
 const CHANGES_MAX = 1000; // as many as the host can have port groups
 
-/** Parts of the configuration that are the machine's own, or that this host does not have: they can be said again as they are. */
-const UNCHANGED = ["dnsConfig", "ipRouteConfig", "consoleIpRouteConfig", "routeTableConfig", "netStackSpec", "ipV6Enabled"] as const;
-const ABSENT = ["proxySwitch", "vnic", "consoleVnic", "dhcp", "nat"] as const;
+/** Parts of the configuration that are the machine's own, or that are changed by other methods alone: they can be said again as they are. */
+const UNCHANGED = [
+  "dnsConfig",
+  "ipRouteConfig",
+  "consoleIpRouteConfig",
+  "routeTableConfig",
+  "netStackSpec",
+  "ipV6Enabled",
+  "vnic",
+] as const;
+const ABSENT = ["proxySwitch", "consoleVnic", "dhcp", "nat"] as const;
 
 /**
  * @param current the configuration as the host shows it
@@ -54,7 +62,7 @@ interface Changes {
 function modify(network: VirtualNetwork, { vswitch, portgroup }: Changes, facts: NetworkFacts): VirtualNetwork {
   let planned = network;
   for (const { spec } of portgroup.filter(goes)) planned = removePortGroup(planned, spec?.name ?? "", facts);
-  planned = { switches: planned.switches.map((one) => letGo(one, vswitch, facts)) };
+  planned = { ...planned, switches: planned.switches.map((one) => letGo(one, vswitch, facts)) };
   for (const { changeOperation, name, spec } of vswitch.filter((change) => !goes(change))) {
     const request = { name, spec, at: "config.vswitch.spec" };
     planned = (isAdd(changeOperation, "config.vswitch") ? addSwitch : updateSwitch)(planned, request, facts);
@@ -94,6 +102,7 @@ function letGo(vswitch: VirtualSwitch, changes: readonly HostVirtualSwitchConfig
 function cleared(network: VirtualNetwork, { vswitch }: HostNetworkConfig): VirtualNetwork {
   if (vswitch === undefined) return network;
   return {
+    ...network,
     switches: network.switches.map((one) => {
       const change = vswitch.find(({ name }) => name === one.name);
       if (change === undefined) return one; // it goes, if nothing is connected

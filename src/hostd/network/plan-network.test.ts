@@ -169,7 +169,7 @@ describe("a port group is refused", () => {
   test("after the 512th of a switch", () => {
     const [vswitch] = FIRST_NETWORK.switches;
     const portGroups = Array.from({ length: 512 }, (_, n) => ({ name: `g${n}`, vlanId: 0, overrides: {} }));
-    const full = { switches: vswitch === undefined ? [] : [{ ...vswitch, portGroups }] };
+    const full = { ...FIRST_NETWORK, switches: vswitch === undefined ? [] : [{ ...vswitch, portGroups }] };
     expect(refusal(() => addPortGroup(full, portGroup("one more"), facts))).toEqual(["HostConfigFault", undefined]);
   });
 });

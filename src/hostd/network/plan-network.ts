@@ -12,7 +12,7 @@ import { type Adapter, applySwitchSpec, newSwitch } from "./plan-switch.ts";
 /** What is known of the host beside the network that it shall have. */
 export interface NetworkFacts {
   readonly adapters: readonly Adapter[];
-  /** Port groups to which something is connected, each with a name for what it is. */
+  /** Port groups to which VMs are connected, each with a name for what it is. */
   readonly inUse: ReadonlyMap<string, string>;
 }
 
@@ -37,7 +37,7 @@ export function addSwitch(network: VirtualNetwork, { name, spec, at = "spec" }: 
   if (network.switches.length >= SWITCHES_MAX) throw tooMany(`The host has ${SWITCHES_MAX} virtual switches already.`);
   const vswitch = newSwitch(name);
   const added = spec === undefined ? vswitch : applySwitchSpec({ vswitch, spec, network, adapters, at });
-  return { switches: [...network.switches, added] };
+  return { ...network, switches: [...network.switches, added] };
 }
 
 /** @throws {Fault} NotFound, InvalidArgument, NotSupported, ResourceInUse */
@@ -53,8 +53,8 @@ export function updateSwitch(
 /** Its port groups go with it. @throws {Fault} NotFound, ResourceInUse */
 export function removeSwitch(network: VirtualNetwork, name: string, facts: NetworkFacts): VirtualNetwork {
   const { portGroups } = requireSwitch(network, name);
-  for (const portGroup of portGroups) refuseInUse(portGroup.name, facts, { type: "HostVirtualSwitch", name });
-  return { switches: network.switches.filter((vswitch) => vswitch.name !== name) };
+  for (const portGroup of portGroups) refuseInUse(network, portGroup.name, facts, { type: "HostVirtualSwitch", name });
+  return { ...network, switches: network.switches.filter((vswitch) => vswitch.name !== name) };
 }
 
 /** @throws {Fault} NotFound, AlreadyExists, InvalidArgument, NotSupported, HostConfigFault */
@@ -88,7 +88,7 @@ export function updatePortGroup(
   const wanted = { ...parsePortGroup(spec, { vswitch, facts, at }), ...(trunk && { trunk }), ...(isForHost && { isForHost }) };
   if (wanted.name !== name) requireFreeName(network, wanted.name);
   const moves = found.vswitch.name !== vswitch.name;
-  const user = facts.inUse.get(name);
+  const user = userOf(network, name, facts);
   if (user !== undefined && (wanted.name !== name || moves)) {
     const message = `The port group ${name} cannot get another ${moves ? "switch" : "name"} while ${user} is connected to it.`;
     throw fault("HostConfigFault", message, {});
@@ -104,12 +104,13 @@ export function updatePortGroup(
 /** @throws {Fault} NotFound, ResourceInUse */
 export function removePortGroup(network: VirtualNetwork, name: string, facts: NetworkFacts): VirtualNetwork {
   if (findPortGroup(network, name) === undefined) throw notFound("port group", name);
-  refuseInUse(name, facts, { type: "HostPortGroup", name });
+  refuseInUse(network, name, facts, { type: "HostPortGroup", name });
   return withoutPortGroup(network, name);
 }
 
-function withoutPortGroup({ switches }: VirtualNetwork, name: string): VirtualNetwork {
+function withoutPortGroup({ switches, ...others }: VirtualNetwork, name: string): VirtualNetwork {
   return {
+    ...others,
     switches: switches.map((vswitch) => ({ ...vswitch, portGroups: vswitch.portGroups.filter((portGroup) => portGroup.name !== name) })),
   };
 }
@@ -142,8 +143,8 @@ function requireSwitch({ switches }: VirtualNetwork, name: string): VirtualSwitc
   return found;
 }
 
-function replaceSwitch({ switches }: VirtualNetwork, wanted: VirtualSwitch): VirtualNetwork {
-  return { switches: switches.map((vswitch) => (vswitch.name === wanted.name ? wanted : vswitch)) };
+function replaceSwitch({ switches, ...others }: VirtualNetwork, wanted: VirtualSwitch): VirtualNetwork {
+  return { ...others, switches: switches.map((vswitch) => (vswitch.name === wanted.name ? wanted : vswitch)) };
 }
 
 function requireFreeName(network: VirtualNetwork, name: string): void {
@@ -155,21 +156,31 @@ function requireRoom(network: VirtualNetwork, { name, portGroups }: VirtualSwitc
   if (portGroupsOf(network).length >= HOST_PORT_GROUPS_MAX) throw tooMany(`The host has ${HOST_PORT_GROUPS_MAX} port groups already.`);
 }
 
-function refuseInUse(portGroup: string, { inUse }: NetworkFacts, what: { readonly type: string; readonly name: string }): void {
-  const user = inUse.get(portGroup);
+function userOf({ hostNics }: VirtualNetwork, portGroup: string, { inUse }: NetworkFacts): string | undefined {
+  const nic = hostNics.find((one) => one.portGroup === portGroup);
+  return nic === undefined ? inUse.get(portGroup) : `the host's own interface ${nic.device}`;
+}
+
+function refuseInUse(
+  network: VirtualNetwork,
+  portGroup: string,
+  facts: NetworkFacts,
+  what: { readonly type: string; readonly name: string },
+): void {
+  const user = userOf(network, portGroup, facts);
   if (user === undefined) return;
   const message = `${what.name} is in use: ${user} is connected to ${portGroup}.`;
   throw fault("ResourceInUse", message, what);
 }
 
-function tooMany(message: string) {
+export function tooMany(message: string) {
   return fault("HostConfigFault", message, {});
 }
 
-function alreadyExists(kind: string, name: string) {
+export function alreadyExists(kind: string, name: string) {
   return fault("AlreadyExists", `The specified key, name, or identifier already exists: ${kind} ${name}.`, { name });
 }
 
-function notFound(kind: string, name: string) {
+export function notFound(kind: string, name: string) {
   return fault("NotFound", `The object or item referred to could not be found: the host has no ${kind} ${name.slice(0, 256)}.`, {});
 }

@@ -20,7 +20,7 @@ export function networksOfVm({ files }: Pick<Vm, "files">): ReadonlySet<string> 
   return files.kind === "readable" ? networksOf(files.config) : new Set();
 }
 
-/** Port groups that powered-on VMs or the host itself are connected to: what the kernel has, and what VMs that run are configured with. */
+/** Port groups that powered-on VMs are connected to: what the kernel has, and what VMs that run are configured with. */
 export function usersOf(vms: readonly Vm[], { switches }: NetworkDescription): ReadonlyMap<string, string> {
   const users = new Map<string, string>();
   for (const vm of vms.filter(({ monitor }) => monitor !== undefined)) {
@@ -28,7 +28,6 @@ export function usersOf(vms: readonly Vm[], { switches }: NetworkDescription): R
   }
   for (const { portGroup, connectee } of switches.flatMap(({ ports }) => ports)) {
     if (portGroup === undefined || users.has(portGroup)) continue;
-    if (connectee.kind === "host") users.set(portGroup, `the host's own adapter ${connectee.device}`);
     if (connectee.kind === "virtualMachine") users.set(portGroup, `the powered-on virtual machine ${connectee.vm}`);
   }
   return users;

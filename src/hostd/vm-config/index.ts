@@ -16,6 +16,7 @@ export {
   VCPUS_MAX,
   VIDEO_KIB,
 } from "./limits.ts";
+export { parseMac } from "./mac-address.ts";
 export { planMacs } from "./mac-conflicts.ts";
 export { efiVariablesOf, type MachineQuestion, MEMORY_ADDED_KEY, machineSpecOf, serialFilesOf } from "./machine-spec.ts";
 export { descriptorOf, makeDiskUuid } from "./new-disks.ts";

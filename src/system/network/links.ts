@@ -109,14 +109,23 @@ function move(name: string, to: NamespaceTarget, where: string): void {
  * @param name of a link, or "default" for those that are yet to come to the namespace
  */
 export function disableIpv6(name: string): void {
+  setIpv6(name, { disabled: true });
+}
+
+/** Of a link that had it disabled: it then has an address of its own as soon as it is up. */
+export function enableIpv6(name: string): void {
+  setIpv6(name, { disabled: false });
+}
+
+function setIpv6(name: string, { disabled }: { readonly disabled: boolean }): void {
   checkLinkName(name);
   const folder = `/proc/sys/net/ipv6/conf/${name}`; // as the calling thread's namespace has it
   try {
     // A kernel without IPv6 has none, nor has a link whose MTU is below 1280: neither speaks.
     if (!existsSync(folder) && (!existsSync("/proc/sys/net/ipv6") || findLink(name) !== undefined)) return;
-    writeFileSync(`${folder}/disable_ipv6`, "1");
+    writeFileSync(`${folder}/disable_ipv6`, disabled ? "1" : "0");
   } catch (cause) {
-    throw new SystemError(`disabling IPv6 on the network link ${name}`, { cause });
+    throw new SystemError(`${disabled ? "disabling" : "enabling"} IPv6 on the network link ${name}`, { cause });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { NetworkConfig, NetworkPolicy, PortGroupConfig, ShapingPolicy, SwitchConfig, TeamingPolicy } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
+import { checkHostNics } from "./host-nic.ts";
 import { SWITCH_NUMBER_MAX } from "./port-id.ts";
 import { UNTAGGED, VGT_ID, VLAN_MAX } from "./vlan.ts";
 
@@ -18,8 +19,9 @@ const MTU = { min: 1280, max: 9000 };
 /** One bit each in a word of the table. */
 export const UPLINKS_MAX = 32;
 
-/** @throws {Fault} AlreadyExists, ResourceInUse or InvalidArgument, which names what it is about */
-export function checkConfig({ switches }: NetworkConfig): void {
+/** @throws {Fault} AlreadyExists, NotFound, ResourceInUse or InvalidArgument, which names what it is about */
+export function checkConfig(config: NetworkConfig): void {
+  const { switches } = config;
   if (switches.length > SWITCHES_MAX) throw invalid("switches", `A host has at most ${SWITCHES_MAX} switches.`);
   const switchTwice = repeated(switches.map(({ name }) => name));
   if (switchTwice !== undefined) throw alreadyExists("virtual switch", switchTwice);
@@ -32,6 +34,7 @@ export function checkConfig({ switches }: NetworkConfig): void {
     throw fault("ResourceInUse", `The adapter ${uplinkTwice} is an uplink already.`, { type: "PhysicalNic", name: uplinkTwice });
   }
   for (const one of switches) checkSwitch(one);
+  checkHostNics(config);
 }
 
 function checkSwitch(one: SwitchConfig): void {

@@ -7,6 +7,29 @@ import type { VmId } from "../../base/index.ts";
 
 export interface NetworkConfig {
   readonly switches: readonly SwitchConfig[];
+  /** The host's own interfaces; none where absent. */
+  readonly hostNics?: readonly HostNicConfig[];
+}
+
+/** An interface of the host itself on a port group: vim25 HostVirtualNic. */
+export interface HostNicConfig {
+  /** "vmk0" to "vmk255", unique on the host. */
+  readonly device: string;
+  readonly portGroup: string;
+  /** Lower case, colon-separated. Nobody changes it but the configuration. */
+  readonly mac: string;
+  /** 1280–9000. */
+  readonly mtu: number;
+  readonly ip: readonly HostAddress[];
+  /** Interfaces of one netstack share its routes; those of two never meet but by a switch. 1–32 letters, digits, "-" and "_". */
+  readonly netstack: string;
+}
+
+/** IPv4 or IPv6. */
+export interface HostAddress {
+  readonly kind: "static";
+  readonly address: string;
+  readonly prefixLength: number;
 }
 
 export interface SwitchConfig {
@@ -90,16 +113,22 @@ export type Connectee =
   | { readonly kind: "uplink"; readonly device: string };
 
 /** A VM's NIC as it wants to be plugged in. */
-export interface NicPort {
+export interface NicPort extends PortNic {
   readonly vm: VmId;
   /** vim25 device key. */
   readonly key: number;
+}
+
+/** What a port knows of the adapter that is plugged into it, whoever has it. */
+export interface PortNic {
   readonly portGroup: string;
   /** Lower case, colon-separated: as the .vmx has it. */
   readonly initialMac: string;
   /** As the guest's driver has set it; the initial one until it does. */
   readonly effectiveMac: string;
   readonly firewall?: Firewall;
+  /** The host's own: nothing for another IP address is delivered. Any is where absent. */
+  readonly ip?: readonly HostAddress[];
 }
 
 /** The vNIC firewall: first match decides, else `otherwise`. Stateful: replies to what was let through pass. */

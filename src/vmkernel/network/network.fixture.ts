@@ -1,6 +1,7 @@
 /** Networks for tests, from what is special about them: the rest is a switch that allows nothing special. */
 import { parseVmId, type VmId } from "../../base/index.ts";
 import type {
+  HostNicConfig,
   NetworkPolicy,
   NicPort,
   PolicyOverrides,
@@ -65,6 +66,19 @@ export function vmId(number: number): VmId {
 export function makeNic(number: number, portGroup: string, parts: Partial<NicPort> = {}): NicPort {
   const mac = macOf(number);
   return { vm: vmId(number), key: 4000, portGroup, initialMac: mac, effectiveMac: mac, ...parts };
+}
+
+/** vmk0, vmk1 …: 10.0.0.1n/24 in the netstack of its own number, with the address 00:50:56:60:00:0n. */
+export function makeHostNic(number: number, portGroup: string, parts: Partial<HostNicConfig> = {}): HostNicConfig {
+  return {
+    device: `vmk${number}`,
+    portGroup,
+    mac: `00:50:56:60:00:0${number}`,
+    mtu: 1500,
+    ip: [{ kind: "static", address: `10.0.0.${10 + number}`, prefixLength: 24 }],
+    netstack: `stack${number}`,
+    ...parts,
+  };
 }
 
 export function macOf(number: number): string {

@@ -1,13 +1,19 @@
 import { expect, test } from "vitest";
 import type { GuestShape } from "./compile/port-shape.ts";
 import type { NetworkConfig, NicPort } from "./config.ts";
-import { makeGroup, makeNic, makeSwitch } from "./network.fixture.ts";
+import { makeGroup, makeHostNic, makeNic, makeSwitch } from "./network.fixture.ts";
 import { type NetworkState, NOWHERE, type PlannedPort, planNetwork, settle } from "./plan-network.ts";
 
 const everythingUp = { hasLink: () => true, inUse: new Map() };
 
 function stateOf(config: NetworkConfig, nics: readonly (readonly [NicPort, boolean])[]): NetworkState {
-  const ports = nics.map(([nic, connected]) => ({ nic, connected, device: `v${nic.vm}n${nic.key}`, switchNumber: 0, number: 0 }));
+  const connecteeOf = ({ vm, key }: NicPort) => ({ kind: "virtualMachine", vm, key }) as const;
+  const ports = nics.map(([nic, connected]) => ({
+    ...{ connectee: connecteeOf(nic), nic, connected },
+    device: `v${nic.vm}n${nic.key}`,
+    switchNumber: 0,
+    number: 0,
+  }));
   return settle({ config, ports, switchNumbers: {} });
 }
 
@@ -21,7 +27,7 @@ test("a switch keeps its number, and a port its own, whatever comes and goes bes
   const nics = [makeNic(1, "a"), makeNic(2, "b"), makeNic(3, "b")].map((nic) => [nic, true] as const);
   const before = stateOf({ switches: [one, two] }, nics);
   expect(before.ports.map(({ switchNumber, number }) => [switchNumber, number])).toEqual([[1, 2], [2, 2], [2, 3]]); // biome-ignore format: a row
-  const after = settle({ ...before, config: { switches: [two] }, ports: before.ports.filter(({ nic }) => nic.vm !== "2") });
+  const after = settle({ ...before, config: { switches: [two] }, ports: before.ports.filter(({ device }) => device !== "v2n4000") });
   expect(after.switchNumbers).toEqual({ two: 2 });
   expect(after.ports.map(({ switchNumber, number }) => [switchNumber, number])).toEqual([[NOWHERE, 2], [2, 3]]); // biome-ignore format: a row
   const again = settle({ ...after, config: { switches: [two, { ...one, name: "three" }] } });
@@ -90,4 +96,20 @@ test("the programs of a switch change with its port groups, and not with what is
   expect(generation(config, 1)).toBe(generation(config, 16));
   expect(generation(config, 1)).not.toBe(generation(config, 17));
   expect(generation(config, 1)).not.toBe(generation({ switches: [makeSwitch({ groups: [makeGroup("a", 0), makeGroup("b", 11)] })] }, 1));
+});
+
+test("an interface of the host has a port as long as it is configured, and keeps its number", () => {
+  const vSwitch = makeSwitch({ groups: [makeGroup("a", 0), makeGroup("b", 7)] });
+  const before = stateOf({ switches: [vSwitch], hostNics: [makeHostNic(0, "a"), makeHostNic(1, "b")] }, [[makeNic(1, "a"), true]]);
+  expect(before.ports.map(({ device, number }) => [device, number])).toEqual([["v1n4000", 2], ["vmk0-port", 3], ["vmk1-port", 4]]); // biome-ignore format: a row
+  const after = settle({ ...before, config: { switches: [vSwitch], hostNics: [makeHostNic(1, "b")] } });
+  expect(after.ports.map(({ device, number }) => [device, number])).toEqual([["v1n4000", 2], ["vmk1-port", 4]]); // biome-ignore format: a row
+});
+
+test("whatever a port group lets guests do, the host speaks by its own address alone and hears nothing of others", () => {
+  const security = { allowPromiscuous: true, macChanges: true, forgedTransmits: true };
+  const vSwitch = makeSwitch({ groups: [makeGroup("a", 0, { security })] });
+  const { switches } = planNetwork(stateOf({ switches: [vSwitch], hostNics: [makeHostNic(0, "a")] }, []), everythingUp);
+  const { mac } = makeHostNic(0, "a");
+  expect(switches[0]?.ports).toMatchObject([{ shape: { sourceMac: mac, isDeaf: false }, station: { mac, isPromiscuous: false } }]);
 });

@@ -4,8 +4,9 @@
  */
 import { assert } from "../../base/index.ts";
 import type { Bandwidth, GuestShape, Neighbours, PortShape, UplinkShape } from "./compile/port-shape.ts";
-import type { Connectee, NetworkConfig, NetworkPolicy, NicPort, PortGroupConfig, ShapingPolicy, SwitchConfig } from "./config.ts";
+import type { Connectee, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapingPolicy, SwitchConfig } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
+import { portOfHostNic } from "./host-nic.ts";
 import { isGroupMac } from "./mac.ts";
 import type { Station } from "./plan-table.ts";
 import { freeNumber, portId, SWITCH_NUMBER_MAX } from "./port-id.ts";
@@ -14,10 +15,11 @@ import { carries, classifyVlans, shareVlan, TAGGED_VLANS, UNTAGGED, type VlanCla
 
 /** Something that is plugged in, and the port that it got. */
 export interface PluggedPort {
-  readonly nic: NicPort;
+  readonly connectee: Connectee;
+  readonly nic: PortNic;
   /** false: the virtual cable is out. */
   readonly connected: boolean;
-  /** Of the tap. */
+  /** The tap, or the end of the host's own cable. */
   readonly device: string;
   /** Stays while it stays on its switch. */
   readonly switchNumber: number;
@@ -37,8 +39,9 @@ export const NOWHERE = SWITCH_NUMBER_MAX;
 /** The first two are not a port's, as on ESXi. */
 const FIRST_PORT = 2;
 
-/** Gives every switch and port its number, those that have one theirs. */
-export function settle({ config, ports, switchNumbers }: NetworkState): NetworkState {
+/** Gives every switch and port its number, those that have one theirs. The host's own interfaces have ports as long as they are configured. */
+export function settle({ config, ports: plugged, switchNumbers }: NetworkState): NetworkState {
+  const ports = withHostPorts(config, plugged);
   const kept = Object.entries(switchNumbers).filter(([name]) => config.switches.some((one) => one.name === name));
   const numbers = new Map(kept);
   for (const { name } of config.switches) {
@@ -55,6 +58,15 @@ export function settle({ config, ports, switchNumbers }: NetworkState): NetworkS
     settled.push({ ...port, switchNumber: at, number });
   }
   return { config, ports: settled, switchNumbers: Object.fromEntries(numbers) };
+}
+
+function withHostPorts({ hostNics = [] }: NetworkConfig, plugged: readonly PluggedPort[]): readonly PluggedPort[] {
+  const ofHost = hostNics.map((nic): PluggedPort => {
+    const port = portOfHostNic(nic);
+    const before = plugged.find(({ device }) => device === port.device);
+    return { ...port, connected: true, switchNumber: before?.switchNumber ?? 0, number: before?.number ?? 0 };
+  });
+  return [...plugged.filter(({ connectee }) => connectee.kind !== "host"), ...ofHost];
 }
 
 export interface NetworkPlan {
@@ -77,7 +89,7 @@ export interface PlannedPort {
   readonly id: number;
   readonly device: string;
   readonly connectee: Connectee;
-  readonly nic: NicPort;
+  readonly nic: PortNic;
   readonly connected: boolean;
   readonly vlanId: number;
   readonly policy: NetworkPolicy;
@@ -194,31 +206,32 @@ function planHomeless(plugged: PluggedPort): PlannedPort {
   return { ...baseOf(plugged), vlanId: UNTAGGED, policy: NO_POLICY, blockedBecause, choice: NO_CHOICE, shape: { kind: "blocked" } };
 }
 
-function baseOf({ nic, connected, device, switchNumber, number }: PluggedPort) {
-  const connectee: Connectee = { kind: "virtualMachine", vm: nic.vm, key: nic.key };
+function baseOf({ connectee, nic, connected, device, switchNumber, number }: PluggedPort) {
   return { id: portId({ switchNumber, number, isUplink: false }), device, connectee, nic, connected };
 }
 
 //= paper «Virtual Ports»
 //# A virtual port can ignore any requests from the virtual Ethernet adapter that would violate the layer 2 security policy in effect
 //# for the port.
-function addressOf({ initialMac, effectiveMac }: NicPort, { policy }: Group): string {
+function addressOf({ initialMac, effectiveMac }: PortNic, { policy }: Group): string {
   return policy.security.macChanges ? effectiveMac : initialMac;
 }
 
-function shapeOf({ nic, number }: PluggedPort, group: Group, around: Around): GuestShape {
+function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: Around): GuestShape {
   const { security, shaping, teaming } = group.policy;
   const inbound = shaping.enabled ? shaping.inbound : undefined;
   return {
     kind: "guest",
     number,
     mode: group.mode,
-    ...(!security.forgedTransmits && { sourceMac: addressOf(nic, group) }),
+    // The host itself never speaks by another address, whatever its port group lets guests do.
+    ...((!security.forgedTransmits || connectee.kind === "host") && { sourceMac: addressOf(nic, group) }),
     isDeaf: addressOf(nic, group) !== nic.effectiveMac,
     blocksSwitchProtocols: security.blockSwitchProtocols,
     ...(shaping.enabled && { outbound: bandwidthOf(shaping) }),
     ...(inbound && { inbound: bandwidthOf(inbound) }),
     ...(nic.firewall && { firewall: nic.firewall }),
+    ...(nic.ip && { ownAddresses: nic.ip }),
     uplinks: around.config.uplinks.length === 0 ? "none" : HASHES[teaming.policy],
     neighbours: neighboursOf(group.mode, around),
   };
@@ -255,7 +268,12 @@ function meetTagged(mode: VlanMode, other: VlanMode): boolean {
   return other.kind === "vgt" && shareVlan(mode, other, TAGGED_VLANS);
 }
 
-function stationOf({ nic, number }: PluggedPort, group: Group, choice: UplinkChoice, { config }: Around): Omit<Station, "ifindex"> {
+function stationOf(
+  { connectee, nic, number }: PluggedPort,
+  group: Group,
+  choice: UplinkChoice,
+  { config }: Around,
+): Omit<Station, "ifindex"> {
   const mac = addressOf(nic, group);
   const numbersOf = (devices: readonly string[]): readonly number[] => devices.map((device) => config.uplinks.indexOf(device));
   const { active, standby } = group.policy.teaming;
@@ -265,7 +283,7 @@ function stationOf({ nic, number }: PluggedPort, group: Group, choice: UplinkCho
     // A guest may give its adapter a group's address, which is nobody's own.
     ...(isGroupMac(mac) ? {} : { mac }),
     isOwnMac: mac === nic.initialMac,
-    isPromiscuous: group.policy.security.allowPromiscuous,
+    isPromiscuous: group.policy.security.allowPromiscuous && connectee.kind !== "host",
     team: numbersOf(slotsOf(choice)),
     listensTo: numbersOf(listenedUplinks(choice, mac)),
     accepts: numbersOf([...active, ...standby]),

@@ -35,6 +35,8 @@ import { RULES_MAX } from "./compile/firewall/rules.ts";
 import type { NetworkConfig, NicPort } from "./config.ts";
 import { describeNetwork } from "./describe-network.ts";
 import type { NetworkDescription } from "./description.ts";
+import { isHostPort } from "./host-nic.ts";
+import { HostNics } from "./host-nics.ts";
 import { KernelNetwork, type Links } from "./kernel-network.ts";
 import { isGroupMac, isMac } from "./mac.ts";
 import {
@@ -81,6 +83,7 @@ export class VirtualNetwork {
   readonly #turn = new Turns(1);
   #state = NOTHING;
   #kernel: KernelNetwork | undefined;
+  readonly #hostNics: HostNics;
   #watch: LinkWatch | undefined;
   /** Of each team: see the plan. */
   #inUse: ReadonlyMap<string, readonly string[]> = new Map();
@@ -93,6 +96,7 @@ export class VirtualNetwork {
     this.#parts = parts;
     const { folder } = parts;
     this.#files = { namespace: networkNamespace(folder), pins: join(folder, "bpf"), record: join(folder, "network.json") };
+    this.#hostNics = new HostNics({ folder, namespace: this.#files.namespace, log: parts.log });
   }
 
   get config(): NetworkConfig {
@@ -113,7 +117,7 @@ export class VirtualNetwork {
       this.#takenUp = record.takenUp;
       this.#make();
       const links = this.#links();
-      // A tap goes with the last monitor that has it.
+      // A tap goes with the last monitor that has it. The host's own interfaces are made again where they are gone.
       const ports = record.ports.filter(({ device }) => links.has(device));
       await this.#become({ ...record, ports });
     });
@@ -148,7 +152,8 @@ export class VirtualNetwork {
       const fd = this.#there(() => createTap(device, { vnetHeader: true }));
       undo.add(() => closeSync(fd));
       this.#there(() => disableIpv6(device));
-      const port: PluggedPort = { nic, connected, device, switchNumber: 0, number: 0 };
+      const connectee = { kind: "virtualMachine", vm: nic.vm, key: nic.key } as const;
+      const port: PluggedPort = { connectee, nic, connected, device, switchNumber: 0, number: 0 };
       await this.#become({ ...this.#state, ports: [...this.#state.ports, port] });
       undo.release();
       return { fd, portId: this.#portId(device), [Symbol.dispose]: () => closeSync(fd) };
@@ -201,6 +206,7 @@ export class VirtualNetwork {
     return this.#turn.take(async () => {
       this.close();
       if (isNamespace(this.#files.namespace)) for (const { name } of this.#adapters()) this.#giveBack(name);
+      this.#hostNics.remove();
       unmountBpffs(this.#files.pins);
       removeNamespace(this.#files.namespace);
       rmSync(this.#parts.folder, { recursive: true, force: true });
@@ -217,6 +223,7 @@ export class VirtualNetwork {
     if (this.#kernel !== undefined) {
       await using undo = new Undo();
       this.#takeAdapters(uplinksOf(state), undo);
+      this.#hostNics.apply(state.config.hostNics ?? [], undo);
       const finish = this.#program(state, undo);
       await writeRecord(this.#files.record, { ...state, takenUp: this.#takenUp });
       undo.release();
@@ -245,6 +252,7 @@ export class VirtualNetwork {
   /** What cannot be taken back any more, and what comes of it. */
   async #afterChange(): Promise<void> {
     this.#giveBackOthers();
+    this.#hostNics.removeOthers(this.#state.config.hostNics ?? []);
     this.#bringUp();
     // Links that came up just now.
     await this.#followLinks();
@@ -299,7 +307,7 @@ export class VirtualNetwork {
 
   /** Those that were the machine's. */
   #adapters(): readonly Link[] {
-    return this.#there(listLinks).filter(({ name }) => name !== LOOPBACK && !isTap(name));
+    return this.#there(listLinks).filter(({ name }) => name !== LOOPBACK && !isPort(name));
   }
 
   /** One that the machine does not have may come later; until then it has no link. */
@@ -339,7 +347,7 @@ export class VirtualNetwork {
       const set = (settings: LinkSettings): void => this.#trying(`setting ${name}`, () => this.#there(() => setLink(name, settings)));
       // An adapter may not have as large an MTU, and is of use nevertheless.
       if (mtu !== wanted) set({ mtu: wanted });
-      if (!isUp) set(isTap(name) ? { up: true } : { up: true, promiscuous: true });
+      if (!isUp) set(isPort(name) ? { up: true } : { up: true, promiscuous: true });
     }
   }
 
@@ -372,8 +380,9 @@ function deviceOf(vm: VmId, key: number): string {
   return `v${vm}n${key}`;
 }
 
-function isTap(device: string): boolean {
-  return /^v\d+n\d+$/.test(device);
+/** Else it is one of the machine's adapters. */
+function isPort(device: string): boolean {
+  return /^v\d+n\d+$/.test(device) || isHostPort(device);
 }
 
 function uplinksOf({ config }: NetworkState): readonly string[] {

@@ -10,6 +10,10 @@ import type { PortShape } from "./port-shape.ts";
 
 const rule: FirewallRule = { direction: "both", action: "allow", protocol: "tcp", remotePorts: { first: 80, last: 443 } };
 const firewall: Firewall = { rules: [rule], otherwise: "deny" };
+const ownAddresses = [
+  { kind: "static", address: "192.0.2.1", prefixLength: 24 },
+  { kind: "static", address: "2001:db8::1", prefixLength: 64 },
+] as const;
 const bandwidth = { average: 1_000_000, peak: 2_000_000, burstBytes: 100_000 };
 const everything = {
   sourceMac: macOf(1),
@@ -29,6 +33,7 @@ const KINDS: readonly (readonly [string, PortShape])[] = [
   ["a port beside promiscuous ones", guest(10, { neighbours: ALL_KINDS })],
   ["a shaped port", guest(0, { outbound: bandwidth, inbound: bandwidth })],
   ["a port whose adapter took another address", guest(0, { sourceMac: macOf(1), isDeaf: true })],
+  ["a port of the host itself", guest(0, { sourceMac: macOf(1), ownAddresses })],
   ["an uplink", uplink()],
   ["an uplink of several, beside trunks", uplink({ number: 31, hasSiblings: true, neighbours: ALL_KINDS })],
   ["a port without a network", { kind: "blocked" }],

@@ -10,6 +10,7 @@ import { countFrame } from "./count.ts";
 import { firewall } from "./firewall/firewall.ts";
 import { accessVlanOf, flood, forwardFromGuest, forwardFromUplink, openTable } from "./forward.ts";
 import { mirror } from "./mirror.ts";
+import { refuseOthersAddresses } from "./own-addresses.ts";
 import { parseHeader, readTag, refuseTags } from "./parse.ts";
 import { police } from "./police.ts";
 import { PortBuilder, type Unit } from "./port-builder.ts";
@@ -74,6 +75,7 @@ function unitsOfUplink(shape: UplinkShape): readonly Unit[] {
 function unitsOfReceiver(shape: GuestShape): readonly Unit[] {
   if (shape.isDeaf) return [refuseAll];
   return [
+    ...(shape.ownAddresses === undefined ? [] : [refuseOthersAddresses(shape.ownAddresses)]),
     ...(shape.firewall === undefined ? [] : [firewall({ firewall: shape.firewall, direction: "in", isTrunk: shape.mode.kind === "vgt" })]),
     // Last: what the firewall refuses takes nothing of the bandwidth.
     ...(shape.inbound === undefined ? [] : [police("inbound", shape.inbound)]),

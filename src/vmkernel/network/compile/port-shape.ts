@@ -1,10 +1,10 @@
 /** What a port's program is made to order from: what the port may do, and what there is around it. Pure types. */
-import type { Firewall } from "../config.ts";
+import type { Firewall, HostAddress } from "../config.ts";
 import type { VlanMode } from "../vlan.ts";
 
 export type PortShape = GuestShape | UplinkShape | BlockedShape;
 
-/** A port that a VM's NIC is plugged into. */
+/** A port that a VM's NIC or an interface of the host is plugged into. */
 export interface GuestShape {
   readonly kind: "guest";
   /** Of the port on its switch. */
@@ -19,6 +19,8 @@ export interface GuestShape {
   readonly outbound?: Bandwidth;
   readonly inbound?: Bandwidth;
   readonly firewall?: Firewall;
+  /** Of the host's own interface: the only addresses of IP that reach it. */
+  readonly ownAddresses?: readonly HostAddress[];
   /** By what the uplink of a frame is chosen. */
   readonly uplinks: "none" | "fixed" | "sourceMac" | "addresses";
   readonly neighbours: Neighbours;
