@@ -108,9 +108,9 @@ function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<Test
   return host;
 }
 
-/** A host that has stopped has nothing mounted beneath its folder. @throws when one has, and then it is unmounted */
+/** A host that has stopped has mounted nothing: datastores may be, by others. @throws when one has, and then it is unmounted */
 export function removeMounts(root: string): void {
-  const left = mountsBeneath(root);
+  const left = mountsBeneath(hostPaths(root).run);
   for (const path of left) execFileSync("umount", ["-l", path]);
   if (left.length > 0) throw new Error(`still mounted when the host had stopped: ${left.join(", ")}`);
 }

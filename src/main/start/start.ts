@@ -101,7 +101,6 @@ function describe({ url, thumbprint, rootPassword, weaknesses }: RunningHost, { 
     "Try next, in another terminal:",
     `  ${command} host status${root}`,
     `  ${command} evidence${root}`,
-    `  ${command} vswitch list${root}`,
     `  /usr/bin/python3 ${example}`,
     "",
     "Ctrl-C shuts the host down, its guests included.",
