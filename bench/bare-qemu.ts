@@ -3,10 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describeProcess, listenUnix } from "../src/system/index.ts";
+import { assertNever } from "../src/base/index.ts";
+import { createTap, describeProcess, inNamespace, listenUnix, makeNamespace, removeNamespace } from "../src/system/index.ts";
 
 /** One of the descriptors that the command line counts on, by what it was in the monitor. */
-type Opened = { readonly kind: "file"; readonly path: string; readonly flags: number } | { readonly kind: "socket" };
+type Opened =
+  | { readonly kind: "file"; readonly path: string; readonly flags: number }
+  | { readonly kind: "socket" }
+  | { readonly kind: "tap" };
 
 export interface CommandLine {
   readonly program: string;
@@ -22,6 +26,7 @@ export function commandLineOf(pid: number, files: { readonly serialLog: string; 
   const text = args.join("\n");
   const numbers = [...text.matchAll(/\bfd=(\d+)/g)].map(([, fd]) => Number(fd)).sort((a, b) => a - b);
   const opened = numbers.map((fd): Opened => {
+    if (new RegExp(`^tap,.*\\bfd=${fd}\\b`, "m").test(text)) return { kind: "tap" };
     if (!text.includes(`/dev/fdset/${fd}`)) return { kind: "socket" };
     return text.includes(`path=/dev/fdset/${fd},append=on`)
       ? { kind: "file", path: files.serialLog, flags: constants.O_WRONLY | constants.O_APPEND }
@@ -34,9 +39,20 @@ export function commandLineOf(pid: number, files: { readonly serialLog: string; 
 /** Starts it. @returns the process, and how to clear up after it */
 export function startBare({ program, args, descriptors }: CommandLine): { readonly child: ChildProcess; stop(): Promise<void> } {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bare-"));
-  const fds = descriptors.map((opened, index) =>
-    opened.kind === "socket" ? listenUnix(join(folder, `${index}.sock`), { mode: 0o600 }) : openSync(opened.path, opened.flags),
-  );
+  const network = join(folder, "network");
+  if (descriptors.some(({ kind }) => kind === "tap")) makeNamespace(network);
+  const fds = descriptors.map((opened, index) => {
+    switch (opened.kind) {
+      case "tap":
+        return inNamespace(network, () => createTap(`bare${index}`, { vnetHeader: true }));
+      case "socket":
+        return listenUnix(join(folder, `${index}.sock`), { mode: 0o600 });
+      case "file":
+        return openSync(opened.path, opened.flags);
+      default:
+        return assertNever(opened);
+    }
+  });
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "ignore", ...fds] });
   for (const fd of fds) closeSync(fd);
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -45,6 +61,7 @@ export function startBare({ program, args, descriptors }: CommandLine): { readon
     async stop() {
       child.kill("SIGKILL");
       await exited;
+      removeNamespace(network);
       rmSync(folder, { recursive: true, force: true });
     },
   };
