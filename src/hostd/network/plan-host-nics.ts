@@ -44,7 +44,7 @@ interface AddRequest {
 
 /**
  * The lowest device that is free gets it.
- * @throws {Fault} NotFound, AlreadyExists (a port group has one interface), ResourceInUse (VMs are connected), InvalidArgument, NotSupported
+ * @throws {Fault} AlreadyExists (a port group has one interface), HostConfigFault (VMs are connected), InvalidArgument, NotSupported
  */
 export function addHostNic(network: VirtualNetwork, { portgroup, nic, mac }: AddRequest, facts: NetworkFacts): VirtualNetwork {
   const device = freeDevice(network);
@@ -57,7 +57,7 @@ export function addHostNic(network: VirtualNetwork, { portgroup, nic, mac }: Add
   return checked({ ...network, hostNics: [...network.hostNics, added] });
 }
 
-/** @throws {Fault} NotFound, AlreadyExists, ResourceInUse, InvalidArgument, NotSupported */
+/** @throws {Fault} NotFound, AlreadyExists, HostConfigFault, InvalidArgument, NotSupported */
 export function updateHostNic(
   network: VirtualNetwork,
   { device, nic }: { readonly device: string; readonly nic: HostVirtualNicSpec },
@@ -71,12 +71,12 @@ export function updateHostNic(
   return checked(replaceNic(network, changed));
 }
 
-/** @throws {Fault} NotFound, ResourceInUse for the last one that the host is managed by */
+/** @throws {Fault} NotFound, HostConfigFault for the last one that the host is managed by */
 export function removeHostNic(network: VirtualNetwork, device: string): VirtualNetwork {
   const nic = requireNic(network, device);
   if (isLastFor(network, nic, MANAGEMENT)) {
     const message = `${device} is in use: it is the last interface that is chosen for management.`;
-    throw fault("ResourceInUse", message, { type: "HostVirtualNic", name: device });
+    throw fault("HostConfigFault", message, {});
   }
   return { ...network, hostNics: network.hostNics.filter((one) => one !== nic) };
 }
@@ -140,14 +140,14 @@ function freeDevice({ hostNics }: VirtualNetwork): string {
 
 /** A port group is the host's or VMs': who brings both together does so on two port groups of one switch and VLAN. */
 function checkPlace(network: VirtualNetwork, { device, portGroup }: HostNic, { inUse }: NetworkFacts): void {
-  if (findPortGroup(network, portGroup) === undefined) throw notFound("port group", portGroup);
+  if (findPortGroup(network, portGroup) === undefined)
+    throw invalidArgument("portgroup", `the host has no port group ${portGroup.slice(0, 256)}`);
   if (network.hostNics.some((one) => one.device !== device && one.portGroup === portGroup)) {
     throw alreadyExists("virtual network adapter on the port group", portGroup);
   }
   const user = inUse.get(portGroup);
   if (user === undefined) return;
-  const message = `${portGroup} is in use: ${user} is connected to it.`;
-  throw fault("ResourceInUse", message, { type: "HostPortGroup", name: portGroup });
+  throw fault("HostConfigFault", `${portGroup} is in use: ${user} is connected to it.`, {});
 }
 
 /** As vmkernel checks it, before it is asked. */
