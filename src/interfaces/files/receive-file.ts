@@ -1,14 +1,16 @@
 /**
  * Writes the body of a request into an open file, as fast as the disk takes it: while one batch is being written, the next is
- * received. Memory is bounded by two batches of each request.
+ * received, and what was written is on its way to the disk before the last byte comes. Memory is bounded by two batches of each request.
  */
 import type { IncomingMessage } from "node:http";
-import { writeAllAt } from "../../system/index.ts";
+import { syncData, writeAllAt } from "../../system/index.ts";
 import { Stall } from "./stall.ts";
 
 const BATCH_BYTES = 1024 * 1024;
 /** A body may come a byte at a time, and each piece has its cost in memory. */
 const BATCH_PIECES_MAX = 512;
+/** Whoever commits the file waits for the disk: for no more than was written since it was last asked to. */
+const SYNC_BYTES = 32 * 1024 * 1024;
 
 export interface Received {
   readonly bytes: number;
@@ -49,6 +51,8 @@ class Batches {
   #pieces: Buffer[] = [];
   #bytes = 0;
   #writing: Promise<void> | undefined;
+  #syncing: Promise<void> | undefined;
+  #unsynced = 0;
   #failure: unknown;
   onFailure: () => void = () => {};
 
@@ -67,7 +71,7 @@ class Batches {
 
   /** Writes what is left. @returns how many bytes there were in all */
   async finish(): Promise<number> {
-    await this.#writing;
+    await Promise.all([this.#writing, this.#syncing]);
     if (this.#failure === undefined && this.#pieces.length > 0) {
       this.#write();
       await this.#writing;
@@ -92,16 +96,30 @@ class Batches {
     this.#writing = writeAllAt(this.#fd, pieces, this.#position)
       .then(() => {
         this.#position += bytes;
+        this.#unsynced += bytes;
+        if (this.#unsynced >= SYNC_BYTES) this.#sync();
       })
-      .catch((error: unknown) => {
-        this.#failure = error;
-        this.onFailure();
-      })
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#writing = undefined;
         if (this.#failure !== undefined) return;
         if (this.#isFull) this.#write();
         if (this.#request.isPaused()) this.#request.resume();
       });
+  }
+
+  #sync(): void {
+    if (this.#syncing !== undefined) return;
+    this.#unsynced = 0;
+    this.#syncing = syncData(this.#fd)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#syncing = undefined;
+      });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error;
+    this.onFailure();
   }
 }

@@ -1,9 +1,12 @@
 /** Bytes of a file that somebody else opened: all there is of it here is a descriptor. */
-import { fstatSync, ftruncateSync, read, writev } from "node:fs";
+import { fdatasync, fstatSync, ftruncateSync, read, writev } from "node:fs";
 import { promisify } from "node:util";
 
 const readAsync = promisify(read);
 const writevAsync = promisify(writev);
+
+/** Brings to the disk what was written so far. @throws what the disk says against it */
+export const syncData: (fd: number) => Promise<void> = promisify(fdatasync);
 
 /** Fills as much of `piece` as the file has from `position` on. @returns how many bytes; 0 at its end */
 export async function readAt(fd: number, piece: Buffer, position: number): Promise<number> {
