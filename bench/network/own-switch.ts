@@ -102,7 +102,9 @@ function leaveBehind(folder: string, ports: number, ends: number[]): void {
     return Array.from({ length: ports }, (_, n) => {
       const device = `v${n + 1}n4000`;
       ends.push(createTap(device, { vnetHeader: true }));
-      return { nic: nicOf(n + 1), connected: true, device, switchNumber: 1, number: n + 2 };
+      const nic = nicOf(n + 1);
+      const connectee = { kind: "virtualMachine", vm: nic.vm, key: nic.key };
+      return { connectee, nic, connected: true, device, switchNumber: 1, number: n + 2 };
     });
   });
   const record = { config: CONFIG, ports: plugged, switchNumbers: { vSwitch0: 1 }, takenUp: [] };
