@@ -1,22 +1,13 @@
 /**
  * Names in a BPF file system for programs, maps and links, which then live on without any process. To remove one, unlink its file.
- * Source: Linux include/uapi/linux/bpf.h, BPF_OBJ_PIN and BPF_OBJ_GET; mount(2), umount2(2).
+ * Source: Linux include/uapi/linux/bpf.h, BPF_OBJ_PIN and BPF_OBJ_GET.
  */
 import { mkdirSync, statfsSync } from "node:fs";
-import { errnoCode, libcCall } from "../libc.ts";
+import { errnoCode } from "../libc.ts";
+import { mountKernelFileSystem, unmount } from "../mounts.ts";
 import { attempt, bpf } from "./call.ts";
 import { NativeMemory } from "./native-memory.ts";
 
-const mount = libcCall<[source: string, target: string, type: string, flags: number, data: string]>(
-  "int mount(const char *source, const char *target, const char *type, uint64_t flags, const char *data)",
-);
-const umount = libcCall<[target: string, flags: number]>("int umount2(const char *target, int flags)");
-
-const MS_NOSUID = 2;
-const MS_NODEV = 4;
-const MS_NOEXEC = 8;
-const MNT_DETACH = 2;
-const UMOUNT_NOFOLLOW = 8;
 const BPF_FS_MAGIC = 0xcafe4a11;
 const PRIVATE_FOLDER = 0o700;
 
@@ -41,14 +32,14 @@ export function mountBpffs(folder: string): void {
   attempt(`mounting a BPF file system at ${folder}`, () => {
     mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
     if (isBpffs(folder)) return;
-    mount("bpf", folder, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, `mode=${PRIVATE_FOLDER.toString(8)}`);
+    mountKernelFileSystem("bpf", folder, `mode=${PRIVATE_FOLDER.toString(8)}`);
   });
 }
 
 /** Takes the BPF file system away from `folder`, and with it all its pins once nobody uses it. Where there is none this does nothing. */
 export function unmountBpffs(folder: string): void {
   attempt(`unmounting the BPF file system at ${folder}`, () => {
-    if (isBpffs(folder)) umount(folder, MNT_DETACH | UMOUNT_NOFOLLOW);
+    if (isBpffs(folder)) unmount(folder);
   });
 }
 

@@ -1,24 +1,18 @@
 /**
  * Network namespaces: links that only those see who are in the same one. Each is kept by a file that the kernel's own is mounted on,
  * so it lives without any process, and another process finds it again.
- * Source: network_namespaces(7), setns(2), unshare(2), ioctl_ns(2), mount(2), umount2(2).
+ * Source: network_namespaces(7), setns(2), unshare(2), ioctl_ns(2).
  */
 import { access, closeSync, constants, fstatSync, openSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { assert, SystemError } from "../../base/index.ts";
 import { errnoCode, libcCall } from "../libc.ts";
+import { bindMount, unmount } from "../mounts.ts";
 
 const setns = libcCall<[fd: number, kind: number]>("int setns(int fd, int kind)");
 const unshare = libcCall<[flags: number]>("int unshare(int flags)");
 const ioctl = libcCall<[fd: number, request: number, argument: number]>("int ioctl(int fd, uint64_t request, uint64_t argument)");
-const mount = libcCall<[source: string, target: string, type: string | null, flags: number, data: null]>(
-  "int mount(const char *source, const char *target, const char *type, uint64_t flags, const void *data)",
-);
-const umount = libcCall<[target: string, flags: number]>("int umount2(const char *target, int flags)");
 
 const CLONE_NEWNET = 0x40000000;
-const MS_BIND = 0x1000;
-const MNT_DETACH = 2;
-const UMOUNT_NOFOLLOW = 8;
 const NSFS_MAGIC = 0x6e736673;
 const NS_GET_NSTYPE = 0xb703;
 /** Of the calling thread: the process may have others, which stay where they are. */
@@ -40,7 +34,7 @@ export function makeNamespace(path: string): void {
     try {
       beginThreads();
       unshare(CLONE_NEWNET);
-      comingBack(own, () => mount(OWN_NAMESPACE, path, null, MS_BIND, null));
+      comingBack(own, () => bindMount(OWN_NAMESPACE, path));
     } finally {
       closeSync(own);
     }
@@ -86,7 +80,7 @@ export function openNamespace(path: string): number {
  */
 export function removeNamespace(path: string): void {
   try {
-    if (isNamespace(path)) umount(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+    if (isNamespace(path)) unmount(path);
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     const isOurs = isEmptyFile(file);
     closeSync(file);
