@@ -22,6 +22,7 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
       network: new NoNetwork(),
       storage: createStorage(paths.volumes),
       limits: { memoryMiB: 4096, logicalCpus: 2 },
+      processors: { mhz: 2000, count: 2 },
       onEvent: (event) => events.push(event),
       hasListeners: () => false,
       log: () => {},

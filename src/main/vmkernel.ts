@@ -80,6 +80,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     network,
     pipes: options.paths.pipes,
     limits: { memoryMiB: Math.floor(host.memoryBytes / MIB), logicalCpus: host.cpu.threads },
+    processors: { mhz: host.cpu.mhz, count: host.cpu.cores },
     onEvent: (event) => server?.broadcast(event),
     hasListeners: () => server?.hasListeners === true,
     log,

@@ -8,6 +8,7 @@ import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
+import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor } from "./resources/index.ts";
 import type { MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
@@ -36,6 +37,7 @@ export interface MonitorsParts {
   /** The host's folder of pipes. */
   readonly pipes: string;
   readonly limits: HostLimits;
+  readonly processors: HostProcessors;
   readonly onEvent: (event: VmkernelEvent) => void;
   readonly hasListeners: () => boolean;
   readonly log: (line: string) => void;
@@ -54,6 +56,7 @@ export class Monitors {
   readonly #serialPorts: SerialPorts;
   readonly #virtualPorts: VirtualPorts;
   readonly #starts: Turns;
+  readonly #cpu: CpuScheduler;
   #isShuttingDown = false;
 
   constructor(parts: MonitorsParts) {
@@ -61,6 +64,7 @@ export class Monitors {
     this.#serialPorts = new SerialPorts(parts);
     this.#virtualPorts = new VirtualPorts(parts);
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
+    this.#cpu = new CpuScheduler({ processors: parts.processors, running: () => this.#scheduled(), log: parts.log });
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -101,6 +105,7 @@ export class Monitors {
     const monitor = await startMonitor(vmm, { machine: checked, guestVariables, attachments: open, onEvent, hasListeners });
     this.#keep(monitor);
     undo.release();
+    await this.#divideProcessors();
     const description = monitor.describe();
     this.#parts.log(`VM ${machine.vm}: started, process ${description.pid}`);
     return description;
@@ -141,8 +146,14 @@ export class Monitors {
         await this.#virtualPorts.settle(monitor);
         throw error;
       }
+      await this.#divideProcessors();
       return monitor.describe();
     });
+  }
+
+  /** The whole tree of resource pools, and where each VM stands in it. */
+  configureResources(config: ResourceConfig): Promise<void> {
+    return this.#cpu.configure(config);
   }
 
   shutdownGuest(vm: VmId): Promise<void> {
@@ -205,13 +216,12 @@ export class Monitors {
   }
 
   list(): MonitorDescription[] {
-    return [...this.#running.values()].filter((monitor) => !monitor.isEnding).map((monitor) => monitor.describe());
+    return this.#present().map((monitor) => monitor.describe());
   }
 
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
-    const running = [...this.#running.values()].filter((monitor) => !monitor.isEnding);
-    return (await Promise.all(running.map((monitor) => monitor.load()))).filter((load) => load !== undefined);
+    return (await Promise.all(this.#present().map((monitor) => monitor.load()))).filter((load) => load !== undefined);
   }
 
   /** Where it complains to. */
@@ -235,6 +245,7 @@ export class Monitors {
 
   /** Lets go of the guests; they run on. */
   release(): void {
+    this.#cpu[Symbol.dispose]();
     this.#serialPorts.close();
     for (const monitor of this.#running.values()) monitor.release();
     this.#running.clear();
@@ -251,6 +262,23 @@ export class Monitors {
       await settledWithin(ended, Math.min(SHUTDOWN_ASK_AGAIN_MS, deadline - performance.now()));
     }
     if (!hasEnded) await monitor.powerOff();
+  }
+
+  /** A VM that runs has its part within a second in any case: a failure is no reason to undo what was done. */
+  async #divideProcessors(): Promise<void> {
+    await this.#cpu.divideNow().catch((error: unknown) => this.#parts.log(`dividing the processors: ${messageOf(error)}`));
+  }
+
+  #scheduled(): ScheduledMonitor[] {
+    return this.#present().map((monitor) => {
+      const { vm, compartment, record } = monitor;
+      const cgroup = compartment.kind === "cgroup" ? compartment.name : undefined;
+      return { vm, cgroup, pid: monitor.describe().pid, vcpus: record.machine.vcpus, latency: record.machine.latency };
+    });
+  }
+
+  #present(): Monitor[] {
+    return [...this.#running.values()].filter((monitor) => !monitor.isEnding);
   }
 
   #keep(monitor: Monitor): void {

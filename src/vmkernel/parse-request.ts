@@ -6,6 +6,7 @@ import { assertNever } from "../base/index.ts";
 import { type KeyStroke, qcodeOf } from "../wire/index.ts";
 import { readGuestVariables } from "./guest-variables.ts";
 import { parseNetworkConfig } from "./parse-network.ts";
+import { parseResourceConfig } from "./parse-resources.ts";
 import type { AdapterType, DiskChange, DiskCopy, LogName, NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
 import {
   asShape,
@@ -76,6 +77,7 @@ const KINDS = [
   "describeNetwork",
   "readNetworkState",
   "showProgram",
+  "configureResources",
   "listMonitors",
   "inspectMonitor",
   "sampleLoad",
@@ -152,6 +154,8 @@ export function parseRequest(value: unknown): VmkernelRequest {
     }
     case "configureNetwork":
       return { kind, network: parseNetworkConfig(readShape(shape, "network")) };
+    case "configureResources":
+      return { kind, resources: parseResourceConfig(readShape(shape, "resources")) };
     case "showProgram":
       return { kind, port: readInteger(shape, "port", PORT_ID) };
     case "readLog":

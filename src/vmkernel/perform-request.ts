@@ -99,6 +99,8 @@ export async function performRequest(
       return network.state() satisfies VmkernelResults["readNetworkState"];
     case "showProgram":
       return network.showProgram(request.port) satisfies VmkernelResults["showProgram"];
+    case "configureResources":
+      return nothing(monitors.configureResources(request.resources));
     case "listMonitors":
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":

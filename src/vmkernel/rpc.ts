@@ -13,6 +13,7 @@ import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { NetworkState } from "./network/plan-network.ts";
+import type { ResourceConfig } from "./resources/index.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
 export type { Machine } from "../system/index.ts";
@@ -92,6 +93,8 @@ export type VmkernelRequest =
   | { readonly kind: "readNetworkState" }
   /** What the programs of a port are made of. InvalidArgument when there is no such port. */
   | { readonly kind: "showProgram"; readonly port: number }
+  /** All resource pools, and where each VM stands in them: what runs is divided anew by it. */
+  | { readonly kind: "configureResources"; readonly resources: ResourceConfig }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What the machine and each monitor have used since they started. */
@@ -148,6 +151,7 @@ export interface VmkernelResults {
   describeNetwork: NetworkDescription;
   readNetworkState: NetworkState;
   showProgram: { readonly listing: readonly string[] };
+  configureResources: null;
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   sampleLoad: LoadSample;

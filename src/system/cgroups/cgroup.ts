@@ -7,7 +7,16 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, SystemError } from "../../base/index.ts";
 import { errnoCode } from "../libc.ts";
-import { type CgroupLimits, type Controller, findHierarchies, type Hierarchy, planSettings } from "./hierarchies.ts";
+import {
+  type CgroupLimits,
+  type Controller,
+  type CpuPortion,
+  findHierarchies,
+  type Hierarchy,
+  planCpuPortion,
+  planSettings,
+  type Setting,
+} from "./hierarchies.ts";
 
 /** "bulkhead-<host id>/vm-<id>": one or more such parts, so that a name never leads out of the tree. */
 const CGROUP_NAME = /^[a-z][a-z0-9-]{0,63}(\/[a-z0-9][a-z0-9-]{0,63})*$/;
@@ -69,13 +78,7 @@ async function createIn(hierarchies: readonly Hierarchy[], name: string, limits:
   try {
     for (const hierarchy of hierarchies) {
       await makeIn(hierarchy, name);
-      for (const { file, value, optional } of planSettings(hierarchy, limits)) {
-        try {
-          await writeFile(join(hierarchy.root, name, file), value, { flag: "r+" });
-        } catch (error) {
-          if (!(optional === true && errnoCode(error) === "ENOENT")) throw error;
-        }
-      }
+      await writeSettings(join(hierarchy.root, name), planSettings(hierarchy, limits));
     }
   } catch (cause) {
     await destroyCgroup(name).catch(() => {}); // the first failure is what the caller must hear of
@@ -110,17 +113,27 @@ async function makeFolders({ kind, root, controllers }: Hierarchy, name: string)
   }
 }
 
-/** Gives the processes of a cgroup more than they had, and their weight. @throws {SystemError} naming the file that does not take it */
+/** Gives the processes of a cgroup more than they had. @throws {SystemError} naming the file that does not take it */
 export async function raiseCgroupLimits(name: string, limits: CgroupLimits): Promise<void> {
   checkName(name);
   for (const hierarchy of cgroupHierarchies()) {
     // What is set last when limits are made narrow is set first when they are made wide.
-    for (const { file, value, optional } of planSettings(withoutDevices(hierarchy), limits).reverse()) {
-      const path = join(hierarchy.root, name, file);
-      await writeFile(path, value, { flag: "r+" }).catch((cause) => {
-        if (optional !== true || errnoCode(cause) !== "ENOENT") throw new SystemError(`writing ${value} to ${path}`, { cause });
-      });
-    }
+    await writeSettings(join(hierarchy.root, name), planSettings(withoutDevices(hierarchy), limits).reverse());
+  }
+}
+
+/** Gives the processes of a cgroup their part of the processors. @throws {SystemError} naming the file that does not take it */
+export async function setCpuPortion(name: string, portion: CpuPortion): Promise<void> {
+  checkName(name);
+  for (const hierarchy of cgroupHierarchies()) await writeSettings(join(hierarchy.root, name), planCpuPortion(hierarchy, portion));
+}
+
+async function writeSettings(folder: string, settings: readonly Setting[]): Promise<void> {
+  for (const { file, value, optional } of settings) {
+    const path = join(folder, file);
+    await writeFile(path, value, { flag: "r+" }).catch((cause) => {
+      if (optional !== true || errnoCode(cause) !== "ENOENT") throw new SystemError(`writing ${value} to ${path}`, { cause });
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { cgroupHierarchies } from "./cgroup.ts";
-import { findHierarchies, type Hierarchy, planSettings } from "./hierarchies.ts";
+import { type CpuPortion, findHierarchies, type Hierarchy, planCpuPortion, planSettings } from "./hierarchies.ts";
 import { addToCgroup, cgroupControllers, createCgroup, destroyCgroup, listCgroups, processesOfCgroup } from "./index.ts";
 
 const V1_MOUNTS = `proc /proc proc rw 0 0
@@ -35,13 +35,13 @@ test.each([
   expect(findHierarchies(mounts, () => "memory")).toEqual([]);
 });
 
-const ALL = { memoryBytes: 1048576, pids: 64, cpuShares: 1024 };
+const ALL = { memoryBytes: 1048576, pids: 64 };
 const tree = (kind: "v1" | "v2", ...controllers: Hierarchy["controllers"]): Hierarchy => ({ kind, root: "/c", controllers });
 const written = (hierarchy: Hierarchy) => planSettings(hierarchy, ALL).map(({ file, value }) => `${file}=${value}`);
 
 test("v1 limits memory before memory with swap, and refuses every device but the monitor's", () => {
   expect(written(tree("v1", "memory"))).toEqual(["memory.limit_in_bytes=1048576", "memory.memsw.limit_in_bytes=1048576"]);
-  expect(written(tree("v1", "pids", "cpu"))).toEqual(["pids.max=64", "cpu.shares=1024"]);
+  expect(written(tree("v1", "pids"))).toEqual(["pids.max=64"]);
   expect(written(tree("v1", "devices"))[0]).toBe("devices.deny=a");
 });
 
@@ -51,8 +51,18 @@ test("v2 has the same limits by its own names", () => {
     "memory.swap.max=0",
     "memory.oom.group=1",
     "pids.max=64",
-    "cpu.weight=40",
   ]);
+});
+
+test.each<[Hierarchy["kind"], CpuPortion, readonly string[]]>([
+  ["v1", { shares: 1024 }, ["cpu.shares=1024", "cpu.cfs_period_us=50000", "cpu.cfs_quota_us=-1"]],
+  ["v1", { shares: 2, processorsMax: 1.5 }, ["cpu.shares=2", "cpu.cfs_period_us=50000", "cpu.cfs_quota_us=75000"]],
+  ["v1", { shares: 2, processorsMax: 0 }, ["cpu.shares=2", "cpu.cfs_period_us=50000", "cpu.cfs_quota_us=1000"]],
+  ["v2", { shares: 1024 }, ["cpu.weight=40", "cpu.max=max 50000"]],
+  ["v2", { shares: 262_144, processorsMax: 0.25 }, ["cpu.weight=10000", "cpu.max=12500 50000"]],
+])("%s writes a portion of the processors by its own names", (kind, portion, expected) => {
+  expect(planCpuPortion(tree(kind, "cpu"), portion).map(({ file, value }) => `${file}=${value}`)).toEqual(expected);
+  expect(planCpuPortion(tree(kind, "memory"), portion)).toEqual([]);
 });
 
 const root = process.getuid?.() === 0 && cgroupControllers().includes("pids");

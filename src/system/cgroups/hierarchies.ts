@@ -39,8 +39,14 @@ export interface CgroupLimits {
   readonly memoryBytes: number;
   /** Processes and threads. */
   readonly pids: number;
-  /** Weight against its siblings when CPU is short, 1024 being usual. */
-  readonly cpuShares?: number;
+}
+
+/** What of the processors a cgroup gets: its weight against its siblings, and how much at most. */
+export interface CpuPortion {
+  /** 2–262144. */
+  readonly shares: number;
+  /** Processors' worth of time; absent where there is no limit. */
+  readonly processorsMax?: number;
 }
 
 /** A file of a cgroup's folder and what to write to it. An `optional` one may be missing on a kernel without that feature. */
@@ -55,7 +61,7 @@ export function planSettings({ kind, controllers }: Hierarchy, limits: CgroupLim
   return controllers.flatMap((controller) => (kind === "v1" ? planV1(controller, limits) : planV2(controller, limits)));
 }
 
-function planV1(controller: Controller, { memoryBytes, pids, cpuShares }: CgroupLimits): Setting[] {
+function planV1(controller: Controller, { memoryBytes, pids }: CgroupLimits): Setting[] {
   switch (controller) {
     case "memory":
       // Memory and swap together may not be less than memory alone, so memory comes first.
@@ -66,7 +72,7 @@ function planV1(controller: Controller, { memoryBytes, pids, cpuShares }: Cgroup
     case "pids":
       return [{ file: "pids.max", value: String(pids) }];
     case "cpu":
-      return cpuShares === undefined ? [] : [{ file: "cpu.shares", value: String(cpuShares) }];
+      return []; // what of the processors it gets changes all the time: planCpuPortion
     case "devices":
       return [
         { file: "devices.deny", value: "a" },
@@ -78,7 +84,7 @@ function planV1(controller: Controller, { memoryBytes, pids, cpuShares }: Cgroup
 /** null, zero, full, random, urandom, kvm: what a monitor may open. None may be made (m). Source: kernel admin-guide devices.txt. */
 const MONITOR_DEVICES = ["c 1:3 rw", "c 1:5 rw", "c 1:7 rw", "c 1:8 r", "c 1:9 r", "c 10:232 rw"];
 
-function planV2(controller: Controller, { memoryBytes, pids, cpuShares }: CgroupLimits): Setting[] {
+function planV2(controller: Controller, { memoryBytes, pids }: CgroupLimits): Setting[] {
   switch (controller) {
     case "memory":
       return [
@@ -90,13 +96,34 @@ function planV2(controller: Controller, { memoryBytes, pids, cpuShares }: Cgroup
     case "pids":
       return [{ file: "pids.max", value: String(pids) }];
     case "cpu":
-      return cpuShares === undefined ? [] : [{ file: "cpu.weight", value: String(weightOf(cpuShares)) }];
+      return []; // as above
     case "devices":
       return []; // a v2 tree has no such controller: there, the empty /dev of the sandbox is all there is
   }
 }
 
+/** Long enough to be cheap, short enough that a guest that has used its time up does not stand still for long. */
+const QUOTA_PERIOD_US = 50_000;
+const QUOTA_US_MIN = 1000; // the kernel takes no less
+
+/** The settings of a CPU portion in one tree; none in one without that controller. */
+export function planCpuPortion({ kind, controllers }: Hierarchy, { shares, processorsMax }: CpuPortion): Setting[] {
+  if (!controllers.includes("cpu")) return [];
+  const quotaUs = processorsMax === undefined ? undefined : Math.max(QUOTA_US_MIN, Math.round(processorsMax * QUOTA_PERIOD_US));
+  if (kind === "v2") {
+    return [
+      { file: "cpu.weight", value: String(weightOf(shares)) },
+      { file: "cpu.max", value: `${quotaUs ?? "max"} ${QUOTA_PERIOD_US}`, optional: true },
+    ];
+  }
+  return [
+    { file: "cpu.shares", value: String(shares) },
+    { file: "cpu.cfs_period_us", value: String(QUOTA_PERIOD_US), optional: true },
+    { file: "cpu.cfs_quota_us", value: String(quotaUs ?? -1), optional: true },
+  ];
+}
+
 /** 2–262144 shares to a weight of 1–10000, 1024 to about 39: as systemd and runc convert. */
-function weightOf(cpuShares: number): number {
-  return Math.min(10_000, Math.max(1, Math.round(1 + ((cpuShares - 2) * 9999) / 262_142)));
+function weightOf(shares: number): number {
+  return Math.min(10_000, Math.max(1, Math.round(1 + ((shares - 2) * 9999) / 262_142)));
 }

@@ -1,2 +1,2 @@
 export * from "./cgroup.ts";
-export type { CgroupLimits, Controller } from "./hierarchies.ts";
+export type { CgroupLimits, Controller, CpuPortion } from "./hierarchies.ts";

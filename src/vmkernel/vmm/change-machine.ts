@@ -61,13 +61,10 @@ async function askMachine(monitor: Monitor): Promise<MonitorAnswers> {
 }
 
 /**
- * Before the guest gets more: its cgroup must hold it. It is not made narrower while the guest runs, for nothing is taken from it;
- * its weight against others goes up and down.
+ * Before the guest gets more: its cgroup must hold it. It is not made narrower while the guest runs, for nothing is taken from it.
  */
 async function raiseLimits({ compartment, record }: Monitor, wanted: CheckedMachine): Promise<void> {
   const { machine, accelerator } = record;
   const grows = wanted.memoryMiB > machine.memoryMiB || wanted.vcpus > machine.vcpus;
-  const isOtherwiseWeighed = wanted.latency !== machine.latency;
-  if ((grows || isOtherwiseWeighed) && compartment.kind === "cgroup")
-    await raiseCgroupLimits(compartment.name, planLimits(wanted, accelerator));
+  if (grows && compartment.kind === "cgroup") await raiseCgroupLimits(compartment.name, planLimits(wanted, accelerator));
 }

@@ -3,7 +3,7 @@ import type { GuestVariable } from "../guest-variables.ts";
 import type { MachineSpec } from "../machine.ts";
 import { checkMachine } from "./check-machine.ts";
 import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
-import { type MonitorPlan, planLimits, planMonitor, unkeptWishes } from "./plan-monitor.ts";
+import { type MonitorPlan, planMonitor, unkeptWishes } from "./plan-monitor.ts";
 
 const host = { memoryMiB: 4096, logicalCpus: 8 };
 
@@ -63,15 +63,6 @@ test.each([
   ["one that it must have", [{ feature: "aes", shown: true }], "max,aes=on,enforce=on"],
 ])("a guest sees %s", (_, cpuMask, expected) => {
   expect(lines(plan(machineWith([], { cpuMask })))).toContain(`-cpu ${expected}`);
-});
-
-test.each([
-  ["low", 512],
-  [undefined, 1024],
-  ["medium", 2048],
-  ["high", 4096],
-] as const)("a machine of %s latency sensitivity weighs %i", (latency, cpuShares) => {
-  expect(planLimits(checkMachine(machineWith([], { ...(latency && { latency }) }), host), "kvm").cpuShares).toBe(cpuShares);
 });
 
 test("a machine that is to run sooner says so where nothing makes it", () => {

@@ -29,8 +29,6 @@ export interface MonitorLimits {
   readonly memoryBytes: number;
   /** Threads count too. */
   readonly pids: number;
-  /** Weight against other monitors when processors are short. */
-  readonly cpuShares: number;
 }
 
 export interface MonitorQuestion {
@@ -164,15 +162,11 @@ function planIncoming({ resumeFrom }: CheckedMachine, numbers: DescriptorNumbers
   return resumeFrom === undefined ? [] : ["-incoming", `fd:${numbers.take({ kind: "memory" })}`];
 }
 
-/** In the proportions of vim25 LatencySensitivity.sensitivity; normal is the kernel's own. */
-const CPU_SHARES = { low: 512, normal: 1024, medium: 2048, high: 4096 };
-
-export function planLimits({ memoryMiB, vcpus, devices, latency }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
+export function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
   const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
   const overheadMiB = OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * vcpus + (accelerator === "tcg" ? TRANSLATION_CACHE_MIB : 0);
   return {
     memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024,
     pids: vcpus + THREADS_BESIDE_VCPUS,
-    cpuShares: CPU_SHARES[latency ?? "normal"],
   };
 }

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { parseResourceConfig } from "./parse-resources.ts";
+import { asShape } from "./shape.ts";
+
+const cpu = { reservationMhz: 100, limitMhz: 200, shares: 4000 };
+const resources = {
+  pools: [
+    { id: 1, cpu },
+    { id: 2, parent: 1, cpu: { reservationMhz: 0, shares: 1 } },
+  ],
+  vms: [
+    { vm: "1", pool: 2, vcpus: 2, cpu },
+    { vm: "2", vcpus: 1, cpu },
+  ],
+};
+const parse = (value: unknown) => parseResourceConfig(asShape(JSON.parse(JSON.stringify(value)), "resources"));
+
+test("resource pools come back from JSON as they were", () => {
+  expect(parse({ ...resources, more: 1 })).toEqual(resources);
+});
+
+test.each<[string, object, string]>([
+  ["no list of pools", { pools: {} }, "resources.pools"],
+  ["a pool that is its own parent", { pools: [{ id: 1, parent: 1, cpu }] }, "resources.pools[0].parent"],
+  [
+    "a pool that is named before its parent",
+    {
+      pools: [
+        { id: 2, parent: 1, cpu },
+        { id: 1, cpu },
+      ],
+    },
+    "resources.pools[0].parent",
+  ],
+  [
+    "two pools of one id",
+    {
+      pools: [
+        { id: 1, cpu },
+        { id: 1, cpu },
+      ],
+    },
+    "resources.pools[1].id",
+  ],
+  ["no shares", { pools: [{ id: 1, cpu: { ...cpu, shares: 0 } }] }, "resources.pools[0].cpu.shares"],
+  ["a negative reservation", { pools: [{ id: 1, cpu: { ...cpu, reservationMhz: -1 } }] }, "resources.pools[0].cpu.reservationMhz"],
+  ["a VM in no pool that is there", { vms: [{ vm: "1", pool: 9, vcpus: 1, cpu }] }, "resources.vms[0].pool"],
+  [
+    "a VM told of twice",
+    {
+      vms: [
+        { vm: "1", vcpus: 1, cpu },
+        { vm: "1", vcpus: 1, cpu },
+      ],
+    },
+    "resources.vms[1].vm",
+  ],
+  ["no virtual CPU", { vms: [{ vm: "1", vcpus: 0, cpu }] }, "resources.vms[0].vcpus"],
+])("%s is refused by name", (_, change, field) => {
+  expect(() => parse({ ...resources, ...change })).toThrow(
+    expect.objectContaining({ fault: "InvalidArgument", fields: { invalidProperty: field } }),
+  );
+});

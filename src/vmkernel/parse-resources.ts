@@ -1,0 +1,47 @@
+/** Reads the resource pools that hostd asks for (untrusted). Pure. */
+import type { CpuAllocation, PoolConfig, ResourceConfig, VmAllocation } from "./resources/index.ts";
+import { invalid, readInteger, readOptional, readShape, readShapes, readVmId, type Shape } from "./shape.ts";
+
+const POOLS_MAX = 2048;
+const VMS_MAX = 4096;
+const ID = { min: 1, max: 2 ** 31 - 1 };
+const MHZ = { min: 0, max: 2 ** 31 };
+const SHARES = { min: 1, max: 100_000_000 }; // 100 times what a client may set
+const VCPUS = { min: 1, max: 768 };
+
+/** @throws {Fault} InvalidArgument: a pool is named after its parent, so the pools are a tree */
+export function parseResourceConfig(shape: Shape): ResourceConfig {
+  const pools = readShapes(shape, "pools", POOLS_MAX).map(readPool);
+  const known = new Set<number>();
+  for (const [index, { id, parent }] of pools.entries()) {
+    if (known.has(id)) throw invalid(`${shape.at}.pools[${index}].id`, "is that of another pool");
+    if (parent !== undefined && !known.has(parent)) throw invalid(`${shape.at}.pools[${index}].parent`, "is not a pool before it");
+    known.add(id);
+  }
+  const vms = readShapes(shape, "vms", VMS_MAX).map(readVm);
+  const told = new Set<string>();
+  for (const [index, { vm }] of vms.entries()) {
+    if (told.has(vm)) throw invalid(`${shape.at}.vms[${index}].vm`, "is told of twice");
+    told.add(vm);
+  }
+  const stray = vms.findIndex(({ pool }) => pool !== undefined && !known.has(pool));
+  if (stray !== -1) throw invalid(`${shape.at}.vms[${stray}].pool`, "is not a pool");
+  return { pools, vms };
+}
+
+function readPool(shape: Shape): PoolConfig {
+  const parent = readOptional(shape, "parent", (from, name) => readInteger(from, name, ID));
+  return { id: readInteger(shape, "id", ID), ...(parent !== undefined && { parent }), cpu: readCpu(readShape(shape, "cpu")) };
+}
+
+function readVm(shape: Shape): VmAllocation {
+  const pool = readOptional(shape, "pool", (from, name) => readInteger(from, name, ID));
+  const own = { vm: readVmId(shape, "vm"), vcpus: readInteger(shape, "vcpus", VCPUS), cpu: readCpu(readShape(shape, "cpu")) };
+  return { ...own, ...(pool !== undefined && { pool }) };
+}
+
+function readCpu(shape: Shape): CpuAllocation {
+  const limitMhz = readOptional(shape, "limitMhz", (from, name) => readInteger(from, name, MHZ));
+  const own = { reservationMhz: readInteger(shape, "reservationMhz", MHZ), shares: readInteger(shape, "shares", SHARES) };
+  return { ...own, ...(limitMhz !== undefined && { limitMhz }) };
+}

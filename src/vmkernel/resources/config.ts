@@ -1,0 +1,38 @@
+/**
+ * What hostd tells vmkernel of resource pools: the whole tree, and where each VM stands in it. Data only.
+ * Paper «Resource Provisioning, Shares, and Limits»; vim25 ResourceConfigSpec.
+ */
+import type { VmId } from "../../base/index.ts";
+
+/** Of the processors' time. */
+export interface CpuAllocation {
+  readonly reservationMhz: number;
+  /** Absent where there is no limit. */
+  readonly limitMhz?: number;
+  /** 1 or more. */
+  readonly shares: number;
+}
+
+export interface PoolConfig {
+  readonly id: number;
+  /** Absent for a pool directly beneath the host's root pool. Named before it is a parent: parents come first. */
+  readonly parent?: number;
+  readonly cpu: CpuAllocation;
+}
+
+export interface VmAllocation {
+  readonly vm: VmId;
+  /** Absent for a VM directly in the host's root pool. */
+  readonly pool?: number;
+  readonly vcpus: number;
+  readonly cpu: CpuAllocation;
+}
+
+export interface ResourceConfig {
+  readonly pools: readonly PoolConfig[];
+  /** All registered VMs, whether or not they run. */
+  readonly vms: readonly VmAllocation[];
+}
+
+/** Before hostd has said anything: all VMs are equal. */
+export const NO_POOLS: ResourceConfig = { pools: [], vms: [] };

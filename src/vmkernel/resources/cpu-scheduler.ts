@@ -1,0 +1,127 @@
+/**
+ * Keeps each monitor's part of the processors what its VM is entitled to: looks once a second at what all use, divides anew, and
+ * writes what has changed. The one place where CPU shares, reservations and limits reach the kernel.
+ */
+import { messageOf, Turns, type VmId } from "../../base/index.ts";
+import { type CpuPortion, readProcessLoad, setCpuPortion } from "../../system/index.ts";
+import type { LatencySensitivity } from "../machine.ts";
+import { NO_POOLS, type ResourceConfig } from "./config.ts";
+import { type CpuPlan, type HostProcessors, planCpu, type RunningVm } from "./plan-cpu.ts";
+
+const LOOK_EVERY_MS = 1000;
+/** A weight that is this near is left as it is. */
+const NEAR = 0.03;
+
+/** A running monitor as the scheduler sees it. */
+export interface ScheduledMonitor {
+  readonly vm: VmId;
+  readonly pid: number;
+  /** Absent where the machine has no cgroups: nothing can be given to it. */
+  readonly cgroup: string | undefined;
+  readonly vcpus: number;
+  readonly latency: LatencySensitivity | undefined;
+}
+
+export interface CpuSchedulerParts {
+  readonly processors: HostProcessors;
+  readonly running: () => readonly ScheduledMonitor[];
+  readonly log: (line: string) => void;
+}
+
+interface Look {
+  readonly pid: number;
+  readonly atMs: number;
+  readonly processorMs: number;
+}
+
+export class CpuScheduler implements Disposable {
+  readonly #parts: CpuSchedulerParts;
+  readonly #looks = new Map<VmId, Look>();
+  /** What is in the kernel, by cgroup. */
+  readonly #written = new Map<string, CpuPortion>();
+  readonly #turns = new Turns(1);
+  #config = NO_POOLS;
+  #granted: CpuPlan["granted"] = new Map();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(parts: CpuSchedulerParts) {
+    this.#parts = parts;
+    this.#wait();
+  }
+
+  /** @returns once it holds for what runs */
+  async configure(config: ResourceConfig): Promise<void> {
+    this.#config = config;
+    await this.divideNow();
+  }
+
+  /** Also whenever a VM has started, or is weighed otherwise. */
+  divideNow(): Promise<void> {
+    return this.#turns.take(() => this.#divide());
+  }
+
+  async #divide(): Promise<void> {
+    const monitors = this.#parts.running();
+    const running = await Promise.all(monitors.map((monitor) => this.#look(monitor)));
+    const { portions, granted } = planCpu(this.#config, running, this.#parts.processors);
+    this.#granted = granted;
+    for (const { vm, cgroup } of monitors) {
+      const portion = portions.get(vm);
+      if (cgroup !== undefined && portion !== undefined) await this.#write(cgroup, portion);
+    }
+    this.#forget(monitors);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #wait(): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.divideNow()
+        .catch((error: unknown) => this.#parts.log(`dividing the processors: ${messageOf(error)}`))
+        .finally(() => this.#wait());
+    }, LOOK_EVERY_MS).unref();
+  }
+
+  async #look({ vm, pid, vcpus, latency }: ScheduledMonitor): Promise<RunningVm> {
+    const load = await readProcessLoad(pid);
+    const before = this.#looks.get(vm);
+    const grantedMhz = this.#granted.get(vm);
+    const atMs = performance.now();
+    const unknown = { vm, vcpus, latency };
+    if (load === undefined) return unknown;
+    this.#looks.set(vm, { pid, atMs, processorMs: load.processorMs });
+    if (before?.pid !== pid || grantedMhz === undefined) return unknown;
+    return { ...unknown, used: (load.processorMs - before.processorMs) / (atMs - before.atMs), grantedMhz };
+  }
+
+  /** What ended meanwhile has no cgroup any more. */
+  async #write(cgroup: string, portion: CpuPortion): Promise<void> {
+    const before = this.#written.get(cgroup);
+    if (before !== undefined && isNear(before, portion)) return;
+    try {
+      await setCpuPortion(cgroup, portion);
+      this.#written.set(cgroup, portion);
+    } catch (error) {
+      if (this.#parts.running().some((monitor) => monitor.cgroup === cgroup)) throw error;
+    }
+  }
+
+  #forget(monitors: readonly ScheduledMonitor[]): void {
+    const vms = new Set(monitors.map(({ vm }) => vm));
+    const cgroups = new Set(monitors.map(({ cgroup }) => cgroup));
+    for (const vm of this.#looks.keys()) if (!vms.has(vm)) this.#looks.delete(vm);
+    for (const cgroup of this.#written.keys()) if (!cgroups.has(cgroup)) this.#written.delete(cgroup);
+  }
+}
+
+function isNear(a: CpuPortion, b: CpuPortion): boolean {
+  const near = (one: number, other: number) => Math.abs(one - other) <= NEAR * Math.max(one, other);
+  if (a.processorsMax === undefined || b.processorsMax === undefined)
+    return a.processorsMax === b.processorsMax && near(a.shares, b.shares);
+  return near(a.shares, b.shares) && near(a.processorsMax, b.processorsMax);
+}

@@ -1,0 +1,4 @@
+export * from "./config.ts";
+export * from "./cpu-scheduler.ts";
+export * from "./divide.ts";
+export type { HostProcessors } from "./plan-cpu.ts";
