@@ -32,6 +32,7 @@ import {
   type NetworkConfig,
   NoNetwork,
   performRequest,
+  type ResourceConfig,
   type Storage,
   type StreamRequest,
   type VmkernelRequest,
@@ -56,6 +57,8 @@ export interface TestAgent {
   readonly datastore: string;
   /** What its vmkernel was told last that the network shall be. */
   network(): NetworkConfig;
+  /** What its vmkernel was told last of resource pools. */
+  resources(): ResourceConfig;
   /** From now on its vmkernel takes no network, and says why. */
   refuseNetworks(because: string): void;
   /** Tells the agent's clock to be that much later. */
@@ -92,7 +95,8 @@ export async function startAgent(
   }
   const storage = createStorage(join(folder, "volumes"));
   const network = new ShownNetwork();
-  const vmkernel = await noMonitors(folder, storage, network, adapters);
+  const monitors = new ShownMonitors();
+  const vmkernel = await noMonitors(folder, { storage, network, monitors, adapters });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
   const { der, sha1 } = certificate;
@@ -143,6 +147,7 @@ export async function startAgent(
     datastore,
     folder,
     network: () => network.config,
+    resources: () => monitors.resources,
     refuseNetworks(because) {
       network.refusal = because;
     },
@@ -188,6 +193,12 @@ class ShownMonitors {
 
   list = () => [...this.#running.values()];
   loads = async () => [];
+  /** What it was told last of pools and of the VMs in them. */
+  resources: ResourceConfig = { pools: [], vms: [] };
+
+  async configureResources(resources: ResourceConfig): Promise<void> {
+    this.resources = resources;
+  }
 
   async powerOn({ vm, name, home, devices }: MachineSpec): Promise<MonitorDescription> {
     const disconnected = devices.flatMap((device) => (device.kind === "nic" && device.connected !== true ? [device.key] : []));
@@ -202,15 +213,22 @@ class ShownMonitors {
   }
 }
 
+interface ShownParts {
+  readonly storage: Storage;
+  readonly network: ShownNetwork;
+  readonly monitors: ShownMonitors;
+  readonly adapters: Machine["nics"];
+}
+
 /** vmkernel's real datastores, on a host that runs nothing. */
-async function noMonitors(folder: string, storage: Storage, network: ShownNetwork, adapters: Machine["nics"]) {
+async function noMonitors(folder: string, { adapters, ...shown }: ShownParts) {
   const host = await describeHost(hostPaths(folder), {
     accelerator: { kind: "tcg", because: "nothing runs here" },
     withheld: [],
     weaknesses: [],
   });
-  const monitors = new ShownMonitors() as never;
-  const parts = { paths: hostPaths(folder), host, storage, monitors, network, shutdown: async () => {} };
+  const { network } = shown;
+  const parts = { ...shown, paths: hostPaths(folder), host, monitors: shown.monitors as never, shutdown: async () => {} };
   const perform = async (request: VmkernelRequest, controls: Partial<Controls>) => {
     const watched = { signal: new AbortController().signal, report: () => {}, ...controls };
     const result = await performRequest(parseRequest(JSON.parse(JSON.stringify(request))), parts, watched);

@@ -20,6 +20,7 @@ import type { Networks } from "./network/networks.ts";
 import type { Options } from "./options/options.ts";
 import type { Performance } from "./performance/performance.ts";
 import type { Journal } from "./recovery.ts";
+import type { Pools } from "./resources/pools.ts";
 import type { ServiceRight } from "./service-tickets.ts";
 import type { Client, Session, Sessions } from "./sessions.ts";
 import type { Progress, Task, Tasks } from "./tasks.ts";
@@ -62,6 +63,7 @@ export interface HostAgent {
   readonly events: Events;
   readonly vms: Vms;
   readonly networks: Networks;
+  readonly pools: Pools;
   /** Open files of the datastores, from vmkernel. */
   readonly files: FileDoor;
   readonly autoStart: AutoStart;

@@ -9,6 +9,7 @@ import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineCon
 import { CONSOLE_INTERACT } from "./console/acquire-ticket.ts";
 import { ADVANCED_OPTIONS } from "./inventory-tree.ts";
 import type { ImplementedMethod } from "./managed-objects/index.ts";
+import { poolIdOf } from "./resources/pool-tree.ts";
 import { privilegesOfSpec } from "./spec-privileges.ts";
 
 type Rule = (args: unknown, target: MoRef) => readonly PrivilegeId[];
@@ -60,6 +61,22 @@ const VIRTUAL_DISK_METHODS = [
   "ZeroFillVirtualDisk_Task",
 ] as const satisfies readonly ImplementedMethod[];
 
+// By the id, which names one object: a client can call it by a base type.
+const isPool = (moid: string): boolean => poolIdOf(moid) !== undefined;
+
+/** What goes into a pool: where it lies, and the pool, allow it alike. */
+function privilegesOfMove(list: readonly MoRef[]): readonly PrivilegeId[] {
+  const kinds = list.map(({ value }): PrivilegeId => (isPool(value) ? "Resource.MovePool" : "Resource.AssignVMToPool"));
+  return kinds.length === 0 ? [READ] : [...new Set(kinds)];
+}
+
+function privilegesOfUpdate({ name, config }: { readonly name?: string; readonly config?: object }): readonly PrivilegeId[] {
+  return [
+    ...(name === undefined ? [] : ["Resource.RenamePool"]),
+    ...(config === undefined && name !== undefined ? [] : ["Resource.EditPool"]),
+  ];
+}
+
 const ofEach = <V>(methods: readonly string[], value: V): Readonly<Record<string, V>> =>
   Object.fromEntries(methods.map((method) => [method, value]));
 
@@ -89,7 +106,8 @@ export const rulesWithoutSchema = {
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyCollector: always(VIEW),
   DestroyPropertyFilter: always(VIEW),
-  Destroy_Task: always("VirtualMachine.Inventory.Delete"),
+  DestroyChildren: always("Resource.DeletePool"),
+  Destroy_Task: (_, { value }) => [isPool(value) ? "Resource.DeletePool" : "VirtualMachine.Inventory.Delete"],
   LogUserEvent: always("Global.LogEvent"),
   MakeDirectory: always("Datastore.FileManagement"),
   ModifyListView: always(VIEW),
@@ -97,7 +115,8 @@ export const rulesWithoutSchema = {
   ReconfigVM_Task: (args) => privilegesOfSpec((args as { spec: VirtualMachineConfigSpec }).spec),
   ReadNextEvents: always(VIEW),
   ReadPreviousEvents: always(VIEW),
-  Rename_Task: always("VirtualMachine.Config.Rename"),
+  MoveIntoResourcePool: (args) => privilegesOfMove((args as { list?: readonly MoRef[] }).list ?? []),
+  Rename_Task: (_, { value }) => [isPool(value) ? "Resource.RenamePool" : "VirtualMachine.Config.Rename"],
   ResetCollector: always(VIEW),
   ResetListView: always(VIEW),
   ResetListViewFromView: always(VIEW),
@@ -105,6 +124,8 @@ export const rulesWithoutSchema = {
   SearchDatastoreSubFolders_Task: always("Datastore.Browse"),
   SearchDatastore_Task: always("Datastore.Browse"),
   SetCollectorPageSize: always(VIEW),
+  UpdateChildResourceConfiguration: always("Resource.EditPool"),
+  UpdateConfig: (args) => privilegesOfUpdate(args as { readonly name?: string; readonly config?: object }),
   UpdateNetworkConfig: always("Host.Config.Network"),
   UpdateVirtualNic: always("Host.Config.Network"),
   // Of the host's own options the documentation asks for more than of the agent's.

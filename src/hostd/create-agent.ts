@@ -22,6 +22,7 @@ import { Networks } from "./network/networks.ts";
 import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
 import { recoverTasks } from "./recover.ts";
+import { Pools } from "./resources/pools.ts";
 import { Sessions } from "./sessions.ts";
 import { Tasks } from "./tasks.ts";
 import { Tickets } from "./tickets.ts";
@@ -95,6 +96,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName, log),
     vms,
+    pools: new Pools({ database, vmkernel, host, changes, accounts, vms, onBug: parts.onBug }),
     networks: new Networks({ database, vmkernel, agent: () => agent, onBug: parts.onBug }),
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
@@ -124,10 +126,12 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   });
   vmkernel.onReconnect(() => {
     agent.networks.restore();
+    agent.pools.tellAgain().catch(parts.onBug);
     vms.synchronize().catch(parts.onBug);
   });
   agent.networks.rememberAdapters();
   await vms.load();
+  await agent.pools.tellAgain();
   await agent.networks.restore();
   await recoverTasks(agent);
   await agent.performance.start();

@@ -24,6 +24,10 @@ const MIGRATIONS = [
   `CREATE TABLE role (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, privileges TEXT NOT NULL) STRICT`,
   // Physical network adapters by the machine's names: "vmnic" and the number is what clients call each, for good
   `CREATE TABLE adapter (name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, facts TEXT NOT NULL) STRICT`,
+  // Resource pools; no parent is the host's root pool. What is directly in that has no row as a member
+  `CREATE TABLE pool (id INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER REFERENCES pool (id), name TEXT NOT NULL,
+     change_version INTEGER NOT NULL, allocations TEXT NOT NULL) STRICT`,
+  `CREATE TABLE pool_member (vm INTEGER PRIMARY KEY REFERENCES vm (id) ON DELETE CASCADE, pool INTEGER NOT NULL REFERENCES pool (id)) STRICT`,
 ];
 
 /** Opens the database, made or brought up to date where needed. `path` may be ":memory:". */

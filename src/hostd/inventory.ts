@@ -24,6 +24,7 @@ import { bindEntity, managedObjectTypes } from "./managed-objects/index.ts";
 import { managers } from "./managed-objects/service-instance.ts";
 import { PropertyCollectorState } from "./property-collector/collector.ts";
 import { sourceFor } from "./property-source.ts";
+import { childrenOf, poolIdOf, poolRef } from "./resources/pool-tree.ts";
 import type { Session } from "./sessions.ts";
 import type { Vm } from "./vm.ts";
 
@@ -79,6 +80,11 @@ export class Inventory {
     if (task !== undefined) return bind(managedObjectTypes.Task, moid, task);
     const portGroup = portGroupOf(moid);
     if (portGroup !== undefined) return this.#bindNetwork(portGroup);
+    const pool = this.#agent.pools.find(moid);
+    if (pool !== undefined) {
+      const entity = { agent: this.#agent, ref: poolRef(pool.id), name: pool.name, parent: poolRef(pool.parent), pool: pool.id };
+      return bind(managedObjectTypes.ResourcePool, moid, entity);
+    }
     const description = this.#agent.datastores().find(({ uuid }) => uuid === moid);
     if (description === undefined) return undefined;
     const entity = { agent: this.#agent, ref: datastoreRef(description), name: description.name, parent: DATASTORE_FOLDER, description };
@@ -127,6 +133,8 @@ export class Inventory {
     if (this.#agent.datastores().some(({ uuid }) => uuid === moid)) return DATASTORE_FOLDER;
     const portGroup = portGroupOf(moid);
     if (portGroup !== undefined && this.#agent.networks.has(portGroup)) return NETWORK_FOLDER;
+    const pool = this.#agent.pools.find(moid);
+    if (pool !== undefined) return poolRef(pool.parent);
     return this.#parents.get(moid);
   }
 
@@ -135,6 +143,8 @@ export class Inventory {
     if (value === VM_FOLDER.value) return this.#agent.vms.refs();
     if (value === DATASTORE_FOLDER.value) return this.datastoreRefs();
     if (value === NETWORK_FOLDER.value) return this.#agent.networks.refs();
+    const pool = poolIdOf(value);
+    if (pool !== undefined) return childrenOf(this.#agent.pools, pool).map(({ id }) => poolRef(id));
     return this.#children.get(value) ?? [];
   }
 

@@ -104,6 +104,7 @@ function entityOfTask(ref: MoRef): MoRef {
 function entitiesConcerned({ inventory }: HostAgent, { method, args, target }: Request): readonly [MoRef, ...MoRef[]] {
   const vm = entityNamed(method, args);
   if (vm !== undefined) return [vm];
+  if (method === "MoveIntoResourcePool") return [target, ...((args.list ?? []) as readonly MoRef[])];
   const [first = target, ...others] = datastoresConcerned(method, args).map((name) => {
     return (name === undefined ? undefined : inventory.datastoreNamed(name)) ?? target;
   });

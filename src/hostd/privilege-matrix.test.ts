@@ -6,6 +6,13 @@ import { managedObjectTypes } from "./managed-objects/index.ts";
 
 const grantable = systemRoles.filter((role) => role.grantable);
 
+/** Methods that need what their arguments say. */
+const BY_ARGUMENTS: Readonly<Record<string, string>> = {
+  ReconfigVM_Task: "VirtualMachine.Config.* by spec",
+  MoveIntoResourcePool: "Resource.MovePool, AssignVMToPool by list",
+  UpdateConfig: "Resource.EditPool, RenamePool by arguments",
+};
+
 /** What each method needs, and which role has it; a rule that depends on the arguments says so. */
 function rows(): readonly string[] {
   const methods = Object.entries(managedObjectTypes).flatMap(([type, { methods }]) =>
@@ -13,8 +20,9 @@ function rows(): readonly string[] {
   );
   return methods.map(({ type, method }) => {
     const schema = managedObjectType(type).methods.get(method)?.privilege;
-    const byArguments = method === "ReconfigVM_Task";
-    const privileges = byArguments ? ["VirtualMachine.Config.* by spec"] : requiredPrivileges(method, schema, {}, { type, value: "x" });
+    const byArguments = Object.hasOwn(BY_ARGUMENTS, method) ? BY_ARGUMENTS[method] : undefined;
+    const value = type === "ResourcePool" ? "pool1" : "x";
+    const privileges = byArguments === undefined ? requiredPrivileges(method, schema, {}, { type, value }) : [byArguments];
     const source = method in rulesWithoutSchema || method in rulesOverSchema ? "rule" : "schema";
     const marks = grantable.map(({ id, name }) => {
       const permissions: readonly Permission[] = [{ entity: "x", principal: "user", roleId: id, propagate: true }];

@@ -11,6 +11,10 @@ const privilegesOfRules = [
   "Global.LogEvent",
   "Global.Settings",
   "Host.Config.AdvancedConfig",
+  "Resource.AssignVMToPool",
+  "Resource.DeletePool",
+  "Resource.MovePool",
+  "Resource.RenamePool",
 ];
 
 let known: readonly string[] | undefined;

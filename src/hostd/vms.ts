@@ -7,9 +7,10 @@ import type { MonitorDescription, VmkernelEvent } from "../vmkernel/index.ts";
 import { fault, type MoRef } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import type { Connection } from "./database.ts";
-import { AUTO_START_MANAGER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "./inventory-tree.ts";
+import { AUTO_START_MANAGER, HOST, networkRef, VM_FOLDER } from "./inventory-tree.ts";
 import { networksOfVm } from "./network/port-group-users.ts";
 import { postQuestion, withHalt } from "./questions/question-of.ts";
+import { poolRef, ROOT_ID } from "./resources/pool-tree.ts";
 import { Vm } from "./vm.ts";
 import { readVmFiles } from "./vm-files.ts";
 import type { Vmkernel } from "./vmkernel.ts";
@@ -103,11 +104,12 @@ export class Vms {
   }
 
   /** Enters a VM whose files are there into the inventory, for good. */
-  async enter(vmx: DatastorePath): Promise<Vm> {
+  async enter(vmx: DatastorePath, pool: number): Promise<Vm> {
     if (this.#vms.size >= VMS_MAX) throw fault("InsufficientResourcesFault", `The host has ${VMS_MAX} virtual machines already.`, {});
     const text = formatDatastorePath(vmx);
     const { lastInsertRowid } = this.#database.prepare("INSERT INTO vm (vmx) VALUES (?)").run(text);
     const vm = this.#add(String(lastInsertRowid) as VmId, vmx);
+    if (pool !== ROOT_ID) this.agent.pools.move({ ids: [], vms: [vm], to: pool });
     vm.files = await readVmFiles(this.vmkernel, vm);
     this.#inventoryChanged(vm);
     return vm;
@@ -120,6 +122,7 @@ export class Vms {
       this.#database.prepare("DELETE FROM permission WHERE entity = ?").run(vm.id);
     })();
     this.#vms.delete(vm.id);
+    this.agent.pools.forget(vm);
     this.#inventoryChanged(vm);
   }
 
@@ -161,6 +164,7 @@ export class Vms {
   #add(id: VmId, vmx: DatastorePath): Vm {
     const vm = new Vm(id, vmx, (changed) => {
       this.agent.networks.onVmChanged(changed);
+      this.agent.pools.tellSoon();
       this.agent.changes.changed(changed.ref);
     });
     this.#vms.set(id, vm);
@@ -170,7 +174,8 @@ export class Vms {
   #inventoryChanged(vm: Vm): void {
     const datastore = this.agent.inventory.datastoreNamed(vm.vmxPath.datastore);
     const networks = [...networksOfVm(vm)].map(networkRef);
-    const owners = [VM_FOLDER, HOST, AUTO_START_MANAGER, ROOT_POOL, ...networks];
+    const owners = [VM_FOLDER, HOST, AUTO_START_MANAGER, poolRef(this.agent.pools.poolOf(vm)), ...networks];
+    this.agent.pools.tellSoon();
     this.agent.changes.changed(vm.ref, ...owners, ...(datastore === undefined ? [] : [datastore]));
   }
 }

@@ -14,6 +14,7 @@ export * from "./network/index.ts";
 export * from "./perform-request.ts";
 export { hostLogFile } from "./read-log.ts";
 export * from "./remember-accelerator.ts";
+export type * from "./resources/config.ts";
 export type * from "./rpc.ts";
 export * from "./rpc-client.ts";
 export * from "./rpc-server.ts";

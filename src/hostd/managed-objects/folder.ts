@@ -1,8 +1,10 @@
 /** vim25 Folder: the five folders of a standalone host. Only the VM folder has deeds: CreateVM_Task and RegisterVM_Task. */
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { Call } from "../agent.ts";
+import { refuseAccess } from "../authorize.ts";
 import { childTypes, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
+import { ROOT_ID } from "../resources/pool-tree.ts";
 import { createVm, registerVm } from "../vm-deeds/create.ts";
 import { type Entity, managedEntityProperties } from "./managed-entity.ts";
 
@@ -16,14 +18,13 @@ export const folder = {
   methods: {
     async CreateVM_Task(self, { config, pool }, call) {
       requireVmFolder(self.ref);
-      requireRootPool(call, pool);
-      return (await createVm(call, config)).ref;
+      return (await createVm(call, config, poolFor(call, pool))).ref;
     },
     async RegisterVM_Task(self, { path, name, asTemplate, pool }, call) {
       requireVmFolder(self.ref);
       if (asTemplate) throw fault("NotSupported", "A standalone host has no templates.", {});
-      if (pool !== undefined) requireRootPool(call, pool);
-      return (await registerVm(call, path, name)).ref;
+      const into = pool === undefined ? ROOT_ID : poolFor(call, pool);
+      return (await registerVm(call, { path, name, pool: into })).ref;
     },
   },
 } as const satisfies ManagedObjectType<"Folder", Entity>;
@@ -32,8 +33,11 @@ function requireVmFolder(target: MoRef): void {
   if (target.value !== VM_FOLDER.value) throw fault("NotSupported", "The operation is not supported on the object.", {});
 }
 
-function requireRootPool(call: Call, pool: MoRef): void {
-  const found = call.agent.inventory.find(pool.value);
-  if (found?.ref.type === "ResourcePool") return;
-  throw fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: pool });
+/** @throws {Fault} NoPermission for whom the pool is not to be used by */
+function poolFor({ agent, session }: Call, pool: MoRef): number {
+  const id = agent.pools.require(pool);
+  const subject = { userName: session?.userName, permissions: agent.accounts.permissions() };
+  const refusal = refuseAccess(pool, agent.inventory.pathOf(pool.value, session), ["Resource.AssignVMToPool"], subject);
+  if (refusal !== undefined) throw refusal;
+  return id;
 }

@@ -1,9 +1,10 @@
 /** Every managed object type that this host has; what is not here does not exist, and a method that is in none answers NotSupported. */
 import { type BoundObject, bind } from "../managed-object.ts";
+import { ROOT_ID } from "../resources/pool-tree.ts";
 import { hostLocalAccountManager, userDirectory } from "./account-manager.ts";
 import { authorizationManager } from "./authorization-manager.ts";
 import { autoStartManager } from "./auto-start-manager.ts";
-import { computeResource, resourcePool } from "./compute-resource.ts";
+import { computeResource } from "./compute-resource.ts";
 import { datacenter } from "./datacenter.ts";
 import { datastore, hostDatastoreBrowser } from "./datastore.ts";
 import { diagnosticManager } from "./diagnostic-manager.ts";
@@ -37,6 +38,7 @@ import { network } from "./network.ts";
 import { optionManager } from "./option-manager.ts";
 import { performanceManager } from "./performance-manager.ts";
 import { propertyCollector, propertyFilter } from "./property-collector.ts";
+import { resourcePool } from "./resource-pool.ts";
 import { searchIndex } from "./search-index.ts";
 import { serviceInstance } from "./service-instance.ts";
 import { sessionManager } from "./session-manager.ts";
@@ -123,7 +125,7 @@ export function bindEntity(entity: Entity): BoundObject {
     case "HostSystem":
       return bind(hostSystem, entity.ref.value, entity);
     case "ResourcePool":
-      return bind(resourcePool, entity.ref.value, entity);
+      return bind(resourcePool, entity.ref.value, { ...entity, pool: ROOT_ID });
     default:
       throw new Error(`the inventory's tree has a ${entity.ref.type}, which is no entity`);
   }

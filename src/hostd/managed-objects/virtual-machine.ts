@@ -16,11 +16,12 @@ import type { HostAgent } from "../agent.ts";
 import { acquireTicket, dropConnections, queryConnections } from "../console/acquire-ticket.ts";
 import { pressKeys } from "../console/press-keys.ts";
 import { createScreenshot } from "../console/screenshot.ts";
-import { ENVIRONMENT_BROWSER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "../inventory-tree.ts";
+import { ENVIRONMENT_BROWSER, HOST, networkRef, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import { networksOfVm, withNetworks } from "../network/port-group-users.ts";
 import { answerVm } from "../questions/answer.ts";
 import { questionOf } from "../questions/question-of.ts";
+import { poolRef } from "../resources/pool-tree.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
@@ -61,7 +62,7 @@ export const virtualMachine = {
     ...vmStorageProperties,
     resourceConfig: resourceConfigOf,
     environmentBrowser: () => ENVIRONMENT_BROWSER,
-    resourcePool: () => ROOT_POOL,
+    resourcePool: ({ agent, vm }) => poolRef(agent.pools.poolOf(vm)),
     runtime: (self) => runtime(self),
     guest: (self) => guest(self),
     summary: (self) => summary(self),

@@ -7,7 +7,7 @@ import { fault, type ResourceAllocationInfo, type VirtualMachineConfigSpec, type
 import { type Fields, invalidArgument, readField, readFields, writeFields } from "./fields.ts";
 import { HARDWARE_VERSION, MEMORY_MIB, VCPUS_MAX } from "./limits.ts";
 import { identityFields } from "./settings.ts";
-import { cpuFields, memoryFields } from "./shares.ts";
+import { cpuFields, defaultAllocation, memoryFields } from "./shares.ts";
 
 const INT_MAX = 2 ** 31 - 1; // the fault says it in an xsd:int; a client may ask for more than that
 
@@ -62,6 +62,16 @@ export function writeAllocations({ cpuAllocation, memoryAllocation }: VirtualMac
     ...(cpuAllocation !== undefined && { "sched.cpu.units": "mhz" }),
     ...memory,
     ...(memory["sched.mem.min"] !== undefined && { "sched.mem.minSize": memory["sched.mem.min"] }),
+  };
+}
+
+/** Reservations, limits and shares as they are, defaults where nothing is said. */
+export function readAllocations(vmx: Vmx): Required<Pick<VirtualMachineConfigSpec, "cpuAllocation" | "memoryAllocation">> {
+  const cpu = cpuFields(vcpusOf(vmx));
+  const memory = memoryFields(memoryMibOf(vmx));
+  return {
+    cpuAllocation: { ...defaultAllocation(cpu), ...readFields(cpu, vmx) },
+    memoryAllocation: { ...defaultAllocation(memory), ...readFields(memory, vmx) },
   };
 }
 

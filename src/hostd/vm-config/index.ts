@@ -1,4 +1,4 @@
-export { memoryMaxMib, planUpgrade } from "./compute.ts";
+export { memoryMaxMib, memoryMibOf, planUpgrade, readAllocations, vcpusOf } from "./compute.ts";
 export { type CatalogueRow, DEVICE_CATALOGUE, type DeviceType, isOfVersion } from "./device-catalogue.ts";
 export { type GuestOsId, guestFamily, guestFullName, guestOsIds, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
 export { guestVariablesOf } from "./guest-variables.ts";

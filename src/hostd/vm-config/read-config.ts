@@ -16,7 +16,7 @@ import {
   type Vmx,
 } from "../../wire/index.ts";
 import { readBootOrder } from "./boot-order.ts";
-import { coresPerSocketOf, memoryMibOf, vcpusOf } from "./compute.ts";
+import { coresPerSocketOf, memoryMibOf, readAllocations, vcpusOf } from "./compute.ts";
 import { readCpuMask } from "./cpu-mask.ts";
 import { type Reading, readDevices } from "./devices/index.ts";
 import { readExtraConfig } from "./extra-config.ts";
@@ -38,7 +38,6 @@ import {
   powerOpFields,
   toolsFields,
 } from "./settings.ts";
-import { cpuFields, defaultAllocation, memoryFields } from "./shares.ts";
 
 export interface ConfigReading extends Reading {
   /** When the .vmx was written last. */
@@ -50,8 +49,6 @@ export function readConfig(vmx: Vmx, reading: ConfigReading): VirtualMachineConf
   const { uuid: _, numCPUs, memoryMB, numCoresPerSocket, name, guestId, version, ...identity } = readFields(identityFields, vmx);
   const id = guestIdOf(guestId);
   const home = formatDatastorePath(folderOf(reading.vmxPath));
-  const cpu = cpuFields(vcpusOf(vmx));
-  const memory = memoryFields(memoryMibOf(vmx));
   return {
     $type: "VirtualMachineConfigInfo",
     ...defaultOptions,
@@ -77,8 +74,7 @@ export function readConfig(vmx: Vmx, reading: ConfigReading): VirtualMachineConf
     flags: { ...defaultFlags, ...readFields(flagFields, vmx) },
     defaultPowerOps: { ...defaultPowerOps, ...readFields(powerOpFields, vmx) },
     hardware: readHardware(vmx, devices),
-    cpuAllocation: { ...defaultAllocation(cpu), ...readFields(cpu, vmx) },
-    memoryAllocation: { ...defaultAllocation(memory), ...readFields(memory, vmx) },
+    ...readAllocations(vmx),
     latencySensitivity: readLatency(vmx),
     cpuAffinity: readAffinity(vmx, "sched.cpu.affinity"),
     memoryAffinity: readAffinity(vmx, "numa.nodeAffinity"),

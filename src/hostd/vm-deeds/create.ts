@@ -33,7 +33,8 @@ import { aboutVm } from "./context.ts";
 
 const FOLDER_TRIES_MAX = 1000; // name, name_1, name_2 … as ESXi numbers the folders of VMs with one name
 
-export async function createVm(call: Call, spec: VirtualMachineConfigSpec): Promise<Task> {
+/** @param pool the resource pool that it comes to lie in */
+export async function createVm(call: Call, spec: VirtualMachineConfigSpec, pool: number): Promise<Task> {
   const { agent } = call;
   const name = parseEntityName(spec.name, "configSpec.name");
   agent.vms.requireFreeName(name);
@@ -65,7 +66,7 @@ export async function createVm(call: Call, spec: VirtualMachineConfigSpec): Prom
       }
       undo.add(() => removeIfThere(vmkernel, vmx.path));
       await vmkernel.request({ kind: "writeText", file: vmx.path, text: formatVmx(plan.vmx), mustBeNew: true });
-      const vm = await agent.vms.enter(vmx.path);
+      const vm = await agent.vms.enter(vmx.path, pool);
       undo.release();
       agent.events.post("VmCreatedEvent", `Created virtual machine ${vm.name}`, aboutVm(call, vm, task), { template: false });
       return virtualMachineRef(vm.ref);
@@ -78,7 +79,13 @@ export async function createVm(call: Call, spec: VirtualMachineConfigSpec): Prom
   }
 }
 
-export async function registerVm(call: Call, path: string, name: string | undefined): Promise<Task> {
+interface Registration {
+  readonly path: string;
+  readonly name: string | undefined;
+  readonly pool: number;
+}
+
+export async function registerVm(call: Call, { path, name, pool }: Registration): Promise<Task> {
   const { agent } = call;
   const vmx = parseVmxPath(agent, path);
   const newName = name === undefined ? undefined : parseEntityName(name, "name");
@@ -87,7 +94,7 @@ export async function registerVm(call: Call, path: string, name: string | undefi
   const task = call.startTask(newName ?? fileNameOf(vmx), { kind: "registerVm", vmx }, async (_, task) => {
     const text = await agent.vms.vmkernel.request({ kind: "readText", file: vmx });
     parseVmx(text, formatDatastorePath(vmx)); // InvalidVmConfig that names the line
-    const vm = await agent.vms.enter(vmx);
+    const vm = await agent.vms.enter(vmx, pool);
     if (newName !== undefined) await changeVmx(agent.vms, vm, { displayName: newName });
     agent.events.post("VmRegisteredEvent", `Registered ${vm.name}`, aboutVm(call, vm, task), { template: false });
     return virtualMachineRef(vm.ref);

@@ -19,6 +19,7 @@ export function powerOn(call: Call, vm: Vm): Task {
     const { suspendedMemory } = readableFiles(vm);
     agent.events.post("VmStartingEvent", `${vm.name} is starting`, about, { template: false });
     try {
+      using _room = agent.pools.reserve(vm, readableFiles(vm).config);
       await settleMacs(agent, vm, about);
       const { vmx } = readableFiles(vm);
       const machine = machineSpecOf(vmx, {

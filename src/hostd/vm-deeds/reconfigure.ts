@@ -8,9 +8,19 @@ import { formatVmx, type VirtualMachineConfigInfo, type VirtualMachineConfigSpec
 import type { Call, HostAgent } from "../agent.ts";
 import { parseEntityName } from "../entity-name.ts";
 import type { Journal } from "../recovery.ts";
+import type { Sized } from "../resources/guarantees.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
-import { type ConfigPlan, changeVersionOf, planHotChange, planReconfigure, planUpgrade } from "../vm-config/index.ts";
+import {
+  type ConfigPlan,
+  changeVersionOf,
+  memoryMibOf,
+  planHotChange,
+  planReconfigure,
+  planUpgrade,
+  readAllocations,
+  vcpusOf,
+} from "../vm-config/index.ts";
 import { changeVmx, removeDiskIfThere } from "../vm-files.ts";
 import { aboutVm, readableFiles } from "./context.ts";
 import { configContext, requireAbsent } from "./create.ts";
@@ -26,6 +36,7 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
   // A disk that replaces another takes its place: it is neither new nor anything to take back.
   const disks = plan.disksToCreate.filter(({ replaces }) => !replaces).map(({ descriptor }) => descriptor);
   await requireAbsent(agent, disks);
+  if (vm.monitor !== undefined) agent.pools.requireRoom(vm, sizeOf(vm.name, plan.vmx));
   const running = await planRunning(agent, vm, { vmx, config, plan, spec });
   const journal: Journal = {
     kind: "reconfigure",
@@ -56,6 +67,10 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
     agent.events.post("VmReconfiguredEvent", `Reconfigured ${vm.name}`, aboutVm(call, vm, task), fields);
     return undefined;
   });
+}
+
+function sizeOf(name: string, vmx: Vmx): Sized {
+  return { name, hardware: { numCPU: vcpusOf(vmx), memoryMB: memoryMibOf(vmx) }, ...readAllocations(vmx) };
 }
 
 interface Reconfiguration {

@@ -1,0 +1,52 @@
+/** vim25 ResourcePool: the host's root pool, and those that were made beneath it. What can be changed is decided in resources/. */
+import type { MoRef } from "../../wire/index.ts";
+import type { HostAgent } from "../agent.ts";
+import { COMPUTE_RESOURCE } from "../inventory-tree.ts";
+import type { ManagedObjectType } from "../managed-object.ts";
+import {
+  createPoolIn,
+  destroyPoolsIn,
+  destroyPoolTask,
+  moveIntoPool,
+  renamePoolTask,
+  updateChildren,
+  updatePoolConfig,
+} from "../resources/pool-deeds.ts";
+import { childrenOf, poolRef } from "../resources/pool-tree.ts";
+import { configurationOption, showConfig, showRuntime, showSummary } from "../resources/show-pool.ts";
+import { type Entity, managedEntityProperties } from "./managed-entity.ts";
+
+export interface PoolEntity extends Entity {
+  /** Its number: 0 is the root pool. */
+  readonly pool: number;
+}
+
+export const resourcePool = {
+  type: "ResourcePool",
+  properties: {
+    ...managedEntityProperties,
+    overallStatus: (self) => showRuntime(self.agent, self.pool).overallStatus,
+    owner: () => COMPUTE_RESOURCE,
+    resourcePool: ({ agent, pool }) => childRefs(agent, pool),
+    vm: ({ agent, pool }) => agent.pools.vmsIn(pool),
+    config: ({ agent, pool }) => showConfig(agent, pool),
+    childConfiguration: ({ agent, pool }) => childrenOf(agent.pools, pool).map(({ id }) => showConfig(agent, id)),
+    runtime: ({ agent, pool }) => showRuntime(agent, pool),
+    summary: ({ agent, pool, name }) => showSummary(agent, pool, name),
+  },
+  methods: {
+    CreateResourcePool: ({ pool }, { name, spec }, call) => createPoolIn(call, pool, { name, spec }),
+    UpdateConfig: ({ pool }, { name, config }, call) => updatePoolConfig(call, pool, { name, config }),
+    UpdateChildResourceConfiguration: ({ pool }, { spec }, call) => updateChildren(call, pool, spec),
+    MoveIntoResourcePool: ({ pool }, { list }, call) => moveIntoPool(call, pool, list),
+    DestroyChildren: ({ pool }, _, call) => destroyPoolsIn(call, pool),
+    Destroy_Task: ({ pool, name }, _, call) => destroyPoolTask(call, pool, name).ref,
+    Rename_Task: ({ pool, name }, { newName }, call) => renamePoolTask(call, pool, { name, newName }).ref,
+    QueryResourceConfigOption: () => configurationOption,
+    RefreshRuntime: () => {}, // it is what it is whenever it is read
+  },
+} as const satisfies ManagedObjectType<"ResourcePool", PoolEntity>;
+
+function childRefs({ pools }: HostAgent, pool: number): readonly MoRef<"ResourcePool">[] {
+  return childrenOf(pools, pool).map(({ id }) => poolRef(id));
+}

@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import type { MoRef, ResourceAllocationInfo, ResourceConfigSpec } from "../src/wire/index.ts";
+import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { waitFor } from "./harness.ts";
+import { createVm, ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "./vm.ts";
+
+/** Resource pools through the API. Paper «Resource Provisioning, Shares, and Limits». What a pool does to a guest is cpu.test.ts. */
+const READ_ONLY = -2;
+const MIB = 2 ** 20;
+let host: TestAgent;
+let client: VimClient;
+let capacityMhz: number;
+
+beforeAll(async () => {
+  host = await startAgent();
+  client = await host.login();
+  capacityMhz = ((await read(client, ROOT_POOL, "config")) as ResourceConfigSpec).cpuAllocation.limit ?? 0;
+});
+afterAll(async () => {
+  client?.close();
+  await host?.stop();
+});
+
+const spec = (cpu: ResourceAllocationInfo = {}, memory: ResourceAllocationInfo = {}): ResourceConfigSpec => ({
+  cpuAllocation: cpu,
+  memoryAllocation: memory,
+});
+const makePool = (name: string, parent: MoRef = ROOT_POOL, config = spec()): Promise<MoRef<"ResourcePool">> =>
+  client.call(parent as MoRef<"ResourcePool">, "CreateResourcePool", { name, spec: config });
+const vmSpec = (name: string) => ({ name, memoryMB: 64, files: { vmPathName: "[datastore1]" } });
+const powerOn = async (vm: MoRef<"VirtualMachine">) => ended(client, await client.call(vm, "PowerOnVM_Task", {}));
+const idsOf = async (object: MoRef, property: string) => ((await read(client, object, property)) as MoRef[]).map(({ value }) => value);
+
+test("pools lie in pools, and each is an entity of the inventory with its own place in it", async () => {
+  const web = await makePool("web/shop");
+  const inner = await makePool("inner", web, spec({ shares: { level: "high", shares: 1 } }));
+  expect(await idsOf(ROOT_POOL, "resourcePool")).toContain(web.value);
+  expect(await read(client, web, "name")).toBe("web%2fshop");
+  expect(await read(client, inner, "parent")).toMatchObject(web);
+  expect(await read(client, inner, "config")).toMatchObject({
+    cpuAllocation: { reservation: 0, limit: -1, expandableReservation: true, shares: { level: "high", shares: 8000 } },
+    memoryAllocation: { shares: { level: "normal", shares: 163_840 } },
+  });
+  const view = await client.call(moRef("ViewManager", "ViewManager"), "CreateContainerView", {
+    ...{ container: moRef("Folder", "ha-folder-root"), type: ["ResourcePool"], recursive: true },
+  });
+  expect(await idsOf(view, "view")).toEqual(expect.arrayContaining([ROOT_POOL.value, web.value, inner.value]));
+  await succeeded(client, await client.call(inner, "Rename_Task", { newName: "deep" }));
+  expect(await read(client, inner, "summary.name")).toBe("deep");
+  await client.call(web, "DestroyChildren", {});
+  expect((await faultOf(read(client, inner, "name"))).fault).toBe("ManagedObjectNotFound");
+  await succeeded(client, await client.call(web, "Destroy_Task", {}));
+  expect(await idsOf(ROOT_POOL, "resourcePool")).not.toContain(web.value);
+});
+
+test("a VM lies in the pool that it was made in, moves, and falls to the parent of a pool that is taken away; vmkernel is told", async () => {
+  const outer = await makePool("outer", ROOT_POOL, spec({ limit: 500 }));
+  const inner = await makePool("inner", outer);
+  const task = await client.call(VM_FOLDER, "CreateVM_Task", { config: vmSpec("member"), pool: inner });
+  const vm = (await succeeded(client, task)) as MoRef<"VirtualMachine">;
+  expect(await read(client, vm, "resourcePool")).toMatchObject(inner);
+  expect(await idsOf(inner, "vm")).toEqual([vm.value]);
+  const poolOfVm = () => host.resources().vms.find((told) => told.vm === vm.value)?.pool;
+  const idOf = (pool: MoRef) => Number(pool.value.replace("pool", ""));
+  await waitFor(() => poolOfVm() === idOf(inner), 5000);
+  expect(host.resources().pools).toMatchObject([
+    { id: idOf(outer), cpu: { limitMhz: 500 } },
+    { id: idOf(inner), parent: idOf(outer) },
+  ]);
+  await succeeded(client, await client.call(inner, "Destroy_Task", {}));
+  expect(await read(client, vm, "resourcePool")).toMatchObject(outer);
+  await client.call(ROOT_POOL, "MoveIntoResourcePool", { list: [vm] });
+  expect(await read(client, vm, "resourcePool")).toMatchObject(ROOT_POOL);
+  await waitFor(() => poolOfVm() === undefined, 5000);
+  await succeeded(client, await client.call(outer, "Destroy_Task", {}));
+});
+
+test("what runs has what it was guaranteed: a power-on that would break a promise does not begin", async () => {
+  const half = Math.floor(capacityMhz / 2);
+  const fixed = await makePool("fixed", ROOT_POOL, spec({ reservation: half, expandableReservation: false }));
+  const vms = await Promise.all(
+    ["first", "second"].map((name) => createVm(client, { ...vmSpec(name), cpuAllocation: { reservation: half } })),
+  );
+  const [first, second] = vms as [MoRef<"VirtualMachine">, MoRef<"VirtualMachine">];
+  await client.call(fixed, "MoveIntoResourcePool", { list: vms });
+  expect((await powerOn(first)).state).toBe("success");
+  expect(await read(client, fixed, "runtime.cpu")).toMatchObject({ reservationUsed: half, reservationUsedForVm: half, unreservedForVm: 0 });
+  const refused = await powerOn(second);
+  expect(refused.error?.fault).toMatchObject({ $type: "InsufficientCpuResourcesFault", unreserved: 0, requested: half });
+  expect(await read(client, second, "runtime.powerState")).toBe("poweredOff");
+  // what runs in it keeps a pool from being made smaller, and a VM that runs from taking more than there is
+  expect((await faultOf(client.call(fixed, "UpdateConfig", { config: spec({ reservation: half - 1 }) }))).fault).toBe(
+    "InsufficientCpuResourcesFault",
+  );
+  const more = { spec: { cpuAllocation: { reservation: half + 1 } } };
+  expect((await faultOf(client.call(first, "ReconfigVM_Task", more))).fault).toBe("InsufficientCpuResourcesFault");
+  await client.call(fixed, "UpdateConfig", { name: "grown", config: spec({ expandableReservation: true }) });
+  expect((await powerOn(second)).state).toBe("success");
+  for (const vm of vms) await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+  await succeeded(client, await client.call(fixed, "Destroy_Task", {}));
+});
+
+test("a guest that the machine has no memory for is not started, nor one whose limit was left behind when its memory was raised", async () => {
+  const hostMemoryMb = Math.floor(((await read(client, moRef("HostSystem", "ha-host"), "hardware.memorySize")) as number) / MIB);
+  const all = Math.floor(hostMemoryMb / 4) * 4;
+  const large = await createVm(client, { ...vmSpec("large"), memoryMB: all });
+  expect((await powerOn(large)).error?.fault).toMatchObject({ $type: "InsufficientHostMemoryCapacityFault" });
+  const trapped = await createVm(client, { ...vmSpec("trapped"), memoryAllocation: { limit: 64 } });
+  await succeeded(client, await client.call(trapped, "ReconfigVM_Task", { spec: { memoryMB: 128 } }));
+  const { error } = await powerOn(trapped);
+  expect(error?.localizedMessage).toContain("The memory limit of trapped, 64 MB, is below its memory, 128 MB");
+});
+
+test.each<[string, () => Promise<unknown>, string]>([
+  ["a name that a sibling has", () => makePool("taken"), "DuplicateName"],
+  ["no name", () => makePool(""), "InvalidName"],
+  ["a reservation over the host", () => makePool("x", ROOT_POOL, spec({ reservation: capacityMhz + 1 })), "InsufficientCpuResourcesFault"],
+  ["a limit below a reservation", () => makePool("x", ROOT_POOL, spec({ reservation: 2, limit: 1 })), "InvalidArgument"],
+  ["a pool that is not there", () => makePool("x", moRef("ResourcePool", "pool9999")), "ManagedObjectNotFound"],
+  ["a move of the root pool", () => client.call(ROOT_POOL, "MoveIntoResourcePool", { list: [ROOT_POOL] }), "InvalidArgument"],
+  [
+    "a move of what is no VM",
+    () => client.call(ROOT_POOL, "MoveIntoResourcePool", { list: [moRef("VirtualMachine", "9999")] }),
+    "ManagedObjectNotFound",
+  ],
+  ["another name for the root pool", () => client.call(ROOT_POOL, "UpdateConfig", { name: "mine" }), "NotSupported"],
+  [
+    "a change of what does not lie in the pool",
+    () => client.call(ROOT_POOL, "UpdateChildResourceConfiguration", { spec: [{ ...spec(), entity: VM_FOLDER }] }),
+    "InvalidArgument",
+  ],
+  [
+    "a VM in a pool that is not there",
+    () => client.call(VM_FOLDER, "CreateVM_Task", { config: vmSpec("lost"), pool: moRef("ResourcePool", "pool9999") }),
+    "ManagedObjectNotFound",
+  ],
+])("%s is refused, and nothing has changed", async (_, deed, fault) => {
+  const before = await idsOf(ROOT_POOL, "resourcePool");
+  if (before.length === 0) before.push((await makePool("taken")).value);
+  expect((await faultOf(deed())).fault).toBe(fault);
+  expect(await idsOf(ROOT_POOL, "resourcePool")).toEqual(before);
+});
+
+test("a pool moves with what is in it, several change at once, and each change leaves an event", async () => {
+  const [from, to] = [await makePool("from"), await makePool("to")];
+  const child = await makePool("child", from, spec({ reservation: 10 }));
+  await client.call(to, "MoveIntoResourcePool", { list: [child] });
+  expect(await read(client, child, "parent")).toMatchObject(to);
+  expect((await faultOf(client.call(child, "MoveIntoResourcePool", { list: [to] }))).fault).toBe("InvalidArgument");
+  const swap = [{ ...spec({ reservation: 0 }), entity: child }];
+  await client.call(to, "UpdateChildResourceConfiguration", { spec: swap });
+  expect(await read(client, to, "childConfiguration")).toMatchObject([{ entity: child, cpuAllocation: { reservation: 0 } }]);
+  const stale = { config: { ...spec({ reservation: 1 }), changeVersion: "1" } };
+  expect((await faultOf(client.call(child, "UpdateConfig", stale))).fault).toBe("ConcurrentAccess");
+  await client.call(to, "RefreshRuntime", {});
+  expect(await client.call(to, "QueryResourceConfigOption", {})).toMatchObject({
+    cpuAllocationOption: { sharesOption: { sharesOption: { min: 1, max: 1_000_000 } } },
+  });
+  const events = await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} });
+  const types = events?.map(({ $type }) => $type);
+  expect(types).toEqual(
+    expect.arrayContaining([
+      "ResourcePoolCreatedEvent",
+      "ResourcePoolMovedEvent",
+      "ResourcePoolReconfiguredEvent",
+      "ResourcePoolDestroyedEvent",
+    ]),
+  );
+});
+
+test("who may only read makes no pool, moves nothing and takes nothing away; pools outlive the host agent", async () => {
+  const kept = await makePool("kept", ROOT_POOL, spec({ reservation: 7 }));
+  const vm = await createVm(client, vmSpec("kept"));
+  await client.call(kept, "MoveIntoResourcePool", { list: [vm] });
+  await using reader = await host.login(READ_ONLY);
+  const asReader = (call: Promise<unknown>) => faultOf(call).then(({ fault }) => fault);
+  expect(await asReader(reader.call(kept, "CreateResourcePool", { name: "x", spec: spec() }))).toBe("NoPermission");
+  expect(await asReader(reader.call(ROOT_POOL, "MoveIntoResourcePool", { list: [vm] }))).toBe("NoPermission");
+  expect(await asReader(reader.call(kept, "Destroy_Task", {}))).toBe("NoPermission");
+  expect(await asReader(reader.call(moRef("ManagedEntity", kept.value) as never, "Rename_Task", { newName: "x" }))).toBe("NoPermission");
+  client.close();
+  await host.stop({ keepFolder: true });
+  host = await startAgent(host.folder);
+  client = await host.login();
+  expect(await read(client, kept, "config.cpuAllocation.reservation")).toBe(7);
+  expect(await idsOf(kept, "vm")).toEqual([vm.value]);
+  expect(host.resources().pools.map(({ id }) => `pool${id}`)).toContain(kept.value);
+});

@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { cgroupHierarchies, readProcessLoad } from "../src/system/index.ts";
+import type { MoRef, ResourceConfigSpec } from "../src/wire/index.ts";
+import { installGuestImage, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
+import { bootableSpec, createVm, ROOT_POOL, read, succeeded } from "./vm.ts";
+
+/** What a VM gets of the processors, as the kernel has it. Paper «Resource Provisioning, Shares, and Limits». */
+const tree = cgroupHierarchies().find(({ controllers }) => controllers.includes("cpu"));
+let host: TestHost;
+let client: VimClient;
+let trader: MoRef<"VirtualMachine">;
+let worker: MoRef<"VirtualMachine">;
+let mhz: number;
+
+beforeAll(async () => {
+  host = await startHost();
+  client = await host.login();
+  mhz = (await read(client, moRef("HostSystem", "ha-host"), "summary.hardware.cpuMhz")) as number;
+  const config = { guestId: "otherGuest", memoryMB: 64, files: { vmPathName: "[datastore1]" } };
+  trader = await createVm(client, { ...config, name: "trader", numCPUs: 1, latencySensitivity: { level: "high" } });
+  const limit = Math.round(mhz / 4);
+  worker = await createVm(client, { ...bootableSpec("worker", await installGuestImage(host, "worker-boot")), cpuAllocation: { limit } });
+  for (const vm of [trader, worker]) await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+});
+afterAll(async () => {
+  for (const vm of [trader, worker]) await client.call(vm, "TerminateVM", {}); // nothing in them hears that it is to shut down
+  client?.close();
+  await host?.stop();
+});
+
+async function monitorPid(vm: MoRef): Promise<number> {
+  const vmkernel = await host.vmkernel();
+  const { pids } = await vmkernel.request({ kind: "inspectMonitor", vm: vm.value as never });
+  vmkernel.close();
+  return pids.at(-1) ?? 0;
+}
+
+async function setting(vm: MoRef, names: { readonly v1: string; readonly v2: string }): Promise<string> {
+  const memberships = readFileSync(`/proc/${await monitorPid(vm)}/cgroup`, "utf8").split("\n");
+  const isTree = tree?.kind === "v2" ? /^0::(.*)$/ : /^\d+:(?:.*,)?cpu(?:,.*)?:(.*)$/;
+  const cgroup = memberships.flatMap((line) => isTree.exec(line)?.[1] ?? [])[0] ?? "";
+  return readFileSync(join(tree?.root ?? "", cgroup.slice(cgroup.indexOf("/bulkhead-")), names[tree?.kind ?? "v2"]), "utf8").trim();
+}
+
+const weight = async (vm: MoRef): Promise<number> => Number(await setting(vm, { v1: "cpu.shares", v2: "cpu.weight" }));
+const quota = (vm: MoRef): Promise<string> => setting(vm, { v1: "cpu.cfs_quota_us", v2: "cpu.max" });
+
+/** Processors' worth of time that a monitor uses, over three seconds of a guest that boots, which under translation takes all it can get. */
+async function used(vm: MoRef): Promise<number> {
+  const pid = await monitorPid(vm);
+  const [before, beganAt] = [(await readProcessLoad(pid))?.processorMs ?? 0, performance.now()];
+  await sleep(3000);
+  return (((await readProcessLoad(pid))?.processorMs ?? 0) - before) / (performance.now() - beganAt);
+}
+
+test.skipIf(tree === undefined)(
+  "a guest that would take a processor takes no more than its limit, or its pool's, while there is one",
+  async () => {
+    expect(await used(worker)).toBeLessThan(0.3);
+    const config: ResourceConfigSpec = { cpuAllocation: { limit: Math.round(mhz / 10) }, memoryAllocation: {} };
+    const pool = await client.call(ROOT_POOL as MoRef<"ResourcePool">, "CreateResourcePool", { name: "slow", spec: config });
+    await client.call(pool, "MoveIntoResourcePool", { list: [worker] });
+    await waitFor(async () => Math.abs(Number.parseInt(await quota(worker), 10) - 5000) < 50, 5000); // a tenth of 50 ms, to the MHz
+    const slow = await used(worker);
+    expect(slow).toBeLessThan(0.13);
+    expect(slow).toBeGreaterThan(0.04); // it runs
+    await succeeded(client, await client.call(pool, "Destroy_Task", {}));
+    await succeeded(client, await client.call(worker, "ReconfigVM_Task", { spec: { cpuAllocation: { limit: -1 } } }));
+    await waitFor(async () => /^(-1|max)\b/.test(await quota(worker)), 5000);
+  },
+);
+
+test.skipIf(tree === undefined)("a VM of high latency sensitivity weighs four times as much, until that is changed", async () => {
+  const high = await weight(trader);
+  await succeeded(client, await client.call(trader, "ReconfigVM_Task", { spec: { latencySensitivity: { level: "normal" } } }));
+  expect(high / (await weight(trader))).toBeCloseTo(4, 0);
+  await succeeded(client, await client.call(trader, "ReconfigVM_Task", { spec: { latencySensitivity: { level: "high" } } }));
+  expect(await weight(trader)).toBe(high);
+  expect(await read(client, trader, "overallStatus")).toBe("green");
+});
