@@ -49,6 +49,8 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
   return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
 }
 
+const NO_MEMORY: Observation["memory"] = { owners: [], doubled: [], randomization: "2" };
+
 function observation(monitors: Observation["monitors"], withheld: Observation["withheld"] = []): Observation {
   return {
     withheld,
@@ -56,6 +58,7 @@ function observation(monitors: Observation["monitors"], withheld: Observation["w
     accelerator: { kind: "tcg", because: "" },
     hostNamespaces: namespacesOf("self"),
     monitors,
+    memory: NO_MEMORY,
     tcpSockets: tcpSockets(),
     unseen: [],
     hostd: undefined,

@@ -3,6 +3,7 @@ import type { Claim, Evidence } from "./claim.ts";
 import { consoleClaims } from "./claims/consoles.ts";
 import { deviceClaims } from "./claims/devices.ts";
 import { hostClaims } from "./claims/host.ts";
+import { memoryClaims } from "./claims/memory.ts";
 import { monitorClaims } from "./claims/monitors.ts";
 import { networkClaims } from "./claims/network.ts";
 import { type HostPids, type Observation, observe } from "./observe.ts";
@@ -11,7 +12,14 @@ export type { Evidence, Verdict } from "./claim.ts";
 export type { HostPids } from "./observe.ts";
 
 /** Every claim of this host, in the order in which they are printed. */
-export const claims: readonly Claim[] = [...monitorClaims, ...deviceClaims, ...consoleClaims, ...networkClaims, ...hostClaims];
+export const claims: readonly Claim[] = [
+  ...monitorClaims,
+  ...memoryClaims,
+  ...deviceClaims,
+  ...consoleClaims,
+  ...networkClaims,
+  ...hostClaims,
+];
 
 /** Judges every claim by what was observed. Pure. */
 export function judge(observation: Observation): readonly Evidence[] {

@@ -21,6 +21,7 @@ import {
   threadsOf,
 } from "../system/index.ts";
 import type { DatastoreDescription, IsolationFeature, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
+import { type MemoryOwner, type ObservedMemory, observeMemory } from "./observe-memory.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
 
 /** A file whatever its name: "device:inode". */
@@ -50,6 +51,7 @@ export interface Observation {
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   readonly hostNamespaces: Namespaces;
   readonly monitors: readonly ObservedMonitor[];
+  readonly memory: ObservedMemory;
   /** Of the machine's own network. */
   readonly tcpSockets: readonly TcpSocket[];
   /** Monitors that ended or could not be looked at meanwhile, and why. */
@@ -88,6 +90,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     accelerator,
     hostNamespaces: namespacesOf("self"),
     monitors,
+    memory: observeMemory([...monitors.map(memoryOwner), ...hostOwners(pids)]),
     tcpSockets: tcpSockets(),
     unseen,
     hostd: describeIfThere(pids.hostd),
@@ -112,6 +115,16 @@ export function observeMonitor(inspection: MonitorInspection, attachments: reado
     pidsOfUid: processesOfUid(uid),
     taps: heldTaps(pid),
   };
+}
+
+function memoryOwner({ inspection: { description }, process }: ObservedMonitor): MemoryOwner {
+  return { name: `VM ${description.vm} (${description.name}), pid ${process.pid}`, pid: process.pid, isMonitor: true };
+}
+
+function hostOwners(pids: HostPids): readonly MemoryOwner[] {
+  return Object.entries(pids).flatMap(([name, pid]) =>
+    pid !== undefined && allPids().includes(pid) ? [{ name: `${name}, pid ${pid}`, pid, isMonitor: false }] : [],
+  );
 }
 
 /** Looks whether a path leads a process to the datastores. */

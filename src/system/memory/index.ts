@@ -1,0 +1,2 @@
+export * from "./mappings.ts";
+export * from "./page-frames.ts";
