@@ -1,6 +1,14 @@
 /** Looks at the memory of every monitor: what machine pages it has, and what of it could be written and run. */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
-import { describeFrames, type Mapping, mappingsOf, ownPagesOf, PAGE_BYTES, type SharedFrame } from "../system/index.ts";
+import {
+  addressRandomization,
+  describeFrames,
+  isPositionIndependent,
+  type Mapping,
+  mappingsOf,
+  ownPagesOf,
+  PAGE_BYTES,
+  type SharedFrame,
+} from "../system/index.ts";
 import { type SharedPage, sharedFrames } from "./shared-frames.ts";
 
 /** A process whose memory is looked at. */
@@ -56,7 +64,7 @@ export function observeMemory(owners: readonly MemoryOwner[]): ObservedMemory {
       ...describeCode(owner.pid, mappings),
     })),
     doubled: [...doubled, ...stillDoubled(suspect, owners).map((page) => describe(page, owners, "other"))],
-    randomization: readFileSync("/proc/sys/kernel/randomize_va_space", "utf8").trim(),
+    randomization: addressRandomization(),
   };
 }
 
@@ -81,18 +89,4 @@ function describeCode(pid: number, mappings: readonly Mapping[]) {
     programAt: (program?.start ?? 0).toString(16),
     isPositionIndependent: isPositionIndependent(pid),
   };
-}
-
-const ELF_TYPE_AT = 16;
-const ET_DYN = 3; // what can be loaded anywhere; System V ABI, ELF header
-
-function isPositionIndependent(pid: number): boolean {
-  const header = Buffer.alloc(ELF_TYPE_AT + 2);
-  const fd = openSync(`/proc/${pid}/exe`, "r");
-  try {
-    readSync(fd, header, 0, header.length, 0);
-  } finally {
-    closeSync(fd);
-  }
-  return header.readUInt16LE(ELF_TYPE_AT) === ET_DYN;
 }

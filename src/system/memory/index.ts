@@ -1,2 +1,3 @@
 export * from "./mappings.ts";
 export * from "./page-frames.ts";
+export * from "./program.ts";
