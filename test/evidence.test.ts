@@ -6,6 +6,7 @@ import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
 import { judge } from "../src/evidence/index.ts";
 import { observe, observeMonitor } from "../src/evidence/observe.ts";
+import type { PageRun } from "../src/main/memory-command.ts";
 import { type MonitorInspection, networkNamespace } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
@@ -40,6 +41,25 @@ test("every claim is shown and passes on a host with two running guests, and the
   expect(evidence.filter(({ verdict }) => verdict !== "pass")).toEqual([]);
   expect(evidence.every(({ facts, heading }) => facts.length > 0 && heading !== "")).toBe(true);
   expect((await host.command("evidence")).code).toBe(0);
+});
+
+test("the page map of each guest names its memory, and no machine page of the one is the other's", async () => {
+  const maps = await Promise.all(
+    vms.map(async ({ value }) => {
+      const { stdout } = await host.command("memory", "pmap", "--vm", value, "--json");
+      return JSON.parse(stdout) as readonly PageRun[];
+    }),
+  );
+  const pagesOf = (runs: readonly PageRun[]) =>
+    runs.flatMap(({ machine, bytes }) =>
+      machine.kind === "at" ? Array.from({ length: bytes / 4096 }, (_, n) => machine.start + n * 4096) : [],
+    );
+  const [one, two] = maps.map((runs) => new Set(pagesOf(runs))) as [Set<number>, Set<number>];
+  expect(
+    maps.map((runs) => runs.filter(({ region }) => region === "pc.ram").reduce((sum, { bytes }) => sum + bytes, 0) >= 127 * 2 ** 20),
+  ).toEqual([true, true]);
+  expect(one.size).toBeGreaterThan(1000);
+  expect([...one].filter((page) => two.has(page))).toEqual([]);
 });
 
 test("the guests that are looked at are real ones: both count on their consoles", async () => {

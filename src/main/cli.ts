@@ -1,6 +1,6 @@
 /** The command `bulkhead`: reads what is asked, calls what does it, prints, and ends with its exit code. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { hostPaths, messageOf } from "../base/index.ts";
+import { hostPaths, messageOf, parseVmId, type VmId } from "../base/index.ts";
 import { formatEvidence } from "../evidence/index.ts";
 import { exitCodeOf as evidenceExitCode, lookAtEvidence } from "./evidence-command.ts";
 import { stopOnSignals } from "./foreground.ts";
@@ -9,6 +9,7 @@ import { formatStatus, readHostStatus, exitCodeOf as statusExitCode, statusToJso
 import { stopRunningHost } from "./host-stop.ts";
 import { DEFAULT_LISTEN, type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { requireRoot } from "./machine.ts";
+import { formatPageMap, readPageMap } from "./memory-command.ts";
 import { initialPasswordPath, PASSWORD_VARIABLE } from "./root-password.ts";
 import { hostRuns, readRunFile } from "./run-file.ts";
 import { startDemonstration } from "./start/start.ts";
@@ -61,6 +62,11 @@ function buildProgram(): Command {
     .description("the programs of a port: the units that they are compiled from, and their instructions as the kernel has them")
     .requiredOption("--program <port>", "number of a port, as `vswitch list` prints it", readPortNumber)
     .action(showSwitch);
+  const memory = program.command("memory").description("look at the memory of running guests");
+  common(memory.command("pmap"))
+    .description("which machine page is behind each page of a guest: guest physical, monitor virtual, machine")
+    .requiredOption("--vm <id>", "number of a running VM, as `bulkhead host status` prints it", readVmNumber)
+    .action(showPageMap);
   common(program.command("start", { hidden: true }), listenOption())
     .option("--degraded")
     .action(demonstrate);
@@ -88,6 +94,12 @@ function readPortNumber(text: string): number {
   const port = parsePortNumber(text);
   if (port === undefined) throw new InvalidArgumentError("It is a number that `bulkhead vswitch list` prints.");
   return port;
+}
+
+function readVmNumber(text: string): VmId {
+  const vm = parseVmId(text);
+  if (vm === undefined) throw new InvalidArgumentError("It is a number that `bulkhead host status` prints.");
+  return vm;
 }
 
 function hostOptions({ root, listen, degraded }: Options): HostOptions {
@@ -158,6 +170,12 @@ async function showSwitch({ root, json, program }: Options & { readonly program:
   requireRoot();
   const listing = await readProgram(hostPaths(root), program);
   console.log(json ? JSON.stringify({ port: program, listing }, undefined, 2) : listing.join("\n"));
+}
+
+async function showPageMap({ root, json, vm }: Options & { readonly vm: VmId }): Promise<void> {
+  requireRoot();
+  const runs = await readPageMap(hostPaths(root), vm);
+  console.log(json ? JSON.stringify(runs, undefined, 2) : formatPageMap(runs));
 }
 
 async function demonstrate(options: Options): Promise<void> {

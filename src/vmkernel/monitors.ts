@@ -9,7 +9,7 @@ import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { openAttachments } from "./open-attachments.ts";
 import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor } from "./resources/index.ts";
-import type { MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
+import type { MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
 import { VirtualPorts } from "./virtual-ports.ts";
@@ -227,6 +227,10 @@ export class Monitors {
   /** Where it complains to. */
   logFile(vm: VmId): string {
     return this.#require(vm, "poweredOn").logFile;
+  }
+
+  async mapMemory(vm: VmId): Promise<readonly MemoryMapping[]> {
+    return this.#require(vm, "poweredOn").memoryMap();
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {

@@ -80,6 +80,7 @@ const KINDS = [
   "configureResources",
   "listMonitors",
   "inspectMonitor",
+  "mapMemory",
   "sampleLoad",
   "readLog",
   "shutdownHost",
@@ -140,6 +141,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "retryWrite":
     case "listGuestPrograms":
     case "inspectMonitor":
+    case "mapMemory":
       return { kind, vm: readVmId(shape, "vm") };
     case "suspend":
     case "saveScreen":

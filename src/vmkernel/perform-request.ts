@@ -105,6 +105,8 @@ export async function performRequest(
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":
       return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
+    case "mapMemory":
+      return monitors.mapMemory(request.vm) satisfies Result<"mapMemory">;
     case "sampleLoad":
       return sampleLoad(monitors) satisfies Result<"sampleLoad">;
     case "readLog":

@@ -97,6 +97,8 @@ export type VmkernelRequest =
   | { readonly kind: "configureResources"; readonly resources: ResourceConfig }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
+  /** What a running guest sees as memory, and where it lies in its monitor's. */
+  | { readonly kind: "mapMemory"; readonly vm: VmId }
   /** What the machine and each monitor have used since they started. */
   | { readonly kind: "sampleLoad" }
   /** A part of a log that only root can read. InvalidPowerState for a VM without a monitor. */
@@ -154,6 +156,7 @@ export interface VmkernelResults {
   configureResources: null;
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
+  mapMemory: readonly MemoryMapping[];
   sampleLoad: LoadSample;
   readLog: LogChunk;
   shutdownHost: null;
@@ -393,6 +396,18 @@ export interface GuestDisk {
   readonly type: string;
   readonly capacityBytes: number;
   readonly freeBytes: number;
+}
+
+/** Addresses are bytes. */
+export interface MemoryMapping {
+  /** In the guest's "physical" memory. */
+  readonly guestStart: number;
+  readonly bytes: number;
+  readonly kind: "ram" | "rom";
+  /** QEMU's name for what is behind it: "pc.ram", "pc.bios" … */
+  readonly region: string;
+  /** In the memory of the monitor's process. */
+  readonly hostStart: number;
 }
 
 /** What is really there: the raw material of evidence. */

@@ -42,6 +42,30 @@ export function ownPagesOf(pid: number, mappings: readonly Mapping[]): OwnPages 
   return { frames: Float64Array.from(found), swapped };
 }
 
+/** What is in a page's place where no machine page is behind it. */
+export const NO_FRAME = { untouched: -1, swapped: -2 } as const;
+
+/** @returns for each page from `start` its frame, or one of {@link NO_FRAME} */
+export function framesBehind(pid: number, { start, bytes }: { readonly start: number; readonly bytes: number }): Float64Array {
+  const frames = new Float64Array(Math.ceil(bytes / PAGE_BYTES)).fill(NO_FRAME.untouched);
+  let at = 0;
+  const mapping = {
+    start,
+    end: start + frames.length * PAGE_BYTES,
+    isWritable: true,
+    isExecutable: false,
+    isShared: false,
+    inode: 0,
+    name: "",
+  };
+  readEntries(pid, [mapping], (_, low, high) => {
+    if (high >= PRESENT) frames[at] = frameOf(low, high);
+    else if ((high & SWAPPED) !== 0) frames[at] = NO_FRAME.swapped;
+    at += 1;
+  });
+  return frames;
+}
+
 const frameOf = (low: number, high: number): number => (high & FRAME_HIGH) * 2 ** 32 + low;
 
 /** memfd_create(2) or shared anonymous memory: it has an inode, and no name that a path leads to. */

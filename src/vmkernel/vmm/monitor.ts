@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
-import type { GuestState, Halt, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
+import type { GuestState, Halt, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
@@ -19,6 +19,7 @@ import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
 import { MacWatch } from "./mac-watch.ts";
 import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
+import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
 import { disconnectedIn } from "./plan-change.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 import { saveMemory } from "./save-memory.ts";
@@ -315,6 +316,17 @@ export class Monitor {
       machine: this.#record.machine,
       qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
     };
+  }
+
+  /** What the guest sees as memory, and where it lies in the monitor's; what the monitor says of it that cannot be is left out. */
+  async memoryMap(): Promise<readonly MemoryMapping[]> {
+    const ask = (line: string) => this.execute("human-monitor-command", { "command-line": line });
+    const mapped: MemoryMapping[] = [];
+    for (const range of parseMemoryMap(await ask("info mtree -f"))) {
+      const hostStart = parseHostAddress(await ask(`gpa2hva 0x${range.guestStart.toString(16)}`));
+      if (hostStart !== undefined) mapped.push({ ...range, hostStart });
+    }
+    return mapped;
   }
 
   /** What it has used so far; undefined when its processes have ended meanwhile. */
