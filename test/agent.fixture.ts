@@ -194,7 +194,7 @@ class ShownMonitors {
   list = () => [...this.#running.values()];
   loads = async () => [];
   /** What it was told last of pools and of the VMs in them. */
-  resources: ResourceConfig = { pools: [], vms: [] };
+  resources: ResourceConfig = { pools: [], vms: [], sharedPagesPerSecond: 0 };
 
   async configureResources(resources: ResourceConfig): Promise<void> {
     this.resources = resources;

@@ -29,7 +29,9 @@ test("what is as claimed passes, and without a monitor nothing is shown", () => 
 });
 
 test.each<[string, (typeof memoryClaims)[number] | undefined, ObservedMemory]>([
-  ["a page that two monitors have", pages, memory({ doubled: [{ frame: 7, names: ["a", "b"], kind: "other" }] })],
+  ["a page that two monitors have", pages, memory({ doubled: [{ frame: 7, names: ["a", "b"], groups: ["g", "g"], kind: "other" }] })],
+  ["a page merged for VMs of two groups", pages, memory({ doubled: [{ frame: 7, names: ["a", "b"], groups: ["g", "h"], kind: "ksm" }] })],
+  ["a page merged for VMs of none", pages, memory({ doubled: [{ frame: 7, names: ["a", "b"], groups: ["", ""], kind: "ksm" }] })],
   ["a library that can be written and run", code, memory({ owners: [owner("a", { writableCodeFiles: ["/lib/x.so"] })] })],
   ["more writable code than a translator needs", code, memory({ owners: [owner("a", { writableCodeBytes: 2 ** 30 })] })],
   ["a program at a fixed address", addresses, memory({ owners: [owner("a", { isPositionIndependent: false })] })],
@@ -39,8 +41,8 @@ test.each<[string, (typeof memoryClaims)[number] | undefined, ObservedMemory]>([
   expect(verdict(claim, observed)).toBe("fail");
 });
 
-test("pages that the kernel merged do not, nor does any writable code where guests are not translated go unseen", () => {
-  expect(verdict(pages, memory({ doubled: [{ frame: 7, names: ["a", "b"], kind: "ksm" }] }))).toBe("pass");
+test("pages that the kernel merged for VMs of one group do not, nor does any writable code where guests are not translated go unseen", () => {
+  expect(verdict(pages, memory({ doubled: [{ frame: 7, names: ["a", "b"], groups: ["g", "g"], kind: "ksm" }] }))).toBe("pass");
   expect(verdict(code, memory({ owners: [owner("a", { writableCodeBytes: 4096 })] }), "kvm")).toBe("fail");
 });
 

@@ -17,6 +17,8 @@ export interface MemoryOwner {
   readonly name: string;
   readonly pid: number;
   readonly isMonitor: boolean;
+  /** With whom its VM may share equal pages; undefined where with nobody. */
+  readonly sharingGroup?: string | undefined;
 }
 
 export interface ObservedOwner extends MemoryOwner {
@@ -35,6 +37,8 @@ export interface ObservedOwner extends MemoryOwner {
 export interface DoubledPage {
   readonly frame: number;
   readonly names: readonly string[];
+  /** Of each of them that it is a monitor's of a group, or "" for one that may share with nobody. */
+  readonly groups: readonly string[];
   readonly kind: SharedFrame;
 }
 
@@ -77,7 +81,8 @@ function stillDoubled(suspect: readonly SharedPage[], owners: readonly MemoryOwn
 }
 
 function describe({ frame, owners: indices }: SharedPage, owners: readonly MemoryOwner[], kind: SharedFrame = "other"): DoubledPage {
-  return { frame, names: indices.map((index) => owners[index]?.name ?? ""), kind };
+  const found = indices.flatMap((index) => owners[index] ?? []);
+  return { frame, names: found.map(({ name }) => name), groups: found.map(({ sharingGroup }) => sharingGroup ?? ""), kind };
 }
 
 function describeCode(pid: number, mappings: readonly Mapping[]) {

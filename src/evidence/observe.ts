@@ -118,7 +118,12 @@ export function observeMonitor(inspection: MonitorInspection, attachments: reado
 }
 
 function memoryOwner({ inspection: { description }, process }: ObservedMonitor): MemoryOwner {
-  return { name: `VM ${description.vm} (${description.name}), pid ${process.pid}`, pid: process.pid, isMonitor: true };
+  return {
+    name: `VM ${description.vm} (${description.name}), pid ${process.pid}`,
+    pid: process.pid,
+    isMonitor: true,
+    sharingGroup: description.sharingGroup,
+  };
 }
 
 function hostOwners(pids: HostPids): readonly MemoryOwner[] {

@@ -96,7 +96,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     tasks: new Tasks(database, changes, clock),
     events: new Events(database, changes, clock, identity.hostName, log),
     vms,
-    pools: new Pools({ database, vmkernel, host, changes, accounts, vms, onBug: parts.onBug }),
+    pools: new Pools({ database, vmkernel, host, changes, accounts, options, vms, onBug: parts.onBug }),
     networks: new Networks({ database, vmkernel, agent: () => agent, onBug: parts.onBug }),
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),

@@ -7,6 +7,7 @@ import { fault, type KeyStroke } from "../wire/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
+import { PageSharing } from "./memory/page-sharing.ts";
 import { openAttachments } from "./open-attachments.ts";
 import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor } from "./resources/index.ts";
 import type { MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
@@ -57,6 +58,7 @@ export class Monitors {
   readonly #virtualPorts: VirtualPorts;
   readonly #starts: Turns;
   readonly #cpu: CpuScheduler;
+  readonly #sharing: PageSharing;
   #isShuttingDown = false;
 
   constructor(parts: MonitorsParts) {
@@ -64,6 +66,7 @@ export class Monitors {
     this.#serialPorts = new SerialPorts(parts);
     this.#virtualPorts = new VirtualPorts(parts);
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
+    this.#sharing = new PageSharing(parts);
     this.#cpu = new CpuScheduler({ processors: parts.processors, running: () => this.#scheduled(), log: parts.log });
   }
 
@@ -81,12 +84,13 @@ export class Monitors {
   }
 
   /** @throws {Fault} InvalidPowerState when it runs; what is wrong with the machine or its files; what QEMU says against it */
-  powerOn(machine: MachineSpec, guestVariables: readonly GuestVariable[] = []): Promise<MonitorDescription> {
-    return this.#inTurn(machine.vm, () => this.#starts.take(() => this.#start(machine, guestVariables)));
+  powerOn(machine: MachineSpec, guestVariables: readonly GuestVariable[] = [], sharingGroup?: string): Promise<MonitorDescription> {
+    return this.#inTurn(machine.vm, () => this.#starts.take(() => this.#start(machine, guestVariables, sharingGroup)));
   }
 
-  async #start(machine: MachineSpec, wanted: readonly GuestVariable[]): Promise<MonitorDescription> {
+  async #start(machine: MachineSpec, wanted: readonly GuestVariable[], sharingGroup: string | undefined): Promise<MonitorDescription> {
     await this.#refuseRunning(machine);
+    this.#refuseOtherGroup(sharingGroup);
     if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
     const checked = checkMachine(machine, this.#parts.limits);
     this.#serialPorts.claim(machine);
@@ -102,7 +106,8 @@ export class Monitors {
         `VM ${machine.vm}: its guest is not told its guestinfo: without mount namespaces there is no place that is its monitor's alone`,
       );
     const open = { ...attachments, taps: ports.taps };
-    const monitor = await startMonitor(vmm, { machine: checked, guestVariables, attachments: open, onEvent, hasListeners });
+    const order = { machine: checked, guestVariables, sharingGroup, attachments: open, onEvent, hasListeners };
+    const monitor = await startMonitor(vmm, order);
     this.#keep(monitor);
     undo.release();
     await this.#divideProcessors();
@@ -152,8 +157,9 @@ export class Monitors {
   }
 
   /** The whole tree of resource pools, and where each VM stands in it. */
-  configureResources(config: ResourceConfig): Promise<void> {
-    return this.#cpu.configure(config);
+  async configureResources(config: ResourceConfig): Promise<void> {
+    this.#sharing.configure(config.sharedPagesPerSecond);
+    await this.#cpu.configure(config);
   }
 
   shutdownGuest(vm: VmId): Promise<void> {
@@ -287,6 +293,7 @@ export class Monitors {
 
   #keep(monitor: Monitor): void {
     this.#running.set(monitor.vm, monitor);
+    this.#countSharing();
     this.#serialPorts.carry(monitor);
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
     monitor.whenMacsChange(() => void this.#learnMacs(monitor));
@@ -322,11 +329,23 @@ export class Monitors {
   #forget(monitor: Monitor, end: MonitorEnd): void {
     if (this.#running.get(monitor.vm) === monitor) {
       this.#running.delete(monitor.vm);
+      this.#countSharing();
       this.#serialPorts.release(monitor.vm);
       void this.#virtualPorts.release(monitor.vm);
     }
     this.#parts.log(`VM ${monitor.vm}: ${end.because}${end.detail === "" ? "" : ` (${end.detail})`}`);
     this.#parts.onEvent({ kind: "monitorEnded", vm: monitor.vm, ...end });
+  }
+
+  #countSharing(): void {
+    this.#sharing.setSharing([...this.#running.values()].filter(({ record }) => record.sharingGroup !== undefined).length);
+  }
+
+  /** The kernel shares between all that is offered to it. */
+  #refuseOtherGroup(group: string | undefined): void {
+    const other = [...this.#running.values()].find(({ record }) => record.sharingGroup !== undefined && record.sharingGroup !== group);
+    if (group === undefined || other === undefined) return;
+    throw fault("InvalidState", `VM ${other.vm} shares memory in another group, and the kernel serves one group at a time.`, {});
   }
 
   async #refuseRunning(machine: MachineSpec): Promise<void> {

@@ -37,6 +37,7 @@ const BYTE = { min: 0, max: 255 };
 
 /** With a piece of a file in it, base64. */
 const SCRIPT_LENGTH_MAX = 1024 * 1024;
+const SHARING_GROUP_LENGTH_MAX = 1024;
 /** Only shown. */
 const COMMAND_LINE_LENGTH_MAX = 4096;
 
@@ -127,7 +128,9 @@ export function parseRequest(value: unknown): VmkernelRequest {
       return { kind, descriptor: readPath(shape, "descriptor"), change: parseDiskChange(readShape(shape, "change")) };
     case "powerOn": {
       const guestVariables = readOptional(shape, "guestVariables", readGuestVariables);
-      return { kind, machine: parseMachine(shape.fields.machine, "request.machine"), ...(guestVariables && { guestVariables }) };
+      const sharingGroup = readOptional(shape, "sharingGroup", (from, name) => readText(from, name, { max: SHARING_GROUP_LENGTH_MAX }));
+      const machine = parseMachine(shape.fields.machine, "request.machine");
+      return { kind, machine, ...(guestVariables && { guestVariables }), ...(sharingGroup !== undefined && { sharingGroup }) };
     }
     case "changeMonitor":
       return { kind, machine: parseMachine(shape.fields.machine, "request.machine") };

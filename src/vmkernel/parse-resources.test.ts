@@ -4,6 +4,7 @@ import { asShape } from "./shape.ts";
 
 const cpu = { reservationMhz: 100, limitMhz: 200, shares: 4000 };
 const resources = {
+  sharedPagesPerSecond: 1024,
   pools: [
     { id: 1, cpu },
     { id: 2, parent: 1, cpu: { reservationMhz: 0, shares: 1 } },

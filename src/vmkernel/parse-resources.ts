@@ -7,6 +7,7 @@ const VMS_MAX = 4096;
 const ID = { min: 1, max: 2 ** 31 - 1 };
 const MHZ = { min: 0, max: 2 ** 31 };
 const SHARES = { min: 1, max: 100_000_000 }; // 100 times what a client may set
+const PAGES_PER_SECOND = { min: 0, max: 1_000_000 };
 const VCPUS = { min: 1, max: 768 };
 
 /** @throws {Fault} InvalidArgument: a pool is named after its parent, so the pools are a tree */
@@ -26,7 +27,7 @@ export function parseResourceConfig(shape: Shape): ResourceConfig {
   }
   const stray = vms.findIndex(({ pool }) => pool !== undefined && !known.has(pool));
   if (stray !== -1) throw invalid(`${shape.at}.vms[${stray}].pool`, "is not a pool");
-  return { pools, vms };
+  return { pools, vms, sharedPagesPerSecond: readInteger(shape, "sharedPagesPerSecond", PAGES_PER_SECOND) };
 }
 
 function readPool(shape: Shape): PoolConfig {

@@ -60,7 +60,7 @@ export async function performRequest(
     case "changeDisk":
       return storage.changeDisk(request.descriptor, request.change, controls) satisfies Result<"changeDisk">;
     case "powerOn":
-      return monitors.powerOn(request.machine, request.guestVariables) satisfies Result<"powerOn">;
+      return monitors.powerOn(request.machine, request.guestVariables, request.sharingGroup) satisfies Result<"powerOn">;
     case "powerOff":
       return nothing(monitors.powerOff(request.vm));
     case "reset":

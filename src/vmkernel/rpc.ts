@@ -54,7 +54,13 @@ export type VmkernelRequest =
   | { readonly kind: "changeDisk"; readonly descriptor: DatastorePath; readonly change: DiskChange }
   /** Monitors. A power request returns when it has taken effect. */
   /** `guestVariables`: what the guest is told, from its start to its end. */
-  | { readonly kind: "powerOn"; readonly machine: MachineSpec; readonly guestVariables?: readonly GuestVariable[] }
+  /** `sharingGroup`: VMs of one group may share equal pages of their memory, and those without share none. InvalidState while another group's run. */
+  | {
+      readonly kind: "powerOn";
+      readonly machine: MachineSpec;
+      readonly guestVariables?: readonly GuestVariable[];
+      readonly sharingGroup?: string;
+    }
   | { readonly kind: "powerOff"; readonly vm: VmId }
   | { readonly kind: "reset"; readonly vm: VmId }
   /** Writes the guest's memory to `to` and ends the monitor; on failure the guest runs on and `to` is gone. */
@@ -238,6 +244,8 @@ export interface MonitorLoad {
   readonly processorMs: number;
   /** Of the machine's memory: the guest's pages that it has touched, and what the monitor itself needs. */
   readonly memoryBytes: number;
+  /** Of the guest's memory: what the kernel keeps once for it and others, or for several pages of its own. */
+  readonly sharedBytes: number;
   /** Disks that it tells of; empty while it does not answer. */
   readonly disks: readonly VirtualDiskLoad[];
 }
@@ -338,6 +346,8 @@ export interface MonitorDescription {
   readonly disconnected: readonly number[];
   /** Where memory can be added while it runs. */
   readonly memoryHotAdd?: MemoryHotAdd;
+  /** With whom it may share equal pages of memory; absent where with nobody. */
+  readonly sharingGroup?: string;
 }
 
 /** What the guest agent said last. */

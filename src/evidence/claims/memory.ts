@@ -10,7 +10,7 @@ const NAMED_MAX = 20; // pages in one fact
 
 const pagesAreOwned: Claim = {
   claim:
-    "No machine page of a monitor is mapped by another monitor or by a process of the host, but for pages that the kernel copies for whoever writes to them.",
+    "No machine page of a monitor is mapped by another monitor or by a process of the host, but for the kernel's page of zeros and equal pages of VMs that are configured to share, which it copies for whoever writes to them.",
   heading: "Memory Isolation",
   judge: ({ memory, unseen }) => {
     const looks = memory.owners.some(({ isMonitor }) => isMonitor) ? pageLooks(memory) : [];
@@ -19,7 +19,7 @@ const pagesAreOwned: Claim = {
 };
 
 function pageLooks({ owners, doubled }: ObservedMemory): readonly Look[] {
-  const taken = doubled.filter(({ kind }) => kind === "other");
+  const taken = doubled.filter((page) => page.kind === "other" || (page.kind === "ksm" && !isOfOneGroup(page)));
   const merged = doubled.filter(({ kind }) => kind === "ksm").length;
   const own = owners.map(({ name, bytes, swappedBytes }): Look => {
     const others = taken.filter(({ names }) => names.includes(name)).length;
@@ -30,8 +30,12 @@ function pageLooks({ owners, doubled }: ObservedMemory): readonly Look[] {
   return [...own, { fact: sharing, holds: true }, ...taken.slice(0, NAMED_MAX).map(namePage)];
 }
 
-function namePage({ frame, names }: DoubledPage): Look {
-  return { fact: `machine page 0x${frame.toString(16)} is mapped by ${names.join(" and ")}`, holds: false };
+const isOfOneGroup = ({ groups: [first = "", ...others] }: DoubledPage): boolean =>
+  first !== "" && others.every((group) => group === first);
+
+function namePage({ frame, names, kind }: DoubledPage): Look {
+  const merged = kind === "ksm" ? ", merged although they are not of one group" : "";
+  return { fact: `machine page 0x${frame.toString(16)} is mapped by ${names.join(" and ")}${merged}`, holds: false };
 }
 
 const codeIsNotWritable: Claim = {

@@ -12,8 +12,9 @@ export const optionManager = {
   },
   methods: {
     QueryOptions: ({ options }, { name }) => matchOptions(name).map((key) => options.show(key)),
-    UpdateOptions({ options, changes }, { changedValue }) {
+    async UpdateOptions({ options, changes, pools }, { changedValue }) {
       options.update(changedValue);
+      await pools.tell();
       changes.changed(HOST_AGENT_SETTINGS, ADVANCED_OPTIONS);
     },
   },

@@ -198,9 +198,11 @@ function quickStats(self: VmEntity): VirtualMachineQuickStats {
   if (vm.monitor === undefined) return { guestHeartbeatStatus };
   const usedMhz = agent.performance.now(vm.ref, "cpuUsageMhz");
   const usedKiB = agent.performance.now(vm.ref, "memConsumed");
+  const sharedKiB = agent.performance.now(vm.ref, "memShared");
   return {
     ...(usedMhz === undefined ? {} : { overallCpuUsage: usedMhz }),
     ...(usedKiB === undefined ? {} : { hostMemoryUsage: Math.round(usedKiB / 1024) }),
+    ...(sharedKiB === undefined ? {} : { sharedMemory: Math.round(sharedKiB / 1024) }),
     guestHeartbeatStatus,
     uptimeSeconds: Math.floor((agent.clock.now() - vm.monitor.startedAtMs) / 1000),
   };

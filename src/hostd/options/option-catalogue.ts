@@ -27,6 +27,20 @@ export const optionRows = {
     max: 500, // each may hold filters and views: more could exhaust the host agent's memory
     default: 500,
   },
+  "Mem.ShareForceSalting": {
+    label: "Page sharing between VMs",
+    summary: "0: all share; 1: VMs of one salt, and all that have none; 2: VMs of one salt alone. Of the next power-on of each",
+    min: 0,
+    max: 2,
+    default: 2,
+  },
+  "Mem.ShareRateMax": {
+    label: "Page sharing rate",
+    summary: "Pages a second that are scanned of each VM that shares; 0 gives each VM pages of its own again",
+    min: 0,
+    max: 32_768,
+    default: 1024,
+  },
 } as const satisfies Readonly<Record<string, OptionRow>>;
 
 export type OptionKey = keyof typeof optionRows;

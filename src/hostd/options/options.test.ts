@@ -41,8 +41,9 @@ test.each<[string, string, AnyValue | undefined, string]>([
 });
 
 test.each([
-  [undefined, 2],
-  ["", 2],
+  [undefined, 4],
+  ["", 4],
+  ["Mem.", 2],
   ["Config.HostAgent.", 2],
   [TIMEOUT, 1],
 ])("asked for %j, %d options are found", (name, count) => expect(matchOptions(name)).toHaveLength(count));

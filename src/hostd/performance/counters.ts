@@ -52,6 +52,13 @@ export const counters = {
     "Consumed",
     "The host's memory that is taken, overhead included",
   ),
+  memShared: row(
+    65_608,
+    "mem.shared",
+    ["kiloBytes", "average", "absolute"],
+    "Shared",
+    "The guest's memory that the host keeps once for several equal pages",
+  ),
   diskUsage: row(131073, "disk.usage", RATE, "Usage", "Read from disks and written to them"),
   diskReads: row(131076, "disk.numberRead", COUNT, "Read requests", "Read requests to disks"),
   diskWrites: row(131077, "disk.numberWrite", COUNT, "Write requests", "Write requests to disks"),

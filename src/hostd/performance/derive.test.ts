@@ -28,7 +28,7 @@ const disk = (changes: Partial<VirtualDiskLoad> = {}): VirtualDiskLoad => ({
   ...changes,
 });
 const monitor = (changes: Partial<MonitorLoad> = {}): MonitorLoad => ({
-  ...{ vm: "1" as VmId, startedAtMs: 0, processorMs: 0, memoryBytes: 64 * 2 ** 20, disks: [] },
+  ...{ vm: "1" as VmId, startedAtMs: 0, processorMs: 0, memoryBytes: 64 * 2 ** 20, sharedBytes: 2 ** 20, disks: [] },
   ...changes,
 });
 const figureOf = (figures: readonly Figure[], name: CounterName, instance = ""): number | undefined =>
@@ -40,7 +40,9 @@ test("the first reading tells what is, and nothing of what was used", () => {
   expect(figureOf(figures, "memUsage")).toBe(7500);
   expect(figureOf(figures, "memConsumed")).toBe(3000);
   expect(figureOf(figures, "uptime")).toBe(60);
-  expect(deriveVm(undefined, monitor(), 20_000, VM, 60_000)).toHaveLength(3);
+  const ofVm = deriveVm(undefined, monitor(), 20_000, VM, 60_000);
+  expect(ofVm).toHaveLength(4);
+  expect(figureOf(ofVm, "memShared")).toBe(1024);
 });
 
 test("one of two processors that is busy all the time is half of the host", () => {

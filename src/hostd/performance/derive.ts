@@ -153,6 +153,7 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
     // A guest that has touched all of its memory takes more than it was given: what its monitor needs comes on top.
     figure("memUsage", Math.min(HUNDREDTHS, (HUNDREDTHS * after.memoryBytes) / Math.max(1, size.memoryBytes))),
     figure("memConsumed", after.memoryBytes / KIB),
+    figure("memShared", after.sharedBytes / KIB),
     figure("uptime", (nowMs - after.startedAtMs) / 1000),
   ];
   if (before === undefined || intervalMs <= 0) return now;

@@ -50,8 +50,16 @@ export function refuseUnkeepable(
   throw fault("InsufficientHostMemoryCapacityFault", message, { unreserved: unreserved * 2 ** 20, requested: requested * 2 ** 20 });
 }
 
-export function toVmkernel(pools: readonly Pool[], vms: readonly Vm[], poolOf: (vm: Vm) => number): ResourceConfig {
+interface Told {
+  readonly pools: readonly Pool[];
+  readonly vms: readonly Vm[];
+  readonly poolOf: (vm: Vm) => number;
+  readonly sharedPagesPerSecond: number;
+}
+
+export function toVmkernel({ pools, vms, poolOf, sharedPagesPerSecond }: Told): ResourceConfig {
   return {
+    sharedPagesPerSecond,
     pools: parentsFirst(pools, ROOT_ID).map(({ id, parent, cpu }) => ({
       id,
       ...(parent !== ROOT_ID && { parent }),

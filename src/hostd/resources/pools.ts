@@ -9,6 +9,7 @@ import type { Accounts } from "../accounts.ts";
 import type { Changes } from "../changes.ts";
 import type { Connection } from "../database.ts";
 import { COMPUTE_RESOURCE } from "../inventory-tree.ts";
+import type { Options } from "../options/options.ts";
 import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
 import { consumerOf, type RunningConsumer, refuseUnkeepable, type Sized, toVmkernel } from "./guarantees.ts";
@@ -25,6 +26,7 @@ export interface PoolsParts {
   readonly host: HostDescription;
   readonly changes: Changes;
   readonly accounts: Accounts;
+  readonly options: Options;
   readonly vms: { list(): readonly Vm[] };
   /** A failure that stops nothing: a person is told. */
   readonly onBug: (error: unknown) => void;
@@ -162,8 +164,13 @@ export class Pools {
   }
 
   async tell(): Promise<void> {
-    const { vmkernel, vms } = this.#parts;
-    const resources = toVmkernel(this.#pools, vms.list(), (vm) => this.poolOf(vm));
+    const { vmkernel, vms, options } = this.#parts;
+    const resources = toVmkernel({
+      pools: this.#pools,
+      vms: vms.list(),
+      poolOf: (vm) => this.poolOf(vm),
+      sharedPagesPerSecond: options.get("Mem.ShareRateMax"),
+    });
     if (isDeepStrictEqual(resources, this.#told)) return;
     this.#told = resources;
     try {

@@ -1,9 +1,10 @@
 /** Power: on, off, reset, suspend, and asking the guest to shut down. Source: vim25 VirtualMachine; paper «Virtualization Extensions». */
 import { inFolder } from "../../base/index.ts";
-import { fault, faultToLocalized } from "../../wire/index.ts";
-import type { Call } from "../agent.ts";
+import { fault, faultToLocalized, type Vmx } from "../../wire/index.ts";
+import type { Call, HostAgent } from "../agent.ts";
 import type { EventContext } from "../events.ts";
 import { faultOf } from "../faults.ts";
+import { planSharing, type SaltingPolicy } from "../resources/page-sharing.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { guestVariablesOf, machineSpecOf } from "../vm-config/index.ts";
@@ -31,9 +32,15 @@ export function powerOn(call: Call, vm: Vm): Task {
         ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
       });
       const { guestVariables, warning: untold } = guestVariablesOf(vmx);
-      for (const warning of [bootWarning(machine), untold].filter((sentence) => sentence !== undefined))
+      const { sharingGroup, warning: unshared } = sharingOf(agent, vmx);
+      for (const warning of [bootWarning(machine), untold, unshared].filter((sentence) => sentence !== undefined))
         agent.events.post("VmMessageWarningEvent", `${vm.name}: ${warning}`, about, { template: false, message: warning });
-      const monitor = await requestPower(agent.vms, vm, { kind: "powerOn", machine, guestVariables }, "poweredOn");
+      const monitor = await requestPower(
+        agent.vms,
+        vm,
+        { kind: "powerOn", machine, guestVariables, ...(sharingGroup !== undefined && { sharingGroup }) },
+        "poweredOn",
+      );
       if (monitor !== undefined) vm.monitor = monitor;
     } catch (error) {
       // A monitor that was listed while it started is gone. While vmkernel is away this waits for the next connection.
@@ -51,6 +58,20 @@ export function powerOn(call: Call, vm: Vm): Task {
     if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
     return undefined;
   });
+}
+
+interface SharedMemory {
+  readonly sharingGroup?: string;
+  /** Why it shares with nobody although it might. */
+  readonly warning?: string;
+}
+
+function sharingOf({ options, vms }: HostAgent, vmx: Vmx): SharedMemory {
+  const groups = vms.list().flatMap(({ monitor }) => monitor?.sharingGroup ?? []);
+  const policy = options.get("Mem.ShareForceSalting") as SaltingPolicy; // bounded by its row
+  const sharing = planSharing({ vmx, policy, groups });
+  if (sharing.kind === "group") return { sharingGroup: sharing.group };
+  return sharing.kind === "notNow" ? { warning: sharing.because } : {};
 }
 
 export function powerOff(call: Call, vm: Vm): Task {

@@ -1,3 +1,4 @@
+export * from "./ksm.ts";
 export * from "./mappings.ts";
 export * from "./page-frames.ts";
 export * from "./program.ts";

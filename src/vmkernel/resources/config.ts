@@ -32,7 +32,9 @@ export interface ResourceConfig {
   readonly pools: readonly PoolConfig[];
   /** All registered VMs, whether or not they run. */
   readonly vms: readonly VmAllocation[];
+  /** Pages a second that are scanned of each VM that shares memory; with 0 all have their own again. */
+  readonly sharedPagesPerSecond: number;
 }
 
 /** Before hostd has said anything: all VMs are equal. */
-export const NO_POOLS: ResourceConfig = { pools: [], vms: [] };
+export const NO_POOLS: ResourceConfig = { pools: [], vms: [], sharedPagesPerSecond: 0 };

@@ -13,7 +13,11 @@ const told = (number: number, settings: Partial<VmAllocation> = {}): VmAllocatio
   cpu: cpu(),
   ...settings,
 });
-const config = (vms: readonly VmAllocation[], pools: ResourceConfig["pools"] = []): ResourceConfig => ({ pools, vms });
+const config = (vms: readonly VmAllocation[], pools: ResourceConfig["pools"] = []): ResourceConfig => ({
+  pools,
+  vms,
+  sharedPagesPerSecond: 0,
+});
 const portions = (settings: ResourceConfig, vms: readonly RunningVm[]) => Object.fromEntries(planCpu(settings, vms, HOST).portions);
 
 describe("the portion of a monitor", () => {

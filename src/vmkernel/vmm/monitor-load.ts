@@ -1,5 +1,5 @@
 /** What one monitor has used so far: seen from outside by its processes, and of its disks as it tells itself. */
-import { type ProcessLoad, readProcessLoad } from "../../system/index.ts";
+import { mergedBytesOf, type ProcessLoad, readProcessLoad } from "../../system/index.ts";
 import type { MonitorLoad } from "../rpc.ts";
 import type { MonitorRecord } from "./monitor-record.ts";
 import { parseBlockStats } from "./parse-block-stats.ts";
@@ -21,6 +21,7 @@ export async function readMonitorLoad(
     startedAtMs,
     processorMs: sum(({ processorMs }) => processorMs),
     memoryBytes: sum(({ memoryBytes }) => memoryBytes),
+    sharedBytes: (await Promise.all(pids.map(mergedBytesOf))).reduce((total, bytes) => total + bytes, 0),
     disks: parseBlockStats(await queryBlockStats().catch(() => []), machine),
   };
 }

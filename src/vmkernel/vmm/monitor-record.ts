@@ -6,7 +6,7 @@ import { readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { assertNever, type DatastorePath } from "../../base/index.ts";
 import type { MachineSpec } from "../machine.ts";
-import { asShape, readInteger, readOneOf, readPath, readShape, type Shape } from "../shape.ts";
+import { asShape, readInteger, readOneOf, readOptional, readPath, readShape, readText, type Shape } from "../shape.ts";
 import { parseMachine } from "./parse-machine.ts";
 
 /** How far a monitor has come. It is written before the step that it names, never after. */
@@ -27,6 +27,8 @@ export interface MonitorRecord {
   readonly startedAtMs: number;
   readonly accelerator: "kvm" | "tcg";
   readonly weaknesses: readonly string[];
+  /** With whom it may share equal pages of memory; undefined where with nobody. */
+  readonly sharingGroup?: string | undefined;
   readonly phase: MonitorPhase;
 }
 
@@ -67,6 +69,7 @@ export async function readMonitorRecord(folder: string): Promise<MonitorRecord |
 
 const UID = { min: 1, max: 0xffff_fffe };
 const WEAKNESSES_MAX = 100;
+const SHARING_GROUP_LENGTH_MAX = 1024;
 
 /** @throws {Fault} InvalidArgument */
 export function parseMonitorRecord(value: unknown): MonitorRecord {
@@ -77,6 +80,7 @@ export function parseMonitorRecord(value: unknown): MonitorRecord {
     uid: readInteger(shape, "uid", UID),
     startedAtMs: readInteger(shape, "startedAtMs", { min: 0, max: Number.MAX_SAFE_INTEGER }),
     accelerator: readOneOf(shape, "accelerator", ["kvm", "tcg"]),
+    sharingGroup: readOptional(shape, "sharingGroup", (from, name) => readText(from, name, { max: SHARING_GROUP_LENGTH_MAX })),
     weaknesses: Array.isArray(weaknesses) ? weaknesses.slice(0, WEAKNESSES_MAX).map(String) : [],
     phase: parsePhase(readShape(shape, "phase")),
   };

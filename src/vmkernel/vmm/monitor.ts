@@ -286,9 +286,14 @@ export class Monitor {
   }
 
   describe(): MonitorDescription {
-    const { machine, uid, startedAtMs, accelerator, weaknesses } = this.#record;
+    const { machine, uid, startedAtMs, accelerator, weaknesses, sharingGroup } = this.#record;
     const { vm, name, home, memoryHotAdd } = machine;
-    const more = { ...(this.#halt && { halt: this.#halt }), disconnected: disconnectedIn(machine), ...(memoryHotAdd && { memoryHotAdd }) };
+    const more = {
+      ...(this.#halt && { halt: this.#halt }),
+      disconnected: disconnectedIn(machine),
+      ...(memoryHotAdd && { memoryHotAdd }),
+      ...(sharingGroup !== undefined && { sharingGroup }),
+    };
     return { vm, name, home, pid: this.#pid, uid, startedAtMs, accelerator, weaknesses, guest: this.guest, ...more };
   }
 

@@ -15,7 +15,15 @@ function plan(
 ): MonitorPlan {
   const keys = machine.devices.flatMap((device) => (device.kind === "disk" ? [device.key] : []));
   const disks = new Map(keys.map((key) => [key, { uuid: `6000c29${key.toString(16).padStart(25, "0")}`, capacityBytes: key * 512 }]));
-  return planMonitor({ machine: checkMachine(machine, host), accelerator, disks, ports, guestVariables, seccomp: true });
+  return planMonitor({
+    machine: checkMachine(machine, host),
+    accelerator,
+    disks,
+    ports,
+    guestVariables,
+    seccomp: true,
+    sharesMemory: false,
+  });
 }
 
 test("on a kernel without seccomp QEMU is not asked for a filter that it could not have", () => {
@@ -26,6 +34,7 @@ test("on a kernel without seccomp QEMU is not asked for a filter that it could n
     ports: new Set(),
     guestVariables: [],
     seccomp: false,
+    sharesMemory: false,
   });
   expect(args).not.toContain("-sandbox");
   expect(plan(machineWith([])).args).toContain("-sandbox");

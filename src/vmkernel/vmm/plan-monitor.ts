@@ -40,6 +40,8 @@ export interface MonitorQuestion {
   readonly guestVariables: readonly GuestVariable[];
   /** Whether the kernel has seccomp: QEMU does not start when it is to have what there isn't. */
   readonly seccomp: boolean;
+  /** Whether its guest's memory is offered to the kernel, to keep equal pages of several guests once. */
+  readonly sharesMemory: boolean;
 }
 
 /** QEMU's own filter, beneath that of the sandbox. */
@@ -58,12 +60,12 @@ const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
 const THREADS_BESIDE_VCPUS = 96;
 
-export function planMonitor({ machine, accelerator, disks, ports, guestVariables, seccomp }: MonitorQuestion): MonitorPlan {
+export function planMonitor({ machine, accelerator, disks, ports, guestVariables, seccomp, sharesMemory }: MonitorQuestion): MonitorPlan {
   const numbers = new DescriptorNumbers();
   const args = [
     ...planControl(machine, numbers),
     ...(seccomp ? QEMU_SANDBOX : []),
-    ...planBoard(machine, accelerator),
+    ...planBoard(machine, accelerator, sharesMemory),
     ...planFirmware(machine, numbers),
     ...planDevices({ machine, disks, ports, numbers }),
     ...planGuestVariables(guestVariables),
@@ -92,13 +94,13 @@ function planControl(machine: CheckedMachine, numbers: DescriptorNumbers): strin
   ];
 }
 
-function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg"): string[] {
+function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg", sharesMemory: boolean): string[] {
   // One thread per core, always: hyperthreads share what an attacker can measure. Paper «Instruction Isolation».
   const { vcpus, coresPerSocket } = machine;
   const room = machine.vcpusMax === undefined ? "" : `,maxcpus=${machine.vcpusMax}`;
   const topology = `cpus=${vcpus}${room},sockets=${(machine.vcpusMax ?? vcpus) / coresPerSocket},cores=${coresPerSocket},threads=1`;
   return [
-    ...["-machine", boardOf(machine)],
+    ...["-machine", boardOf(machine, sharesMemory)],
     // Every protection that the accelerator can give the guest: NX, SMEP, SMAP, UMIP … Paper «Instruction Isolation», NX/XD.
     ...["-accel", accelerator === "kvm" ? "kvm" : `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", planCpu(machine, accelerator)],
     ...["-smp", topology, ...planMemory(machine)],
@@ -135,9 +137,9 @@ function planMemory({ memoryMiB, memoryHotAdd }: CheckedMachine): string[] {
   return ["-m", `size=${bootMiB}M${slots}`, ...addedMiB.flatMap((sizeMiB, index) => planMemoryModule(index, sizeMiB))];
 }
 
-function boardOf({ firmware }: CheckedMachine): string {
-  // mem-merge=off: no page is shared between VMs. vmport=off: VMware's backdoor port is not there to be spoken to.
-  const board = "pc,hpet=off,vmport=off,usb=off,mem-merge=off,dump-guest-core=off";
+function boardOf({ firmware }: CheckedMachine, sharesMemory: boolean): string {
+  // mem-merge=off: no page is shared with another VM. vmport=off: VMware's backdoor port is not there to be spoken to.
+  const board = `pc,hpet=off,vmport=off,usb=off,mem-merge=${sharesMemory ? "on" : "off"},dump-guest-core=off`;
   return firmware.kind === "efi" ? `${board},pflash0=efi-code,pflash1=efi-vars` : board;
 }
 

@@ -36,6 +36,7 @@ test("no option of any device that can be there is lost on the way", () => {
     ports: new Set([4000]),
     guestVariables: [],
     seccomp: true,
+    sharesMemory: false,
   });
   const devices = args.filter((_, index) => args[index - 1] === "-device");
   for (const device of devices) {

@@ -41,6 +41,8 @@ export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "hasListene
   readonly attachments: MonitorAttachments;
   /** None where they cannot be told: see {@link canTellGuests}. */
   readonly guestVariables: readonly GuestVariable[];
+  /** With whom it may share equal pages of memory; undefined where with nobody. */
+  readonly sharingGroup: string | undefined;
 }
 
 const FIRMWARE_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"; // Debian's ovmf, without secure boot
@@ -68,11 +70,15 @@ export async function startMonitor(host: VmmHost, order: MonitorOrder): Promise<
 }
 
 async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise<Monitor> {
-  const { machine, attachments, guestVariables } = order;
+  const { machine, attachments, guestVariables, sharingGroup } = order;
   const { accelerator, isolation } = host;
   const { disks, taps } = attachments;
   const ports = new Set(taps.keys());
-  const plan = planMonitor({ machine, accelerator, disks, ports, guestVariables, seccomp: isolation.seccomp });
+  const plan = planMonitor({
+    ...{ machine, accelerator, disks, ports, guestVariables },
+    seccomp: isolation.seccomp,
+    sharesMemory: sharingGroup !== undefined,
+  });
   const folder = join(host.folder, machine.vm);
   const compartment: Compartment =
     host.cgroup === undefined ? { kind: "uid", uid } : { kind: "cgroup", name: cgroupOf(host.cgroup, machine.vm) };
@@ -85,6 +91,7 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
     startedAtMs: Date.now(),
     accelerator: host.accelerator,
     weaknesses: [...host.weaknesses, ...unkeptWishes(machine, { hasCpuCgroup: hasCpuCgroup(host) })],
+    sharingGroup,
     phase: { kind: "starting" },
   };
   await mkdir(folder, { mode: 0o700 });

@@ -1,0 +1,54 @@
+/** Kernel same-page merging: one for the whole machine. Source: kernel admin-guide/mm/ksm. */
+import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { SystemError } from "../../base/index.ts";
+import { PAGE_BYTES } from "./page-frames.ts";
+
+const FOLDER = "/sys/kernel/mm/ksm";
+const SLEEP_MS = 20;
+
+/** "stopped" leaves merged what is merged; "unmerged" gives each process pages of its own again. */
+export type KsmState = "stopped" | "scanning" | "unmerged";
+const RUN: Readonly<Record<KsmState, string>> = { stopped: "0", scanning: "1", unmerged: "2" };
+
+/** Whether this kernel merges pages, and lets us say when. */
+export function hasKsm(): boolean {
+  try {
+    accessSync(`${FOLDER}/run`, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param pagesPerSecond of all processes together, while it scans. @throws {SystemError} */
+export function setKsm(state: KsmState, pagesPerSecond: number): void {
+  const settings = state === "scanning" ? scanSettings(pagesPerSecond) : [];
+  for (const [name, value] of [...settings, ["run", RUN[state]] as const]) {
+    try {
+      writeFileSync(`${FOLDER}/${name}`, value);
+    } catch (cause) {
+      throw new SystemError(`writing ${value} to ${FOLDER}/${name}`, { cause });
+    }
+  }
+}
+
+function scanSettings(pagesPerSecond: number): readonly (readonly [string, string])[] {
+  const pages = Math.max(1, Math.round((pagesPerSecond * SLEEP_MS) / 1000));
+  return [
+    ["sleep_millisecs", String(SLEEP_MS)],
+    ["pages_to_scan", String(pages)],
+  ];
+}
+
+/** Pages that are there once for several. */
+export function ksmState(): KsmState {
+  const run = readFileSync(`${FOLDER}/run`, "utf8").trim();
+  return run === "1" ? "scanning" : run === "2" ? "unmerged" : "stopped";
+}
+
+/** What of a process's memory is merged with others' or with its own: bytes it would have more without. 0 where the kernel does not say. */
+export async function mergedBytesOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/ksm_stat`, "utf8").catch(() => "");
+  return Number(/^ksm_merging_pages (\d+)$/m.exec(text)?.[1] ?? 0) * PAGE_BYTES;
+}

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { hasKsm } from "../src/system/index.ts";
+import type { VmkernelClient } from "../src/vmkernel/index.ts";
+import type { MoRef } from "../src/wire/index.ts";
+import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
+import { bootableSpec, createVm, ended, lastTick, succeeded } from "./vm.ts";
+
+/** Guests that share equal pages of memory, and one beside them that does not. Paper «Memory Isolation». */
+const NAMES = ["one", "two", "loner"] as const;
+const OPTIONS = moRef("OptionManager", "ha-adv-options");
+let host: TestHost;
+let client: VimClient;
+let vmkernel: VmkernelClient;
+const vms = new Map<string, MoRef<"VirtualMachine">>();
+
+beforeAll(async () => {
+  if (!hasKsm()) return;
+  host = await startHost();
+  client = await host.login();
+  vmkernel = await host.vmkernel();
+  await setRate(32_768);
+  for (const name of NAMES) {
+    const salt = name === "loner" ? [] : [{ key: "sched.mem.pshare.salt", value: { anyType: "string" as const, value: "tenant" } }];
+    const vm = await createVm(client, { ...bootableSpec(name, await installGuestImage(host, `${name}-boot`)), extraConfig: salt });
+    vms.set(name, vm);
+    await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+  }
+});
+afterAll(async () => {
+  client?.close();
+  vmkernel?.close();
+  await host?.stop();
+});
+
+const setRate = (pages: number) => setOption("Mem.ShareRateMax", pages);
+async function setOption(key: string, value: number): Promise<void> {
+  await client.call(OPTIONS, "UpdateOptions", { changedValue: [{ $type: "OptionValue", key, value: { anyType: "int", value } }] });
+}
+
+async function sharedMiB(): Promise<Readonly<Record<string, number>>> {
+  const { monitors } = await vmkernel.request({ kind: "sampleLoad" });
+  return Object.fromEntries(
+    [...vms].map(([name, { value }]) => [name, (monitors.find(({ vm }) => vm === value)?.sharedBytes ?? 0) / 2 ** 20]),
+  );
+}
+const ticks = async (name: string): Promise<number> => lastTick(await datastoreText(host, `${name}/console.log`));
+
+test.skipIf(!hasKsm())(
+  "guests of one salt share equal pages, one without a salt shares none, and the evidence passes with both",
+  async () => {
+    await waitFor(async () => (await Promise.all(NAMES.map(ticks))).every((tick) => tick > 0), 180_000, 500);
+    await waitFor(
+      async () => {
+        const shared = await sharedMiB();
+        return (shared.one ?? 0) > 5 && (shared.two ?? 0) > 5;
+      },
+      120_000,
+      500,
+    );
+    expect((await sharedMiB()).loner).toBe(0);
+    const { stdout } = await host.command("evidence", "--json");
+    const [claim] = (JSON.parse(stdout) as { claim: string; verdict: string; facts: readonly string[] }[]).filter((item) =>
+      item.claim.startsWith("No machine page of a monitor"),
+    );
+    expect(claim?.verdict).toBe("pass");
+    expect(Number(/to be copied on a write: (\d+)/.exec(claim?.facts.join("\n") ?? "")?.[1])).toBeGreaterThan(500);
+  },
+);
+
+test.skipIf(!hasKsm())("a VM of another salt starts, shares with nobody while the first group runs, and says so", async () => {
+  const salt = [{ key: "sched.mem.pshare.salt", value: { anyType: "string" as const, value: "other" } }];
+  const stranger = await createVm(client, { name: "stranger", memoryMB: 64, files: { vmPathName: "[datastore1]" }, extraConfig: salt });
+  expect((await ended(client, await client.call(stranger, "PowerOnVM_Task", {}))).state).toBe("success");
+  const events = (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} })) ?? [];
+  expect(events.map((event) => event.fullFormattedMessage).join("\n")).toContain(
+    "stranger: its pages are shared with nobody while VMs of another group (salt tenant)",
+  );
+  await client.call(stranger, "TerminateVM", {});
+});
+
+test.skipIf(!hasKsm())("switched off, each guest has pages of its own again, and all have gone on", async () => {
+  const before = await Promise.all(NAMES.map(ticks));
+  await setRate(0);
+  await waitFor(async () => Object.values(await sharedMiB()).every((shared) => shared === 0), 60_000, 500);
+  await waitFor(async () => (await Promise.all(NAMES.map(ticks))).every((tick, index) => tick > (before[index] ?? 0)), 60_000, 500);
+});
