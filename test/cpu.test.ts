@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
-import { cgroupHierarchies, readProcessLoad } from "../src/system/index.ts";
+import { affinityOf, cgroupHierarchies, onlineProcessors, readProcessLoad, threadsOf } from "../src/system/index.ts";
 import type { MoRef, ResourceConfigSpec } from "../src/wire/index.ts";
 import { installGuestImage, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, ROOT_POOL, read, succeeded } from "./vm.ts";
@@ -72,6 +72,17 @@ test.skipIf(tree === undefined)(
     await waitFor(async () => /^(-1|max)\b/.test(await quota(worker)), 5000);
   },
 );
+
+test("a VM runs on the processors of its affinity alone, from the change on, and on all when that is taken away", async () => {
+  const last = onlineProcessors().slice(-1);
+  const bound = async () => threadsOf(await monitorPid(trader)).map(({ id }) => affinityOf(id).join());
+  const set = async (affinitySet: readonly number[]) =>
+    succeeded(client, await client.call(trader, "ReconfigVM_Task", { spec: { cpuAffinity: { affinitySet } } }));
+  await set(last);
+  await waitFor(async () => (await bound()).every((processors) => processors === last.join()), 5000);
+  await set([]);
+  await waitFor(async () => (await bound()).every((processors) => processors === onlineProcessors().join()), 5000);
+});
 
 test.skipIf(tree === undefined)("a VM of high latency sensitivity weighs four times as much, until that is changed", async () => {
   const high = await weight(trader);

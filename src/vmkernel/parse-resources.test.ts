@@ -10,7 +10,7 @@ const resources = {
     { id: 2, parent: 1, cpu: { reservationMhz: 0, shares: 1 } },
   ],
   vms: [
-    { vm: "1", pool: 2, vcpus: 2, cpu },
+    { vm: "1", pool: 2, vcpus: 2, cpu, affinity: [0, 3] },
     { vm: "2", vcpus: 1, cpu },
   ],
 };
@@ -56,6 +56,7 @@ test.each<[string, object, string]>([
     },
     "resources.vms[1].vm",
   ],
+  ["a processor that no machine has", { vms: [{ vm: "1", vcpus: 1, cpu, affinity: [1024] }] }, "resources.vms[0].affinity[0]"],
   ["no virtual CPU", { vms: [{ vm: "1", vcpus: 0, cpu }] }, "resources.vms[0].vcpus"],
 ])("%s is refused by name", (_, change, field) => {
   expect(() => parse({ ...resources, ...change })).toThrow(

@@ -1,12 +1,13 @@
 /** Reads the resource pools that hostd asks for (untrusted). Pure. */
 import type { CpuAllocation, PoolConfig, ResourceConfig, VmAllocation } from "./resources/index.ts";
-import { invalid, readInteger, readOptional, readShape, readShapes, readVmId, type Shape } from "./shape.ts";
+import { invalid, readInteger, readIntegers, readOptional, readShape, readShapes, readVmId, type Shape } from "./shape.ts";
 
 const POOLS_MAX = 2048;
 const VMS_MAX = 4096;
 const ID = { min: 1, max: 2 ** 31 - 1 };
 const MHZ = { min: 0, max: 2 ** 31 };
 const SHARES = { min: 1, max: 100_000_000 }; // 100 times what a client may set
+const PROCESSORS = { min: 0, max: 1023, countMax: 1024 };
 const PAGES_PER_SECOND = { min: 0, max: 1_000_000 };
 const VCPUS = { min: 1, max: 768 };
 
@@ -38,7 +39,8 @@ function readPool(shape: Shape): PoolConfig {
 function readVm(shape: Shape): VmAllocation {
   const pool = readOptional(shape, "pool", (from, name) => readInteger(from, name, ID));
   const own = { vm: readVmId(shape, "vm"), vcpus: readInteger(shape, "vcpus", VCPUS), cpu: readCpu(readShape(shape, "cpu")) };
-  return { ...own, ...(pool !== undefined && { pool }) };
+  const affinity = readOptional(shape, "affinity", (from, name) => readIntegers(from, name, PROCESSORS));
+  return { ...own, ...(pool !== undefined && { pool }), ...(affinity !== undefined && { affinity }) };
 }
 
 function readCpu(shape: Shape): CpuAllocation {

@@ -27,7 +27,7 @@ export function consumerOf(vm: Vm, pool: number, config = configOf(vm)): Running
 }
 
 /** What of a VM's configuration says what it is guaranteed. */
-export interface Sized extends Pick<VirtualMachineConfigInfo, "name" | "cpuAllocation" | "memoryAllocation"> {
+export interface Sized extends Pick<VirtualMachineConfigInfo, "name" | "cpuAllocation" | "memoryAllocation" | "cpuAffinity"> {
   readonly hardware: Pick<VirtualMachineConfigInfo["hardware"], "numCPU" | "memoryMB">;
 }
 
@@ -76,7 +76,20 @@ function parentsFirst(pools: readonly Pool[], parent: number): readonly Pool[] {
 function allocationOf(vm: Vm, pool: number): VmAllocation[] {
   const config = configOf(vm);
   if (config?.cpuAllocation === undefined) return [];
-  return [{ vm: vm.id, vcpus: config.hardware.numCPU, cpu: cpuOf(config.cpuAllocation), ...(pool !== ROOT_ID && { pool }) }];
+  return [
+    {
+      vm: vm.id,
+      vcpus: config.hardware.numCPU,
+      cpu: cpuOf(config.cpuAllocation),
+      ...(pool !== ROOT_ID && { pool }),
+      ...affinityOf(config),
+    },
+  ];
+}
+
+function affinityOf({ cpuAffinity }: Sized): Pick<VmAllocation, "affinity"> {
+  const set = cpuAffinity?.affinitySet ?? [];
+  return set.length === 0 ? {} : { affinity: set };
 }
 
 function cpuOf({ reservation = 0, limit = -1, shares }: ResourceAllocationInfo): CpuAllocation {

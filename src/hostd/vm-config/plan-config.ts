@@ -10,6 +10,7 @@ import {
   formatVmx,
   type ManagedByInfo,
   updateVmx,
+  type VirtualMachineAffinityInfo,
   type VirtualMachineConfigInfo,
   type VirtualMachineConfigSpec,
   VMX_BYTES_MAX,
@@ -128,19 +129,20 @@ function writeSettings(spec: VirtualMachineConfigSpec, context: ConfigContext): 
       writeFields({ level: latencyField }, latencySensitivity as { level: string }, "configSpec.latencySensitivity")),
     ...writeCpuMask(spec.cpuFeatureMask ?? []),
     ...(managedBy && writeManagedBy(managedBy)),
-    ...writeAffinity("sched.cpu.affinity", spec.cpuAffinity?.affinitySet, {
+    ...writeAffinity("sched.cpu.affinity", spec.cpuAffinity, {
       max: context.host.cpu.threads - 1,
       at: "configSpec.cpuAffinity",
     }),
-    ...writeAffinity("numa.nodeAffinity", spec.memoryAffinity?.affinitySet, { max: NUMA_NODES_MAX, at: "configSpec.memoryAffinity" }),
+    ...writeAffinity("numa.nodeAffinity", spec.memoryAffinity, { max: NUMA_NODES_MAX, at: "configSpec.memoryAffinity" }),
   };
 }
 
 const NUMA_NODES_MAX = 63;
 
-/** An empty set lets the VM run anywhere. */
-function writeAffinity(key: string, set: readonly number[] | undefined, { max, at }: { max: number; at: string }): VmxChanges {
-  if (set === undefined) return {};
+/** An empty set lets the VM run anywhere; SOAP has no other word for it than to leave it out. */
+function writeAffinity(key: string, info: VirtualMachineAffinityInfo | undefined, { max, at }: { max: number; at: string }): VmxChanges {
+  if (info === undefined) return {};
+  const set = info.affinitySet ?? [];
   if (set.some((cpu) => !Number.isInteger(cpu) || cpu < 0 || cpu > max)) throw invalidArgument(`${at}.affinitySet`);
   return { [key]: set.length === 0 ? "all" : [...new Set(set)].sort((one, other) => one - other).join(",") };
 }

@@ -1,3 +1,4 @@
+export * from "./affinity.ts";
 export * from "./describe.ts";
 export * from "./find.ts";
 export { filesOfPrograms } from "./libraries.ts";

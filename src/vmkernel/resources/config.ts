@@ -26,6 +26,8 @@ export interface VmAllocation {
   readonly pool?: number;
   readonly vcpus: number;
   readonly cpu: CpuAllocation;
+  /** Numbers of the processors that it may run on; absent where it may on all. */
+  readonly affinity?: readonly number[];
 }
 
 export interface ResourceConfig {

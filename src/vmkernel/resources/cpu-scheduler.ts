@@ -6,6 +6,7 @@ import { messageOf, Turns, type VmId } from "../../base/index.ts";
 import { type CpuPortion, readProcessLoad, setCpuPortion } from "../../system/index.ts";
 import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
+import { Pinning } from "./pinning.ts";
 import { type CpuPlan, type HostProcessors, planCpu, type RunningVm } from "./plan-cpu.ts";
 
 const LOOK_EVERY_MS = 1000;
@@ -40,6 +41,7 @@ export class CpuScheduler implements Disposable {
   /** What is in the kernel, by cgroup. */
   readonly #written = new Map<string, CpuPortion>();
   readonly #turns = new Turns(1);
+  readonly #pinning: Pinning;
   #config = NO_POOLS;
   #granted: CpuPlan["granted"] = new Map();
   #timer: NodeJS.Timeout | undefined;
@@ -47,6 +49,7 @@ export class CpuScheduler implements Disposable {
 
   constructor(parts: CpuSchedulerParts) {
     this.#parts = parts;
+    this.#pinning = new Pinning(parts.log);
     this.#wait();
   }
 
@@ -70,6 +73,10 @@ export class CpuScheduler implements Disposable {
       const portion = portions.get(vm);
       if (cgroup !== undefined && portion !== undefined) await this.#write(cgroup, portion);
     }
+    this.#pinning.apply(
+      monitors,
+      new Map(this.#config.vms.flatMap(({ vm, affinity }) => (affinity === undefined ? [] : [[vm, affinity]]))),
+    );
     this.#forget(monitors);
   }
 
