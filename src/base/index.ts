@@ -4,5 +4,6 @@ export * from "./datastore-path.ts";
 export * from "./deferred.ts";
 export * from "./fault.ts";
 export * from "./host-paths.ts";
+export * from "./ip-network.ts";
 export * from "./turns.ts";
 export * from "./undo.ts";
