@@ -6,6 +6,8 @@ export { createMemoryFile, errnoCode } from "./libc.ts";
 export * from "./load/index.ts";
 export * from "./memory/index.ts";
 export * from "./network/index.ts";
+export * from "./packet-filter/index.ts";
 export * from "./probes/index.ts";
 export * from "./processes/index.ts";
+export * from "./services/index.ts";
 export * from "./sockets/index.ts";

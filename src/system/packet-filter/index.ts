@@ -1,0 +1,1 @@
+export { deleteTable, type FilterPlace, listTable, loadRules, tryPacketFilter } from "./nft.ts";
