@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import { processesOfUid } from "../src/system/index.ts";
-import { createStorage, describeVmmHost, FULL_ISOLATION, Monitors, NoNetwork, type VmkernelEvent } from "../src/vmkernel/index.ts";
+import {
+  createStorage,
+  describeVmmHost,
+  FULL_ISOLATION,
+  Monitors,
+  NoFirewall,
+  NoNetwork,
+  type VmkernelEvent,
+} from "../src/vmkernel/index.ts";
 import { machineOf } from "./monitor.fixture.ts";
 
 test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and ended by its uid, and says what is weaker", async () => {
@@ -20,6 +28,7 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
       pipes: paths.pipes,
       vmm,
       network: new NoNetwork(),
+      firewall: new NoFirewall("none"),
       storage: createStorage(paths.volumes),
       limits: { memoryMiB: 4096, logicalCpus: 2 },
       processors: { mhz: 2000, count: 2 },

@@ -8,6 +8,7 @@ export const HOST_PACKAGES = {
   seabios: "BIOS and VGA firmware of virtual machines",
   bubblewrap: "the sandbox around each monitor and around hostd",
   "util-linux": "setpriv: another user, for good",
+  nftables: "the host's firewall",
   // the tiny guest
   "busybox-static": "the guest's user space",
   syslinux: "starts the guest's kernel by BIOS",
@@ -37,7 +38,6 @@ export const TEST_PACKAGES = {
 export const BENCH_PACKAGES = {
   "nginx-light": "serves the same files for comparison",
   iproute2: "makes the bridges that the switch is compared with",
-  nftables: "their filters",
   "openvswitch-switch": "another virtual switch for comparison",
 };
 

@@ -24,6 +24,8 @@ export interface HostPaths {
   readonly monitors: string;
   /** Of the virtual network: its namespace, and its programs' pins. */
   readonly network: string;
+  /** What the host's firewall was made from. */
+  readonly firewall: string;
   /** Named pipes of serial ports: a unix socket each. */
   readonly pipes: string;
   /** Datastores: `<volumes>/<name>`. */
@@ -49,6 +51,7 @@ export function hostPaths(root: string): HostPaths {
     filesSocket: join(run, "rpc/files.sock"),
     monitors: join(run, "monitors"),
     network: join(run, "network"),
+    firewall: join(run, "firewall.json"),
     pipes: join(run, "pipes"),
     volumes: join(absolute, "vmfs/volumes"),
   };

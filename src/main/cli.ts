@@ -1,6 +1,6 @@
 /** The command `bulkhead`: reads what is asked, calls what does it, prints, and ends with its exit code. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { hostPaths, messageOf, parseVmId, type VmId } from "../base/index.ts";
+import { hostPaths, messageOf, parseVmId, SystemError, type VmId } from "../base/index.ts";
 import { formatEvidence } from "../evidence/index.ts";
 import { exitCodeOf as evidenceExitCode, lookAtEvidence } from "./evidence-command.ts";
 import { stopOnSignals } from "./foreground.ts";
@@ -22,6 +22,7 @@ interface Options {
   readonly listen: ListenAddress;
   readonly json?: true;
   readonly degraded?: true;
+  readonly dedicated?: true;
 }
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -47,6 +48,7 @@ function buildProgram(): Command {
   common(host.command("run"), listenOption())
     .description("run a host in the foreground; Ctrl-C shuts it down, guests first")
     .option("--degraded", "run where the machine withholds what isolation needs; `host status` says what is then weaker")
+    .option("--dedicated", "this machine is a host and nothing else: what no rule set of the firewall names is dropped")
     .addHelpText("after", `\nroot's password is taken from ${PASSWORD_VARIABLE}, or made at the first start.`)
     .action(run);
   common(host.command("stop")).description("shut a running host down, guests first").action(stop);
@@ -102,8 +104,11 @@ function readVmNumber(text: string): VmId {
   return vm;
 }
 
-function hostOptions({ root, listen, degraded }: Options): HostOptions {
-  return { paths: hostPaths(root), listen, degraded: degraded === true };
+function hostOptions({ root, listen, degraded, dedicated }: Options): HostOptions {
+  const paths = hostPaths(root);
+  if (dedicated === true && paths.root !== "/")
+    throw new SystemError("--dedicated is for a host that has the whole machine, and one on --root shares it");
+  return { paths, listen, degraded: degraded === true, dedicated: dedicated === true };
 }
 
 async function run(options: Options): Promise<void> {

@@ -8,7 +8,7 @@ import { chmodSync, chownSync, closeSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
-import { type AppendLog, listenTcp, openAppendLog, processRef } from "../system/index.ts";
+import { type AppendLog, bindTcp, openAppendLog, processRef } from "../system/index.ts";
 import { decideIsolation, HOLD_MS, hostCgroup, hostLogFile, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
 import { readGuestsStopped, readStopsWithin, STOP_GUESTS } from "./hostd-messages.ts";
 import { type HostdReady, startHostd } from "./hostd-service.ts";
@@ -31,6 +31,8 @@ export interface HostOptions {
   readonly listen: ListenAddress;
   /** Run where the machine withholds what isolation needs. */
   readonly degraded: boolean;
+  /** The machine is a host and nothing else: its firewall is for all of its traffic. */
+  readonly dedicated: boolean;
 }
 
 export interface RunningHost {
@@ -60,7 +62,7 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   const { paths, listen } = options;
   const user = checkBefore(paths);
   await using undo = new Undo();
-  const socket = listenTcp(listen.host, listen.port);
+  const socket = bindTcp(listen.host, listen.port); // hostd listens, once the firewall stands
   undo.add(() => closeSync(socket));
   const isolation = await requireIsolation(options);
   makeFolders(paths, user);

@@ -13,7 +13,7 @@ export interface HostdReady {
 }
 
 export interface HostdParts extends HostRun {
-  /** Listening; hostd gets a copy each time that it is started. */
+  /** Bound, and listening from the first hostd on, which does it; hostd gets a copy each time that it is started. */
   readonly socket: number;
   readonly hostName: string;
   readonly addresses: readonly string[];

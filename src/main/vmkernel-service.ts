@@ -15,7 +15,9 @@ export function startVmkernel({ options, user, log, onChange }: HostRun & { read
   const argv = [
     ...[process.execPath, join(INSTALLATION, "dist/main/vmkernel.js"), "--root", options.paths.root],
     ...["--bulkhead-uid", String(user.uid), "--bulkhead-gid", String(user.gid)],
+    ...["--api-port", String(options.listen.port)],
     ...(options.degraded ? ["--degraded"] : []),
+    ...(options.dedicated ? ["--dedicated"] : []),
   ];
   return Service.start<VmkernelReady>({
     name: "vmkernel",

@@ -2,7 +2,7 @@
  * The vmkernel process: the only one with privileges, and without any network socket. It starts and ends monitors, opens what lies
  * on datastores, and serves its typed requests on one unix socket.
  *
- *   vmkernel --root DIR [--degraded] [--bulkhead-uid N --bulkhead-gid N]
+ *   vmkernel --root DIR --api-port N [--degraded] [--dedicated] [--bulkhead-uid N --bulkhead-gid N]
  *
  * Standard input is its lifeline: its end, like SIGTERM, ends vmkernel and leaves every guest running, to be adopted by the next one.
  * One JSON line on standard output says that it is ready; what happens is told on standard error.
@@ -20,8 +20,12 @@ import {
   endTrials,
   FileDoorServer,
   type HostDescription,
+  type HostFirewall,
   hostCgroup,
+  KernelFirewall,
+  MachineServices,
   Monitors,
+  NoFirewall,
   openHostNetwork,
   performRequest,
   performStream,
@@ -30,6 +34,7 @@ import {
   RpcServer,
   rememberAccelerator,
   type Storage,
+  tableName,
   testAccelerators,
   type VmmHost,
 } from "../vmkernel/index.ts";
@@ -37,10 +42,15 @@ import {
 interface Options {
   readonly paths: HostPaths;
   readonly degraded: boolean;
+  /** The machine is a host and nothing else. */
+  readonly dedicated: boolean;
+  /** TCP port of the API, which hostd serves. */
+  readonly apiPort: number;
   /** hostd's user; root's where there is none. */
   readonly bulkhead: { readonly uid: number; readonly gid: number };
 }
 
+const PORT_MAX = 65_535;
 const MIB = 1024 * 1024;
 /** The answer to shutdownHost is on its way; its client reads it and closes. */
 const LAST_ANSWER_MS = 200;
@@ -58,7 +68,8 @@ async function main(): Promise<void> {
   const accelerator = await rememberAccelerator({ folder: paths.run, program: QEMU, choose: () => testAccelerators(paths, probe.have) });
   const host = await describeHost(paths, { accelerator, withheld, weaknesses });
   const vmm = await describeVmmHost(paths, { accelerator: accelerator.kind, isolation: probe.have, weaknesses });
-  await serve({ options, host, vmm, storage: createStorage(paths.volumes) });
+  const firewall = await openFirewall(options, probe.have.packetFilter);
+  await serve({ options, host, vmm, firewall, storage: createStorage(paths.volumes) });
   console.log(JSON.stringify({ ready: true, accelerator, weaknesses }));
 }
 
@@ -66,11 +77,18 @@ interface Parts {
   readonly options: Options;
   readonly host: HostDescription;
   readonly vmm: VmmHost;
+  readonly firewall: HostFirewall;
   readonly storage: Storage;
 }
 
+async function openFirewall({ paths, dedicated, apiPort }: Options, isThere: boolean): Promise<HostFirewall> {
+  const table = tableName(paths.hostId);
+  if (!isThere) return new NoFirewall(table);
+  return KernelFirewall.open({ table, scope: dedicated ? "machine" : "ownPorts", apiPort, record: paths.firewall });
+}
+
 /** Takes up what runs, then opens the door: whoever comes through it finds the truth. */
-async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
+async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<void> {
   let server: RpcServer | undefined;
   const changed = () => server?.broadcast({ kind: "networkChanged" });
   const network = await openHostNetwork({ folder: options.paths.network, bpf: vmm.isolation.bpf, log, changed });
@@ -78,6 +96,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     vmm,
     storage,
     network,
+    firewall,
     pipes: options.paths.pipes,
     limits: { memoryMiB: Math.floor(host.memoryBytes / MIB), logicalCpus: host.cpu.threads },
     processors: { mhz: host.cpu.mhz, count: host.cpu.cores },
@@ -96,6 +115,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   const shutdown = async (graceMs: number) => {
     await monitors.shutdown(graceMs);
     await network.remove();
+    await firewall.remove();
     setTimeout(stop, LAST_ANSWER_MS);
   };
   await monitors.adopt();
@@ -106,10 +126,12 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     isGrowing: (file) => monitors.appendsTo(file),
     log,
   });
+  const services = new MachineServices(options.dedicated);
+  const parts = { paths: options.paths, host, storage, monitors, network, firewall, services, shutdown };
   server = await RpcServer.listen({
     socket: options.paths.vmkernelSocket,
     owner: options.bulkhead,
-    perform: (request, controls) => performRequest(request, { paths: options.paths, host, storage, monitors, network, shutdown }, controls),
+    perform: (request, controls) => performRequest(request, parts, controls),
     stream: (request, connection) => performStream(request, connection, monitors),
     log,
   });
@@ -123,13 +145,17 @@ function readOptions(args: readonly string[]): Options {
     options: {
       root: { type: "string" },
       degraded: { type: "boolean", default: false },
+      dedicated: { type: "boolean", default: false },
+      "api-port": { type: "string", default: "" },
       "bulkhead-uid": { type: "string", default: "0" },
       "bulkhead-gid": { type: "string", default: "0" },
     },
   });
   if (values.root === undefined) throw new SystemError("which host? say --root DIR");
   const bulkhead = { uid: readId(values["bulkhead-uid"], "--bulkhead-uid"), gid: readId(values["bulkhead-gid"], "--bulkhead-gid") };
-  return { paths: hostPaths(values.root), degraded: values.degraded, bulkhead };
+  const apiPort = Number(values["api-port"]);
+  if (!(Number.isInteger(apiPort) && apiPort >= 1 && apiPort <= PORT_MAX)) throw new SystemError("where is the API? say --api-port N");
+  return { paths: hostPaths(values.root), degraded: values.degraded, dedicated: values.dedicated, apiPort, bulkhead };
 }
 
 function readId(text: string, option: string): number {

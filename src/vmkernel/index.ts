@@ -3,6 +3,7 @@ export type { Controls } from "./controls.ts";
 export * from "./describe-host.ts";
 export * from "./file-door-client.ts";
 export * from "./file-door-server.ts";
+export * from "./firewall/index.ts";
 export { GUEST_VARIABLES_MAX, type GuestVariable, refuseGuestVariable } from "./guest-variables.ts";
 export { type HostNetwork, NoNetwork } from "./host-network.ts";
 export * from "./isolation.ts";
@@ -18,6 +19,7 @@ export type * from "./resources/config.ts";
 export type * from "./rpc.ts";
 export * from "./rpc-client.ts";
 export * from "./rpc-server.ts";
+export * from "./services/index.ts";
 export * from "./storage/index.ts";
 export { type HostNetworkParts, openHostNetwork } from "./switched-network.ts";
 export {

@@ -1,5 +1,5 @@
 /** Tries on this machine each thing that isolation needs, in the way in which it will be used. */
-import { existingPaths, filesOfPrograms, tryBpf, tryCgroup, tryCommand, trySeccomp } from "../system/index.ts";
+import { existingPaths, filesOfPrograms, tryBpf, tryCgroup, tryCommand, tryPacketFilter, trySeccomp } from "../system/index.ts";
 import { describeProbe, FULL_ISOLATION, type Isolation, type IsolationFeature, type IsolationProbe } from "./isolation.ts";
 import { planSandbox, SETPRIV } from "./vmm/sandbox.ts";
 
@@ -12,16 +12,18 @@ type Failures = Partial<Record<IsolationFeature, string>>;
 
 /** @param name of a cgroup that may be made and removed for it, below the host's own */
 export async function probeIsolation(name: string): Promise<IsolationProbe> {
-  const [namespaces, memoryCgroup, pidsCgroup] = await Promise.all([
+  const [namespaces, memoryCgroup, pidsCgroup, packetFilter] = await Promise.all([
     probeNamespaces(),
     tryCgroup(`${name}/probe-memory`, "memory"),
     tryCgroup(`${name}/probe-pids`, "pids"),
+    tryPacketFilter(),
   ]);
   const failures: { [Feature in IsolationFeature]?: string | undefined } = {
     memoryCgroup,
     pidsCgroup,
     seccomp: trySeccomp(),
     bpf: tryBpf(),
+    packetFilter,
   };
   const failed = Object.entries(failures).filter(([, because]) => because !== undefined);
   return describeProbe({ ...namespaces, ...Object.fromEntries(failed) });

@@ -16,6 +16,7 @@ export const ISOLATION_FEATURES = [
   "pidsCgroup",
   "seccomp",
   "bpf",
+  "packetFilter",
 ] as const;
 
 export type IsolationFeature = (typeof ISOLATION_FEATURES)[number];
@@ -88,6 +89,11 @@ const NEEDS: Readonly<Record<IsolationFeature, Need>> = {
     name: "BPF",
     weaker: "Virtual switches can't be programmed, so virtual machines have no network.",
     remedy: `${PRIVILEGED}: root needs CAP_BPF, and the kernel CONFIG_BPF_SYSCALL`,
+  },
+  packetFilter: {
+    name: "nftables",
+    weaker: "The host has no firewall: who reaches its ports is not limited, and what would limit it is refused.",
+    remedy: `install nftables, and ${PRIVILEGED}: root needs CAP_NET_ADMIN, and the kernel CONFIG_NF_TABLES_INET and CONFIG_NFT_CT`,
   },
 };
 

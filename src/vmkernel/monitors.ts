@@ -4,6 +4,7 @@
  */
 import { type DatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
+import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
@@ -35,6 +36,7 @@ export interface MonitorsParts {
   readonly vmm: VmmHost;
   readonly storage: Storage;
   readonly network: HostNetwork;
+  readonly firewall: HostFirewall;
   /** The host's folder of pipes. */
   readonly pipes: string;
   readonly limits: HostLimits;
@@ -80,7 +82,9 @@ export class Monitors {
       this.#keep(adopted.monitor);
       await this.#virtualPorts.settle(adopted.monitor);
     }
-    await this.#virtualPorts.releaseOthers(new Set(this.#running.keys()));
+    const vms = new Set(this.#running.keys());
+    await this.#virtualPorts.releaseOthers(vms);
+    await this.#parts.firewall.keepSerialPortsOf(vms);
   }
 
   /** @throws {Fault} InvalidPowerState when it runs; what is wrong with the machine or its files; what QEMU says against it */
@@ -93,7 +97,7 @@ export class Monitors {
     this.#refuseOtherGroup(sharingGroup);
     if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
     const checked = checkMachine(machine, this.#parts.limits);
-    this.#serialPorts.claim(machine);
+    await this.#serialPorts.claim(machine);
     await using undo = new Undo();
     undo.add(() => this.#serialPorts.release(machine.vm));
     using attachments = await openAttachments(machine, this.#parts);

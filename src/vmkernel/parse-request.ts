@@ -5,9 +5,11 @@
 import { assertNever } from "../base/index.ts";
 import { type KeyStroke, qcodeOf } from "../wire/index.ts";
 import { readGuestVariables } from "./guest-variables.ts";
+import { parseHostFirewall } from "./parse-host-firewall.ts";
 import { parseNetworkConfig } from "./parse-network.ts";
 import { parseResourceConfig } from "./parse-resources.ts";
 import type { AdapterType, DiskChange, DiskCopy, LogName, NewDisk, StreamRequest, VmkernelRequest } from "./rpc.ts";
+import { SERVICE_KEYS } from "./services/index.ts";
 import {
   asShape,
   invalid,
@@ -77,6 +79,11 @@ const KINDS = [
   "configureNetwork",
   "describeNetwork",
   "readNetworkState",
+  "configureFirewall",
+  "readFirewallState",
+  "describeServices",
+  "startService",
+  "stopService",
   "showProgram",
   "configureResources",
   "listMonitors",
@@ -97,6 +104,8 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "listDatastores":
     case "describeNetwork":
     case "readNetworkState":
+    case "readFirewallState":
+    case "describeServices":
     case "listMonitors":
     case "sampleLoad":
       return { kind };
@@ -161,6 +170,11 @@ export function parseRequest(value: unknown): VmkernelRequest {
       return { kind, network: parseNetworkConfig(readShape(shape, "network")) };
     case "configureResources":
       return { kind, resources: parseResourceConfig(readShape(shape, "resources")) };
+    case "startService":
+    case "stopService":
+      return { kind, service: readOneOf(shape, "service", SERVICE_KEYS) };
+    case "configureFirewall":
+      return { kind, firewall: parseHostFirewall(readShape(shape, "firewall")) };
     case "showProgram":
       return { kind, port: readInteger(shape, "port", PORT_ID) };
     case "readLog":

@@ -2,10 +2,12 @@
 import { assertNever, type HostPaths } from "../base/index.ts";
 import { readMachine, readMachineLoad } from "../system/index.ts";
 import { type Controls, UNWATCHED } from "./controls.ts";
+import type { HostFirewall } from "./firewall/index.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { Monitors } from "./monitors.ts";
 import { readLog } from "./read-log.ts";
 import type { HostDescription, LoadSample, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
+import type { MachineServices } from "./services/index.ts";
 import type { Storage } from "./storage/index.ts";
 
 export interface RequestParts {
@@ -14,6 +16,8 @@ export interface RequestParts {
   readonly storage: Storage;
   readonly monitors: Monitors;
   readonly network: HostNetwork;
+  readonly firewall: HostFirewall;
+  readonly services: MachineServices;
   /** Powers every guest off and lets the process end once the answer is out. */
   readonly shutdown: (graceMs: number) => Promise<void>;
 }
@@ -23,7 +27,7 @@ type Result<Kind extends VmkernelRequest["kind"]> = Promise<VmkernelResults[Kind
 /** @param request parsed; what it names is checked by who carries it out */
 export async function performRequest(
   request: VmkernelRequest,
-  { paths, host, storage, monitors, network, shutdown }: RequestParts,
+  { paths, host, storage, monitors, network, firewall, services, shutdown }: RequestParts,
   controls: Controls = UNWATCHED,
 ): Promise<VmkernelResults[VmkernelRequest["kind"]]> {
   switch (request.kind) {
@@ -101,6 +105,16 @@ export async function performRequest(
       return network.showProgram(request.port) satisfies VmkernelResults["showProgram"];
     case "configureResources":
       return nothing(monitors.configureResources(request.resources));
+    case "configureFirewall":
+      return nothing(firewall.configure(request.firewall));
+    case "readFirewallState":
+      return firewall.state() satisfies VmkernelResults["readFirewallState"];
+    case "describeServices":
+      return services.describe() satisfies Result<"describeServices">;
+    case "startService":
+      return nothing(services.start(request.service));
+    case "stopService":
+      return nothing(services.stop(request.service));
     case "listMonitors":
       return monitors.list() satisfies VmkernelResults["listMonitors"];
     case "inspectMonitor":

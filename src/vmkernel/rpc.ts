@@ -7,6 +7,7 @@
 import type { DatastorePath, VmId } from "../base/index.ts";
 import type { Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
+import type { HostFirewallConfig, HostFirewallState } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { IsolationFeature } from "./isolation.ts";
 import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
@@ -14,6 +15,7 @@ import type { NetworkConfig } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { NetworkState } from "./network/plan-network.ts";
 import type { ResourceConfig } from "./resources/index.ts";
+import type { ServiceDescription, ServiceKey } from "./services/index.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
 export type { Machine } from "../system/index.ts";
@@ -101,6 +103,14 @@ export type VmkernelRequest =
   | { readonly kind: "showProgram"; readonly port: number }
   /** All resource pools, and where each VM stands in them: what runs is divided anew by it. */
   | { readonly kind: "configureResources"; readonly resources: ResourceConfig }
+  /** The whole of the host's firewall. It is so, or as it was; connections that stand go on. */
+  | { readonly kind: "configureFirewall"; readonly firewall: HostFirewallConfig }
+  | { readonly kind: "readFirewallState" }
+  /** Services of the host that are programs of the machine. */
+  | { readonly kind: "describeServices" }
+  /** Returns when it has. HostConfigFault says why it cannot. */
+  | { readonly kind: "startService"; readonly service: ServiceKey }
+  | { readonly kind: "stopService"; readonly service: ServiceKey }
   | { readonly kind: "listMonitors" }
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What a running guest sees as memory, and where it lies in its monitor's. */
@@ -160,6 +170,11 @@ export interface VmkernelResults {
   readNetworkState: NetworkState;
   showProgram: { readonly listing: readonly string[] };
   configureResources: null;
+  configureFirewall: null;
+  readFirewallState: HostFirewallState;
+  describeServices: readonly ServiceDescription[];
+  startService: null;
+  stopService: null;
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   mapMemory: readonly MemoryMapping[];

@@ -8,14 +8,23 @@ export function connectUnix(path: string, timeoutMs: number): Promise<Socket> {
   return connected(connect(path), { name: path, timeoutMs });
 }
 
+/** Whom a connection may be made to, beyond what nobody may. */
+export interface ConnectRules {
+  /** Whether an address may be connected to. */
+  readonly mayConnect: (address: string) => boolean;
+}
+
 /**
  * The address is looked up here and connected to as it is: a name that changes its mind in between leads nowhere else.
  * @throws {SystemError} also when it leads to this machine's loopback, whose services trust whoever reaches them
  */
-export async function connectTcp(host: string, port: number, timeoutMs: number): Promise<Socket> {
+export async function connectTcp(host: string, port: number, timeoutMs: number, { mayConnect }: ConnectRules): Promise<Socket> {
   const addresses = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host];
-  const address = addresses.find((candidate) => !isLoopback(candidate));
-  if (address === undefined) throw new SystemError(`${host} is this machine's loopback, which is not connected to`);
+  const elsewhere = addresses.filter((candidate) => !isLoopback(candidate));
+  if (elsewhere.length === 0) throw new SystemError(`${host} is this machine's loopback, which is not connected to`);
+  const address = elsewhere.find(mayConnect);
+  if (address === undefined)
+    throw new SystemError(`${host}:${port}: no enabled rule set of the host's firewall lets a connection there out`);
   return connected(connect({ host: address, port }), { name: `${host}:${port}`, timeoutMs });
 }
 

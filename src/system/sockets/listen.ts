@@ -59,6 +59,18 @@ export class PortTaken extends SystemError {}
  * @throws {PortTaken}
  */
 export function listenTcp(host: string, port: number): number {
+  const fd = bindTcp(host, port);
+  try {
+    listen(fd, BACKLOG);
+    return fd;
+  } catch (cause) {
+    closeSync(fd);
+    throw failedToListen(host, port, cause);
+  }
+}
+
+/** As {@link listenTcp}, and leaves it to whoever gets the socket to listen: until then who connects is refused. */
+export function bindTcp(host: string, port: number): number {
   const { family, bytes } = tcpAddress(host, port);
   const fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   try {
@@ -66,12 +78,15 @@ export function listenTcp(host: string, port: number): number {
     const yes = Buffer.from([1, 0, 0, 0]);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, yes, yes.length);
     bind(fd, bytes, bytes.length);
-    listen(fd, BACKLOG);
     return fd;
   } catch (cause) {
     closeSync(fd);
-    const name = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-    if (errnoCode(cause) === "EADDRINUSE") throw new PortTaken(`${name} is taken by another process`, { cause });
-    throw new SystemError(`listening on ${name}`, { cause });
+    throw failedToListen(host, port, cause);
   }
+}
+
+function failedToListen(host: string, port: number, cause: unknown): SystemError {
+  const name = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  if (errnoCode(cause) === "EADDRINUSE") return new PortTaken(`${name} is taken by another process`, { cause });
+  return new SystemError(`listening on ${name}`, { cause });
 }

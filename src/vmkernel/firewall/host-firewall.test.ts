@@ -103,7 +103,7 @@ asRoot("whatever is configured, the kernel lets in just what is said without it"
       };
       expect(await surprises(machines, expected)).toEqual([]);
     }),
-    { numRuns: 8 },
+    { numRuns: 5 },
   );
 });
 

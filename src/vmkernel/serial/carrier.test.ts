@@ -41,7 +41,14 @@ async function peer(name: string) {
 const vm = { name: "db", vcUuid: "", biosUuid: "" };
 const until = (condition: () => boolean) => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20_000 });
 const carry = (log: (line: string) => void = () => {}) =>
-  new SerialCarrier({ monitor: join(folder, "monitor"), wire: { kind: "pipe", name: "far", endpoint: "client" }, vm, pipes: folder, log });
+  new SerialCarrier({
+    monitor: join(folder, "monitor"),
+    wire: { kind: "pipe", name: "far", endpoint: "client" },
+    vm,
+    pipes: folder,
+    mayConnect: () => false, // a pipe is no network
+    log,
+  });
 
 test("bytes go both ways unchanged, and a connection that is lost is made again", async () => {
   const monitor = await peer("monitor");

@@ -20,6 +20,8 @@ export interface CarrierParts {
   readonly vm: { readonly name: string; readonly vcUuid: string; readonly biosUuid: string };
   /** The host's folder of pipes. */
   readonly pipes: string;
+  /** Whether the host's firewall lets a connection to an address out. */
+  readonly mayConnect: (address: string, port: number) => boolean;
   readonly log: (line: string) => void;
 }
 
@@ -99,10 +101,11 @@ export class SerialCarrier {
   }
 
   async #dial(): Promise<Socket> {
-    const { wire, pipes } = this.#parts;
+    const { wire, pipes, mayConnect } = this.#parts;
     try {
       if (wire.kind === "pipe") return await connectUnix(join(pipes, wire.name), CONNECT_MS);
-      const socket = await connectTcp(wire.host, wire.port, CONNECT_MS);
+      const rules = { mayConnect: (address: string) => mayConnect(address, wire.port) };
+      const socket = await connectTcp(wire.host, wire.port, CONNECT_MS, rules);
       return socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
     } catch (cause) {
       throw new SystemError(`${this.#name}: ${messageOf(cause)}`, { cause });

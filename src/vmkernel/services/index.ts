@@ -1,0 +1,2 @@
+export { SERVICE_KEYS, type ServiceDescription, type ServiceKey } from "./plan-services.ts";
+export { MachineServices } from "./services.ts";
