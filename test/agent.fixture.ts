@@ -19,14 +19,17 @@ import {
   type VimClient,
 } from "../src/interfaces/index.ts";
 import { loadOrCreateCertificate } from "../src/management/index.ts";
-import { openAppendLog } from "../src/system/index.ts";
+import { inNamespace, listenTcp, makeNamespace, openAppendLog, removeNamespace } from "../src/system/index.ts";
 import {
   type Controls,
   createFileDoor,
   createStorage,
   describeHost,
   FileDoorServer,
+  type FirewallScope,
+  KernelFirewall,
   type Machine,
+  MachineServices,
   type MachineSpec,
   type MonitorDescription,
   type NetworkConfig,
@@ -53,6 +56,8 @@ export interface TestAgent {
   readonly storage: Storage;
   /** Where all its state is. */
   readonly folder: string;
+  /** Whose network is the host's, as far as its firewall goes: the file of a namespace. */
+  readonly namespace: string;
   /** The folder that is datastore1. */
   readonly datastore: string;
   /** What its vmkernel was told last that the network shall be. */
@@ -73,13 +78,24 @@ export interface TestAgent {
   stop(options?: { readonly keepFolder?: boolean }): Promise<void>;
 }
 
+export interface AgentOptions {
+  readonly limits?: Partial<FolderLimits>;
+  /** That the machine has besides its own, as long as no switch takes them. */
+  readonly adapters?: Machine["nics"];
+  /** Of its firewall. */
+  readonly scope?: FirewallScope;
+  /** Whose network its firewall filters: the file of a namespace. One of its own where it is left out. */
+  readonly namespace?: string;
+  /** Where it is reached, in that namespace; on this machine's loopback where it is left out. */
+  readonly listen?: { readonly host: string; readonly port: number };
+}
+
 /**
  * @param folder of an agent that ran before; a new one otherwise
- * @param adapters that the machine has besides its own, as long as no switch takes them
  */
 export async function startAgent(
   folder = mkdtempSync(join(tmpdir(), "bulkhead-agent-")),
-  { limits = {}, adapters = [] }: { readonly limits?: Partial<FolderLimits>; readonly adapters?: Machine["nics"] } = {},
+  { limits = {}, adapters = [], scope = "ownPorts", namespace = join(folder, "network-namespace"), listen }: AgentOptions = {},
 ): Promise<TestAgent> {
   const datastore = join(folder, "volumes", "datastore1");
   mkdirSync(datastore, { recursive: true });
@@ -95,8 +111,12 @@ export async function startAgent(
   }
   const storage = createStorage(join(folder, "volumes"));
   const network = new ShownNetwork();
+  makeNamespace(namespace);
+  const port = listen?.port ?? 443;
+  const record = join(folder, "firewall.json");
+  const firewall = await KernelFirewall.open({ table: "bulkhead-agent", scope, apiPort: port, record, namespace });
   const monitors = new ShownMonitors();
-  const vmkernel = await noMonitors(folder, { storage, network, monitors, adapters });
+  const vmkernel = await noMonitors(folder, { storage, network, monitors, firewall, adapters });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
   const { der, sha1 } = certificate;
@@ -109,7 +129,7 @@ export async function startAgent(
     vmkernel,
     files: createFileDoor(join(folder, "files.sock")),
     clock,
-    identity: { hostName: "host1", address: "127.0.0.1", port: 443, certificate: der, thumbprint: sha1 },
+    identity: { hostName: "host1", address: "127.0.0.1", port, certificate: der, thumbprint: sha1 },
     rootPasswordHash: passwordHash,
     stateFolder: folder,
     writeLog: (line) => log.append(line),
@@ -120,7 +140,8 @@ export async function startAgent(
     onBug: (bug) => void bugs.push(bug),
   });
   const server = await startSdkServer({
-    listen: { host: "127.0.0.1", port: 0 },
+    listen:
+      listen === undefined ? { host: "127.0.0.1", port: 0 } : { fd: inNamespace(namespace, () => listenTcp(listen.host, listen.port)) },
     tls: certificate,
     onBug: (bug) => void bugs.push(bug),
     onRefused: () => {},
@@ -144,6 +165,7 @@ export async function startAgent(
     port: server.port,
     audit,
     storage,
+    namespace,
     datastore,
     folder,
     network: () => network.config,
@@ -169,6 +191,7 @@ export async function startAgent(
       database.close();
       log.close();
       auditLog.close();
+      removeNamespace(namespace);
       if (!keepFolder) rmSync(folder, { recursive: true, force: true });
       if (bugs.length > 0) throw new AggregateError(bugs, "the agent met bugs");
     },
@@ -215,6 +238,7 @@ class ShownMonitors {
 
 interface ShownParts {
   readonly storage: Storage;
+  readonly firewall: KernelFirewall;
   readonly network: ShownNetwork;
   readonly monitors: ShownMonitors;
   readonly adapters: Machine["nics"];
@@ -228,7 +252,8 @@ async function noMonitors(folder: string, { adapters, ...shown }: ShownParts) {
     weaknesses: [],
   });
   const { network } = shown;
-  const parts = { ...shown, paths: hostPaths(folder), host, monitors: shown.monitors as never, shutdown: async () => {} };
+  const services = new MachineServices(false);
+  const parts = { ...shown, paths: hostPaths(folder), host, monitors: shown.monitors as never, services, shutdown: async () => {} };
   const perform = async (request: VmkernelRequest, controls: Partial<Controls>) => {
     const watched = { signal: new AbortController().signal, report: () => {}, ...controls };
     const result = await performRequest(parseRequest(JSON.parse(JSON.stringify(request))), parts, watched);

@@ -13,6 +13,7 @@ import type { Consoles } from "./console/consoles.ts";
 import type { Downloads } from "./diagnostics/downloads.ts";
 import type { HostLogs } from "./diagnostics/host-logs.ts";
 import type { Events } from "./events.ts";
+import type { Firewall } from "./firewall/firewall.ts";
 import type { GuestTransfers } from "./guest-operations/transfers.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
@@ -22,6 +23,7 @@ import type { Performance } from "./performance/performance.ts";
 import type { Journal } from "./recovery.ts";
 import type { Pools } from "./resources/pools.ts";
 import type { ServiceRight } from "./service-tickets.ts";
+import type { Services } from "./services/services.ts";
 import type { Client, Session, Sessions } from "./sessions.ts";
 import type { Progress, Task, Tasks } from "./tasks.ts";
 import type { Tickets } from "./tickets.ts";
@@ -64,6 +66,8 @@ export interface HostAgent {
   readonly vms: Vms;
   readonly networks: Networks;
   readonly pools: Pools;
+  readonly firewall: Firewall;
+  readonly services: Services;
   /** Open files of the datastores, from vmkernel. */
   readonly files: FileDoor;
   readonly autoStart: AutoStart;

@@ -15,6 +15,7 @@ import { Downloads } from "./diagnostics/downloads.ts";
 import { HostLogs } from "./diagnostics/host-logs.ts";
 import { formatLogLine } from "./diagnostics/log-lines.ts";
 import { Events } from "./events.ts";
+import { Firewall } from "./firewall/firewall.ts";
 import { GuestTransfers } from "./guest-operations/transfers.ts";
 import { Inventory } from "./inventory.ts";
 import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
@@ -23,6 +24,7 @@ import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
 import { recoverTasks } from "./recover.ts";
 import { Pools } from "./resources/pools.ts";
+import { Services } from "./services/services.ts";
 import { Sessions } from "./sessions.ts";
 import { Tasks } from "./tasks.ts";
 import { Tickets } from "./tickets.ts";
@@ -98,6 +100,8 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     vms,
     pools: new Pools({ database, vmkernel, host, changes, accounts, options, vms, onBug: parts.onBug }),
     networks: new Networks({ database, vmkernel, agent: () => agent, onBug: parts.onBug }),
+    firewall: new Firewall({ database, vmkernel, agent: () => agent }),
+    services: new Services({ database, vmkernel, agent: () => agent }),
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
     hostState: { isShuttingDown: false },
@@ -127,12 +131,15 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   vmkernel.onReconnect(() => {
     agent.networks.restore();
     agent.pools.tellAgain().catch(parts.onBug);
+    agent.firewall.restore().catch(parts.onBug); // in the kernel it stands meanwhile
     vms.synchronize().catch(parts.onBug);
   });
   agent.networks.rememberAdapters();
   await vms.load();
   await agent.pools.tellAgain();
   await agent.networks.restore();
+  await agent.firewall.restore(); // before anybody can connect
+  await agent.services.refresh();
   await recoverTasks(agent);
   await agent.performance.start();
 

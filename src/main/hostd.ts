@@ -121,6 +121,7 @@ async function main(): Promise<void> {
   });
   console.log(JSON.stringify({ ready: true, thumbprint: { sha1: certificate.sha1, sha256: certificate.sha256 } }));
   agent.autoStart.onHostStart(instructions.hostStart);
+  agent.services.onHostStart(instructions.hostStart).catch(onBug);
 }
 
 main().catch((error: unknown) => {

@@ -5,13 +5,13 @@ import type { HostAgent } from "../agent.ts";
 import { HOST } from "../inventory-tree.ts";
 import { authenticationManagerInfo } from "./host-access.ts";
 import { dateTimeInfo } from "./host-date-time.ts";
-import { firewallInfo, powerSystemCapability, powerSystemInfo, serviceInfo } from "./host-facilities.ts";
+import { powerSystemCapability, powerSystemInfo } from "./host-facilities.ts";
 import { hyperThread, pciPassthruInfo } from "./host-hardware.ts";
 import { networkCapabilities, networkInfo, virtualNicManagerInfo } from "./host-network.ts";
 import { datastoreCapabilities, fileSystemVolume, storageDevice } from "./host-storage.ts";
 
 export function config(agent: HostAgent): HostConfigInfo {
-  const { identity, host, autoStart } = agent;
+  const { identity, host, autoStart, services, firewall } = agent;
   return {
     host: HOST,
     product: aboutInfo(identity.instanceUuid),
@@ -23,8 +23,8 @@ export function config(agent: HostAgent): HostConfigInfo {
     virtualNicManagerInfo: virtualNicManagerInfo(agent),
     capabilities: networkCapabilities,
     datastoreCapabilities,
-    service: serviceInfo(),
-    firewall: firewallInfo(),
+    service: services.info,
+    firewall: firewall.info,
     autoStart: autoStart.config,
     dateTimeInfo: dateTimeInfo(agent),
     lockdownMode: "lockdownDisabled",

@@ -2,29 +2,11 @@
  * The host's managers that have nothing to manage here yet. Each is there, tells truly that there is nothing, and refuses by name
  * what is asked of it (src/hostd/not-supported.txt): a client that looks for it finds it and gets the fault that it knows.
  */
-import type { HostServiceInfo, PowerSystemInfo } from "../../wire/index.ts";
+import type { PowerSystemInfo } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
 const nothingCustom = { value: () => [], availableField: () => [] };
-
-/** No service of this host can be started or stopped by a client. */
-export const serviceInfo = (): HostServiceInfo => ({ service: [] });
-
-export const hostServiceSystem = {
-  type: "HostServiceSystem",
-  properties: { ...nothingCustom, serviceInfo: () => serviceInfo() },
-  methods: {},
-} as const satisfies ManagedObjectType<"HostServiceSystem", HostAgent>;
-
-/** There is no firewall of the host's: what the machine lets through, it lets through. */
-export const firewallInfo = () => ({ defaultPolicy: { incomingBlocked: false, outgoingBlocked: false }, ruleset: [] });
-
-export const hostFirewallSystem = {
-  type: "HostFirewallSystem",
-  properties: { ...nothingCustom, firewallInfo: () => firewallInfo() },
-  methods: {},
-} as const satisfies ManagedObjectType<"HostFirewallSystem", HostAgent>;
 
 /** There is no agent, and none can be set up. */
 export const hostSnmpSystem = {

@@ -18,16 +18,15 @@ import { hostDateTimeSystem } from "./host-date-time.ts";
 import {
   cryptoManager,
   hostCacheConfigurationManager,
-  hostFirewallSystem,
   hostGraphicsManager,
   hostHealthStatusSystem,
   hostMemorySystem,
   hostPowerSystem,
-  hostServiceSystem,
   hostSnmpSystem,
   hostVMotionSystem,
   propertyless,
 } from "./host-facilities.ts";
+import { hostFirewallSystem, hostServiceSystem } from "./host-firewall.ts";
 import { hostCpuSchedulerSystem, hostPciPassthruSystem } from "./host-hardware.ts";
 import { hostNetworkSystem, hostVirtualNicManager } from "./host-network.ts";
 import { hostDatastoreSystem, hostStorageSystem } from "./host-storage.ts";
