@@ -8,7 +8,7 @@ import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { Event, MoRef, VirtualMachineConnection } from "../src/wire/index.ts";
 import { installFromGo } from "./go.ts";
-import { datastoreText, installGuestImage, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
+import { datastoreText, installGuestImage, notPassed, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
 import { readPng } from "./png.ts";
 import { clientFrame, openViewer, type Viewer } from "./viewer.ts";
 import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
@@ -195,7 +195,7 @@ test("as many may look as the VM says; who looks is listed, and can be made to s
   await expect(acquire()).rejects.toMatchObject({ fault: "MksConnectionLimitReached", fields: { connectionLimit: VIEWERS_MAX } });
   expect((await openViewer(host.port, `/ticket/${late}`)).status).toBe(503);
   const evidence: readonly Evidence[] = JSON.parse((await host.command("evidence", "--json")).stdout);
-  expect(evidence.filter(({ verdict }) => verdict !== "pass")).toEqual([]);
+  expect(notPassed(evidence)).toEqual([]);
   expect(evidence.flatMap(({ facts }) => facts).join()).toContain(`viewers that it was handed: ${VIEWERS_MAX}`);
   const listed = (await client.call(vm, "QueryConnections", {})) ?? [];
   expect(listed).toEqual(Array.from({ length: VIEWERS_MAX }, () => expect.objectContaining({ client: "127.0.0.1", userName: "root" })));

@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { buildGuest } from "../guest/build.mjs";
 import { hostPaths } from "../src/base/index.ts";
+import type { Evidence } from "../src/evidence/index.ts";
 import { connectVim, type VimClient } from "../src/interfaces/index.ts";
 import { VmkernelClient } from "../src/vmkernel/index.ts";
 import { formatVmdkDescriptor, makeBaseDescriptor } from "../src/wire/index.ts";
@@ -121,6 +122,14 @@ export function mountsBeneath(root: string): readonly string[] {
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "");
   return points.filter((path) => path.startsWith(`${root}/`)).reverse();
+}
+
+/**
+ * The claims that do not pass. One that only a machine of the host's own can show does not count: what is tested here shares its machine.
+ */
+export function notPassed<E extends Pick<Evidence, "claim" | "verdict">>(evidence: readonly E[]): readonly E[] {
+  const isOfOwnMachine = ({ claim, verdict }: E) => verdict === "not shown" && claim.includes("a port that no enabled rule set names");
+  return evidence.filter((one) => one.verdict !== "pass" && !isOfOwnMachine(one));
 }
 
 /** Polls until `condition` holds; throws what it throws. */

@@ -9,7 +9,7 @@ import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { MoRef, VirtualDevice, VirtualDeviceConfigSpec, VirtualMachineConfigSpec } from "../src/wire/index.ts";
 import { installFromGo } from "./go.ts";
-import { datastoreText, installGuestImage, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
+import { datastoreText, installGuestImage, notPassed, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, ended, lastTick, read, succeeded } from "./vm.ts";
 
 const run = promisify(execFile);
@@ -83,7 +83,7 @@ async function deviceOf(type: string, at = 0): Promise<VirtualDevice> {
 }
 async function expectEvidence(): Promise<void> {
   const evidence: readonly Evidence[] = JSON.parse((await host.command("evidence", "--json")).stdout);
-  expect(evidence.filter(({ verdict }) => verdict !== "pass")).toEqual([]);
+  expect(notPassed(evidence)).toEqual([]);
 }
 
 test("a guest does not see the feature that is hidden from it, and sees its neighbours", async () => {

@@ -120,6 +120,8 @@ beforeAll(async () => {
       port(-14, ownAddress === undefined ? pipe("none", "client") : network(SERVICE, "server", `telnet://${ownAddress}:${proxyPort}`)),
     ],
   });
+  // The host connects to nobody until it is let.
+  await client.call({ type: "HostFirewallSystem", value: "firewallSystem" }, "EnableRuleset", { id: "vSPC" });
   await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
 });
 afterAll(async () => {

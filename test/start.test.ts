@@ -35,7 +35,7 @@ async function demonstrate(): Promise<Demonstration> {
   return { code: await ended, output };
 }
 
-test("it shows the guest's console, the door, all evidence passed and what to try next, twice, and Ctrl-C leaves nothing running", async () => {
+test("it shows the guest's console, the door, evidence of which none failed and what to try next, twice, and Ctrl-C leaves nothing running", async () => {
   for (const time of ["first", "second"]) {
     const { output, code } = await demonstrate();
     expect(output, `the ${time} start`).toMatch(/^ {2}\| GUEST-UP /m);
@@ -43,7 +43,10 @@ test("it shows the guest's console, the door, all evidence passed and what to tr
     expect(output).toMatch(/^URL {10}https:\/\/127\.0\.0\.1:\d+/m);
     expect(output).toMatch(/SHA-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}$/m);
     expect(output).toMatch(/^Password {5}\S{8,}$/m);
-    expect(output).toMatch(/^Evidence {5}(\d+) claims: \1 pass, 0 fail, 0 not shown$/m);
+    // What only a machine of the host's own can show is not shown here, and which that is is said.
+    expect(output).toMatch(
+      /^Evidence {5}\d+ claims: \d+ pass, 0 fail, 1 not shown\n +not shown: A connection from outside to a port that no/m,
+    );
     expect(output).toMatch(/bulkhead host status --root .*\n.*bulkhead evidence --root .*\n.*first-session\.py --url /);
     expect(code).toBe(0);
     expect(readdirSync(hostPaths(root).monitors)).toEqual([]);

@@ -2,6 +2,7 @@ import type { VmkernelClient } from "../vmkernel/index.ts";
 import type { Claim, Evidence } from "./claim.ts";
 import { consoleClaims } from "./claims/consoles.ts";
 import { deviceClaims } from "./claims/devices.ts";
+import { firewallClaims } from "./claims/firewall.ts";
 import { hostClaims } from "./claims/host.ts";
 import { memoryClaims } from "./claims/memory.ts";
 import { monitorClaims } from "./claims/monitors.ts";
@@ -18,6 +19,7 @@ export const claims: readonly Claim[] = [
   ...deviceClaims,
   ...consoleClaims,
   ...networkClaims,
+  ...firewallClaims,
   ...hostClaims,
 ];
 

@@ -21,6 +21,7 @@ import {
   threadsOf,
 } from "../system/index.ts";
 import type { DatastoreDescription, IsolationFeature, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
+import { type ObservedFirewall, observeFirewall } from "./observe-firewall.ts";
 import { type MemoryOwner, type ObservedMemory, observeMemory } from "./observe-memory.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
 
@@ -62,6 +63,8 @@ export interface Observation {
   readonly vmkernel: ProcessDescription | undefined;
   /** Undefined where none has been made: nothing was ever plugged in. */
   readonly network: ObservedNetwork | undefined;
+  /** Undefined where nobody asked. */
+  readonly firewall: ObservedFirewall | undefined;
 }
 
 /** The processes of the host itself. */
@@ -84,6 +87,8 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
       unseen.push(`VM ${vm} (${name}): ${messageOf(error)}`);
     }
   }
+  const sockets = tcpSockets();
+  const firewall = await vmkernel.request({ kind: "readFirewallState" });
   return {
     withheld,
     weaknesses,
@@ -91,7 +96,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     hostNamespaces: namespacesOf("self"),
     monitors,
     memory: observeMemory([...monitors.map(memoryOwner), ...hostOwners(pids)]),
-    tcpSockets: tcpSockets(),
+    tcpSockets: sockets,
     unseen,
     hostd: describeIfThere(pids.hostd),
     datastoresOfHostd: pids.hostd === undefined ? [] : datastoresSeenBy(pids.hostd, datastores),
@@ -101,6 +106,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
       description: await vmkernel.request({ kind: "describeNetwork" }),
       state: await vmkernel.request({ kind: "readNetworkState" }),
     }),
+    firewall: await observeFirewall(firewall, { namespace: `/proc/${pids.vmkernel ?? "self"}/ns/net`, tcpSockets: sockets }),
   };
 }
 

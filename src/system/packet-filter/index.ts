@@ -1,1 +1,1 @@
-export { deleteTable, type FilterPlace, listTable, loadRules, tryPacketFilter } from "./nft.ts";
+export { countAtEnd, deleteTable, type FilterPlace, listTable, loadRules, tryPacketFilter } from "./nft.ts";

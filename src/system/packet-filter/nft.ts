@@ -29,11 +29,24 @@ export async function loadRules(script: string, place: FilterPlace = {}): Promis
  * @returns undefined when there is no such table
  */
 export async function listTable(name: string, place: FilterPlace = {}): Promise<readonly unknown[] | undefined> {
+  return (await listWhole(name, place))?.map(withoutCounts);
+}
+
+/** How many packets have come to the last rule of a chain that counts them; undefined where there is none. */
+export async function countAtEnd(table: string, chain: string, place: FilterPlace = {}): Promise<number | undefined> {
+  const counts = (await listWhole(table, place))?.flatMap(({ rule }) => {
+    const { chain: of, expr } = (rule ?? {}) as { chain?: string; expr?: readonly { counter?: { packets: number } }[] };
+    return of === chain ? (expr ?? []).flatMap(({ counter }) => counter?.packets ?? []) : [];
+  });
+  return counts?.at(-1);
+}
+
+async function listWhole(name: string, place: FilterPlace): Promise<readonly Record<string, unknown>[] | undefined> {
   const { code, stdout, stderr } = await runNft(["--json", "--numeric", "list", "table", "inet", name], place);
   if (code !== 0 && stderr.includes("No such file or directory")) return undefined;
   if (code !== 0) throw new SystemError(`listing the packet filter's table ${name}: ${firstLine(stderr, code)}`);
   const { nftables } = JSON.parse(stdout) as { nftables: readonly Record<string, unknown>[] };
-  return nftables.filter((object) => !("metainfo" in object)).map(withoutCounts);
+  return nftables.filter((object) => !("metainfo" in object));
 }
 
 /** Does nothing when there is none. */

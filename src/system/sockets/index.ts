@@ -4,3 +4,4 @@ export { bindTcp, listenTcp, listenUnix, PortTaken, type UnixSocketOwner } from 
 export { type Peer, peerOf } from "./peer.ts";
 export { descriptorOf, sendWithDescriptor } from "./send-descriptor.ts";
 export { type TcpSocket, tcpSockets } from "./tcp-table.ts";
+export { type ConnectionTry, type TriedConnection, tryConnect } from "./try-connect.ts";

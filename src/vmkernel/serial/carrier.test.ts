@@ -75,3 +75,14 @@ test("while nobody is at the other end the monitor is left alone, and that is sa
   await peer("far");
   await until(() => monitor.sockets.length === 1);
 });
+
+test("a port connects to nobody on the network that the host's firewall does not let it connect to, and says so", async () => {
+  const said: string[] = [];
+  const asked: string[] = [];
+  const mayConnect = (address: string, port: number) => asked.push(`${address} ${port}`) === 0;
+  const wire = { kind: "connect", host: "192.0.2.1", port: 2001, telnet: false } as const;
+  carrier = new SerialCarrier({ monitor: join(folder, "monitor"), wire, vm, pipes: folder, mayConnect, log: (line) => said.push(line) });
+  await until(() => said.length > 0);
+  expect(said[0]).toContain("192.0.2.1:2001: no enabled rule set");
+  expect(new Set(asked)).toEqual(new Set(["192.0.2.1 2001"]));
+});
