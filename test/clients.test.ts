@@ -47,7 +47,7 @@ test.skipIf(!existsSync("/usr/lib/ruby/vendor_ruby/rbvmomi.rb"))(
 );
 
 test.skipIf(!existsSync("/usr/bin/ansible-playbook"))(
-  "an Ansible playbook gathers facts, and makes, starts, asks about and removes a VM",
+  "an Ansible playbook gathers facts, sets the firewall, asks for a service, and makes, starts, asks about and removes a VM",
   async (context) => {
     // Debian's pyVmomi is older than its own Ansible modules ask for.
     const python = await installFromPypi(join(folder, "venv"), "pyvmomi==8.0.3.0.1", "requests");
@@ -64,6 +64,9 @@ test.skipIf(!existsSync("/usr/bin/ansible-playbook"))(
     expect(JSON.parse(readFileSync(report, "utf8"))).toEqual({
       api: "HostAgent",
       version: "8.0.3",
+      opened: true,
+      vSPC: [{ all_ip: false, ip_address: ["192.0.2.7"], ip_network: ["10.0.0.0/8"] }],
+      ssh: expect.stringContaining("This host has no shell yet"),
       datastores: ["datastore1"],
       again: false,
       state: "poweredOn",

@@ -213,14 +213,24 @@ test.skipIf(path === "")("govc lists what is measured, and samples it", async ()
   expect(await says("host.info")).toMatch(/CPU usage: +\d+ MHz[\s\S]*Memory usage: +\d+ MB/);
 });
 
-test.skipIf(path === "")("govc tells what the host is made of, and what is refused is named", async () => {
+test.skipIf(path === "")("govc tells what the host is made of", async () => {
   expect(await says("host.info")).toMatch(/Name: +host1\n[\s\S]*Logical CPUs: +\d+ CPUs/);
   for (const command of ["host.portgroup.info", "host.vswitch.info", "host.vnic.info", "host.service.ls", "host.storage.info"])
     await says(command); // a field that it counts on and that is missing would have ended it
   expect(await says("host.date.info")).toMatch(/Current date and time: .*\d{4}/);
   expect(await says("host.cert.info")).toMatch(/Common Name \(CN\): +host1\n/);
   expect(await says("host.storage.info", "-t", "hba", "-rescan")).toContain("Device");
-  expect(await complains("host.service", "start", "TSM-SSH")).toContain("HostServiceSystem.StartService is not supported on this host");
+});
+
+test.skipIf(path === "")("govc reads the firewall, and asks services for what they can do", async () => {
+  const collected = await says("object.collect", "-json", "HostSystem:ha-host", "config.firewall.ruleset");
+  for (const key of ["sshServer", "sshClient", "vSphereClient", "ntpClient"]) expect(collected).toMatch(new RegExp(`"key": *"${key}"`));
+  const listed = await says("host.service.ls");
+  for (const service of ["TSM", "TSM-SSH", "ntpd"]) expect(listed).toMatch(new RegExp(`^${service} +off +Stopped`, "m"));
+  expect(await says("host.service", "status", "ntpd")).toContain("Stopped");
+  expect(await complains("host.service", "start", "TSM-SSH")).toContain("This host has no shell yet");
+  expect(await complains("host.service", "enable", "TSM-SSH")).toContain("cannot have the policy on");
+  await says("host.service", "disable", "TSM-SSH");
 });
 
 test.skipIf(path === "")("govc reads the host's logs, and downloads them all", async () => {
