@@ -11,7 +11,7 @@ import { buildGuest } from "../guest/build.mjs";
 import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
 import { connectVim, type VimClient } from "../src/interfaces/index.ts";
-import { VmkernelClient } from "../src/vmkernel/index.ts";
+import { tableName, VmkernelClient } from "../src/vmkernel/index.ts";
 import { formatVmdkDescriptor, makeBaseDescriptor } from "../src/wire/index.ts";
 
 const run = promisify(execFile);
@@ -102,11 +102,24 @@ function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<Test
         supervisor.kill("SIGTERM");
         await ended;
       }
+      removeFirewall(root);
       removeMounts(root);
       if (!keepRoot) rmSync(root, { recursive: true, force: true });
     },
   };
   return host;
+}
+
+/** A host that has stopped has no table in the kernel's packet filter. @throws when it has, and then it is deleted */
+function removeFirewall(root: string): void {
+  const table = tableName(hostPaths(root).hostId);
+  try {
+    execFileSync("nft", ["list", "table", "inet", table], { stdio: "ignore" });
+  } catch {
+    return;
+  }
+  execFileSync("nft", ["delete", "table", "inet", table]);
+  throw new Error(`still in the packet filter when the host had stopped: ${table}`);
 }
 
 /** A host that has stopped has mounted nothing: datastores may be, by others. @throws when one has, and then it is unmounted */

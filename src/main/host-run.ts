@@ -91,6 +91,7 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   settleRootPassword(paths, rootPassword);
   describeRun(host);
   report(`hostd is up: ${host.url}`);
+  if (options.dedicated) report("the machine is the host's own: what no enabled rule set of its firewall names is dropped, in and out");
 
   const release = new Undo();
   for (const step of [() => closeSync(socket), () => lock[Symbol.dispose](), () => log.close(), () => removeRunFile(paths)])
