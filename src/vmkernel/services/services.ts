@@ -4,6 +4,9 @@ import { hasSystemd, readUnits, startUnit, stopUnit } from "../../system/index.t
 import { fault } from "../../wire/index.ts";
 import { planService, SERVICE_KEYS, type ServiceDescription, type ServiceKey, UNITS } from "./plan-services.ts";
 
+/** A program that cannot run here ends well within this. */
+const SETTLE_MS = 300;
+
 export class MachineServices {
   readonly #isOwnMachine: boolean;
 
@@ -17,22 +20,29 @@ export class MachineServices {
     return SERVICE_KEYS.map((key) => planService(key, { isOwnMachine: this.#isOwnMachine, units }));
   }
 
-  /** @throws {Fault} HostConfigFault, which says why it cannot be */
-  start(key: ServiceKey): Promise<void> {
-    return this.#do(key, startUnit);
+  /** @throws {Fault} HostConfigFault, which says why it cannot be, or that it did not stay up */
+  async start(key: ServiceKey): Promise<void> {
+    const unit = await this.#do(key, startUnit);
+    // systemd calls it started also when a condition of the unit kept it from being, and when it ended at once.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const found = (await this.describe()).find((one) => one.key === key);
+    if (found?.running !== true)
+      throw fault("HostConfigFault", `${unit} was started and does not run: systemctl status ${unit} says why.`, {});
   }
 
   /** @throws {Fault} HostConfigFault */
-  stop(key: ServiceKey): Promise<void> {
-    return this.#do(key, stopUnit);
+  async stop(key: ServiceKey): Promise<void> {
+    await this.#do(key, stopUnit);
   }
 
-  async #do(key: ServiceKey, deed: (unit: string) => Promise<void>): Promise<void> {
+  /** @returns the unit */
+  async #do(key: ServiceKey, deed: (unit: string) => Promise<void>): Promise<string> {
     const found = (await this.describe()).find((one) => one.key === key);
     if (found?.unit === undefined || found.because !== undefined)
       throw fault("HostConfigFault", found?.because ?? `There is no ${key}.`, {});
     await deed(found.unit).catch((cause: unknown) => {
       throw fault("HostConfigFault", messageOf(cause), {}, { cause });
     });
+    return found.unit;
   }
 }
