@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 test.skipIf(!existsSync("/usr/lib/ruby/vendor_ruby/rbvmomi.rb"))(
-  "a Ruby program makes, starts, reads and destroys a VM by rbvmomi",
+  "a Ruby program makes, starts, reads and destroys a VM by rbvmomi, and gives commands of esxcli",
   async () => {
     await using door = await openDoor(host.port, "rbvmomi");
     const args = [join(CLIENTS, "rbvmomi.rb"), "127.0.0.1", String(door.port), "root", PASSWORD];
@@ -42,6 +42,8 @@ test.skipIf(!existsSync("/usr/lib/ruby/vendor_ruby/rbvmomi.rb"))(
       again: "InvalidPowerState",
       collected: { name: "ruby", "runtime.powerState": "poweredOff" },
       gone: true,
+      esxcli: ["8.0.3", [["VimEsxCLInetworkvswitchstandardlistVirtualSwitch", "vSwitch0", 1500, ["VM Network", "Management Network"]]]],
+      namespaces: expect.arrayContaining(["dns", "interface", "netstack"]),
     });
   },
 );
