@@ -249,6 +249,9 @@ const deeds: readonly Row[] = [
   },
 ];
 
+/** Tells of more than the host itself. */
+const CONNECTIONS = "network ip connection list";
+
 /** Has a test of its own, for it ends what the others need. */
 const KILL = "vm process kill";
 
@@ -326,6 +329,18 @@ test.each(deeds.map((row) => [row.deed[0], row] as const))(
   },
 );
 
+test("the connections of the machine are told with whose they are, and not to whoever may only read", async () => {
+  const rows = (await say(CONNECTIONS, { type: "tcp" })).rows ?? [];
+  const own = rows.filter(({ LocalAddress }) => LocalAddress?.[0] === `127.0.0.1:${host.port}`);
+  expect(own).toContainEqual(
+    expect.objectContaining({ Proto: ["tcp"], State: ["LISTEN"], ForeignAddress: ["0.0.0.0:0"], WorldID: [String(process.pid)] }),
+  );
+  expect((await say(CONNECTIONS, { type: "udp" })).rows?.filter(({ Proto }) => Proto?.[0] !== "udp")).toEqual([]);
+  const reader = await host.login(READ_ONLY);
+  expect((await faultOf(say(CONNECTIONS, {}, reader))).fault).toBe("NoPermission");
+  reader.close();
+});
+
 test("a VM that runs is a world with ports, and is ended softly or hard", async () => {
   expect((await say("vm process list")).rows).toEqual([
     {
@@ -366,7 +381,7 @@ describe("who may", () => {
       const answer = await say(path, args, reader).catch(({ fault }: { readonly fault: string }): Said => ({ refused: fault }));
       expect(answer.refused, path).toMatch(/^NoPermission/);
     }
-    for (const path of readings) if (!Object.hasOwn(questions, path)) await say(path, {}, reader);
+    for (const path of readings) if (!Object.hasOwn(questions, path) && path !== CONNECTIONS) await say(path, {}, reader);
     reader.close();
     expect(await state()).toEqual(before);
   });

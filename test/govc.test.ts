@@ -275,6 +275,9 @@ test.skipIf(path === "")("govc gives commands of esxcli, and prints what they an
   expect(await says("host.esxcli", "-hints=false", "storage", "filesystem", "list")).toMatch(
     /^Free: +\d+\n[\s\S]*VolumeName: +datastore1\n/,
   );
+  expect(await esxcli("network", "ip", "connection", "list", "-t", "tcp")).toMatch(
+    /^Proto +Recv Q +Send Q +Local Address[\s\S]*\ntcp +\d+ +\d+ +\S+:\d+ +\S+ +LISTEN /,
+  );
   expect(await esxcli("system", "uuid", "get")).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}\n$/);
   expect(await complains("host.esxcli", "fcoe", "nic", "list")).toContain("The object or item referred to could not be found.");
   expect(await complains("host.esxcli", "network", "vm", "walk")).toContain("method 'walk' not found in name space 'network.vm'");

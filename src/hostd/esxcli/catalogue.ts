@@ -3,6 +3,7 @@ import { type PrivilegeId, READ } from "../../access/index.ts";
 import type { Command } from "./command.ts";
 import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
+import { connectionCommands } from "./commands/network-connections.ts";
 import { interfaceCommands } from "./commands/network-interfaces.ts";
 import { nicCommands } from "./commands/network-nics.ts";
 import { portGroupCommands } from "./commands/network-port-groups.ts";
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   ...nicCommands,
   ...networkVmCommands,
   ...interfaceCommands,
+  ...connectionCommands,
   ...storageCommands,
   ...systemCommands,
   ...accountCommands,

@@ -3,6 +3,7 @@
  * invoke(). So a command can do nothing that its user could not do without it, and each step of it is authorized and recorded.
  */
 import { Fault } from "../../base/index.ts";
+import type { Connection } from "../../vmkernel/index.ts";
 import { type AnyValue, fault, type ManagedObjects, type MoRef } from "../../wire/index.ts";
 import { type Call, sessionOf } from "../agent.ts";
 import { invoke } from "../invoke.ts";
@@ -45,6 +46,8 @@ export interface Host {
   /** Of the VMs that the caller may read. */
   worlds(): readonly World[];
   ports(): readonly VmPort[];
+  /** Of the machine. The API has no words for them: it is the privilege of the command that guards them. */
+  connections(): Promise<readonly Connection[]>;
 }
 
 /** An object by its type and id. */
@@ -79,6 +82,7 @@ export function hostOf(call: Call): Host {
       await ended(call, (await ask(ref, method, args as object)) as MoRef);
     },
     worlds: () => running().map((vm) => ({ vm: vm.ref, id: vm.monitor?.pid ?? 0 })),
+    connections: () => agent.vms.vmkernel.request({ kind: "listConnections" }),
     ports: () => {
       const vms = new Map(running().map((vm) => [vm.id, vm.ref]));
       return agent.networks.description.switches.flatMap(({ name: vswitch, ports }) =>
