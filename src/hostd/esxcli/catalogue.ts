@@ -3,12 +3,14 @@ import { type PrivilegeId, READ } from "../../access/index.ts";
 import type { Command } from "./command.ts";
 import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
+import { addressCommands } from "./commands/network-addresses.ts";
 import { connectionCommands } from "./commands/network-connections.ts";
 import { interfaceCommands } from "./commands/network-interfaces.ts";
 import { nicCommands } from "./commands/network-nics.ts";
 import { portGroupCommands } from "./commands/network-port-groups.ts";
 import { networkVmCommands } from "./commands/network-vms.ts";
 import { vswitchCommands } from "./commands/network-vswitch.ts";
+import { wayCommands } from "./commands/network-ways.ts";
 import { storageCommands } from "./commands/storage.ts";
 import { systemCommands } from "./commands/system.ts";
 import { accountCommands } from "./commands/system-accounts.ts";
@@ -24,6 +26,8 @@ export const commands: readonly Command[] = [
   ...nicCommands,
   ...networkVmCommands,
   ...interfaceCommands,
+  ...addressCommands,
+  ...wayCommands,
   ...connectionCommands,
   ...storageCommands,
   ...systemCommands,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { broadcastOf } from "./network-interfaces.ts";
+import { broadcastOf } from "./network-addresses.ts";
 import { failoverChange, shapingChange, showFailover, showShaping } from "./network-policy.ts";
 import { nameOfKey, namesIn } from "./network-system.ts";
 
