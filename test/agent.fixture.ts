@@ -33,7 +33,9 @@ import {
   type MachineSpec,
   type MonitorDescription,
   type NetworkConfig,
+  type NetworkDescription,
   NoNetwork,
+  type PortDescription,
   performRequest,
   type ResourceConfig,
   type Storage,
@@ -66,6 +68,8 @@ export interface TestAgent {
   resources(): ResourceConfig;
   /** From now on its vmkernel takes no network, and says why. */
   refuseNetworks(because: string): void;
+  /** Its vmkernel shows these from now on to be plugged into a switch. */
+  showPorts(vswitch: string, ports: readonly PortDescription[]): void;
   /** Tells the agent's clock to be that much later. */
   later(ms: number): void;
   /** Measures what is used, as happens by itself each 20 seconds. */
@@ -173,6 +177,7 @@ export async function startAgent(
     refuseNetworks(because) {
       network.refusal = because;
     },
+    showPorts: (vswitch, ports) => void network.ports.set(vswitch, ports),
     later(ms) {
       skippedMs += ms;
     },
@@ -202,6 +207,12 @@ export async function startAgent(
 class ShownNetwork extends NoNetwork {
   config: NetworkConfig = { switches: [] };
   refusal: string | undefined;
+  readonly ports = new Map<string, readonly PortDescription[]>();
+
+  override describe(): NetworkDescription {
+    const { switches } = super.describe();
+    return { switches: switches.map((one) => ({ ...one, ports: this.ports.get(one.name) ?? [] })) };
+  }
 
   override async configure(config: NetworkConfig): Promise<void> {
     if (this.refusal !== undefined) throw fault("SystemError", this.refusal, { reason: this.refusal });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PASSWORD, startHost, type TestHost } from "./harness.ts";
+import { COMMAND, PASSWORD, startHost, type TestHost } from "./harness.ts";
 import { installFromPypi } from "./pypi.ts";
 import { openDoor } from "./recording.ts";
 import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 test.skipIf(!existsSync("/usr/lib/ruby/vendor_ruby/rbvmomi.rb"))(
-  "a Ruby program makes, starts, reads and destroys a VM by rbvmomi",
+  "a Ruby program makes, starts, reads and destroys a VM by rbvmomi, and gives commands of esxcli",
   async () => {
     await using door = await openDoor(host.port, "rbvmomi");
     const args = [join(CLIENTS, "rbvmomi.rb"), "127.0.0.1", String(door.port), "root", PASSWORD];
@@ -42,9 +42,44 @@ test.skipIf(!existsSync("/usr/lib/ruby/vendor_ruby/rbvmomi.rb"))(
       again: "InvalidPowerState",
       collected: { name: "ruby", "runtime.powerState": "poweredOff" },
       gone: true,
+      esxcli: ["8.0.3", [["VimEsxCLInetworkvswitchstandardlistVirtualSwitch", "vSwitch0", 1500, ["VM Network", "Management Network"]]]],
+      namespaces: expect.arrayContaining(["dns", "interface", "netstack"]),
     });
   },
 );
+
+test("`bulkhead esxcli` gives commands in the name of a user, and prints what they answer", async () => {
+  const esxcli = async (...args: readonly string[]) => {
+    const env = { ...process.env, BULKHEAD_PASSWORD: PASSWORD };
+    const options = { env, timeout: CLIENT_MS };
+    return run(COMMAND, ["esxcli", "--root", host.root, ...args], options).then(
+      ({ stdout }) => ({ code: 0, stdout, stderr: "" }),
+      (error: { readonly code: number; readonly stdout: string; readonly stderr: string }) => error,
+    );
+  };
+  expect(await esxcli("network", "vswitch", "standard", "portgroup", "add", "-v", "vSwitch0", "-p", "dmz & co")).toMatchObject({
+    code: 0,
+    stdout: "",
+  });
+  const { stdout } = await esxcli("--formatter", "json", "network", "vswitch", "standard", "portgroup", "list");
+  expect(JSON.parse(stdout)).toContainEqual({ Name: "dmz & co", VirtualSwitch: "vSwitch0", ActiveClients: 0, VLANID: 0 });
+  expect(await esxcli("system", "version", "get")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^ {3}Product: VMware ESXi\n {3}Version: 8/),
+  });
+  expect(await esxcli("network", "vswitch", "standard", "set", "-v", "none")).toMatchObject({
+    code: 1,
+    stdout: "Unable to find vswitch none\n",
+  });
+  expect(await esxcli("fcoe", "nic", "list")).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/^Error: Unknown command or namespace fcoe nic list\n\nUsage:/),
+  });
+  expect(await esxcli("--user", "nobody", "system", "version", "get")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("logging in as nobody"),
+  });
+});
 
 test.skipIf(!existsSync("/usr/bin/ansible-playbook"))(
   "an Ansible playbook gathers facts, sets the firewall, asks for a service, and makes, starts, asks about and removes a VM",

@@ -26,6 +26,7 @@ test.each([
   ["a layer above at run time", "base/a.ts", 'const x = await import("../wire/index.ts");'],
   ["a layer above in a test", "base/a.test.ts", 'import { x } from "../wire/index.ts";'],
   ["a file within another layer", "hostd/a.ts", 'import { x } from "../wire/vim25/schema.ts";'],
+  ["a file behind a side door", "interfaces/a.ts", 'import { x } from "../hostd/esxcli/catalogue.ts";'],
   ["a folder that is no layer", "base/a.ts", 'import { x } from "../helpers/index.ts";'],
   ["a file outside the sources", "base/a.ts", 'import { x } from "../../test/harness.ts";'],
   ["what is named only at run time", "base/a.ts", "await import(name);"],
@@ -55,6 +56,7 @@ test.each([
 
 test.each([
   ["a layer below", "hostd/a.ts", 'import { x } from "../wire/index.ts";'],
+  ["a layer below, by its side door", "interfaces/a.ts", 'import { x } from "../hostd/esxcli/index.ts";'],
   ["its own layer", "hostd/views/a.ts", 'import { x } from "../property-collector/b.ts";'],
   [
     "the subsystems, at the top of vmkernel",

@@ -135,6 +135,10 @@ async function objectsByType(): Promise<ReadonlyMap<string, string>> {
     const { type, value } = await read<MoRef>(path);
     objects.set(type, value);
   }
+  for (const method of ["RetrieveManagedMethodExecuter", "RetrieveDynamicTypeManager"]) {
+    const { type, value } = await read<MoRef>(`HostSystem/ha-host/${method}`, {});
+    objects.set(type, value);
+  }
   return objects;
 }
 

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { PortDescription, VmkernelClient } from "../src/vmkernel/index.ts";
+import { esxcli } from "./esxcli.ts";
+import { installFromGo } from "./go.ts";
+import { runGovc } from "./govc.ts";
 import { mountsBeneath, notPassed, startHost, type TestHost, waitFor } from "./harness.ts";
 import { addHostNic, type Guest, inGuest, makeSwitches, reachedBy, replug, setUp, startGuest } from "./topology.ts";
 
@@ -13,6 +16,7 @@ const isRoot = process.getuid?.() === 0;
 let host: TestHost;
 let client: VimClient;
 let vmkernel: VmkernelClient;
+let govc: string | undefined;
 let guests: readonly Guest[] = [];
 const numbers = [1, 2, 3, 4, 5];
 /** The host's own interface, in the VLAN of the red ones. */
@@ -22,6 +26,8 @@ const SET_UP_MS = 300_000;
 
 beforeAll(async () => {
   if (!isRoot) return;
+  const installed = await installFromGo("govc");
+  govc = "path" in installed ? installed.path : undefined;
   host = await startHost();
   client = await host.login();
   vmkernel = await host.vmkernel();
@@ -76,6 +82,20 @@ async function logInAgain(): Promise<void> {
 
 test.skipIf(!isRoot)("guests reach those of their own VLAN on their own switch, and nobody else", async () => {
   expect(await matrix()).toEqual({ 1: [2], 2: [1], 3: [], 4: [], 5: [] });
+});
+
+test.skipIf(!isRoot)("esxcli tells which port a guest that runs is plugged into, and the address that the guest has", async () => {
+  const { id, effectiveMac } = await portOf(1);
+  const monitors = await vmkernel.request({ kind: "listMonitors" });
+  const worlds = (await esxcli(client, "network vm list")).rows ?? [];
+  expect(worlds.map(({ WorldID }) => Number(WorldID?.[0])).toSorted()).toEqual(monitors.map(({ pid }) => pid).toSorted());
+  const worldid = worlds.find(({ Name }) => Name?.[0] === "guest1")?.WorldID ?? [];
+  const ports = async () => (await esxcli(client, "network vm port list", { worldid })).rows;
+  await waitFor(async () => JSON.stringify(await ports()).includes("10.0.0.1"), 60_000, 500); // the agent is asked now and then
+  expect(await ports()).toMatchObject([
+    { PortID: [String(id)], vSwitch: ["vSwitch0"], Portgroup: ["red"], MACAddress: [effectiveMac], IPAddress: ["10.0.0.1"] },
+  ]);
+  if (govc !== undefined) expect(await runGovc(govc, host.port, ["vm.ip", "-esxcli", "-wait=60s", "guest1"], 90_000)).toBe("10.0.0.1\n");
 });
 
 test.skipIf(!isRoot)("guests of its VLAN and switch reach the host's own interface, and nobody else does", async () => {

@@ -3,7 +3,7 @@
  * Wired together in create-agent.ts; paper «Host Agent».
  */
 import type { AuditRecord } from "../access/index.ts";
-import type { Clock } from "../base/index.ts";
+import type { Clock, Fault } from "../base/index.ts";
 import type { DatastoreDescription, FileDoor, HostDescription, Machine } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { Accounts } from "./accounts.ts";
@@ -96,6 +96,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Gives the client a session cookie with the reply. */
   setSession(secret: string): void;
+  /** The answer tells of a refusal that is no fault of this method's own: it is recorded as one. */
+  failed(refusal: Fault): void;
   /** Starts the task that this method answers with. `journal` tells a later hostd how to settle it after a crash. */
   startTask(entityName: string, journal: Journal, deed: (progress: Progress, task: Task) => Promise<AnyValue | undefined>): Task;
 }

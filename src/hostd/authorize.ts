@@ -7,6 +7,7 @@ import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } f
 import { type Fault, parseDatastorePath } from "../base/index.ts";
 import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
 import { CONSOLE_INTERACT } from "./console/acquire-ticket.ts";
+import { privilegesOfExecution } from "./esxcli/catalogue.ts";
 import { ADVANCED_OPTIONS } from "./inventory-tree.ts";
 import type { ImplementedMethod } from "./managed-objects/index.ts";
 import { poolIdOf } from "./resources/pool-tree.ts";
@@ -133,9 +134,10 @@ export const rulesWithoutSchema = {
 } as const satisfies Record<Extract<ImplementedMethod, MethodsWithoutPrivilege>, Rule>;
 
 /** Methods for which the schema names too little: what it says of a ticket lets in who has no session to give one for; the others'
- * documentation asks for this privilege on the datastore. */
+ * documentation asks for this privilege on the datastore; a command of esxcli needs what the method needs that it stands for. */
 export const rulesOverSchema: Readonly<Record<string, Rule>> = {
   AcquireGenericServiceTicket: always(VIEW),
+  ExecuteSoap: privilegesOfExecution, // each command its own
   ...ofEach(VIRTUAL_DISK_METHODS, always("Datastore.FileManagement")),
 };
 
@@ -170,6 +172,9 @@ export function entityNamed(method: string, args: Readonly<Record<string, unknow
   if (Object.hasOwn(rulesOfPermissions, method)) return args.entity as MoRef | undefined;
   return Object.hasOwn(rulesOfGuestOperations, method) ? (args.vm as MoRef | undefined) : undefined;
 }
+
+/** Executes a command of esxcli. */
+export const EXECUTE_SOAP = "ExecuteSoap";
 
 /** Reads one property of any object; pyVmomi sends it, and the schema's managed objects do not declare it. */
 export const FETCH = "Fetch";

@@ -23,6 +23,7 @@ export function callOfHost(agent: HostAgent, vm: Vm, method: VmTask): Call {
     version: NEWEST_VERSION,
     signal: new AbortController().signal,
     setSession: () => {},
+    failed: () => {},
     startTask(entityName, journal, deed): Task {
       const subject = { entity: vm.ref, entityName, method, vmodlMethod, userName: "" };
       const task = agent.tasks.start(subject, journal, (progress) => deed(progress, task));

@@ -28,6 +28,8 @@ export const ACCOUNT_MANAGER = { type: "HostLocalAccountManager", value: "ha-loc
 export const USER_DIRECTORY = { type: "UserDirectory", value: "ha-user-directory" } as const;
 export const LICENSE_MANAGER = { type: "LicenseManager", value: "ha-license-manager" } as const;
 export const AUTO_START_MANAGER = { type: "HostAutoStartManager", value: "ha-autostart-mgr" } as const;
+export const METHOD_EXECUTER = { type: "ReflectManagedMethodExecuter", value: "ha-managed-method-executer" } as const;
+export const DYNAMIC_TYPE_MANAGER = { type: "InternalDynamicTypeManager", value: "ha-dynamic-type-manager" } as const;
 
 const NETWORK_PREFIX = "HaNetwork-";
 

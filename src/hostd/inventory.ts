@@ -6,10 +6,12 @@ import type { HostAgent } from "./agent.ts";
 import { escapeEntityName } from "./entity-name.ts";
 import {
   DATASTORE_FOLDER,
+  DYNAMIC_TYPE_MANAGER,
   ENVIRONMENT_BROWSER,
   fixedTree,
   HOST_BROWSER,
   HOST_MANAGERS,
+  METHOD_EXECUTER,
   NETWORK_FOLDER,
   networkRef,
   portGroupOf,
@@ -60,6 +62,8 @@ export class Inventory {
       [types.SearchIndex, managers.searchIndex.value],
       [types.ViewManager, managers.viewManager.value],
       [types.EnvironmentBrowser, ENVIRONMENT_BROWSER.value],
+      [types.ReflectManagedMethodExecuter, METHOD_EXECUTER.value],
+      [types.InternalDynamicTypeManager, DYNAMIC_TYPE_MANAGER.value],
     ] as const) {
       this.#fixed.set(moid, bind(type as never, moid, agent));
     }

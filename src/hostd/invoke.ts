@@ -7,7 +7,7 @@ import { type Fault, messageOf } from "../base/index.ts";
 import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType, NEWEST_VERSION } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
-import { datastoresConcerned, entityNamed, FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
+import { datastoresConcerned, EXECUTE_SOAP, entityNamed, FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
 import { refuseInHostState } from "./host-state.ts";
 import { HOST } from "./inventory-tree.ts";
@@ -46,7 +46,7 @@ export async function invoke(agent: HostAgent, request: Request): Promise<Reply>
   if (session !== undefined) session.callCount++;
   try {
     const reply = await answer(agent, request, session);
-    record(agent, request, reply.session ?? session);
+    record(agent, request, reply.session ?? session, reply.refusal);
     return reply;
   } catch (error) {
     const thrown = faultOf(error);
@@ -55,7 +55,14 @@ export async function invoke(agent: HostAgent, request: Request): Promise<Reply>
   }
 }
 
-async function answer(agent: HostAgent, request: Request, session: Session | undefined): Promise<Reply & { session?: Session }> {
+interface Answer extends Reply {
+  /** Who is logged in by it. */
+  readonly session?: Session;
+  /** What the answer tells of although it is none of the method's own faults. */
+  readonly refusal?: Fault;
+}
+
+async function answer(agent: HostAgent, request: Request, session: Session | undefined): Promise<Answer> {
   const method = findMethod(request.method);
   if (method === undefined) throw methodNotFound(request);
   const entities = entitiesConcerned(agent, request);
@@ -90,9 +97,19 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   const setSession = (secret: string): void => {
     cookie = secret;
   };
-  const value = await perform(request.args, callOf(agent, { request, ref: object.ref, session, subject, setSession })); // 4 perform
+  let told: Fault | undefined;
+  const failed = (fault: Fault): void => {
+    told = fault;
+  };
+  const value = await perform(request.args, callOf(agent, { request, ref: object.ref, session, subject, setSession, failed })); // 4 perform
   const opened = cookie === undefined ? undefined : agent.sessions.find(cookie);
-  return { value, type, ...(cookie === undefined ? {} : { setSession: cookie }), ...(opened === undefined ? {} : { session: opened }) };
+  return {
+    value,
+    type,
+    ...(cookie === undefined ? {} : { setSession: cookie }),
+    ...(opened === undefined ? {} : { session: opened }),
+    ...(told === undefined ? {} : { refusal: told }),
+  };
 }
 
 /** A task is about an entity of the inventory; what a manager does, it does on the host. */
@@ -130,12 +147,12 @@ function admit(agent: HostAgent, object: BoundObject, method: string): Fault | u
   return refuseInHostState(method, agent.hostState) ?? (vm === undefined ? undefined : refuseInState(method, vm.situation));
 }
 
-interface Calling extends Pick<Call, "ref" | "session" | "setSession"> {
+interface Calling extends Pick<Call, "ref" | "session" | "setSession" | "failed"> {
   readonly request: Request;
   readonly subject: TaskSubject;
 }
 
-function callOf(agent: HostAgent, { request, ref, session, subject, setSession }: Calling): Call {
+function callOf(agent: HostAgent, { request, ref, session, subject, setSession, failed }: Calling): Call {
   return {
     agent,
     ref,
@@ -145,6 +162,7 @@ function callOf(agent: HostAgent, { request, ref, session, subject, setSession }
     version: request.version ?? NEWEST_VERSION,
     signal: request.signal,
     setSession,
+    failed,
     startTask(entityName, journal, deed): Task {
       const vm = agent.vms.find(subject.entity.value);
       const task = agent.tasks.start({ ...subject, entityName }, journal, (progress) => deed(progress, task));
@@ -160,13 +178,20 @@ function record(agent: HostAgent, request: Request, session: Session | undefined
   agent.audit({
     id: denied ? "vim.access.denied" : "api.call",
     subject: session?.userName ?? "",
-    object: `${request.target.type}:${request.target.value}.${request.method}`,
+    object: `${request.target.type}:${request.target.value}.${request.method}${executedBy(request)}`,
     result: thrown === undefined ? "success" : "failure",
     ip: request.client.address,
     ...(thrown === undefined ? {} : { reason: thrown.fault, comment: messageOf(thrown) }),
     ...(request.operationId === undefined ? {} : { opId: request.operationId }),
   });
 }
+
+/** What a method that executes others is asked to execute. */
+function executedBy({ method, args }: Request): string {
+  return method === EXECUTE_SOAP ? ` ${String(args.method).slice(0, EXECUTED_CHARACTERS_MAX)}` : "";
+}
+
+const EXECUTED_CHARACTERS_MAX = 128; // twice the longest name of a command
 
 function nameOf(object: BoundObject): string {
   return String(object.read("name", { sessionKey: undefined, userName: undefined }) ?? "");

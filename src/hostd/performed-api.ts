@@ -1,5 +1,5 @@
 /** What of the schema this host performs, for the documents that describe it to clients and for the tests that go over all of it. Pure. */
-import { undeclaredMethods } from "../wire/index.ts";
+import { undeclaredManagedObjects, undeclaredMethods } from "../wire/index.ts";
 import { FETCH } from "./authorize.ts";
 import { managedObjectTypes } from "./managed-objects/index.ts";
 
@@ -12,9 +12,10 @@ export interface PerformedType {
 
 /** Every managed object type that this host has, with what can be called on it and read from it. */
 export function performedApi(): readonly PerformedType[] {
-  return Object.entries(managedObjectTypes).map(([type, { methods, properties }]) => ({
+  // What clients know of without any document of it is in none of ours.
+  const declared = Object.entries(managedObjectTypes).filter(([type]) => !undeclaredManagedObjects.has(type));
+  return declared.map(([type, { methods, properties }]) => ({
     type,
-    // What clients know of without any document of it is in none of ours.
     methods: Object.keys(methods).filter((method) => !Object.hasOwn(undeclaredMethods.get(type) ?? {}, method)),
     properties: Object.keys(properties),
   }));

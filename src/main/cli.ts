@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { hostPaths, messageOf, parseVmId, SystemError, type VmId } from "../base/index.ts";
 import { formatEvidence } from "../evidence/index.ts";
+import type { Formatter } from "../interfaces/esxcli/index.ts";
 import { exitCodeOf as evidenceExitCode, lookAtEvidence } from "./evidence-command.ts";
 import { stopOnSignals } from "./foreground.ts";
 import { type HostOptions, type RunningHost, runHost } from "./host-run.ts";
@@ -10,7 +11,7 @@ import { stopRunningHost } from "./host-stop.ts";
 import { DEFAULT_LISTEN, type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { requireRoot } from "./machine.ts";
 import { formatPageMap, readPageMap } from "./memory-command.ts";
-import { initialPasswordPath, PASSWORD_VARIABLE } from "./root-password.ts";
+import { initialPasswordPath, PASSWORD_VARIABLE, USER_PASSWORD_VARIABLE } from "./root-password.ts";
 import { hostRuns, readRunFile } from "./run-file.ts";
 import { startDemonstration } from "./start/start.ts";
 import { formatNetwork, parsePortNumber, readNetwork, readProgram } from "./vswitch-command.ts";
@@ -43,6 +44,7 @@ function buildProgram(): Command {
   const program = new Command("bulkhead")
     .description("A hypervisor host that speaks the vSphere API and shows on itself that its virtual machines are apart.")
     .exitOverride()
+    .enablePositionalOptions()
     .showHelpAfterError("(add --help for more)");
   const host = program.command("host").description("run, stop or look at a host on this machine");
   common(host.command("run"), listenOption())
@@ -69,6 +71,17 @@ function buildProgram(): Command {
     .description("which machine page is behind each page of a guest: guest physical, monitor virtual, machine")
     .requiredOption("--vm <id>", "number of a running VM, as `bulkhead host status` prints it", readVmNumber)
     .action(showPageMap);
+  common(program.command("esxcli"))
+    .description("the commands of ESXi's esxcli that this host has, as a client of its API; without one: what there is")
+    .argument("[words...]", "namespaces, command and its options")
+    .option("--user <name>", "in whose name", "root")
+    .option("--password-file <file>", `holds the user's password; otherwise ${USER_PASSWORD_VARIABLE} does, or root's first one is read`)
+    .addOption(
+      new Option("--formatter <formatter>", "how the answer is printed").choices(["xml", "csv", "keyvalue", "json"] satisfies Formatter[]),
+    )
+    .option("--debug", "accepted, as ESXi asks for it with json")
+    .passThroughOptions()
+    .action(esxcli);
   common(program.command("start", { hidden: true }), listenOption())
     .option("--degraded")
     .action(demonstrate);
@@ -181,6 +194,25 @@ async function showPageMap({ root, json, vm }: Options & { readonly vm: VmId }):
   requireRoot();
   const runs = await readPageMap(hostPaths(root), vm);
   console.log(json ? JSON.stringify(runs, undefined, 2) : formatPageMap(runs));
+}
+
+interface EsxcliCommandOptions extends Options {
+  readonly user: string;
+  readonly passwordFile?: string;
+  readonly formatter?: Formatter;
+}
+
+async function esxcli(typed: readonly string[], { root, json, user, passwordFile, formatter }: EsxcliCommandOptions): Promise<void> {
+  const { runEsxcli } = await import("./esxcli-command.ts"); // the processes of a host need none of it
+  const printed = await runEsxcli({
+    paths: hostPaths(root),
+    user,
+    passwordFile,
+    formatter: formatter ?? (json ? "json" : undefined),
+    typed,
+  });
+  for (const line of printed.lines) console.log(line);
+  process.exitCode = printed.exitCode;
 }
 
 async function demonstrate(options: Options): Promise<void> {

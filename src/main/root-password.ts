@@ -13,6 +13,9 @@ import { isErrno } from "../system/index.ts";
 /** The environment variable that gives it. */
 export const PASSWORD_VARIABLE = "BULKHEAD_ROOT_PASSWORD";
 
+/** The one that gives the password of whoever uses a command of this machine. */
+export const USER_PASSWORD_VARIABLE = "BULKHEAD_PASSWORD";
+
 export type RootPassword =
   /** By the environment: it becomes root's now. */
   | { readonly kind: "given"; readonly password: string }

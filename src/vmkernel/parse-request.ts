@@ -46,6 +46,7 @@ const COMMAND_LINE_LENGTH_MAX = 4096;
 const KINDS = [
   "describeHost",
   "describeMachine",
+  "listConnections",
   "listDatastores",
   "readText",
   "writeText",
@@ -101,6 +102,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
   switch (kind) {
     case "describeHost":
     case "describeMachine":
+    case "listConnections":
     case "listDatastores":
     case "describeNetwork":
     case "readNetworkState":

@@ -1,6 +1,6 @@
 /** The one place where every request to vmkernel is carried out. */
 import { assertNever, type HostPaths } from "../base/index.ts";
-import { readMachine, readMachineLoad } from "../system/index.ts";
+import { readConnections, readMachine, readMachineLoad } from "../system/index.ts";
 import { type Controls, UNWATCHED } from "./controls.ts";
 import type { HostFirewall } from "./firewall/index.ts";
 import type { HostNetwork } from "./host-network.ts";
@@ -35,6 +35,8 @@ export async function performRequest(
       return host satisfies VmkernelResults["describeHost"];
     case "describeMachine":
       return readMachine() satisfies Result<"describeMachine">;
+    case "listConnections":
+      return readConnections() satisfies Result<"listConnections">;
     case "listDatastores":
       return storage.listDatastores() satisfies Result<"listDatastores">;
     case "readText":

@@ -5,7 +5,7 @@
  * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
-import type { Machine, MachineLoad } from "../system/index.ts";
+import type { Connection, Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { HostFirewallConfig, HostFirewallState } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
@@ -18,13 +18,15 @@ import type { ResourceConfig } from "./resources/index.ts";
 import type { ServiceDescription, ServiceKey } from "./services/index.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
-export type { Machine } from "../system/index.ts";
+export type { Connection, Machine } from "../system/index.ts";
 export type { GuestLogin } from "./vmm/index.ts";
 
 export type VmkernelRequest =
   | { readonly kind: "describeHost" }
   /** Its devices and its own network, as they are now. */
   | { readonly kind: "describeMachine" }
+  /** TCP and UDP of the machine itself, and which process has each. */
+  | { readonly kind: "listConnections" }
   | { readonly kind: "listDatastores" }
   /** Files. Paths are opened beneath the datastore's root without following a symlink. */
   | { readonly kind: "readText"; readonly file: DatastorePath }
@@ -135,6 +137,7 @@ export type StreamRequest =
 export interface VmkernelResults {
   describeHost: HostDescription;
   describeMachine: Machine;
+  listConnections: readonly Connection[];
   listDatastores: readonly DatastoreDescription[];
   readText: string;
   writeText: null;

@@ -1,4 +1,4 @@
-# What a Ruby program does with a host: looks around, makes a VM, powers it on and off, reads it, and destroys it.
+# What a Ruby program does with a host: looks around, makes a VM, powers it on and off, reads it, destroys it, and gives commands of esxcli.
 # Arguments: host port user password. Prints a JSON object of what it saw.
 require 'json'
 require 'rbvmomi'
@@ -31,5 +31,13 @@ vm.PowerOffVM_Task.wait_for_completion
 seen[:collected] = vim.propertyCollector.collectMultiple([vm], 'name', 'runtime.powerState').values.first
 vm.Destroy_Task.wait_for_completion
 seen[:gone] = datacenter.find_vm('ruby').nil?
+# The types that the host tells of its commands are what their answers are read by.
+machine = datacenter.hostFolder.childEntity.first.host.first
+vim.class.loader.add_types(machine.dti.toRbvmomiTypeHash)
+esxcli = machine.RetrieveManagedMethodExecuter
+version = esxcli.execute('ha-cli-handler-system-version', 'vim.EsxCLI.system.version.get', {})
+switches = esxcli.execute('ha-cli-handler-network-vswitch-standard', 'vim.EsxCLI.network.vswitch.standard.list', vswitchname: 'vSwitch0')
+seen[:esxcli] = [version.Version, switches.map { |found| [found.class.wsdl_name, found.Name, found.MTU, found.Portgroups] }]
+seen[:namespaces] = machine.esxcli.network.ip.namespaces.keys.sort
 vim.close
 puts JSON.generate(seen)

@@ -16,7 +16,7 @@ import type {
 } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import { type HostAgent, sessionOf } from "../agent.ts";
-import { HOST, HOST_BROWSER, HOST_MANAGERS } from "../inventory-tree.ts";
+import { DYNAMIC_TYPE_MANAGER, HOST, HOST_BROWSER, HOST_MANAGERS, METHOD_EXECUTER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import type { PropertySource } from "../property-collector/source.ts";
 import { sourceFor } from "../property-source.ts";
@@ -47,6 +47,8 @@ export const hostSystem = {
   },
   methods: {
     QueryHostConnectionInfo: ({ agent }, _, call) => connectionInfo(agent, sourceFor(agent, sessionOf(call))),
+    RetrieveDynamicTypeManager: () => DYNAMIC_TYPE_MANAGER,
+    RetrieveManagedMethodExecuter: () => METHOD_EXECUTER,
     RetrieveHardwareUptime: ({ agent }) => Math.floor((agent.clock.now() - agent.host.bootedAtMs) / 1000),
     QueryTpmAttestationReport: () => undefined, // no TPM is looked at yet (capability.tpmSupported): there is no report, as vim25 has it
   },

@@ -9,6 +9,7 @@ import { datacenter } from "./datacenter.ts";
 import { datastore, hostDatastoreBrowser } from "./datastore.ts";
 import { diagnosticManager } from "./diagnostic-manager.ts";
 import { environmentBrowser } from "./environment-browser.ts";
+import { dynamicTypeManager, managedMethodExecuter } from "./esxcli.ts";
 import { eventHistoryCollector, eventManager } from "./event-manager.ts";
 import { fileManager } from "./file-manager.ts";
 import { folder } from "./folder.ts";
@@ -89,6 +90,7 @@ export const managedObjectTypes = {
   HostVirtualNicManager: hostVirtualNicManager,
   HostLocalAccountManager: hostLocalAccountManager,
   UserDirectory: userDirectory,
+  InternalDynamicTypeManager: dynamicTypeManager,
   InventoryView: inventoryView,
   ListView: listView,
   Network: network,
@@ -96,6 +98,7 @@ export const managedObjectTypes = {
   PerformanceManager: performanceManager,
   PropertyCollector: propertyCollector,
   PropertyFilter: propertyFilter,
+  ReflectManagedMethodExecuter: managedMethodExecuter,
   ResourcePool: resourcePool,
   SearchIndex: searchIndex,
   ServiceInstance: serviceInstance,

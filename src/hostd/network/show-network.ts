@@ -1,4 +1,5 @@
 /** The virtual network as clients see it: what it shall be, with what is connected to it. Pure. Source: vim25 HostNetworkInfo. */
+import { isDeepStrictEqual } from "node:util";
 import type { NetworkDescription, PortDescription } from "../../vmkernel/index.ts";
 import type {
   HostPortGroup,
@@ -9,7 +10,14 @@ import type {
   HostVirtualSwitchSpec,
 } from "../../wire/index.ts";
 import { computePolicy, showOverrides, showPolicy } from "./computed-policy.ts";
-import { NUM_PORTS, type PlacedPortGroup, portGroupsOf, type VirtualNetwork, type VirtualSwitch } from "./network-config.ts";
+import {
+  DEFAULT_DISCOVERY,
+  NUM_PORTS,
+  type PlacedPortGroup,
+  portGroupsOf,
+  type VirtualNetwork,
+  type VirtualSwitch,
+} from "./network-config.ts";
 
 /** What clients call an adapter of the machine: "vmnic0". */
 type DeviceOf = (name: string) => string;
@@ -39,7 +47,9 @@ export function showSwitchSpec(
     beacon: { interval: 1 },
     linkDiscoveryProtocolConfig: linkDiscovery,
   };
-  return { numPorts, mtu, policy: showPolicy(policy, deviceOf), ...(uplinks.length > 0 && { bridge }) };
+  // A switch without uplinks has no bridge to show, unless something is set that only a bridge tells of.
+  const hasBridge = uplinks.length > 0 || !isDeepStrictEqual(linkDiscovery, DEFAULT_DISCOVERY);
+  return { numPorts, mtu, policy: showPolicy(policy, deviceOf), ...(hasBridge && { bridge }) };
 }
 
 export function showPortGroup(placed: PlacedPortGroup, ports: readonly PortDescription[], deviceOf: DeviceOf): HostPortGroup {

@@ -8,6 +8,7 @@ export {
   decodeRequest,
   decodeResponse,
   encodeFault,
+  encodeObject,
   encodeRequest,
   encodeResponse,
   faultToLocalized,
@@ -18,6 +19,7 @@ export * from "./privileges.ts";
 export * from "./schema.ts";
 export { schemaRows } from "./schema-rows.ts";
 export type * from "./types.generated.ts";
-export { type UndeclaredMethods, undeclaredMethods, type VirtualDiskInfo } from "./undeclared.ts";
+export { type UndeclaredMethods, undeclaredManagedObjects, undeclaredMethods, type VirtualDiskInfo } from "./undeclared.ts";
+export type * from "./undeclared-esxcli.ts";
 export * from "./values.ts";
 export * from "./versions.ts";

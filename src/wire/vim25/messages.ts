@@ -11,7 +11,7 @@ import { encode, writeMember, writeValue } from "./encode.ts";
 import { fault } from "./fault.ts";
 import { findMethod, isFaultType, isSubtype, type Method, type TypeRef, typeOf } from "./schema.ts";
 import type { LocalizedMethodFault, MethodFault } from "./types.generated.ts";
-import type { MoRef } from "./values.ts";
+import type { AnyValue, MoRef } from "./values.ts";
 import { knows, NEWEST_VERSION, negotiateVersion } from "./versions.ts";
 
 export interface DecodedRequest {
@@ -117,6 +117,15 @@ export function faultToValue(raised: Fault): MethodFault {
 /** A fault as a property holds it: TaskInfo.error, MissingProperty.fault. */
 export function faultToLocalized(raised: Fault): LocalizedMethodFault {
   return { $type: "LocalizedMethodFault", fault: faultToValue(raised), localizedMessage: raised.message };
+}
+
+const OBJECT_ELEMENT = "obj";
+const OBJECT_NAMESPACES = `xmlns="urn:vim25" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="${XSI_NAMESPACE}" versionId="5.0"`;
+
+/** A value as a document of its own: how it travels inside of a string. */
+export function encodeObject(value: AnyValue, version: string): string {
+  const text = encode(version, (encoding) => writeValue(encoding, OBJECT_ELEMENT, typeOf("anyType"), value)).toString();
+  return text.replace(`<${OBJECT_ELEMENT}`, `<${OBJECT_ELEMENT} ${OBJECT_NAMESPACES}`);
 }
 
 export interface Request {

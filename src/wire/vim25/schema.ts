@@ -4,7 +4,7 @@
  */
 import { assert } from "../../base/index.ts";
 import { type MemberRow, type MethodRow, schemaRows } from "./schema-rows.ts";
-import { undeclaredDataObjects, undeclaredMethods } from "./undeclared.ts";
+import { undeclaredDataObjects, undeclaredManagedObjects, undeclaredMethods } from "./undeclared.ts";
 
 export const PRIMITIVES = [
   "string",
@@ -120,7 +120,7 @@ function resolve(text: string): TypeRef | undefined {
   const rows = schemaRows();
   if (rows.dataObjects.has(item) || undeclaredDataObjects.has(item)) return { kind: "dataObject", text, item, array };
   if (rows.enums.has(item)) return { kind: "enum", text, item, array };
-  if (rows.managedObjects.has(item)) return { kind: "reference", text, item, array };
+  if (rows.managedObjects.has(item) || undeclaredManagedObjects.has(item)) return { kind: "reference", text, item, array };
   return undefined;
 }
 
@@ -157,7 +157,7 @@ export function enumType(name: string): EnumType {
 export function findManagedObjectType(name: string): ManagedObjectType | undefined {
   const known = managedObjects.get(name);
   if (known !== undefined) return known;
-  const row = schemaRows().managedObjects.get(name);
+  const row = schemaRows().managedObjects.get(name) ?? undeclaredManagedObjects.get(name);
   if (row === undefined) return undefined;
   const base = row.base === null ? undefined : findManagedObjectType(row.base);
   const properties = new Map(base?.properties);
@@ -186,7 +186,9 @@ export function managedObjectType(name: string): ManagedObjectType {
 export function findMethod(name: string): Method | undefined {
   declaringTypes ??= new Map([
     ...[...undeclaredMethods].flatMap(([type, methods]) => Object.keys(methods).map((method) => [method, type] as const)),
-    ...[...schemaRows().managedObjects].flatMap(([type, { methods }]) => Object.keys(methods).map((method) => [method, type] as const)),
+    ...[...undeclaredManagedObjects, ...schemaRows().managedObjects].flatMap(([type, { methods }]) =>
+      Object.keys(methods).map((method) => [method, type] as const),
+    ),
   ]);
   const type = declaringTypes.get(name);
   return type === undefined ? undefined : findManagedObjectType(type)?.methods.get(name);
@@ -202,7 +204,7 @@ export function lineageOf(type: string): readonly string[] {
   const known = lineages.get(type);
   if (known !== undefined) return known;
   const { dataObjects: data, managedObjects: managed } = schemaRows();
-  const row = data.get(type) ?? managed.get(type) ?? undeclaredDataObjects.get(type);
+  const row = data.get(type) ?? managed.get(type) ?? undeclaredDataObjects.get(type) ?? undeclaredManagedObjects.get(type);
   if (row === undefined) return [];
   const lineage = [type, ...(row.base === null ? [] : lineageOf(row.base))];
   lineages.set(type, lineage);

@@ -1,11 +1,11 @@
 /**
  * What clients call and the published schema does not have: as rows like the schema's, and as types. Pure.
  * Fetch reads one property of any object; pyVmomi calls it on all of them. The rest stands in urn:internalvim25: govc's
- * `datastore.disk.info` and `object.method` and Terraform ask for it, and read the answer in urn:vim25. What `govc host.esxcli` and
- * pyVmomi's helpers ask first leads to objects that this host has not: declared, it is NotSupported by its name. None of it is in a
- * document that we publish.
+ * `datastore.disk.info` and `object.method` and Terraform ask for it, and read the answer in urn:vim25. What `govc host.esxcli`, rbvmomi
+ * and pyVmomi's helpers go through for esxcli is in undeclared-esxcli.ts. None of it is in a document that we publish.
  */
-import type { DataObjectRow, MemberRow, MethodRow } from "./schema-rows.ts";
+import type { DataObjectRow, ManagedObjectRow, MemberRow, MethodRow } from "./schema-rows.ts";
+import { dynamicTypeManager, esxcliDataObjects, managedMethodExecuter } from "./undeclared-esxcli.ts";
 import type { MoRef } from "./values.ts";
 
 const FIRST = "vmodl.version.version0";
@@ -41,8 +41,8 @@ export const undeclaredMethods: ReadonlyMap<string, Readonly<Record<string, Meth
   [
     "HostSystem",
     {
-      RetrieveDynamicTypeManager: retrieve("retrieveDynamicTypeManager", "ManagedObject"),
-      RetrieveManagedMethodExecuter: retrieve("retrieveManagedMethodExecuter", "ManagedObject"),
+      RetrieveDynamicTypeManager: retrieve("retrieveDynamicTypeManager", "InternalDynamicTypeManager"),
+      RetrieveManagedMethodExecuter: retrieve("retrieveManagedMethodExecuter", "ReflectManagedMethodExecuter"),
     },
   ],
   [
@@ -106,7 +106,13 @@ export const undeclaredMethods: ReadonlyMap<string, Readonly<Record<string, Meth
   ],
 ]);
 
-export const undeclaredDataObjects: ReadonlyMap<string, DataObjectRow> = new Map([
+export const undeclaredManagedObjects: ReadonlyMap<string, ManagedObjectRow> = new Map([
+  ["InternalDynamicTypeManager", dynamicTypeManager],
+  ["ReflectManagedMethodExecuter", managedMethodExecuter],
+]);
+
+export const undeclaredDataObjects: ReadonlyMap<string, DataObjectRow> = new Map<string, DataObjectRow>([
+  ...Object.entries(esxcliDataObjects),
   [
     "DisabledMethodRequest",
     { base: "DynamicData", version: FIRST, properties: [member("method", "string"), member("reasonId", "string")] },
@@ -131,6 +137,10 @@ export interface VirtualDiskInfo {
 
 /** The methods that a managed object type may perform beyond what the schema declares for it. */
 export interface UndeclaredMethods {
+  HostSystem: {
+    RetrieveDynamicTypeManager: { args: Record<never, never>; result: MoRef<"InternalDynamicTypeManager"> };
+    RetrieveManagedMethodExecuter: { args: Record<never, never>; result: MoRef<"ReflectManagedMethodExecuter"> };
+  };
   VirtualDiskManager: {
     QueryVirtualDiskInfo_Task: {
       args: { readonly name: string; readonly datacenter?: MoRef<"Datacenter"> | undefined; readonly includeParents: boolean };
