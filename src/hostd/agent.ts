@@ -6,6 +6,7 @@ import type { AuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
 import type { DatastoreDescription, FileDoor, HostDescription, Machine } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
+import type { LockdownState } from "./access-control/lockdown-state.ts";
 import type { Accounts } from "./accounts.ts";
 import type { AutoStart } from "./auto-start/auto-start.ts";
 import type { Changes } from "./changes.ts";
@@ -71,6 +72,7 @@ export interface HostAgent {
   readonly performance: Performance;
   readonly inventory: Inventory;
   readonly accounts: Accounts;
+  readonly lockdown: LockdownState;
   readonly logs: HostLogs;
   readonly downloads: Downloads;
   /** Writes a line to hostd's own log. */

@@ -3,9 +3,10 @@
  * The schema names the privilege of most methods; those that it leaves open have a row here, and a method without either does
  * not build. Source: ESXi's access control; vim25 method privileges.
  */
-import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
+import { ANONYMOUS, isAllowed, type Lockdown, letsIn, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
 import { type Fault, parseDatastorePath } from "../base/index.ts";
 import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
+import type { HostAgent } from "./agent.ts";
 import { CONSOLE_INTERACT } from "./console/acquire-ticket.ts";
 import { ADVANCED_OPTIONS } from "./inventory-tree.ts";
 import type { ImplementedMethod } from "./managed-objects/index.ts";
@@ -136,6 +137,7 @@ export const rulesWithoutSchema = {
  * documentation asks for this privilege on the datastore. */
 export const rulesOverSchema: Readonly<Record<string, Rule>> = {
   AcquireGenericServiceTicket: always(VIEW),
+  ChangeAccessMode: always("Global.Settings", "Authorization.ModifyPermissions"), // it changes permissions as SetEntityPermissions does
   ...ofEach(VIRTUAL_DISK_METHODS, always("Datastore.FileManagement")),
 };
 
@@ -197,6 +199,12 @@ export interface Subject {
   /** Undefined before login. */
   readonly userName: string | undefined;
   readonly permissions: readonly Permission[];
+  readonly lockdown: Lockdown;
+}
+
+/** Who asks, with all that decides what they may. Every door makes its subject here, so that none forgets a part of it. */
+export function subjectOf({ accounts, lockdown }: Pick<HostAgent, "accounts" | "lockdown">, userName: string | undefined): Subject {
+  return { userName, permissions: accounts.permissions(), lockdown: lockdown.current };
 }
 
 /**
@@ -218,9 +226,9 @@ export function refuseAccess(
   return fault("NoPermission", "Permission to perform this operation was denied.", { object: target, privilegeId: missing });
 }
 
-function holds(path: readonly string[], privilege: PrivilegeId, { userName, permissions }: Subject): boolean {
+function holds(path: readonly string[], privilege: PrivilegeId, { userName, permissions, lockdown }: Subject): boolean {
   if (privilege === ANONYMOUS) return true;
-  return userName !== undefined && isAllowed(path, userName, privilege, permissions);
+  return userName !== undefined && letsIn(lockdown, userName) && isAllowed(path, userName, privilege, permissions);
 }
 
 /** Decides whether the subject may read an object's properties. */

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type AuditRecord, formatAuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
 import type { DatastoreDescription, FileDoor } from "../vmkernel/index.ts";
+import { LockdownState } from "./access-control/lockdown-state.ts";
 import { Accounts } from "./accounts.ts";
 import type { HostAgent, HostIdentity } from "./agent.ts";
 import { AutoStart } from "./auto-start/auto-start.ts";
@@ -50,7 +51,8 @@ const REFRESH_MS = 10_000; // free space is shown, not relied on: vmkernel check
 export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const { database, vmkernel, clock } = parts;
   const identity = { ...parts.identity, instanceUuid: settingOnce(database, "instanceUuid", randomUUID) };
-  const accounts = new Accounts(database);
+  const lockdown = new LockdownState(database);
+  const accounts = new Accounts(database, lockdown);
   accounts.ensureRoot(parts.rootPasswordHash);
   const changes = new Changes();
   const options = new Options(database);
@@ -109,6 +111,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
       onSample: (entities) => changes.changed(...entities, ROOT_POOL),
     }),
     accounts,
+    lockdown,
     logs: new HostLogs(parts.stateFolder, vmkernel),
     downloads: new Downloads(join(parts.stateFolder, "downloads")),
     log,

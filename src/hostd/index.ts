@@ -1,3 +1,4 @@
+export { changeLockdownMode } from "./access-control/lockdown.ts";
 export { captureScreen, type ScreenRequest } from "./console/capture-screen.ts";
 export { openConsole } from "./console/open-console.ts";
 export { type AgentParts, createAgent } from "./create-agent.ts";

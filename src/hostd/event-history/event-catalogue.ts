@@ -22,6 +22,7 @@ const rows = {
   RoleAddedEvent: ["info", "Role added", "Role {role.name} was added"],
   RoleUpdatedEvent: ["info", "Role updated", "Role {role.name} was updated"],
   RoleRemovedEvent: ["info", "Role removed", "Role {role.name} was removed"],
+  EventEx: ["info", "Host audit", "{message}"],
   GeneralHostInfoEvent: ["info", "Host information", "{message}"],
   GeneralUserEvent: ["user", "User event", "{message}"],
   ResourcePoolCreatedEvent: ["info", "Resource pool created", "Created resource pool {resourcePool.name} in {parent.name}"],

@@ -1,11 +1,19 @@
 /**
  * vim25 HostCertificateManager, HostAccessManager and HostAuthenticationManager: by what clients know the host, and who may come.
- * They are read here; what changes them comes with the issue on administrative access.
  */
 import { X509Certificate } from "node:crypto";
-import { systemRoles } from "../../access/index.ts";
-import type { HostAccessControlEntry, HostAuthenticationManagerInfo, HostCertificateManagerCertificateInfo } from "../../wire/index.ts";
-import type { HostAgent } from "../agent.ts";
+import { letsIn } from "../../access/index.ts";
+import {
+  fault,
+  type HostAccessControlEntry,
+  type HostAccessMode,
+  type HostAuthenticationManagerInfo,
+  type HostCertificateManagerCertificateInfo,
+} from "../../wire/index.ts";
+import { accessModeOf, roleOfMode } from "../access-control/access-mode.ts";
+import { replacePermissions } from "../access-control/entity-permissions.ts";
+import { changeLockdownMode, updateLockdownExceptions, updateSystemUsers } from "../access-control/lockdown.ts";
+import { type Call, type HostAgent, sessionOf } from "../agent.ts";
 import { ROOT_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
@@ -42,29 +50,59 @@ export function certificateStatus(validity: { readonly notBeforeMs: number; read
 /** Node gives a name's parts a line each, the most general first; clients show them in one, the other way round. */
 const onOneLine = (name: string): string => name.split("\n").reverse().join(",");
 
-const ACCESS_MODES: ReadonlyMap<number, string> = new Map(
-  systemRoles.map(({ id, name }) => [
-    id,
-    name === "Admin" ? "accessAdmin" : name === "ReadOnly" ? "accessReadOnly" : name === "NoAccess" ? "accessNoAccess" : "accessOther",
-  ]),
-);
-
 export const hostAccessManager = {
   type: "HostAccessManager",
-  properties: { lockdownMode: () => "lockdownDisabled" as const },
+  properties: { lockdownMode: ({ lockdown }) => lockdown.current.mode },
   methods: {
-    RetrieveHostAccessControlEntries: ({ accounts }): readonly HostAccessControlEntry[] =>
-      accounts
-        .permissions()
-        .filter(({ entity }) => entity === ROOT_FOLDER.value)
-        .map(
-          ({ principal, roleId }) =>
-            ({ principal, group: false, accessMode: ACCESS_MODES.get(roleId) ?? "accessOther" }) as HostAccessControlEntry,
-        ),
-    QuerySystemUsers: () => [], // accounts of the host's own that are no administrator's: there are none
-    QueryLockdownExceptions: () => [],
+    RetrieveHostAccessControlEntries: (agent) => accessEntries(agent),
+    ChangeAccessMode: (agent, args, call) => changeAccessMode(agent, args, call),
+    QuerySystemUsers: ({ lockdown }) => lockdown.systemUsers,
+    UpdateSystemUsers: (agent, { users = [] }) => updateSystemUsers(agent, users),
+    QueryLockdownExceptions: ({ lockdown }) => lockdown.current.exceptions,
+    UpdateLockdownExceptions: (agent, { users = [] }, call) => updateLockdownExceptions(agent, users, doerOf(call)),
+    ChangeLockdownMode: (agent, { mode }, call) => changeLockdownMode(agent, mode, doerOf(call)),
   },
 } as const satisfies ManagedObjectType<"HostAccessManager", HostAgent>;
+
+const doerOf = (call: Call) => ({ userName: sessionOf(call).userName, address: call.client.address });
+
+/** vim25 HostSystem's own names for it, older than its modes. */
+export const lockdownMethods = {
+  EnterLockdownMode: ({ agent }: { readonly agent: HostAgent }, _: unknown, call: Call) =>
+    changeLockdownMode(agent, "lockdownNormal", doerOf(call)),
+  ExitLockdownMode: ({ agent }: { readonly agent: HostAgent }, _: unknown, call: Call) =>
+    changeLockdownMode(agent, "lockdownDisabled", doerOf(call)),
+};
+
+/** Everybody who has a permission somewhere, but the system's own users. */
+function accessEntries({ accounts, lockdown }: HostAgent): readonly HostAccessControlEntry[] {
+  const rows = accounts.permissions();
+  const principals = [...new Set(rows.map(({ principal }) => principal))].filter((name) => !lockdown.systemUsers.includes(name));
+  return principals.map((principal) => {
+    const own = rows.filter((row) => row.principal === principal);
+    return { principal, group: false, accessMode: accessModeOf(own, ROOT_FOLDER.value) };
+  });
+}
+
+interface AccessChange {
+  readonly principal: string;
+  readonly isGroup: boolean;
+  readonly accessMode: HostAccessMode;
+}
+
+/** @throws {Fault} InvalidArgument, UserNotFound, SecurityError, NoPermission, AuthMinimumAdminPermission */
+function changeAccessMode(agent: HostAgent, { principal, isGroup, accessMode }: AccessChange, call: Call): void {
+  if (accessMode === "accessOther") {
+    throw fault("InvalidArgument", "accessOther is what is none of the others, and cannot be given.", { invalidProperty: "accessMode" });
+  }
+  if (isGroup || agent.accounts.find(principal) === undefined) {
+    throw fault("UserNotFound", `There is no user ${principal}.`, { principal, unresolved: false });
+  }
+  const { current, systemUsers } = agent.lockdown;
+  if (systemUsers.includes(principal)) throw fault("SecurityError", `${principal} is a user of the system's own.`, {});
+  if (!letsIn(current, principal)) throw fault("SecurityError", "In lockdown mode only the access of exception users is changed.", {});
+  replacePermissions(agent, principal, roleOfMode(accessMode), call);
+}
 
 /** Accounts are the host's own; there is no directory to ask. */
 export const authenticationManagerInfo = (): HostAuthenticationManagerInfo => ({

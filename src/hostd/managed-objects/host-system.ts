@@ -20,6 +20,7 @@ import { HOST, HOST_BROWSER, HOST_MANAGERS } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import type { PropertySource } from "../property-collector/source.ts";
 import { sourceFor } from "../property-source.ts";
+import { lockdownMethods } from "./host-access.ts";
 import { config } from "./host-config.ts";
 import { hardware } from "./host-hardware.ts";
 import { storageDevice } from "./host-storage.ts";
@@ -46,6 +47,7 @@ export const hostSystem = {
     datastoreBrowser: () => HOST_BROWSER,
   },
   methods: {
+    ...lockdownMethods,
     QueryHostConnectionInfo: ({ agent }, _, call) => connectionInfo(agent, sourceFor(agent, sessionOf(call))),
     RetrieveHardwareUptime: ({ agent }) => Math.floor((agent.clock.now() - agent.host.bootedAtMs) / 1000),
     QueryTpmAttestationReport: () => undefined, // no TPM is looked at yet (capability.tpmSupported): there is no report, as vim25 has it
