@@ -65,6 +65,7 @@ function observation(monitors: Observation["monitors"], withheld: Observation["w
     datastoresOfHostd: [],
     vmkernel: undefined,
     network: undefined,
+    door: undefined,
   };
 }
 

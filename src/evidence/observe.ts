@@ -23,6 +23,7 @@ import {
 import type { DatastoreDescription, IsolationFeature, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
 import { type MemoryOwner, type ObservedMemory, observeMemory } from "./observe-memory.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
+import { type Door, type ObservedDoor, tryDoor } from "./try-door.ts";
 
 /** A file whatever its name: "device:inode". */
 export type FileId = string;
@@ -62,6 +63,8 @@ export interface Observation {
   readonly vmkernel: ProcessDescription | undefined;
   /** Undefined where none has been made: nothing was ever plugged in. */
   readonly network: ObservedNetwork | undefined;
+  /** Undefined while hostd does not run, or when nobody said where it is. */
+  readonly door: ObservedDoor | undefined;
 }
 
 /** The processes of the host itself. */
@@ -70,8 +73,15 @@ export interface HostPids {
   readonly vmkernel: number | undefined;
 }
 
-/** @param network the namespace of the virtual network: the file that keeps it */
-export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids, network: string): Promise<Observation> {
+/** Where to look, beyond what vmkernel tells. */
+export interface Places {
+  /** The namespace of the virtual network: the file that keeps it. */
+  readonly network: string;
+  /** Undefined while hostd does not run. */
+  readonly door?: Door | undefined;
+}
+
+export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids, { network, door }: Places): Promise<Observation> {
   const { withheld, weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
@@ -101,6 +111,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
       description: await vmkernel.request({ kind: "describeNetwork" }),
       state: await vmkernel.request({ kind: "readNetworkState" }),
     }),
+    door: door === undefined ? undefined : await tryDoor(door),
   };
 }
 

@@ -8,6 +8,7 @@ import { type HostOptions, type RunningHost, runHost } from "./host-run.ts";
 import { formatStatus, readHostStatus, exitCodeOf as statusExitCode, statusToJson } from "./host-status.ts";
 import { stopRunningHost } from "./host-stop.ts";
 import { DEFAULT_LISTEN, type ListenAddress, parseListenAddress } from "./listen-address.ts";
+import { formatLockdown, liftLockdown, readLockdownMode } from "./lockdown-command.ts";
 import { requireRoot } from "./machine.ts";
 import { formatPageMap, readPageMap } from "./memory-command.ts";
 import { initialPasswordPath, PASSWORD_VARIABLE } from "./root-password.ts";
@@ -56,6 +57,9 @@ function buildProgram(): Command {
   common(program.command("evidence"))
     .description("look at every isolation claim on the live host; exit code 1 when one fails")
     .action(evidence);
+  const lockdown = program.command("lockdown").description("who is let in: lockdown mode of a running host, at the machine itself");
+  common(lockdown.command("status")).description("the mode, and the users that it does not concern").action(showLockdown);
+  common(lockdown.command("off")).description("end it, when nobody is let in any more").action(endLockdown);
   const vswitch = program.command("vswitch").description("look at the virtual switches of a running host");
   common(vswitch.command("list")).description("switches, their uplinks, and what is plugged into which port").action(listSwitches);
   common(vswitch.command("show"))
@@ -150,14 +154,29 @@ async function evidence({ root, json }: Options): Promise<void> {
   requireRoot();
   const paths = hostPaths(root);
   const running = readRunFile(paths);
-  if (running === undefined) {
-    console.error(`bulkhead: no host runs on ${paths.root}`);
-    process.exitCode = EXIT.notRunning;
-    return;
-  }
+  if (running === undefined) return notRunning(root);
   const found = await lookAtEvidence(paths, running);
   console.log(json ? JSON.stringify(found, undefined, 2) : formatEvidence(found));
   process.exitCode = evidenceExitCode(found);
+}
+
+function showLockdown({ root, json }: Options): void {
+  requireRoot();
+  const found = readLockdownMode(hostPaths(root));
+  if (found === undefined) notRunning(root);
+  else console.log(json ? JSON.stringify(found) : formatLockdown(found));
+}
+
+async function endLockdown({ root, json }: Options): Promise<void> {
+  requireRoot();
+  const wasOn = await liftLockdown(hostPaths(root));
+  if (wasOn === undefined) return notRunning(root);
+  console.log(json ? JSON.stringify({ wasOn }) : wasOn ? "Lockdown mode has ended." : "The host was not in lockdown mode.");
+}
+
+function notRunning(root: string): void {
+  console.error(`bulkhead: no host runs on ${hostPaths(root).root}`);
+  process.exitCode = EXIT.notRunning;
 }
 
 async function listSwitches({ root, json }: Options): Promise<void> {

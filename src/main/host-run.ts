@@ -10,9 +10,10 @@ import { dirname } from "node:path";
 import { type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
 import { type AppendLog, listenTcp, openAppendLog, processRef } from "../system/index.ts";
 import { decideIsolation, HOLD_MS, hostCgroup, hostLogFile, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
-import { readGuestsStopped, readStopsWithin, STOP_GUESTS } from "./hostd-messages.ts";
+import { LIFT_LOCKDOWN, type Lockdown, readGuestsStopped, readLockdown, readStopsWithin, STOP_GUESTS } from "./hostd-messages.ts";
 import { type HostdReady, startHostd } from "./hostd-service.ts";
 import { formatListenAddress, type ListenAddress, urlOf } from "./listen-address.ts";
+import { LIFT_SIGNAL } from "./lockdown-command.ts";
 import { findBulkheadUser, ownAddresses, requireRoot, type UserIds } from "./machine.ts";
 import {
   chooseRootPassword,
@@ -82,7 +83,11 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   report(`vmkernel is up: ${vmkernel.ready.accelerator.kind}, ${vmkernel.ready.accelerator.because}`);
 
   const identity = { hostName: hostname(), addresses: certificateAddresses(listen, addresses), hostStart: randomUUID() };
-  const hostd = await startHostd({ ...host, ...identity, socket, rootPasswordHash, onChange: () => describeRun(host) });
+  const lift = (): void => host.services.hostd?.tell(LIFT_LOCKDOWN);
+  process.on(LIFT_SIGNAL, lift); // before a hostd is in the file by which a sender would know of it
+  undo.add(() => void process.off(LIFT_SIGNAL, lift));
+  const onLine = (line: string): void => hear(host, line);
+  const hostd = await startHostd({ ...host, ...identity, socket, rootPasswordHash, onLine, onChange: () => describeRun(host) });
   undo.add(() => hostd.service.stop(HOSTD_STOP_MS));
   host.services.hostd = hostd.service;
   host.thumbprint = hostd.ready.thumbprint;
@@ -91,8 +96,8 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   report(`hostd is up: ${host.url}`);
 
   const release = new Undo();
-  for (const step of [() => closeSync(socket), () => lock[Symbol.dispose](), () => log.close(), () => removeRunFile(paths)])
-    release.add(step);
+  const ends = [() => closeSync(socket), () => lock[Symbol.dispose](), () => log.close(), () => removeRunFile(paths)];
+  for (const step of [...ends, () => void process.off(LIFT_SIGNAL, lift)]) release.add(step);
   undo.release();
   let stopping: Promise<void> | undefined;
   return {
@@ -118,6 +123,7 @@ export interface HostRun {
   readonly log: AppendLog;
   readonly services: { vmkernel?: Service<VmkernelReady>; hostd?: Service<HostdReady> };
   thumbprint?: HostdReady["thumbprint"];
+  lockdown?: Lockdown;
   /** While VMs are stopped in order: when they have at the latest. */
   stopsByMs?: number;
   /** Set when guests are to be off at once. */
@@ -184,7 +190,15 @@ function certificateAddresses({ host }: ListenAddress, own: readonly string[]): 
   return [...new Set([...(isAny ? [] : [host]), ...own, "127.0.0.1", "::1"])];
 }
 
-function describeRun({ options: { paths, listen }, url, services, thumbprint, stopsByMs }: HostRun): void {
+/** What hostd says of itself while it runs. */
+function hear(host: HostRun, line: string): void {
+  const lockdown = readLockdown(line);
+  if (lockdown === undefined) return;
+  host.lockdown = lockdown;
+  describeRun(host);
+}
+
+function describeRun({ options: { paths, listen }, url, services, thumbprint, stopsByMs, lockdown }: HostRun): void {
   writeRunFile(paths, {
     supervisor: processRef(process.pid),
     url,
@@ -193,6 +207,7 @@ function describeRun({ options: { paths, listen }, url, services, thumbprint, st
     vmkernelPid: services.vmkernel?.pid,
     hostdPid: services.hostd?.pid,
     stopsByMs,
+    lockdown,
   });
 }
 

@@ -21,6 +21,8 @@ export interface HostdParts extends HostRun {
   readonly hostStart: string;
   readonly rootPasswordHash: string | undefined;
   readonly onChange: () => void;
+  /** What it says of itself (untrusted). */
+  readonly onLine: (line: string) => void;
 }
 
 /** Its code: what it executes, and the packages that it loads. */
@@ -33,7 +35,7 @@ const NATIVE = ["@libsql/linux-x64-gnu/index.node", "@koromix/koffi-linux-x64/li
 );
 
 export async function startHostd(parts: HostdParts) {
-  const { options, user, isolation, socket, log, onChange } = parts;
+  const { options, user, isolation, socket, log, onChange, onLine } = parts;
   const { paths, listen } = options;
   const plan = planHostdSandbox({
     isolation,
@@ -62,6 +64,7 @@ export async function startHostd(parts: HostdParts) {
     },
     log: (line) => log.append(`hostd: ${line}`),
     onChange,
+    onLine,
   });
 }
 

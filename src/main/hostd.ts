@@ -9,6 +9,7 @@ import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
 import {
   accessFile,
   captureScreen,
+  changeLockdownMode,
   createAgent,
   invoke,
   openConsole,
@@ -22,7 +23,7 @@ import { createFolderDoor, createGuestFileDoor, createScreenDoor, type SdkRefusa
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
 import { createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
-import { STOP_GUESTS } from "./hostd-messages.ts";
+import { LIFT_LOCKDOWN, STOP_GUESTS } from "./hostd-messages.ts";
 
 /** The supervisor's first line. */
 interface Instructions {
@@ -106,7 +107,9 @@ async function main(): Promise<void> {
     },
   });
 
+  agent.lockdown.watch((lockdown) => console.log(JSON.stringify({ lockdown })));
   input.on("line", async (order) => {
+    if (order === LIFT_LOCKDOWN) return changeLockdownMode(agent, "lockdownDisabled", { userName: "root", address: "the machine itself" });
     if (order !== STOP_GUESTS) return;
     agent.hostState.isShuttingDown = true;
     console.log(JSON.stringify({ stopsWithinMs: agent.autoStart.stopsWithinMs }));
