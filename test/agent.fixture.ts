@@ -49,6 +49,8 @@ export interface TestAgent {
   readonly port: number;
   /** The lines of its audit log. */
   readonly audit: readonly string[];
+  /** What it has asked of its supervisor: "reboot", "shutdown". */
+  readonly powered: readonly string[];
   /** What its vmkernel does with the datastores: whoever holds a file by it stands for a monitor. */
   readonly storage: Storage;
   /** Where all its state is. */
@@ -102,6 +104,7 @@ export async function startAgent(
   const { der, sha1 } = certificate;
   const bugs: unknown[] = [];
   const audit: string[] = [];
+  const powered: string[] = [];
   const log = openAppendLog(join(folder, "hostd.log"), LOG_BOUND);
   const auditLog = openAppendLog(join(folder, "audit.log"), LOG_BOUND);
   const agent = await createAgent({
@@ -117,6 +120,7 @@ export async function startAgent(
       audit.push(line);
       auditLog.append(line);
     },
+    powerHost: (operation) => void powered.push(operation),
     onBug: (bug) => void bugs.push(bug),
   });
   const server = await startSdkServer({
@@ -143,6 +147,7 @@ export async function startAgent(
   return {
     port: server.port,
     audit,
+    powered,
     storage,
     datastore,
     folder,

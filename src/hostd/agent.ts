@@ -15,6 +15,7 @@ import type { Downloads } from "./diagnostics/downloads.ts";
 import type { HostLogs } from "./diagnostics/host-logs.ts";
 import type { Events } from "./events.ts";
 import type { GuestTransfers } from "./guest-operations/transfers.ts";
+import type { HostPowerOperation } from "./host-power/power-host.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Networks } from "./network/networks.ts";
@@ -69,6 +70,10 @@ export interface HostAgent {
   readonly files: FileDoor;
   readonly autoStart: AutoStart;
   readonly hostState: HostState;
+  /** Writes down that the host is in maintenance mode, or not. */
+  keepMaintenance(isIn: boolean): void;
+  /** Has the supervisor end the host in order, and start it again where that is asked. */
+  powerHost(operation: HostPowerOperation): void;
   readonly performance: Performance;
   readonly inventory: Inventory;
   readonly accounts: Accounts;

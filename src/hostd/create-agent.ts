@@ -17,6 +17,8 @@ import { HostLogs } from "./diagnostics/host-logs.ts";
 import { formatLogLine } from "./diagnostics/log-lines.ts";
 import { Events } from "./events.ts";
 import { GuestTransfers } from "./guest-operations/transfers.ts";
+import { readMaintenance, writeMaintenance } from "./host-power/maintenance.ts";
+import type { HostPowerOperation } from "./host-power/power-host.ts";
 import { Inventory } from "./inventory.ts";
 import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
 import { Networks } from "./network/networks.ts";
@@ -42,6 +44,8 @@ export interface AgentParts {
   readonly stateFolder: string;
   writeLog(line: string): void;
   writeAudit(line: string): void;
+  /** Asks the supervisor. */
+  powerHost(operation: HostPowerOperation): void;
   /** A failure that is a bug: the host goes on, and this tells a person. */
   onBug(error: unknown): void;
 }
@@ -102,7 +106,9 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     networks: new Networks({ database, vmkernel, agent: () => agent, onBug: parts.onBug }),
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
-    hostState: { isShuttingDown: false },
+    hostState: { isShuttingDown: false, maintenance: readMaintenance(database) },
+    keepMaintenance: (isIn) => writeMaintenance(database, isIn),
+    powerHost: parts.powerHost,
     performance: new Performance({
       clock,
       host,

@@ -18,6 +18,7 @@ export {
   type TransferRequest,
   takeGuestFile,
 } from "./guest-operations/transfers.ts";
+export type { HostPowerOperation } from "./host-power/power-host.ts";
 export type { HttpCredentials } from "./http-credentials.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
 export { type PerformedMethod, type PerformedType, performedApi, performedMethods } from "./performed-api.ts";

@@ -3,8 +3,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { hostPaths, messageOf, parseVmId, type VmId } from "../base/index.ts";
 import { formatEvidence } from "../evidence/index.ts";
 import { exitCodeOf as evidenceExitCode, lookAtEvidence } from "./evidence-command.ts";
-import { stopOnSignals } from "./foreground.ts";
-import { type HostOptions, type RunningHost, runHost } from "./host-run.ts";
+import { runInForeground } from "./foreground.ts";
+import type { HostOptions, RunningHost } from "./host-run.ts";
 import { formatStatus, readHostStatus, exitCodeOf as statusExitCode, statusToJson } from "./host-status.ts";
 import { stopRunningHost } from "./host-stop.ts";
 import { DEFAULT_LISTEN, type ListenAddress, parseListenAddress } from "./listen-address.ts";
@@ -112,11 +112,11 @@ function hostOptions({ root, listen, degraded }: Options): HostOptions {
 
 async function run(options: Options): Promise<void> {
   const report = options.json ? () => {} : (line: string) => console.log(line);
-  const host = await runHost(hostOptions(options), report);
-  const { url, thumbprint, weaknesses } = host;
-  if (options.json) console.log(JSON.stringify({ ready: true, url, thumbprint, weaknesses, pids: host.pids() }));
-  else console.log(describeReady(host, options).join("\n"));
-  await stopOnSignals(host, report).stopped;
+  await runInForeground(hostOptions(options), report, (host) => {
+    const { url, thumbprint, weaknesses } = host;
+    if (options.json) console.log(JSON.stringify({ ready: true, url, thumbprint, weaknesses, pids: host.pids() }));
+    else console.log(describeReady(host, options).join("\n"));
+  });
   process.exit(0);
 }
 

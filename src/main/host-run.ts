@@ -7,10 +7,19 @@ import { randomUUID } from "node:crypto";
 import { chmodSync, chownSync, closeSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
+import { type Deferred, defer, type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
+import type { HostPowerOperation } from "../hostd/index.ts";
 import { type AppendLog, listenTcp, openAppendLog, processRef } from "../system/index.ts";
 import { decideIsolation, HOLD_MS, hostCgroup, hostLogFile, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
-import { LIFT_LOCKDOWN, type Lockdown, readGuestsStopped, readLockdown, readStopsWithin, STOP_GUESTS } from "./hostd-messages.ts";
+import {
+  LIFT_LOCKDOWN,
+  type Lockdown,
+  readGuestsStopped,
+  readLockdown,
+  readPowerOperation,
+  readStopsWithin,
+  STOP_GUESTS,
+} from "./hostd-messages.ts";
 import { type HostdReady, startHostd } from "./hostd-service.ts";
 import { formatListenAddress, type ListenAddress, urlOf } from "./listen-address.ts";
 import { LIFT_SIGNAL } from "./lockdown-command.ts";
@@ -41,6 +50,8 @@ export interface RunningHost {
   readonly accelerator: VmkernelReady["accelerator"];
   readonly weaknesses: readonly string[];
   pids(): { readonly vmkernel: number | undefined; readonly hostd: number | undefined };
+  /** Resolves when a client asks for the end of the host. */
+  readonly asked: Promise<HostPowerOperation>;
   /** Shuts down in order, guests first. Asked again, it hurries. */
   stop(graceMs: number): Promise<void>;
 }
@@ -75,7 +86,7 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   const rootPassword = chooseRootPassword(knownPasswords(paths, process.env), makePassword);
   const rootPasswordHash = await prepareRootPassword(paths, rootPassword);
   const addresses = ownAddresses();
-  const host: HostRun = { options, user, isolation, url: urlOf(listen, addresses), log, services: {} };
+  const host: HostRun = { options, user, isolation, url: urlOf(listen, addresses), log, services: {}, asked: defer() };
   undo.add(() => removeRunFile(paths));
   const vmkernel = await startVmkernel({ ...host, onChange: () => describeRun(host) });
   undo.add(() => vmkernel.service.stop(VMKERNEL_STOP_MS));
@@ -102,6 +113,7 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   let stopping: Promise<void> | undefined;
   return {
     url: host.url,
+    asked: host.asked.promise,
     ...hostd.ready,
     rootPassword,
     ...vmkernel.ready,
@@ -121,6 +133,7 @@ export interface HostRun {
   readonly isolation: Isolation;
   readonly url: string;
   readonly log: AppendLog;
+  readonly asked: Deferred<HostPowerOperation>;
   readonly services: { vmkernel?: Service<VmkernelReady>; hostd?: Service<HostdReady> };
   thumbprint?: HostdReady["thumbprint"];
   lockdown?: Lockdown;
@@ -192,6 +205,8 @@ function certificateAddresses({ host }: ListenAddress, own: readonly string[]): 
 
 /** What hostd says of itself while it runs. */
 function hear(host: HostRun, line: string): void {
+  const operation = readPowerOperation(line);
+  if (operation !== undefined) host.asked.resolve(operation);
   const lockdown = readLockdown(line);
   if (lockdown === undefined) return;
   host.lockdown = lockdown;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readGuestsStopped, readLockdown, readStopsWithin } from "./hostd-messages.ts";
+import { readGuestsStopped, readLockdown, readPowerOperation, readStopsWithin } from "./hostd-messages.ts";
 
 test("hostd's word on how long its guests take is read", () => {
   expect(readStopsWithin('{"stopsWithinMs":120000}')).toBe(120_000);
@@ -34,3 +34,10 @@ test.each([
   '{"lockdown":{"mode":"lockdownNormal","exceptions":[1]}}',
   '{"lockdown":{"mode":"lockdownNormal","exceptions":["\\u001b[2J"]}}',
 ])("what it says otherwise is no lockdown mode: %s", (line) => expect(readLockdown(line)).toBeUndefined());
+
+test.each([
+  ['{"powerHost":"reboot"}', "reboot"],
+  ['{"powerHost":"shutdown"}', "shutdown"],
+  ['{"powerHost":"halt"}', undefined],
+  ["powerHost", undefined],
+])("what hostd asks of the host's power is read: %s", (line, operation) => expect(readPowerOperation(line)).toBe(operation));

@@ -1,5 +1,6 @@
 /** What the supervisor and hostd say to each other while the host runs: a line of JSON each. Pure. */
 import type { Lockdown } from "../access/index.ts";
+import type { HostPowerOperation } from "../hostd/index.ts";
 
 export type { Lockdown } from "../access/index.ts";
 
@@ -19,6 +20,12 @@ export function readStopsWithin(line: string): number | undefined {
 /** Reads hostd's word that they have stopped. Pure. */
 export function readGuestsStopped(line: string): true | undefined {
   return parseMessage(line).guestsStopped === true || undefined;
+}
+
+/** Reads hostd's word that a client asks for the end of the host. Pure. */
+export function readPowerOperation(line: string): HostPowerOperation | undefined {
+  const { powerHost } = parseMessage(line);
+  return powerHost === "reboot" || powerHost === "shutdown" ? powerHost : undefined;
 }
 
 const LOCKDOWN_MODES: readonly unknown[] = ["lockdownDisabled", "lockdownNormal", "lockdownStrict"] satisfies readonly Lockdown["mode"][];

@@ -71,6 +71,7 @@ async function main(): Promise<void> {
     stateFolder: paths.hostdState,
     writeLog: (line) => log.append(line),
     writeAudit: (record) => audit.append(record),
+    powerHost: (powerHost) => console.log(JSON.stringify({ powerHost })),
     onBug,
   });
   const onRefused = ({ clientAddress, reason }: SdkRefusal) =>

@@ -27,6 +27,7 @@ export function config(agent: HostAgent): HostConfigInfo {
     firewall: firewallInfo(),
     autoStart: autoStart.config,
     dateTimeInfo: dateTimeInfo(agent),
+    flags: { backgroundSnapshotsEnabled: false },
     lockdownMode: agent.lockdown.current.mode,
     adminDisabled: agent.lockdown.current.mode !== "lockdownDisabled", // as clients of before the modes know it
     certificate: [...identity.certificate].map((byte) => (byte << 24) >> 24), // vim25 byte is signed
