@@ -18,7 +18,7 @@ import {
   startSdkServer,
   type VimClient,
 } from "../src/interfaces/index.ts";
-import { loadOrCreateCertificate } from "../src/management/index.ts";
+import { CertificateStore } from "../src/management/index.ts";
 import { openAppendLog } from "../src/system/index.ts";
 import {
   type Controls,
@@ -85,7 +85,6 @@ export async function startAgent(
 ): Promise<TestAgent> {
   const datastore = join(folder, "volumes", "datastore1");
   mkdirSync(datastore, { recursive: true });
-  const certificate = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: ["127.0.0.1"] });
   const passwordHash = await hashPassword(PASSWORD);
   let skippedMs = 0;
   const clock = { ...systemClock, now: () => systemClock.now() + skippedMs };
@@ -101,7 +100,7 @@ export async function startAgent(
   const vmkernel = await noMonitors(folder, { storage, network, monitors, adapters });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
-  const { der, sha1 } = certificate;
+  const certificates = await CertificateStore.open(folder, { hostName: "host1", addresses: ["127.0.0.1"] }, clock);
   const bugs: unknown[] = [];
   const audit: string[] = [];
   const powered: string[] = [];
@@ -112,7 +111,8 @@ export async function startAgent(
     vmkernel,
     files: createFileDoor(join(folder, "files.sock")),
     clock,
-    identity: { hostName: "host1", address: "127.0.0.1", port: 443, certificate: der, thumbprint: sha1 },
+    identity: { hostName: "host1", address: "127.0.0.1", port: 443 },
+    certificates,
     rootPasswordHash: passwordHash,
     stateFolder: folder,
     writeLog: (line) => log.append(line),
@@ -125,7 +125,7 @@ export async function startAgent(
   });
   const server = await startSdkServer({
     listen: { host: "127.0.0.1", port: 0 },
-    tls: certificate,
+    tls: certificates.current,
     onBug: (bug) => void bugs.push(bug),
     onRefused: () => {},
     folder: createFolderDoor({
@@ -143,6 +143,7 @@ export async function startAgent(
       return { returnValue: value, returnType: type, ...(setSession === undefined ? {} : { setSession }) };
     },
   });
+  certificates.servedBy((certificate) => server.serveWith(certificate));
   const connect = () => connectVim({ url: `https://127.0.0.1:${server.port}/sdk`, insecure: true });
   return {
     port: server.port,

@@ -4,6 +4,7 @@
  */
 import type { AuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
+import type { CertificateStore } from "../management/index.ts";
 import type { DatastoreDescription, FileDoor, HostDescription, Machine } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
 import type { LockdownState } from "./access-control/lockdown-state.ts";
@@ -36,7 +37,7 @@ export interface HostIdentity {
   readonly port: number;
   /** UUID of this installation, in `about.instanceUuid`. */
   readonly instanceUuid: string;
-  /** DER of the certificate that clients see, and its SHA-1 thumbprint, colon-separated. */
+  /** DER of the certificate that clients see now, and its SHA-1 thumbprint, colon-separated. */
   readonly certificate: Uint8Array;
   readonly thumbprint: string;
 }
@@ -78,6 +79,7 @@ export interface HostAgent {
   readonly inventory: Inventory;
   readonly accounts: Accounts;
   readonly lockdown: LockdownState;
+  readonly certificates: CertificateStore;
   readonly logs: HostLogs;
   readonly downloads: Downloads;
   /** Writes a line to hostd's own log. */

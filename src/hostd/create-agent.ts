@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type AuditRecord, formatAuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
+import type { CertificateStore } from "../management/index.ts";
 import type { DatastoreDescription, FileDoor } from "../vmkernel/index.ts";
 import { LockdownState } from "./access-control/lockdown-state.ts";
 import { Accounts } from "./accounts.ts";
@@ -37,7 +38,8 @@ export interface AgentParts {
   readonly vmkernel: Vmkernel;
   readonly files: FileDoor;
   readonly clock: Clock;
-  readonly identity: Omit<HostIdentity, "instanceUuid">;
+  readonly identity: Omit<HostIdentity, "instanceUuid" | "certificate" | "thumbprint">;
+  readonly certificates: CertificateStore;
   /** scrypt hash to give root; undefined leaves the one that it has. */
   readonly rootPasswordHash: string | undefined;
   /** hostd's own folder: its logs are there, and what waits to be downloaded. */
@@ -54,7 +56,17 @@ const REFRESH_MS = 10_000; // free space is shown, not relied on: vmkernel check
 
 export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const { database, vmkernel, clock } = parts;
-  const identity = { ...parts.identity, instanceUuid: settingOnce(database, "instanceUuid", randomUUID) };
+  const { certificates } = parts;
+  const identity: HostIdentity = {
+    ...parts.identity,
+    instanceUuid: settingOnce(database, "instanceUuid", randomUUID),
+    get certificate() {
+      return certificates.current.der;
+    },
+    get thumbprint() {
+      return certificates.current.sha1;
+    },
+  };
   const lockdown = new LockdownState(database);
   const accounts = new Accounts(database, lockdown);
   accounts.ensureRoot(parts.rootPasswordHash);
@@ -118,6 +130,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     }),
     accounts,
     lockdown,
+    certificates,
     logs: new HostLogs(parts.stateFolder, vmkernel),
     downloads: new Downloads(join(parts.stateFolder, "downloads")),
     log,

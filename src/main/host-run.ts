@@ -20,7 +20,7 @@ import {
   readStopsWithin,
   STOP_GUESTS,
 } from "./hostd-messages.ts";
-import { type HostdReady, startHostd } from "./hostd-service.ts";
+import { type HostdReady, parseThumbprint, startHostd } from "./hostd-service.ts";
 import { formatListenAddress, type ListenAddress, urlOf } from "./listen-address.ts";
 import { LIFT_SIGNAL } from "./lockdown-command.ts";
 import { findBulkheadUser, ownAddresses, requireRoot, type UserIds } from "./machine.ts";
@@ -208,9 +208,10 @@ function hear(host: HostRun, line: string): void {
   const operation = readPowerOperation(line);
   if (operation !== undefined) host.asked.resolve(operation);
   const lockdown = readLockdown(line);
-  if (lockdown === undefined) return;
-  host.lockdown = lockdown;
-  describeRun(host);
+  const thumbprint = parseThumbprint(line);
+  if (lockdown !== undefined) host.lockdown = lockdown;
+  if (thumbprint !== undefined) host.thumbprint = thumbprint;
+  if (lockdown !== undefined || thumbprint !== undefined) describeRun(host);
 }
 
 function describeRun({ options: { paths, listen }, url, services, thumbprint, stopsByMs, lockdown }: HostRun): void {

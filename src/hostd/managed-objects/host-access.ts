@@ -9,12 +9,13 @@ import {
   type HostAccessMode,
   type HostAuthenticationManagerInfo,
   type HostCertificateManagerCertificateInfo,
+  type HostCertificateManagerCertificateSpec,
 } from "../../wire/index.ts";
 import { accessModeOf, roleOfMode } from "../access-control/access-mode.ts";
 import { replacePermissions } from "../access-control/entity-permissions.ts";
 import { changeLockdownMode, updateLockdownExceptions, updateSystemUsers } from "../access-control/lockdown.ts";
 import { type Call, type HostAgent, sessionOf } from "../agent.ts";
-import { ROOT_FOLDER } from "../inventory-tree.ts";
+import { HOST, HOST_MANAGERS, ROOT_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
 const DAY_MS = 86_400_000;
@@ -24,10 +25,47 @@ export const hostCertificateManager = {
   properties: { certificateInfo: (agent) => certificateInfo(agent) },
   methods: {
     RetrieveCertificateInfoList: (agent) => [{ kind: "Machine", ...certificateInfo(agent) }],
-    ListCACertificates: () => [], // the host calls nobody, so it trusts nobody
-    ListCACertificateRevocationLists: () => [],
+    GenerateCertificateSigningRequest(agent, { useIpAddressAsCommonName, spec }) {
+      refuseKind(spec);
+      return agent.certificates.requestFor(useIpAddressAsCommonName ? "address" : "hostName");
+    },
+    GenerateCertificateSigningRequestByDn(agent, { distinguishedName, spec }) {
+      refuseKind(spec);
+      return agent.certificates.requestForName(distinguishedName);
+    },
+    InstallServerCertificate: (agent, { cert }, call) => installCertificate(agent, cert, call),
+    NotifyAffectedServices: () => {}, // new connections have been served with it since it was installed
+    ListCACertificates: ({ certificates }) => certificates.trusted.certificates,
+    ListCACertificateRevocationLists: ({ certificates }) => certificates.trusted.crls,
+    ReplaceCACertificatesAndCRLs: (agent, { caCert, caCrl = [] }, call) => replaceAuthorities(agent, caCert, caCrl, call),
   },
 } as const satisfies ManagedObjectType<"HostCertificateManager", HostAgent>;
+
+/** @throws {Fault} NotSupported for another certificate than the one that the host serves */
+function refuseKind(spec: HostCertificateManagerCertificateSpec | undefined): void {
+  if (spec === undefined || spec.kind === "Machine") return;
+  throw fault("NotSupported", `The operation is not supported on the object. This host has no certificate of kind ${spec.kind}.`, {});
+}
+
+/** @throws {Fault} HostConfigFault */
+async function installCertificate(agent: HostAgent, pem: string, call: Call): Promise<void> {
+  const { sha256 } = await agent.certificates.install(pem);
+  auditCertificates(agent, "cert.server.install", `SHA-256 ${sha256}`, call);
+  const { userName } = sessionOf(call);
+  const message = `The host's certificate is now that with the SHA-256 thumbprint ${sha256}`;
+  agent.events.post("GeneralHostInfoEvent", message, { userName }, { message });
+  agent.changes.changed(HOST, HOST_MANAGERS.certificateManager);
+}
+
+/** @throws {Fault} HostConfigFault */
+async function replaceAuthorities(agent: HostAgent, certificates: readonly string[], crls: readonly string[], call: Call): Promise<void> {
+  await agent.certificates.trusted.replace(certificates, crls);
+  auditCertificates(agent, "cert.castore.replace", `${certificates.length} authorities, ${crls.length} revocation lists`, call);
+}
+
+function auditCertificates(agent: HostAgent, id: string, object: string, call: Call): void {
+  agent.audit({ id, subject: sessionOf(call).userName, object, result: "success", ip: call.client.address });
+}
 
 function certificateInfo({ identity, clock }: HostAgent): HostCertificateManagerCertificateInfo {
   const { issuer, subject, validFrom, validTo } = new X509Certificate(identity.certificate);
