@@ -198,6 +198,11 @@ class ShownMonitors {
   readonly #running = new Map<VmId, MonitorDescription>();
 
   list = () => [...this.#running.values()];
+
+  refuseUsing(name: string): void {
+    if (this.list().some(({ home }) => home.datastore === name)) throw fault("ResourceInUse", "a VM runs from it", {});
+  }
+
   loads = async () => [];
   /** What it was told last of pools and of the VMs in them. */
   resources: ResourceConfig = { pools: [], vms: [], sharedPagesPerSecond: 0 };

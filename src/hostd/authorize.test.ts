@@ -63,3 +63,12 @@ test.each<[string, readonly string[], string | undefined]>([
     expect(refuseRead(vm, path, { userName, permissions, lockdown })?.fault).toBe("NoPermission");
   }
 });
+
+test.each([
+  ["VirtualMachine", ["VirtualMachine.Config.Rename"]],
+  ["Datastore", ["Datastore.Rename"]],
+  ["ManagedEntity", ["VirtualMachine.Config.Rename", "Datastore.Rename"]],
+  ["constructor", ["VirtualMachine.Config.Rename", "Datastore.Rename"]],
+])("to rename what a client calls a %s needs %j", (type, privileges) => {
+  expect(requiredPrivileges("Rename_Task", undefined, {}, { type, value: "1" })).toEqual(privileges);
+});

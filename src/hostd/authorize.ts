@@ -19,6 +19,20 @@ const always =
   () =>
     privileges;
 
+/**
+ * Of a method that several types have: the privilege of the type that the client says its object is of. One who names a type above
+ * them, which would do as well, needs those of all.
+ */
+const ofType =
+  (privileges: Readonly<Record<string, PrivilegeId>>): Rule =>
+  (_, { type }) => {
+    const own = Object.hasOwn(privileges, type) ? privileges[type] : undefined;
+    return own === undefined ? Object.values(privileges) : [own];
+  };
+
+const destroyed = ofType({ VirtualMachine: "VirtualMachine.Inventory.Delete", Datastore: "Datastore.Delete" });
+const renamed = ofType({ VirtualMachine: "VirtualMachine.Config.Rename", Datastore: "Datastore.Rename" });
+
 export const GUEST_QUERY = "VirtualMachine.GuestOperations.Query";
 export const GUEST_MODIFY = "VirtualMachine.GuestOperations.Modify";
 const GUEST_EXECUTE = "VirtualMachine.GuestOperations.Execute";
@@ -108,7 +122,7 @@ export const rulesWithoutSchema = {
   DestroyCollector: always(VIEW),
   DestroyPropertyFilter: always(VIEW),
   DestroyChildren: always("Resource.DeletePool"),
-  Destroy_Task: (_, { value }) => [isPool(value) ? "Resource.DeletePool" : "VirtualMachine.Inventory.Delete"],
+  Destroy_Task: (args, target) => (isPool(target.value) ? ["Resource.DeletePool"] : destroyed(args, target)),
   LogUserEvent: always("Global.LogEvent"),
   MakeDirectory: always("Datastore.FileManagement"),
   ModifyListView: always(VIEW),
@@ -117,7 +131,7 @@ export const rulesWithoutSchema = {
   ReadNextEvents: always(VIEW),
   ReadPreviousEvents: always(VIEW),
   MoveIntoResourcePool: (args) => privilegesOfMove((args as { list?: readonly MoRef[] }).list ?? []),
-  Rename_Task: (_, { value }) => [isPool(value) ? "Resource.RenamePool" : "VirtualMachine.Config.Rename"],
+  Rename_Task: (args, target) => (isPool(target.value) ? ["Resource.RenamePool"] : renamed(args, target)),
   ResetCollector: always(VIEW),
   ResetListView: always(VIEW),
   ResetListViewFromView: always(VIEW),

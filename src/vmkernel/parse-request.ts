@@ -45,6 +45,9 @@ const KINDS = [
   "describeHost",
   "describeMachine",
   "listDatastores",
+  "createDatastore",
+  "renameDatastore",
+  "removeDatastore",
   "readText",
   "writeText",
   "listFolder",
@@ -87,6 +90,8 @@ const KINDS = [
   "shutdownHost",
 ] as const satisfies readonly VmkernelRequest["kind"][];
 
+const DATASTORE_NAME_MAX = 42; // what the name is made of, storage looks at
+
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseRequest(value: unknown): VmkernelRequest {
   const shape = asShape(value, "request");
@@ -100,6 +105,13 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "listMonitors":
     case "sampleLoad":
       return { kind };
+    case "createDatastore":
+    case "removeDatastore":
+      return { kind, name: readText(shape, "name", { max: DATASTORE_NAME_MAX }) };
+    case "renameDatastore": {
+      const max = DATASTORE_NAME_MAX;
+      return { kind, from: readText(shape, "from", { max }), to: readText(shape, "to", { max }) };
+    }
     case "readText":
       return { kind, file: readPath(shape, "file") };
     case "writeText": {

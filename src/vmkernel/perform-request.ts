@@ -33,6 +33,14 @@ export async function performRequest(
       return readMachine() satisfies Result<"describeMachine">;
     case "listDatastores":
       return storage.listDatastores() satisfies Result<"listDatastores">;
+    case "createDatastore":
+      return nothing(storage.createDatastore(request.name));
+    case "renameDatastore":
+      monitors.refuseUsing(request.from);
+      return nothing(storage.renameDatastore(request));
+    case "removeDatastore":
+      monitors.refuseUsing(request.name);
+      return nothing(storage.removeDatastore(request.name));
     case "readText":
       return storage.readText(request.file) satisfies Result<"readText">;
     case "writeText":

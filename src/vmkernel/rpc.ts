@@ -24,6 +24,11 @@ export type VmkernelRequest =
   /** Its devices and its own network, as they are now. */
   | { readonly kind: "describeMachine" }
   | { readonly kind: "listDatastores" }
+  | { readonly kind: "createDatastore"; readonly name: string }
+  /** ResourceInUse while a monitor has files on it. */
+  | { readonly kind: "renameDatastore"; readonly from: string; readonly to: string }
+  /** An empty one. ResourceInUse otherwise. */
+  | { readonly kind: "removeDatastore"; readonly name: string }
   /** Files. Paths are opened beneath the datastore's root without following a symlink. */
   | { readonly kind: "readText"; readonly file: DatastorePath }
   /** Replaces the file in one step (a temporary beside it, fsync, rename), so that a reader sees the old text or the new. */
@@ -126,6 +131,9 @@ export interface VmkernelResults {
   describeHost: HostDescription;
   describeMachine: Machine;
   listDatastores: readonly DatastoreDescription[];
+  createDatastore: null;
+  renameDatastore: null;
+  removeDatastore: null;
   readText: string;
   writeText: null;
   listFolder: readonly FolderEntry[];
