@@ -85,6 +85,7 @@ const KINDS = [
   "listMonitors",
   "inspectMonitor",
   "mapMemory",
+  "readClock",
   "sampleLoad",
   "readLog",
   "shutdownHost",
@@ -103,6 +104,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeNetwork":
     case "readNetworkState":
     case "listMonitors":
+    case "readClock":
     case "sampleLoad":
       return { kind };
     case "createDatastore":

@@ -1,6 +1,6 @@
 /** The one place where every request to vmkernel is carried out. */
 import { assertNever, type HostPaths } from "../base/index.ts";
-import { readMachine, readMachineLoad } from "../system/index.ts";
+import { readClockDiscipline, readMachine, readMachineLoad } from "../system/index.ts";
 import { type Controls, UNWATCHED } from "./controls.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { Monitors } from "./monitors.ts";
@@ -115,6 +115,8 @@ export async function performRequest(
       return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
     case "mapMemory":
       return monitors.mapMemory(request.vm) satisfies Result<"mapMemory">;
+    case "readClock":
+      return readClockDiscipline() satisfies VmkernelResults["readClock"];
     case "sampleLoad":
       return sampleLoad(monitors) satisfies Result<"sampleLoad">;
     case "readLog":

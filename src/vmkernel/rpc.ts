@@ -5,7 +5,7 @@
  * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
-import type { Machine, MachineLoad } from "../system/index.ts";
+import type { ClockDiscipline, Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { IsolationFeature } from "./isolation.ts";
@@ -110,6 +110,8 @@ export type VmkernelRequest =
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What a running guest sees as memory, and where it lies in its monitor's. */
   | { readonly kind: "mapMemory"; readonly vm: VmId }
+  /** How well the machine's clock keeps the time. */
+  | { readonly kind: "readClock" }
   /** What the machine and each monitor have used since they started. */
   | { readonly kind: "sampleLoad" }
   /** A part of a log that only root can read. InvalidPowerState for a VM without a monitor. */
@@ -171,6 +173,7 @@ export interface VmkernelResults {
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   mapMemory: readonly MemoryMapping[];
+  readClock: ClockDiscipline;
   sampleLoad: LoadSample;
   readLog: LogChunk;
   shutdownHost: null;
