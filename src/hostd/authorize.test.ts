@@ -67,8 +67,9 @@ test.each<[string, readonly string[], string | undefined]>([
 test.each([
   ["VirtualMachine", ["VirtualMachine.Config.Rename"]],
   ["Datastore", ["Datastore.Rename"]],
-  ["ManagedEntity", ["VirtualMachine.Config.Rename", "Datastore.Rename"]],
-  ["constructor", ["VirtualMachine.Config.Rename", "Datastore.Rename"]],
+  ["ResourcePool", ["Resource.RenamePool"]],
+  ["ManagedEntity", ["VirtualMachine.Config.Rename", "Datastore.Rename", "Resource.RenamePool"]],
+  ["constructor", ["VirtualMachine.Config.Rename", "Datastore.Rename", "Resource.RenamePool"]],
 ])("to rename what a client calls a %s needs %j", (type, privileges) => {
   expect(requiredPrivileges("Rename_Task", undefined, {}, { type, value: "1" })).toEqual(privileges);
 });

@@ -30,8 +30,16 @@ const ofType =
     return own === undefined ? Object.values(privileges) : [own];
   };
 
-const destroyed = ofType({ VirtualMachine: "VirtualMachine.Inventory.Delete", Datastore: "Datastore.Delete" });
-const renamed = ofType({ VirtualMachine: "VirtualMachine.Config.Rename", Datastore: "Datastore.Rename" });
+const destroyed = ofType({
+  VirtualMachine: "VirtualMachine.Inventory.Delete",
+  Datastore: "Datastore.Delete",
+  ResourcePool: "Resource.DeletePool",
+});
+const renamed = ofType({
+  VirtualMachine: "VirtualMachine.Config.Rename",
+  Datastore: "Datastore.Rename",
+  ResourcePool: "Resource.RenamePool",
+});
 
 export const GUEST_QUERY = "VirtualMachine.GuestOperations.Query";
 export const GUEST_MODIFY = "VirtualMachine.GuestOperations.Modify";
