@@ -18,7 +18,7 @@ import {
   startSdkServer,
   type VimClient,
 } from "../src/interfaces/index.ts";
-import { loadOrCreateCertificate } from "../src/management/index.ts";
+import { CertificateStore } from "../src/management/index.ts";
 import { inNamespace, listenTcp, makeNamespace, openAppendLog, removeNamespace } from "../src/system/index.ts";
 import {
   type Controls,
@@ -54,6 +54,8 @@ export interface TestAgent {
   readonly port: number;
   /** The lines of its audit log. */
   readonly audit: readonly string[];
+  /** What it has asked of its supervisor: "reboot", "shutdown". */
+  readonly powered: readonly string[];
   /** What its vmkernel does with the datastores: whoever holds a file by it stands for a monitor. */
   readonly storage: Storage;
   /** Where all its state is. */
@@ -103,7 +105,6 @@ export async function startAgent(
 ): Promise<TestAgent> {
   const datastore = join(folder, "volumes", "datastore1");
   mkdirSync(datastore, { recursive: true });
-  const certificate = await loadOrCreateCertificate(folder, { hostName: "host1", addresses: ["127.0.0.1"] });
   const passwordHash = await hashPassword(PASSWORD);
   let skippedMs = 0;
   const clock = { ...systemClock, now: () => systemClock.now() + skippedMs };
@@ -123,9 +124,10 @@ export async function startAgent(
   const vmkernel = await noMonitors(folder, { storage, network, monitors, firewall, adapters });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
-  const { der, sha1 } = certificate;
+  const certificates = await CertificateStore.open(folder, { hostName: "host1", addresses: ["127.0.0.1"] }, clock);
   const bugs: unknown[] = [];
   const audit: string[] = [];
+  const powered: string[] = [];
   const log = openAppendLog(join(folder, "hostd.log"), LOG_BOUND);
   const auditLog = openAppendLog(join(folder, "audit.log"), LOG_BOUND);
   const agent = await createAgent({
@@ -133,7 +135,8 @@ export async function startAgent(
     vmkernel,
     files: createFileDoor(join(folder, "files.sock")),
     clock,
-    identity: { hostName: "host1", address: "127.0.0.1", port, certificate: der, thumbprint: sha1 },
+    identity: { hostName: "host1", address: "127.0.0.1", port },
+    certificates,
     rootPasswordHash: passwordHash,
     stateFolder: folder,
     writeLog: (line) => log.append(line),
@@ -141,12 +144,13 @@ export async function startAgent(
       audit.push(line);
       auditLog.append(line);
     },
+    powerHost: (operation) => void powered.push(operation),
     onBug: (bug) => void bugs.push(bug),
   });
   const server = await startSdkServer({
     listen:
       listen === undefined ? { host: "127.0.0.1", port: 0 } : { fd: inNamespace(namespace, () => listenTcp(listen.host, listen.port)) },
-    tls: certificate,
+    tls: certificates.current,
     onBug: (bug) => void bugs.push(bug),
     onRefused: () => {},
     folder: createFolderDoor({
@@ -164,10 +168,12 @@ export async function startAgent(
       return { returnValue: value, returnType: type, ...(setSession === undefined ? {} : { setSession }) };
     },
   });
+  certificates.servedBy((certificate) => server.serveWith(certificate));
   const connect = () => connectVim({ url: `https://127.0.0.1:${server.port}/sdk`, insecure: true });
   return {
     port: server.port,
     audit,
+    powered,
     storage,
     namespace,
     datastore,
@@ -226,6 +232,11 @@ class ShownMonitors {
   readonly #running = new Map<VmId, MonitorDescription>();
 
   list = () => [...this.#running.values()];
+
+  refuseUsing(name: string): void {
+    if (this.list().some(({ home }) => home.datastore === name)) throw fault("ResourceInUse", "a VM runs from it", {});
+  }
+
   loads = async () => [];
   /** What it was told last of pools and of the VMs in them. */
   resources: ResourceConfig = { pools: [], vms: [], sharedPagesPerSecond: 0 };

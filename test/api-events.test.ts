@@ -79,3 +79,34 @@ test("who may only read writes no event", async () => {
   const fault = await faultOf(reader.call(EVENTS, "LogUserEvent", { entity: HOST, msg: "x" }));
   expect(fault).toMatchObject({ fault: "NoPermission", fields: { privilegeId: "Global.LogEvent" } });
 });
+
+test("a client posts an event of its own, which says whose word it is, and none that only the host can know", async () => {
+  const event = (fields: object) => ({ key: 7, chainId: 7, createdTime: new Date(0), userName: "somebody else", ...fields }) as Event;
+  const post = (fields: object, by = client) => by.call(EVENTS, "PostEvent", { eventToPost: event(fields) });
+  const own = {
+    $type: "EventEx",
+    eventTypeId: "com.example.backup.done",
+    message: "backed up",
+    arguments: [{ key: "files", value: { anyType: "int", value: 3 } }],
+  };
+  await post({ ...own, severity: "warning" });
+  await post({ $type: "GeneralUserEvent", message: "by hand" });
+  const [posted] = (await client.call(EVENTS, "QueryEvents", { filter: { eventTypeId: ["com.example.backup.done"] } })) ?? [];
+  expect(posted).toMatchObject({ userName: "root", fullFormattedMessage: "backed up", severity: "warning", arguments: own.arguments });
+  expect(posted?.key).not.toBe(7);
+  expect(Date.now() - (posted?.createdTime.getTime() ?? 0)).toBeLessThan(60_000);
+  for (const forged of [
+    { $type: "UserLoginSessionEvent", ipAddress: "10.0.0.1", locale: "en", sessionId: "x" },
+    { ...own, eventTypeId: "esx.audit.lockdownmode.disabled" },
+    { ...own, eventTypeId: "no id" },
+    { ...own, severity: "fatal" },
+    { ...own, message: "x".repeat(5000) },
+    { ...own, arguments: [{ key: "date", value: { anyType: "dateTime", value: new Date() } }] },
+  ]) {
+    expect((await faultOf(post(forged))).fault, JSON.stringify(forged).slice(0, 90)).toBe("InvalidEvent");
+  }
+  const elsewhere = { vm: { name: "gone", vm: moRef("VirtualMachine", "999") } };
+  expect((await faultOf(post({ ...own, ...elsewhere }))).fault).toBe("ManagedObjectNotFound");
+  await using reader = await host.login(READ_ONLY);
+  expect((await faultOf(post(own, reader))).fault).toBe("NoPermission");
+});

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
-import { readMachine } from "../src/system/index.ts";
+import { readClockDiscipline, readMachine } from "../src/system/index.ts";
 import {
   type HostConfigInfo,
   type HostConnectInfo,
@@ -110,6 +110,23 @@ test("the clock is the machine's, in the zone that it is set to", async () => {
   const { timeZone } = (await read(client, managers.dateTimeSystem as MoRef, "dateTimeInfo")) as HostDateTimeInfo;
   expect(zones).toEqual([timeZone]);
   expect(timeZone.key).toBe((await readMachine()).timeZone);
+  await call(managers.dateTimeSystem, "RefreshDateTimeSystem");
+  await call(managers.dateTimeSystem, "UpdateDateTimeConfig", { config: { timeZone: timeZone.key, ntpConfig: { server: [] } } });
+  const change = (config: object) => faultOf(call(managers.dateTimeSystem, "UpdateDateTimeConfig", { config }));
+  for (const config of [{ timeZone: "Mars/Base" }, { ntpConfig: { server: ["10.0.0.1"] } }, { enabled: false }, { protocol: "ptp" }]) {
+    expect((await change(config)).fault, JSON.stringify(config)).toBe("HostConfigFault");
+  }
+  const set = { dateTime: new Date(Date.UTC(2001, 0, 1)) };
+  expect((await faultOf(call(managers.dateTimeSystem, "UpdateDateTime", set))).fault).toBe("HostConfigFault");
+  expect(Date.now()).toBeGreaterThan(set.dateTime.getTime());
+  const { workingNormally, report } = (await call(managers.dateTimeSystem, "TestTimeService")) as {
+    workingNormally: boolean;
+    report: string[];
+  };
+  expect(report[0]).toContain(workingNormally ? "is kept right by a time service" : "No time service");
+  expect(workingNormally).toBe(readClockDiscipline().isSynchronized);
+  await call(managers.powerSystem, "ConfigurePowerPolicy", { key: 0 });
+  expect((await faultOf(call(managers.powerSystem, "ConfigurePowerPolicy", { key: 1 }))).fault).toBe("HostConfigFault");
 });
 
 test("the certificate is the one that clients see", async () => {
@@ -193,12 +210,13 @@ test.each([
     "networkSystem",
     "AddVirtualNic",
     { portgroup: "Management Network", nic: { ip: { dhcp: true } } },
+    "NotSupported",
   ],
-  ["a datastore", "datastoreSystem", "CreateLocalDatastore", { name: "x", path: "/etc" }],
-  ["the clock", "dateTimeSystem", "UpdateDateTime", { dateTime: new Date(0) }],
-])("nothing is half-done when a client would change %s", async (_, manager, method, args) => {
+  ["a datastore", "datastoreSystem", "CreateLocalDatastore", { name: "x", path: "/etc" }, "HostConfigFault"],
+  ["the clock", "dateTimeSystem", "UpdateDateTime", { dateTime: new Date(0) }, "HostConfigFault"],
+])("nothing is half-done when a client would change %s", async (_, manager, method, args, fault) => {
   const before = await read(client, HOST, "config");
-  expect(await faultOf(call(managers[manager], method, args))).toMatchObject({ fault: "NotSupported" });
+  expect(await faultOf(call(managers[manager], method, args))).toMatchObject({ fault });
   const now = await read(client, HOST, "config");
   expect(now).toEqual(before);
 });

@@ -78,7 +78,7 @@ afterAll(async () => {
   await kernel?.[Symbol.asyncDispose]();
 });
 
-const look = (): Promise<Observation> => observe(kernel.client, { hostd: undefined, vmkernel: undefined }, namespace);
+const look = (): Promise<Observation> => observe(kernel.client, { hostd: undefined, vmkernel: undefined }, { network: namespace });
 const failedOf = (observation: Observation): readonly string[] =>
   judge(observation).flatMap(({ claim, verdict }) => (verdict === "fail" ? [claim] : []));
 const failed = async (): Promise<readonly string[]> => failedOf(await look());

@@ -6,13 +6,16 @@ import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
 import { judge } from "../src/evidence/index.ts";
 import { observe, observeMonitor } from "../src/evidence/observe.ts";
+import { moRef } from "../src/interfaces/index.ts";
 import type { PageRun } from "../src/main/memory-command.ts";
 import { type MonitorInspection, networkNamespace } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
+import { faultOf } from "./agent.fixture.ts";
 import { datastoreText, installGuestImage, notPassed, startHost, type TestHost, waitFor } from "./harness.ts";
-import { bootableSpec, createVm, lastTick, succeeded } from "./vm.ts";
+import { bootableSpec, createVm, lastTick, read, succeeded } from "./vm.ts";
 
 /** The claims on a live host with two guests, and each of them broken on purpose on that host. Paper «Device Isolation». */
+const ACCESS = moRef("HostAccessManager", "ha-host-access-manager");
 let host: TestHost;
 const vms: MoRef[] = [];
 const children: ReturnType<typeof spawn>[] = [];
@@ -25,6 +28,7 @@ beforeAll(async () => {
     await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
     vms.push(vm);
   }
+  await client.call(ACCESS, "ChangeLockdownMode", { mode: "lockdownNormal" }); // from now on root is out, and that is looked at too
   client.close();
 });
 afterAll(async () => {
@@ -82,7 +86,13 @@ test("a stranger with a monitor's uid turns the command red", async () => {
 
 test("a device that is in the guest and not in its configuration turns red", async () => {
   const client = await host.vmkernel();
-  const observed = await observe(client, { hostd: undefined, vmkernel: undefined }, networkNamespace(hostPaths(host.root).network));
+  const observed = await observe(
+    client,
+    { hostd: undefined, vmkernel: undefined },
+    {
+      network: networkNamespace(hostPaths(host.root).network),
+    },
+  );
   const [first, ...others] = observed.monitors;
   if (first === undefined) throw new Error("there is no monitor");
   const { machine } = first.inspection;
@@ -106,13 +116,29 @@ test("a second monitor that holds a running VM's disk turns red", async () => {
   await waitFor(() => thief.pid !== undefined, 5000);
   if (one === undefined || two === undefined) throw new Error("there are not two monitors");
   const client = await host.vmkernel();
-  const observed = await observe(client, { hostd: undefined, vmkernel: undefined }, networkNamespace(hostPaths(host.root).network));
+  const observed = await observe(
+    client,
+    { hostd: undefined, vmkernel: undefined },
+    {
+      network: networkNamespace(hostPaths(host.root).network),
+    },
+  );
   const stolen: MonitorInspection = { ...two, description: { ...two.description, pid: thief.pid ?? 0 } };
   const [real] = observed.monitors.filter(({ inspection }) => inspection.description.vm === one.description.vm);
   if (real === undefined) throw new Error("the first monitor was not seen");
   const claims = failed(judge({ ...observed, monitors: [real, observeMonitor(stolen, [])] }));
   expect(claims).toContain("No two running VMs hold a descriptor of the same writable file.");
   client.close();
+});
+
+test("root at the machine ends lockdown mode, in which root was let in by no door", async () => {
+  expect((await faultOf(host.login())).fault).toBe("NoPermission");
+  expect(await host.command("lockdown", "status")).toMatchObject({ code: 0, stdout: "normal; exception users: none\n" });
+  expect(await host.command("lockdown", "off")).toMatchObject({ code: 0, stdout: "Lockdown mode has ended.\n" });
+  await using client = await host.login();
+  expect(await read(client, ACCESS, "lockdownMode")).toBe("lockdownDisabled");
+  expect(await host.command("lockdown", "off", "--json")).toMatchObject({ code: 0, stdout: '{"wasOn":false}\n' });
+  expect((await evidenceOf()).filter(({ verdict }) => verdict !== "pass")).toEqual([]);
 });
 
 async function monitors(): Promise<readonly MonitorInspection[]> {

@@ -4,10 +4,12 @@ import { readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import { findProcess } from "../src/system/index.ts";
 import { COMMAND, datastoreText, freePort, installGuestImage, newRoot, startHost, type TestHost, waitFor } from "./harness.ts";
-import { bootableSpec, createVm, lastTick, succeeded } from "./vm.ts";
+import { bootableSpec, createVm, lastTick, read, succeeded } from "./vm.ts";
 
+const HOST = moRef("HostSystem", "ha-host");
 const hosts: TestHost[] = [];
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.stop();
@@ -73,11 +75,21 @@ test("a root whose path is too long for a socket is one line", async () => {
   expect(outcome).toMatchObject({ code: 1, stderr: expect.stringMatching(ONE_LINE) });
 });
 
-test("a second host on one root is refused, and the first is stopped from another terminal", async () => {
+test("a second host on one root is refused; the first is rebooted by a client, in maintenance mode, and stopped from another terminal", async () => {
   const host = await startHost();
   hosts.push(host);
   const second = await bulkhead("host", "run", "--root", host.root, "--listen", `127.0.0.1:${await freePort()}`);
   expect(second).toMatchObject({ code: 1, stderr: expect.stringMatching(/^bulkhead: a host already runs on [^\n]+\n$/) });
+
+  const before = await status(host);
+  await using client = await host.login();
+  await succeeded(client, await client.call(HOST, "EnterMaintenanceMode_Task", { timeout: 0 }));
+  await client.call(HOST, "RebootHost_Task", { force: false });
+  await waitFor(() => [before.pids.vmkernel, before.pids.hostd].every((pid) => findProcess(pid) === undefined), 60_000);
+  await waitFor(async () => (await host.command("host", "status")).code === 0, 60_000);
+  expect((await status(host)).pids.supervisor, "the machine goes on, and so does what stands in init's place").toBe(before.pids.supervisor);
+  await using again = await host.login();
+  expect(await read(again, HOST, "runtime")).toMatchObject({ inMaintenanceMode: true });
 
   const { vmkernel, hostd } = await host.pids();
   expect(await host.command("host", "stop", "--json")).toMatchObject({ code: 0, stdout: '{"stopped":true}\n' });
@@ -107,7 +119,9 @@ test("when its supervisor is killed, hostd and vmkernel end, the guest runs on, 
   await waitFor(async () => (await ticks()) > seen, 10_000);
   expect((await datastoreText(host, "survivor/console.log")).match(/GUEST-UP/g)).toHaveLength(1);
 
-  await next.stop();
+  await using nextClient = await next.login();
+  await nextClient.call(HOST, "ShutdownHost_Task", { force: true });
+  await waitFor(() => findProcess(after.pids.supervisor) === undefined, 120_000);
   expect(after.vms.map(({ pid }) => findProcess(pid))).toEqual([undefined]);
 });
 

@@ -210,7 +210,7 @@ test.each([
   ["a method of another type", "Folder/ha-folder-vm/PowerOnVM_Task", {}, 404, undefined],
   ["an object that is not there", "VirtualMachine/9999/PowerOnVM_Task", {}, 500, "ManagedObjectNotFound"],
   ["an object of another type", "VirtualMachine/ha-folder-vm/PowerOnVM_Task", {}, 500, "ManagedObjectNotFound"],
-  ["a method that the host does not perform", "HostSystem/ha-host/RebootHost_Task", { force: false }, 500, "NotSupported"],
+  ["a method that the host does not perform", "HostSystem/ha-host/PowerDownHostToStandBy_Task", { timeoutSec: 0 }, 500, "NotSupported"],
   ["no arguments", "Folder/ha-folder-vm/CreateVM_Task", {}, 500, "InvalidArgument"],
   ["an array", "Folder/ha-folder-vm/CreateVM_Task", [], 400, "InvalidRequest"],
 ])("%s is refused", async (_, path, args, status, name) => {

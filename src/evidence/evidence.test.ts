@@ -66,6 +66,7 @@ function observation(monitors: Observation["monitors"], withheld: Observation["w
     vmkernel: undefined,
     network: undefined,
     firewall: undefined,
+    door: undefined,
   };
 }
 

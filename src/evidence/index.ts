@@ -1,5 +1,6 @@
 import type { VmkernelClient } from "../vmkernel/index.ts";
 import type { Claim, Evidence } from "./claim.ts";
+import { accessClaims } from "./claims/access.ts";
 import { consoleClaims } from "./claims/consoles.ts";
 import { deviceClaims } from "./claims/devices.ts";
 import { firewallClaims } from "./claims/firewall.ts";
@@ -7,10 +8,10 @@ import { hostClaims } from "./claims/host.ts";
 import { memoryClaims } from "./claims/memory.ts";
 import { monitorClaims } from "./claims/monitors.ts";
 import { networkClaims } from "./claims/network.ts";
-import { type HostPids, type Observation, observe } from "./observe.ts";
+import { type HostPids, type Observation, observe, type Places } from "./observe.ts";
 
 export type { Evidence, Verdict } from "./claim.ts";
-export type { HostPids } from "./observe.ts";
+export type { HostPids, Places } from "./observe.ts";
 
 /** Every claim of this host, in the order in which they are printed. */
 export const claims: readonly Claim[] = [
@@ -21,6 +22,7 @@ export const claims: readonly Claim[] = [
   ...networkClaims,
   ...firewallClaims,
   ...hostClaims,
+  ...accessClaims,
 ];
 
 /** Judges every claim by what was observed. Pure. */
@@ -28,13 +30,13 @@ export function judge(observation: Observation): readonly Evidence[] {
   return claims.map(({ claim, heading, judge }) => ({ claim, heading, ...judge(observation) }));
 }
 
-/** Looks at the live host and judges every claim. @param network as {@link observe} has it. Needs root: other users' processes can't be looked at. */
+/** Looks at the live host and judges every claim. Needs root: other users' processes can't be looked at. */
 export async function gatherEvidence(
   vmkernel: Pick<VmkernelClient, "request">,
   pids: HostPids,
-  network: string,
+  places: Places,
 ): Promise<readonly Evidence[]> {
-  return judge(await observe(vmkernel, pids, network));
+  return judge(await observe(vmkernel, pids, places));
 }
 
 /** Evidence as people read it. Pure. */

@@ -24,6 +24,7 @@ import type { DatastoreDescription, IsolationFeature, MachineSpec, MonitorInspec
 import { type ObservedFirewall, observeFirewall } from "./observe-firewall.ts";
 import { type MemoryOwner, type ObservedMemory, observeMemory } from "./observe-memory.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
+import { type Door, type ObservedDoor, tryDoor } from "./try-door.ts";
 
 /** A file whatever its name: "device:inode". */
 export type FileId = string;
@@ -65,6 +66,8 @@ export interface Observation {
   readonly network: ObservedNetwork | undefined;
   /** Undefined where nobody asked. */
   readonly firewall: ObservedFirewall | undefined;
+  /** Undefined while hostd does not run, or when nobody said where it is. */
+  readonly door: ObservedDoor | undefined;
 }
 
 /** The processes of the host itself. */
@@ -73,8 +76,15 @@ export interface HostPids {
   readonly vmkernel: number | undefined;
 }
 
-/** @param network the namespace of the virtual network: the file that keeps it */
-export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids, network: string): Promise<Observation> {
+/** Where to look, beyond what vmkernel tells. */
+export interface Places {
+  /** The namespace of the virtual network: the file that keeps it. */
+  readonly network: string;
+  /** Undefined while hostd does not run. */
+  readonly door?: Door | undefined;
+}
+
+export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids, { network, door }: Places): Promise<Observation> {
   const { withheld, weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
@@ -107,6 +117,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
       state: await vmkernel.request({ kind: "readNetworkState" }),
     }),
     firewall: await observeFirewall(firewall, { namespace: `/proc/${pids.vmkernel ?? "self"}/ns/net`, tcpSockets: sockets }),
+    door: door === undefined ? undefined : await tryDoor(door),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Accounts, roles and permissions as the database holds them. Every request reads them, so a change holds at once. */
 import { type Account, ADMIN_ROLE, administrators, findRole, type Permission, type Role, systemRoles } from "../access/index.ts";
 import { fault } from "../wire/index.ts";
+import { LockdownState } from "./access-control/lockdown-state.ts";
 import type { Connection } from "./database.ts";
 import { ROOT_FOLDER } from "./inventory-tree.ts";
 
@@ -15,11 +16,13 @@ interface PermissionRow {
 
 export class Accounts {
   readonly #database: Connection;
+  readonly #lockdown: LockdownState;
   /** Permissions are asked for with every call and change rarely. */
   #permissions: readonly Permission[] | undefined;
 
-  constructor(database: Connection) {
+  constructor(database: Connection, lockdown = new LockdownState(database)) {
     this.#database = database;
+    this.#lockdown = lockdown;
   }
 
   find(name: string): Account | undefined {
@@ -50,7 +53,7 @@ export class Accounts {
   }
 
   /**
-   * Carries out a change as a whole: when `deed` throws, or nobody would be left who may do everything, nothing of it has happened.
+   * Carries out a change as a whole: when `deed` throws, or nobody would be left who may do everything and come in, nothing of it has happened.
    * @throws {Fault} AuthMinimumAdminPermission, and what `deed` throws
    */
   change(deed: () => void): void {
@@ -58,7 +61,7 @@ export class Accounts {
       this.#database.transaction(() => {
         deed();
         this.#permissions = undefined;
-        if (!this.#hasAdministrator()) {
+        if (!this.#lockdown.isAdministrableBy(this.administrators())) {
           throw fault("AuthMinimumAdminPermission", "The host must keep at least one administrator of everything.", {});
         }
       })();
@@ -74,8 +77,9 @@ export class Accounts {
     this.#database.prepare(upsert).run(name, fullName, passwordHash);
   }
 
-  /** With all its permissions: another account of that name does not inherit them. */
+  /** With all its permissions and exceptions: another account of that name does not inherit them. */
   remove(name: string): void {
+    this.#lockdown.forget(name);
     this.#database.prepare("DELETE FROM permission WHERE principal = ?").run(name);
     this.#database.prepare("DELETE FROM account WHERE name = ?").run(name);
   }
@@ -114,13 +118,14 @@ export class Accounts {
     if (root === undefined || passwordHash !== undefined) {
       this.set({ name: ROOT, fullName: root?.fullName ?? "Administrator", passwordHash: passwordHash ?? root?.passwordHash ?? "*" });
     }
-    if (root !== undefined && this.#hasAdministrator()) return;
+    if (root !== undefined && this.administrators().length > 0) return;
     this.grant({ entity: ROOT_FOLDER.value, principal: ROOT, roleId: ADMIN_ROLE, propagate: true });
   }
 
-  #hasAdministrator(): boolean {
+  /** Who may do everything on the host, and has an account. */
+  administrators(): readonly string[] {
     const names = new Set(this.list().map(({ name }) => name));
-    return administrators(this.permissions(), ROOT_FOLDER.value).some((name) => names.has(name));
+    return administrators(this.permissions(), ROOT_FOLDER.value).filter((name) => names.has(name));
   }
 
   #readPermissions(): readonly Permission[] {

@@ -4,8 +4,10 @@
  */
 import type { AuditRecord } from "../access/index.ts";
 import type { Clock, Fault } from "../base/index.ts";
+import type { CertificateStore } from "../management/index.ts";
 import type { DatastoreDescription, FileDoor, HostDescription, Machine } from "../vmkernel/index.ts";
 import type { AnyValue, MoRef } from "../wire/index.ts";
+import type { LockdownState } from "./access-control/lockdown-state.ts";
 import type { Accounts } from "./accounts.ts";
 import type { AutoStart } from "./auto-start/auto-start.ts";
 import type { Changes } from "./changes.ts";
@@ -15,6 +17,7 @@ import type { HostLogs } from "./diagnostics/host-logs.ts";
 import type { Events } from "./events.ts";
 import type { Firewall } from "./firewall/firewall.ts";
 import type { GuestTransfers } from "./guest-operations/transfers.ts";
+import type { HostPowerOperation } from "./host-power/power-host.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Networks } from "./network/networks.ts";
@@ -36,7 +39,7 @@ export interface HostIdentity {
   readonly port: number;
   /** UUID of this installation, in `about.instanceUuid`. */
   readonly instanceUuid: string;
-  /** DER of the certificate that clients see, and its SHA-1 thumbprint, colon-separated. */
+  /** DER of the certificate that clients see now, and its SHA-1 thumbprint, colon-separated. */
   readonly certificate: Uint8Array;
   readonly thumbprint: string;
 }
@@ -72,9 +75,15 @@ export interface HostAgent {
   readonly files: FileDoor;
   readonly autoStart: AutoStart;
   readonly hostState: HostState;
+  /** Writes down that the host is in maintenance mode, or not. */
+  keepMaintenance(isIn: boolean): void;
+  /** Has the supervisor end the host in order, and start it again where that is asked. */
+  powerHost(operation: HostPowerOperation): void;
   readonly performance: Performance;
   readonly inventory: Inventory;
   readonly accounts: Accounts;
+  readonly lockdown: LockdownState;
+  readonly certificates: CertificateStore;
   readonly logs: HostLogs;
   readonly downloads: Downloads;
   /** Writes a line to hostd's own log. */

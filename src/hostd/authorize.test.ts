@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { NO_LOCKDOWN } from "../access/index.ts";
 import { datastoresConcerned, refuseAccess, refuseRead, requiredPrivileges } from "./authorize.ts";
 
 const root = { entity: "ha-folder-root", principal: "root", roleId: -1, propagate: true };
@@ -17,15 +18,18 @@ test.each<[string, string | undefined, readonly string[], string | undefined]>([
   ["nobody is logged in", undefined, ["System.View"], "NotAuthenticated"],
   ["nobody needs to be for System.Anonymous", undefined, ["System.Anonymous"], undefined],
 ])("%s", (_, userName, privileges, refusal) => {
-  expect(refuseAccess(vm, path, privileges, { userName, permissions })?.fault).toBe(refusal);
+  expect(refuseAccess(vm, path, privileges, { userName, permissions, lockdown: NO_LOCKDOWN })?.fault).toBe(refusal);
 });
 
 test("a refusal names the object and the privilege that is missing", () => {
-  expect(refuseAccess(vm, path, powerOn, { userName: "auditor", permissions })?.fields).toEqual({ object: vm, privilegeId: powerOn[0] });
+  expect(refuseAccess(vm, path, powerOn, { userName: "auditor", permissions, lockdown: NO_LOCKDOWN })?.fields).toEqual({
+    object: vm,
+    privilegeId: powerOn[0],
+  });
 });
 
 test("before login only the objects that a client must see to log in can be read", () => {
-  const anyone = { userName: undefined, permissions };
+  const anyone = { userName: undefined, permissions, lockdown: NO_LOCKDOWN };
   expect(refuseRead({ type: "SessionManager", value: "ha-sessionmgr" }, ["ha-sessionmgr", "ha-folder-root"], anyone)).toBeUndefined();
   expect(refuseRead(vm, path, anyone)?.fault).toBe("NotAuthenticated");
 });
@@ -44,4 +48,28 @@ test("a call that names two datastores is about both, and one that names none ab
   expect(datastoresConcerned("InflateVirtualDisk_Task", { name: "https://host/folder/x" })).toEqual([undefined]);
   expect(datastoresConcerned("PowerOnVM_Task", names)).toEqual([]);
   expect(datastoresConcerned("constructor", names)).toEqual([]);
+});
+
+test.each<[string, readonly string[], string | undefined]>([
+  ["root", powerOn, "NoPermission"],
+  ["root", ["System.View"], "NoPermission"],
+  ["root", ["System.Anonymous"], undefined],
+  ["auditor", powerOn, "NoPermission"], // an exception gives nothing that the permissions do not
+  ["auditor", ["System.Read"], undefined],
+])("in lockdown mode, with auditor excepted, %s uses %s: %s", (userName, privileges, refusal) => {
+  const lockdown = { mode: "lockdownStrict", exceptions: ["auditor"] } as const;
+  expect(refuseAccess(vm, path, privileges, { userName, permissions, lockdown })?.fault).toBe(refusal);
+  if (userName === "root" && privileges[0] === "System.View") {
+    expect(refuseRead(vm, path, { userName, permissions, lockdown })?.fault).toBe("NoPermission");
+  }
+});
+
+test.each([
+  ["VirtualMachine", ["VirtualMachine.Config.Rename"]],
+  ["Datastore", ["Datastore.Rename"]],
+  ["ResourcePool", ["Resource.RenamePool"]],
+  ["ManagedEntity", ["VirtualMachine.Config.Rename", "Datastore.Rename", "Resource.RenamePool"]],
+  ["constructor", ["VirtualMachine.Config.Rename", "Datastore.Rename", "Resource.RenamePool"]],
+])("to rename what a client calls a %s needs %j", (type, privileges) => {
+  expect(requiredPrivileges("Rename_Task", undefined, {}, { type, value: "1" })).toEqual(privileges);
 });

@@ -3,9 +3,10 @@
  * The schema names the privilege of most methods; those that it leaves open have a row here, and a method without either does
  * not build. Source: ESXi's access control; vim25 method privileges.
  */
-import { ANONYMOUS, isAllowed, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
+import { ANONYMOUS, isAllowed, type Lockdown, letsIn, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
 import { type Fault, parseDatastorePath } from "../base/index.ts";
 import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
+import type { HostAgent } from "./agent.ts";
 import { CONSOLE_INTERACT } from "./console/acquire-ticket.ts";
 import { privilegesOfExecution } from "./esxcli/catalogue.ts";
 import { ADVANCED_OPTIONS } from "./inventory-tree.ts";
@@ -18,6 +19,28 @@ const always =
   (...privileges: readonly PrivilegeId[]): Rule =>
   () =>
     privileges;
+
+/**
+ * Of a method that several types have: the privilege of the type that the client says its object is of. One who names a type above
+ * them, which would do as well, needs those of all.
+ */
+const ofType =
+  (privileges: Readonly<Record<string, PrivilegeId>>): Rule =>
+  (_, { type }) => {
+    const own = Object.hasOwn(privileges, type) ? privileges[type] : undefined;
+    return own === undefined ? Object.values(privileges) : [own];
+  };
+
+const destroyed = ofType({
+  VirtualMachine: "VirtualMachine.Inventory.Delete",
+  Datastore: "Datastore.Delete",
+  ResourcePool: "Resource.DeletePool",
+});
+const renamed = ofType({
+  VirtualMachine: "VirtualMachine.Config.Rename",
+  Datastore: "Datastore.Rename",
+  ResourcePool: "Resource.RenamePool",
+});
 
 export const GUEST_QUERY = "VirtualMachine.GuestOperations.Query";
 export const GUEST_MODIFY = "VirtualMachine.GuestOperations.Modify";
@@ -108,7 +131,7 @@ export const rulesWithoutSchema = {
   DestroyCollector: always(VIEW),
   DestroyPropertyFilter: always(VIEW),
   DestroyChildren: always("Resource.DeletePool"),
-  Destroy_Task: (_, { value }) => [isPool(value) ? "Resource.DeletePool" : "VirtualMachine.Inventory.Delete"],
+  Destroy_Task: (args, target) => (isPool(target.value) ? ["Resource.DeletePool"] : destroyed(args, target)),
   LogUserEvent: always("Global.LogEvent"),
   MakeDirectory: always("Datastore.FileManagement"),
   ModifyListView: always(VIEW),
@@ -117,7 +140,7 @@ export const rulesWithoutSchema = {
   ReadNextEvents: always(VIEW),
   ReadPreviousEvents: always(VIEW),
   MoveIntoResourcePool: (args) => privilegesOfMove((args as { list?: readonly MoRef[] }).list ?? []),
-  Rename_Task: (_, { value }) => [isPool(value) ? "Resource.RenamePool" : "VirtualMachine.Config.Rename"],
+  Rename_Task: (args, target) => (isPool(target.value) ? ["Resource.RenamePool"] : renamed(args, target)),
   ResetCollector: always(VIEW),
   ResetListView: always(VIEW),
   ResetListViewFromView: always(VIEW),
@@ -138,6 +161,7 @@ export const rulesWithoutSchema = {
 export const rulesOverSchema: Readonly<Record<string, Rule>> = {
   AcquireGenericServiceTicket: always(VIEW),
   ExecuteSoap: privilegesOfExecution, // each command its own
+  ChangeAccessMode: always("Global.Settings", "Authorization.ModifyPermissions"), // it changes permissions as SetEntityPermissions does
   ...ofEach(VIRTUAL_DISK_METHODS, always("Datastore.FileManagement")),
 };
 
@@ -202,6 +226,12 @@ export interface Subject {
   /** Undefined before login. */
   readonly userName: string | undefined;
   readonly permissions: readonly Permission[];
+  readonly lockdown: Lockdown;
+}
+
+/** Who asks, with all that decides what they may. Every door makes its subject here, so that none forgets a part of it. */
+export function subjectOf({ accounts, lockdown }: Pick<HostAgent, "accounts" | "lockdown">, userName: string | undefined): Subject {
+  return { userName, permissions: accounts.permissions(), lockdown: lockdown.current };
 }
 
 /**
@@ -223,9 +253,9 @@ export function refuseAccess(
   return fault("NoPermission", "Permission to perform this operation was denied.", { object: target, privilegeId: missing });
 }
 
-function holds(path: readonly string[], privilege: PrivilegeId, { userName, permissions }: Subject): boolean {
+function holds(path: readonly string[], privilege: PrivilegeId, { userName, permissions, lockdown }: Subject): boolean {
   if (privilege === ANONYMOUS) return true;
-  return userName !== undefined && isAllowed(path, userName, privilege, permissions);
+  return userName !== undefined && letsIn(lockdown, userName) && isAllowed(path, userName, privilege, permissions);
 }
 
 /** Decides whether the subject may read an object's properties. */

@@ -4,21 +4,26 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type AuditRecord, formatAuditRecord } from "../access/index.ts";
 import type { Clock } from "../base/index.ts";
+import type { CertificateStore } from "../management/index.ts";
 import type { DatastoreDescription, FileDoor } from "../vmkernel/index.ts";
+import { LockdownState } from "./access-control/lockdown-state.ts";
 import { Accounts } from "./accounts.ts";
 import type { HostAgent, HostIdentity } from "./agent.ts";
 import { AutoStart } from "./auto-start/auto-start.ts";
 import { Changes } from "./changes.ts";
 import { Consoles } from "./console/consoles.ts";
 import { type Connection, settingOnce } from "./database.ts";
+import { adoptNames } from "./datastores/datastore-names.ts";
 import { Downloads } from "./diagnostics/downloads.ts";
 import { HostLogs } from "./diagnostics/host-logs.ts";
 import { formatLogLine } from "./diagnostics/log-lines.ts";
 import { Events } from "./events.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { GuestTransfers } from "./guest-operations/transfers.ts";
+import { readMaintenance, writeMaintenance } from "./host-power/maintenance.ts";
+import type { HostPowerOperation } from "./host-power/power-host.ts";
 import { Inventory } from "./inventory.ts";
-import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
+import { COMPUTE_RESOURCE, DATACENTER, DATASTORE_FOLDER, HOST, HOST_BROWSER, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
 import { Networks } from "./network/networks.ts";
 import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
@@ -36,13 +41,16 @@ export interface AgentParts {
   readonly vmkernel: Vmkernel;
   readonly files: FileDoor;
   readonly clock: Clock;
-  readonly identity: Omit<HostIdentity, "instanceUuid">;
+  readonly identity: Omit<HostIdentity, "instanceUuid" | "certificate" | "thumbprint">;
+  readonly certificates: CertificateStore;
   /** scrypt hash to give root; undefined leaves the one that it has. */
   readonly rootPasswordHash: string | undefined;
   /** hostd's own folder: its logs are there, and what waits to be downloaded. */
   readonly stateFolder: string;
   writeLog(line: string): void;
   writeAudit(line: string): void;
+  /** Asks the supervisor. */
+  powerHost(operation: HostPowerOperation): void;
   /** A failure that is a bug: the host goes on, and this tells a person. */
   onBug(error: unknown): void;
 }
@@ -51,8 +59,19 @@ const REFRESH_MS = 10_000; // free space is shown, not relied on: vmkernel check
 
 export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const { database, vmkernel, clock } = parts;
-  const identity = { ...parts.identity, instanceUuid: settingOnce(database, "instanceUuid", randomUUID) };
-  const accounts = new Accounts(database);
+  const { certificates } = parts;
+  const identity: HostIdentity = {
+    ...parts.identity,
+    instanceUuid: settingOnce(database, "instanceUuid", randomUUID),
+    get certificate() {
+      return certificates.current.der;
+    },
+    get thumbprint() {
+      return certificates.current.sha1;
+    },
+  };
+  const lockdown = new LockdownState(database);
+  const accounts = new Accounts(database, lockdown);
   accounts.ensureRoot(parts.rootPasswordHash);
   const changes = new Changes();
   const options = new Options(database);
@@ -62,8 +81,14 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   const refreshDatastores = async (): Promise<void> => {
     const before = datastores;
     datastores = await vmkernel.request({ kind: "listDatastores" });
-    const changed = datastores.filter(({ name, freeBytes }) => before.find((old) => old.name === name)?.freeBytes !== freeBytes);
+    await vms.onDatastoresRenamed(adoptNames(database, datastores));
+    const isSame = (one: DatastoreDescription, other: DatastoreDescription): boolean => one.uuid === other.uuid && one.name === other.name;
+    const changed = datastores.filter((now) => before.find((old) => isSame(old, now))?.freeBytes !== now.freeBytes);
     changes.changed(...changed.map(({ uuid }) => ({ type: "Datastore", value: uuid })));
+    const gone = before.filter((old) => !datastores.some((now) => isSame(old, now)));
+    if (gone.length === 0 && datastores.length === before.length) return;
+    const holders = [DATASTORE_FOLDER, DATACENTER, COMPUTE_RESOURCE, HOST, HOST_BROWSER, HOST_MANAGERS.datastoreSystem];
+    changes.changed(...gone.map(({ uuid }) => ({ type: "Datastore", value: uuid })), ...holders);
   };
   await refreshDatastores();
   let machine = await vmkernel.request({ kind: "describeMachine" });
@@ -104,7 +129,9 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     services: new Services({ database, vmkernel, agent: () => agent }),
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
-    hostState: { isShuttingDown: false },
+    hostState: { isShuttingDown: false, maintenance: readMaintenance(database) },
+    keepMaintenance: (isIn) => writeMaintenance(database, isIn),
+    powerHost: parts.powerHost,
     performance: new Performance({
       clock,
       host,
@@ -113,6 +140,8 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
       onSample: (entities) => changes.changed(...entities, ROOT_POOL),
     }),
     accounts,
+    lockdown,
+    certificates,
     logs: new HostLogs(parts.stateFolder, vmkernel),
     downloads: new Downloads(join(parts.stateFolder, "downloads")),
     log,

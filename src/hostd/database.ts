@@ -54,3 +54,15 @@ export function settingOnce(database: Connection, key: string, make: () => strin
   database.prepare("INSERT INTO setting (key, value) VALUES (?, ?)").run(key, value);
   return value;
 }
+
+/** A setting that is kept as JSON; undefined when it was never set. */
+export function readSetting(database: Connection, key: string): unknown {
+  const row = database.prepare("SELECT value FROM setting WHERE key = ?").get(key) as { value: string } | undefined;
+  return row === undefined ? undefined : JSON.parse(row.value);
+}
+
+export function writeSetting(database: Connection, key: string, value: unknown): void {
+  database
+    .prepare("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+    .run(key, JSON.stringify(value));
+}

@@ -110,7 +110,8 @@ function firstThatPass(rows: Iterable<unknown>, filter: EventFilterSpec, max: nu
 /** Whether an event passes EventFilterSpec's type, category, time, user, entity and chain filters. Pure. */
 export function passesFilter(event: Event, filter: EventFilterSpec): boolean {
   const types = [...(filter.type ?? []), ...(filter.eventTypeId ?? []).map((id) => id.replace(/^vim\.event\./, ""))];
-  if (types.length > 0 && !types.includes(event.$type ?? "")) return false;
+  const ownId = "eventTypeId" in event ? String(event.eventTypeId) : ""; // of an EventEx, by which alone its kind is known
+  if (types.length > 0 && !types.includes(event.$type ?? "") && !types.includes(ownId)) return false;
   const categories = filter.category ?? [];
   if (categories.length > 0 && !categories.includes(categoryOf(event.$type ?? "") ?? "")) return false;
   if (filter.time?.beginTime !== undefined && event.createdTime < filter.time.beginTime) return false;

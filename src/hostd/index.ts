@@ -1,3 +1,4 @@
+export { changeLockdownMode } from "./access-control/lockdown.ts";
 export { captureScreen, type ScreenRequest } from "./console/capture-screen.ts";
 export { openConsole } from "./console/open-console.ts";
 export { type AgentParts, createAgent } from "./create-agent.ts";
@@ -17,6 +18,7 @@ export {
   type TransferRequest,
   takeGuestFile,
 } from "./guest-operations/transfers.ts";
+export type { HostPowerOperation } from "./host-power/power-host.ts";
 export type { HttpCredentials } from "./http-credentials.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
 export { type PerformedMethod, type PerformedType, performedApi, performedMethods } from "./performed-api.ts";

@@ -7,7 +7,7 @@ import { type Fault, messageOf } from "../base/index.ts";
 import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType, NEWEST_VERSION } from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
-import { datastoresConcerned, EXECUTE_SOAP, entityNamed, FETCH, refuseAccess, requiredPrivileges } from "./authorize.ts";
+import { datastoresConcerned, EXECUTE_SOAP, entityNamed, FETCH, refuseAccess, requiredPrivileges, subjectOf } from "./authorize.ts";
 import { faultOf } from "./faults.ts";
 import { refuseInHostState } from "./host-state.ts";
 import { HOST } from "./inventory-tree.ts";
@@ -137,7 +137,7 @@ interface Asking {
 
 function authorize(agent: HostAgent, { request, entity, method, session }: Asking): void {
   const privileges = requiredPrivileges(request.method, method.privilege, request.args, request.target);
-  const subject = { userName: session?.userName, permissions: agent.accounts.permissions() };
+  const subject = subjectOf(agent, session?.userName);
   const refusal = refuseAccess(entity, agent.inventory.pathOf(entity.value, session), privileges, subject);
   if (refusal !== undefined) throw refusal;
 }

@@ -1,7 +1,7 @@
 /** The inventory as one session may read it. */
 import { isSubtype } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
-import { refuseRead } from "./authorize.ts";
+import { refuseRead, subjectOf } from "./authorize.ts";
 import type { PropertySource } from "./property-collector/source.ts";
 import type { Session } from "./sessions.ts";
 
@@ -17,7 +17,7 @@ export function sourceFor(agent: HostAgent, session: Session | undefined): Prope
     // A session's own views, filters and collectors are its own to read.
     refusal: (ref) =>
       session?.findObject(ref.value) === undefined
-        ? refuseRead(ref, agent.inventory.pathOf(ref.value), { userName, permissions: agent.accounts.permissions() })
+        ? refuseRead(ref, agent.inventory.pathOf(ref.value), subjectOf(agent, userName))
         : undefined,
     onChange: (listener) => agent.changes.onChange(listener),
   };

@@ -95,6 +95,11 @@ export class Tasks {
     return tasks.filter((task) => entity === undefined || task.info.entity?.value === entity.value).map((task) => task.ref);
   }
 
+  /** What is queued or under way. */
+  unfinished(): readonly TaskInfo[] {
+    return [...this.#tasks.values()].filter((task) => !task.ended).map(({ info }) => info);
+  }
+
   /** The tasks that a former hostd left unfinished, with what each was doing. */
   interrupted(): readonly { readonly task: Task; readonly journal: Journal }[] {
     const rows = this.#database.prepare("SELECT moid, journal FROM task WHERE completed_at IS NULL ORDER BY id").all();
@@ -109,8 +114,8 @@ export class Tasks {
    * @param journal what is about to be done, enough to undo or finish it after a crash
    */
   start(subject: TaskSubject, journal: Journal, deed: (progress: Progress) => Promise<AnyValue | undefined>): Task {
-    const unfinished = [...this.#tasks.values()].filter((task) => !task.ended).length;
-    if (unfinished >= UNFINISHED_MAX) throw fault("ResourceInUse", `${UNFINISHED_MAX} tasks are under way already; try again later`, {});
+    if (this.unfinished().length >= UNFINISHED_MAX)
+      throw fault("ResourceInUse", `${UNFINISHED_MAX} tasks are under way already; try again later`, {});
     const task = this.#create(subject, journal);
     const running = this.#run(task, deed).finally(() => this.#running.delete(running));
     this.#running.add(running);

@@ -25,7 +25,8 @@ export type VmFiles =
 export class Vm {
   readonly id: VmId;
   readonly ref: MoRef<"VirtualMachine">;
-  readonly vmxPath: DatastorePath;
+  /** Another when its datastore is renamed. */
+  vmxPath: DatastorePath;
   files: VmFiles = { kind: "unreadable", because: "not read yet" };
   monitor: MonitorDescription | undefined;
   #activeTask: Task | undefined;

@@ -132,6 +132,16 @@ export class Vms {
     vm.changed();
   }
 
+  /** Datastores have other names. @param renames old name to new; the database has the new ones already */
+  async onDatastoresRenamed(renames: ReadonlyMap<string, string>): Promise<void> {
+    if (renames.size === 0) return;
+    for (const vm of this.#vms.values()) {
+      const datastore = renames.get(vm.vmxPath.datastore);
+      if (datastore !== undefined) vm.vmxPath = { ...vm.vmxPath, datastore };
+    }
+    for (const vm of this.list()) await this.refresh(vm); // also those that only have a file there
+  }
+
   /** What vmkernel says unasked: a guest ended, restarted, or its agent reported. */
   onVmkernelEvent(event: Exclude<VmkernelEvent, { kind: "networkChanged" }>): void {
     const vm = this.find(event.vm);

@@ -4,11 +4,12 @@ import { hostPaths, messageOf, parseVmId, SystemError, type VmId } from "../base
 import { formatEvidence } from "../evidence/index.ts";
 import type { Formatter } from "../interfaces/esxcli/index.ts";
 import { exitCodeOf as evidenceExitCode, lookAtEvidence } from "./evidence-command.ts";
-import { stopOnSignals } from "./foreground.ts";
-import { type HostOptions, type RunningHost, runHost } from "./host-run.ts";
+import { runInForeground } from "./foreground.ts";
+import type { HostOptions, RunningHost } from "./host-run.ts";
 import { formatStatus, readHostStatus, exitCodeOf as statusExitCode, statusToJson } from "./host-status.ts";
 import { stopRunningHost } from "./host-stop.ts";
 import { DEFAULT_LISTEN, type ListenAddress, parseListenAddress } from "./listen-address.ts";
+import { formatLockdown, liftLockdown, readLockdownMode } from "./lockdown-command.ts";
 import { requireRoot } from "./machine.ts";
 import { formatPageMap, readPageMap } from "./memory-command.ts";
 import { initialPasswordPath, PASSWORD_VARIABLE, USER_PASSWORD_VARIABLE } from "./root-password.ts";
@@ -60,6 +61,9 @@ function buildProgram(): Command {
   common(program.command("evidence"))
     .description("look at every isolation claim on the live host; exit code 1 when one fails")
     .action(evidence);
+  const lockdown = program.command("lockdown").description("who is let in: lockdown mode of a running host, at the machine itself");
+  common(lockdown.command("status")).description("the mode, and the users that it does not concern").action(showLockdown);
+  common(lockdown.command("off")).description("end it, when nobody is let in any more").action(endLockdown);
   const vswitch = program.command("vswitch").description("look at the virtual switches of a running host");
   common(vswitch.command("list")).description("switches, their uplinks, and what is plugged into which port").action(listSwitches);
   common(vswitch.command("show"))
@@ -126,11 +130,11 @@ function hostOptions({ root, listen, degraded, dedicated }: Options): HostOption
 
 async function run(options: Options): Promise<void> {
   const report = options.json ? () => {} : (line: string) => console.log(line);
-  const host = await runHost(hostOptions(options), report);
-  const { url, thumbprint, weaknesses } = host;
-  if (options.json) console.log(JSON.stringify({ ready: true, url, thumbprint, weaknesses, pids: host.pids() }));
-  else console.log(describeReady(host, options).join("\n"));
-  await stopOnSignals(host, report).stopped;
+  await runInForeground(hostOptions(options), report, (host) => {
+    const { url, thumbprint, weaknesses } = host;
+    if (options.json) console.log(JSON.stringify({ ready: true, url, thumbprint, weaknesses, pids: host.pids() }));
+    else console.log(describeReady(host, options).join("\n"));
+  });
   process.exit(0);
 }
 
@@ -168,14 +172,29 @@ async function evidence({ root, json }: Options): Promise<void> {
   requireRoot();
   const paths = hostPaths(root);
   const running = readRunFile(paths);
-  if (running === undefined) {
-    console.error(`bulkhead: no host runs on ${paths.root}`);
-    process.exitCode = EXIT.notRunning;
-    return;
-  }
+  if (running === undefined) return notRunning(root);
   const found = await lookAtEvidence(paths, running);
   console.log(json ? JSON.stringify(found, undefined, 2) : formatEvidence(found));
   process.exitCode = evidenceExitCode(found);
+}
+
+function showLockdown({ root, json }: Options): void {
+  requireRoot();
+  const found = readLockdownMode(hostPaths(root));
+  if (found === undefined) notRunning(root);
+  else console.log(json ? JSON.stringify(found) : formatLockdown(found));
+}
+
+async function endLockdown({ root, json }: Options): Promise<void> {
+  requireRoot();
+  const wasOn = await liftLockdown(hostPaths(root));
+  if (wasOn === undefined) return notRunning(root);
+  console.log(json ? JSON.stringify({ wasOn }) : wasOn ? "Lockdown mode has ended." : "The host was not in lockdown mode.");
+}
+
+function notRunning(root: string): void {
+  console.error(`bulkhead: no host runs on ${hostPaths(root).root}`);
+  process.exitCode = EXIT.notRunning;
 }
 
 async function listSwitches({ root, json }: Options): Promise<void> {

@@ -4,10 +4,16 @@ import { type Evidence, gatherEvidence } from "../evidence/index.ts";
 import { networkNamespace, VmkernelClient } from "../vmkernel/index.ts";
 import type { RunFile } from "./run-file.ts";
 
-export async function lookAtEvidence(paths: HostPaths, { hostdPid, vmkernelPid }: RunFile): Promise<readonly Evidence[]> {
+export async function lookAtEvidence(
+  paths: HostPaths,
+  { hostdPid, vmkernelPid, url, thumbprint, lockdown }: RunFile,
+): Promise<readonly Evidence[]> {
   const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket);
   try {
-    return await gatherEvidence(vmkernel, { hostd: hostdPid, vmkernel: vmkernelPid }, networkNamespace(paths.network));
+    const isUp = hostdPid !== undefined && thumbprint !== undefined && lockdown !== undefined;
+    const door = isUp ? { url, thumbprint: thumbprint.sha256, lockdown } : undefined;
+    const pids = { hostd: hostdPid, vmkernel: vmkernelPid };
+    return await gatherEvidence(vmkernel, pids, { network: networkNamespace(paths.network), door });
   } finally {
     vmkernel.close();
   }

@@ -7,12 +7,22 @@ import { randomUUID } from "node:crypto";
 import { chmodSync, chownSync, closeSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
+import { type Deferred, defer, type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
+import type { HostPowerOperation } from "../hostd/index.ts";
 import { type AppendLog, bindTcp, openAppendLog, processRef } from "../system/index.ts";
 import { decideIsolation, HOLD_MS, hostCgroup, hostLogFile, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
-import { readGuestsStopped, readStopsWithin, STOP_GUESTS } from "./hostd-messages.ts";
-import { type HostdReady, startHostd } from "./hostd-service.ts";
+import {
+  LIFT_LOCKDOWN,
+  type Lockdown,
+  readGuestsStopped,
+  readLockdown,
+  readPowerOperation,
+  readStopsWithin,
+  STOP_GUESTS,
+} from "./hostd-messages.ts";
+import { type HostdReady, parseThumbprint, startHostd } from "./hostd-service.ts";
 import { formatListenAddress, type ListenAddress, urlOf } from "./listen-address.ts";
+import { LIFT_SIGNAL } from "./lockdown-command.ts";
 import { findBulkheadUser, ownAddresses, requireRoot, type UserIds } from "./machine.ts";
 import {
   chooseRootPassword,
@@ -42,6 +52,8 @@ export interface RunningHost {
   readonly accelerator: VmkernelReady["accelerator"];
   readonly weaknesses: readonly string[];
   pids(): { readonly vmkernel: number | undefined; readonly hostd: number | undefined };
+  /** Resolves when a client asks for the end of the host. */
+  readonly asked: Promise<HostPowerOperation>;
   /** Shuts down in order, guests first. Asked again, it hurries. */
   stop(graceMs: number): Promise<void>;
 }
@@ -76,7 +88,7 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   const rootPassword = chooseRootPassword(knownPasswords(paths, process.env), makePassword);
   const rootPasswordHash = await prepareRootPassword(paths, rootPassword);
   const addresses = ownAddresses();
-  const host: HostRun = { options, user, isolation, url: urlOf(listen, addresses), log, services: {} };
+  const host: HostRun = { options, user, isolation, url: urlOf(listen, addresses), log, services: {}, asked: defer() };
   undo.add(() => removeRunFile(paths));
   const vmkernel = await startVmkernel({ ...host, onChange: () => describeRun(host) });
   undo.add(() => vmkernel.service.stop(VMKERNEL_STOP_MS));
@@ -84,7 +96,11 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   report(`vmkernel is up: ${vmkernel.ready.accelerator.kind}, ${vmkernel.ready.accelerator.because}`);
 
   const identity = { hostName: hostname(), addresses: certificateAddresses(listen, addresses), hostStart: randomUUID() };
-  const hostd = await startHostd({ ...host, ...identity, socket, rootPasswordHash, onChange: () => describeRun(host) });
+  const lift = (): void => host.services.hostd?.tell(LIFT_LOCKDOWN);
+  process.on(LIFT_SIGNAL, lift); // before a hostd is in the file by which a sender would know of it
+  undo.add(() => void process.off(LIFT_SIGNAL, lift));
+  const onLine = (line: string): void => hear(host, line);
+  const hostd = await startHostd({ ...host, ...identity, socket, rootPasswordHash, onLine, onChange: () => describeRun(host) });
   undo.add(() => hostd.service.stop(HOSTD_STOP_MS));
   host.services.hostd = hostd.service;
   host.thumbprint = hostd.ready.thumbprint;
@@ -94,12 +110,13 @@ export async function runHost(options: HostOptions, report: Report): Promise<Run
   if (options.dedicated) report("the machine is the host's own: what no enabled rule set of its firewall names is dropped, in and out");
 
   const release = new Undo();
-  for (const step of [() => closeSync(socket), () => lock[Symbol.dispose](), () => log.close(), () => removeRunFile(paths)])
-    release.add(step);
+  const ends = [() => closeSync(socket), () => lock[Symbol.dispose](), () => log.close(), () => removeRunFile(paths)];
+  for (const step of [...ends, () => void process.off(LIFT_SIGNAL, lift)]) release.add(step);
   undo.release();
   let stopping: Promise<void> | undefined;
   return {
     url: host.url,
+    asked: host.asked.promise,
     ...hostd.ready,
     rootPassword,
     ...vmkernel.ready,
@@ -119,8 +136,10 @@ export interface HostRun {
   readonly isolation: Isolation;
   readonly url: string;
   readonly log: AppendLog;
+  readonly asked: Deferred<HostPowerOperation>;
   readonly services: { vmkernel?: Service<VmkernelReady>; hostd?: Service<HostdReady> };
   thumbprint?: HostdReady["thumbprint"];
+  lockdown?: Lockdown;
   /** While VMs are stopped in order: when they have at the latest. */
   stopsByMs?: number;
   /** Set when guests are to be off at once. */
@@ -187,7 +206,18 @@ function certificateAddresses({ host }: ListenAddress, own: readonly string[]): 
   return [...new Set([...(isAny ? [] : [host]), ...own, "127.0.0.1", "::1"])];
 }
 
-function describeRun({ options: { paths, listen }, url, services, thumbprint, stopsByMs }: HostRun): void {
+/** What hostd says of itself while it runs. */
+function hear(host: HostRun, line: string): void {
+  const operation = readPowerOperation(line);
+  if (operation !== undefined) host.asked.resolve(operation);
+  const lockdown = readLockdown(line);
+  const thumbprint = parseThumbprint(line);
+  if (lockdown !== undefined) host.lockdown = lockdown;
+  if (thumbprint !== undefined) host.thumbprint = thumbprint;
+  if (lockdown !== undefined || thumbprint !== undefined) describeRun(host);
+}
+
+function describeRun({ options: { paths, listen }, url, services, thumbprint, stopsByMs, lockdown }: HostRun): void {
   writeRunFile(paths, {
     supervisor: processRef(process.pid),
     url,
@@ -196,6 +226,7 @@ function describeRun({ options: { paths, listen }, url, services, thumbprint, st
     vmkernelPid: services.vmkernel?.pid,
     hostdPid: services.hostd?.pid,
     stopsByMs,
+    lockdown,
   });
 }
 

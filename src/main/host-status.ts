@@ -1,6 +1,7 @@
 /** `bulkhead host status`: what the running host is, asked of vmkernel, and whether its parts are up. */
 import { type HostPaths, messageOf } from "../base/index.ts";
 import { type DatastoreDescription, type HostDescription, type MonitorDescription, VmkernelClient } from "../vmkernel/index.ts";
+import { formatLockdown } from "./lockdown-command.ts";
 import { type RunFile, readRunFile } from "./run-file.ts";
 
 export type HostStatus =
@@ -53,6 +54,7 @@ export function statusToJson(status: HostStatus): object {
       url: run.url,
       listen: run.listen,
       thumbprint: run.thumbprint,
+      lockdown: run.lockdown,
       pids: { supervisor: run.supervisor.pid, vmkernel: run.vmkernelPid, hostd: run.hostdPid },
     }),
   };
@@ -80,6 +82,7 @@ function formatRunning({ run, host, datastores, monitors }: HostStatus & { kind:
     ["", `SHA-1 ${run.thumbprint?.sha1 ?? "unknown"}`],
     ["Accelerator", `${host.accelerator.kind}: ${host.accelerator.because}`],
     ...weaknessRows(host.weaknesses),
+    ["Lockdown", run.lockdown === undefined ? "unknown" : formatLockdown(run.lockdown)],
     ["Processes", `supervisor ${run.supervisor.pid}, vmkernel ${run.vmkernelPid}, hostd ${run.hostdPid}`],
     ...datastores.map(
       (store) => ["Datastore", `${store.name}: ${gibibytes(store.freeBytes)} of ${gibibytes(store.capacityBytes)} free`] as const,

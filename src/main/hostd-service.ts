@@ -21,6 +21,8 @@ export interface HostdParts extends HostRun {
   readonly hostStart: string;
   readonly rootPasswordHash: string | undefined;
   readonly onChange: () => void;
+  /** What it says of itself (untrusted). */
+  readonly onLine: (line: string) => void;
 }
 
 /** Its code: what it executes, and the packages that it loads. */
@@ -33,7 +35,7 @@ const NATIVE = ["@libsql/linux-x64-gnu/index.node", "@koromix/koffi-linux-x64/li
 );
 
 export async function startHostd(parts: HostdParts) {
-  const { options, user, isolation, socket, log, onChange } = parts;
+  const { options, user, isolation, socket, log, onChange, onLine } = parts;
   const { paths, listen } = options;
   const plan = planHostdSandbox({
     isolation,
@@ -62,6 +64,7 @@ export async function startHostd(parts: HostdParts) {
     },
     log: (line) => log.append(`hostd: ${line}`),
     onChange,
+    onLine,
   });
 }
 
@@ -73,10 +76,16 @@ async function readOnlyPaths(): Promise<string[]> {
 
 /** Reads hostd's word that it is ready. Pure. */
 export function parseReady(line: string): HostdReady | undefined {
-  const { ready, thumbprint } = parseMessage(line) as { ready?: unknown; thumbprint?: { sha1?: unknown; sha256?: unknown } };
+  const thumbprint = parseThumbprint(line);
+  return parseMessage(line).ready === true && thumbprint !== undefined ? { thumbprint } : undefined;
+}
+
+/** Reads hostd's word on the certificate that it serves. Pure. */
+export function parseThumbprint(line: string): Thumbprint | undefined {
+  const { thumbprint } = parseMessage(line) as { thumbprint?: { sha1?: unknown; sha256?: unknown } };
   const sha1 = readThumbprint(thumbprint?.sha1);
   const sha256 = readThumbprint(thumbprint?.sha256);
-  return ready === true && sha1 !== undefined && sha256 !== undefined ? { thumbprint: { sha1, sha256 } } : undefined;
+  return sha1 !== undefined && sha256 !== undefined ? { sha1, sha256 } : undefined;
 }
 
 function readThumbprint(value: unknown): string | undefined {

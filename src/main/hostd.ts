@@ -9,6 +9,7 @@ import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
 import {
   accessFile,
   captureScreen,
+  changeLockdownMode,
   createAgent,
   invoke,
   openConsole,
@@ -19,10 +20,10 @@ import {
   takeGuestFile,
 } from "../hostd/index.ts";
 import { createFolderDoor, createGuestFileDoor, createScreenDoor, type SdkRefusal, startSdkServer } from "../interfaces/index.ts";
-import { loadOrCreateCertificate } from "../management/index.ts";
+import { CertificateStore, type Thumbprint } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
 import { createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
-import { STOP_GUESTS } from "./hostd-messages.ts";
+import { LIFT_LOCKDOWN, STOP_GUESTS } from "./hostd-messages.ts";
 
 /** The supervisor's first line. */
 interface Instructions {
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
   const paths = hostPaths(instructions.root);
 
   const { hostName, addresses } = instructions;
-  const certificate = await loadOrCreateCertificate(paths.hostdState, { hostName, addresses });
+  const certificates = await CertificateStore.open(paths.hostdState, { hostName, addresses }, systemClock);
   const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket, HOLD_MS);
   const database = openDatabase(`${paths.hostdState}/hostd.db`);
   const audit = openAppendLog(`${paths.hostdState}/audit.log`, AUDIT_BOUND);
@@ -63,20 +64,20 @@ async function main(): Promise<void> {
       hostName,
       address: instructions.listen.host,
       port: instructions.listen.port,
-      certificate: certificate.der,
-      thumbprint: certificate.sha1,
     },
+    certificates,
     rootPasswordHash: instructions.rootPasswordHash,
     stateFolder: paths.hostdState,
     writeLog: (line) => log.append(line),
     writeAudit: (record) => audit.append(record),
+    powerHost: (powerHost) => console.log(JSON.stringify({ powerHost })),
     onBug,
   });
   const onRefused = ({ clientAddress, reason }: SdkRefusal) =>
     agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress });
   const server = await startSdkServer({
     listen: { fd: LISTENING_SOCKET },
-    tls: certificate,
+    tls: certificates.current,
     performed: performedApi(),
     folder: createFolderDoor({ access: (request, deed) => accessFile(agent, request, deed), onRefused, onBug }),
     onBug,
@@ -106,7 +107,14 @@ async function main(): Promise<void> {
     },
   });
 
+  const sayThumbprint = ({ sha1, sha256 }: Thumbprint): string => JSON.stringify({ thumbprint: { sha1, sha256 } });
+  certificates.servedBy((certificate) => {
+    server.serveWith(certificate);
+    console.log(sayThumbprint(certificate));
+  });
+  agent.lockdown.watch((lockdown) => console.log(JSON.stringify({ lockdown })));
   input.on("line", async (order) => {
+    if (order === LIFT_LOCKDOWN) return changeLockdownMode(agent, "lockdownDisabled", { userName: "root", address: "the machine itself" });
     if (order !== STOP_GUESTS) return;
     agent.hostState.isShuttingDown = true;
     console.log(JSON.stringify({ stopsWithinMs: agent.autoStart.stopsWithinMs }));
@@ -119,7 +127,8 @@ async function main(): Promise<void> {
     database.close();
     process.exit(0);
   });
-  console.log(JSON.stringify({ ready: true, thumbprint: { sha1: certificate.sha1, sha256: certificate.sha256 } }));
+  const { sha1, sha256 } = certificates.current;
+  console.log(JSON.stringify({ ready: true, thumbprint: { sha1, sha256 } }));
   agent.autoStart.onHostStart(instructions.hostStart);
   agent.services.onHostStart(instructions.hostStart).catch(onBug);
 }

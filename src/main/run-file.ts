@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Lockdown } from "../access/index.ts";
 import type { HostPaths } from "../base/index.ts";
 import { isErrno, type ProcessRef, tryLock } from "../system/index.ts";
 
@@ -18,6 +19,8 @@ export interface RunFile {
   readonly hostdPid: number | undefined;
   /** While it shuts down: when the VMs that stop in order have stopped at the latest. Undefined otherwise. */
   readonly stopsByMs?: number | undefined;
+  /** As hostd said last; unknown until it has been up. */
+  readonly lockdown?: Lockdown | undefined;
 }
 
 export interface Thumbprint {

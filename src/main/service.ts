@@ -13,6 +13,8 @@ export interface ServiceParts<Ready> {
   /** Reads the JSON line on its standard output that says that it is ready (untrusted). @returns undefined when it is another line */
   readonly readReady: (line: string) => Ready | undefined;
   readonly log: (line: string) => void;
+  /** Everything else that it says on its standard output (untrusted). */
+  readonly onLine?: (line: string) => void;
   /** It died, or is up again: what is known of it has changed. */
   readonly onChange: () => void;
 }
@@ -124,7 +126,7 @@ export class Service<Ready> {
 
   /** @returns what it said when it was ready */
   async #launch(): Promise<Ready> {
-    const { name, program, launch, readReady, log, onChange } = this.#parts;
+    const { name, program, launch, readReady, log, onLine, onChange } = this.#parts;
     const lastWords: string[] = [];
     let hear: (ready: Ready) => void;
     const ready = new Promise<Ready>((resolve) => {
@@ -133,7 +135,10 @@ export class Service<Ready> {
     const process = await launch((line, from) => {
       const said = from === "stdout" ? readReady(line) : undefined;
       if (said !== undefined) return hear(said);
-      if (from === "stdout") for (const listener of this.#listeners) listener(line);
+      if (from === "stdout") {
+        onLine?.(line);
+        for (const listener of this.#listeners) listener(line);
+      }
       lastWords.splice(0, lastWords.length - LAST_LINES + 1);
       lastWords.push(line);
       log(line);

@@ -4,16 +4,18 @@
  * Source: paper «Network Access to Administrative Interfaces»; names and places of the files as on ESXi.
  */
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { isIP } from "node:net";
+import { chmod, mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../base/index.ts";
+import { alternativeNames, exportKey, type HostNames, KEY_ALGORITHM, loadX509 } from "./signing-request.ts";
+import { writeWhole } from "./whole-file.ts";
 
 const KEY_FILE = "rui.key";
 const CERTIFICATE_FILE = "rui.crt";
+/** Of the signing request that was made last; the host's own once its certificate is there. */
+const REQUEST_KEY_FILE = "request.key";
 const VALID_YEARS = 10;
 const BACKDATED_MS = 24 * 60 * 60 * 1000; // a client whose clock is behind would not accept one that begins now
-const ALGORITHM = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) };
 
 export interface HostCertificate extends Thumbprint {
   /** PEM, as a TLS server takes them. */
@@ -27,12 +29,6 @@ export interface Thumbprint {
   /** Upper-case hex pairs between colons, as vim25's sslThumbprint. */
   readonly sha1: string;
   readonly sha256: string;
-}
-
-export interface HostNames {
-  readonly hostName: string;
-  /** IP addresses that clients reach the host by. */
-  readonly addresses: readonly string[];
 }
 
 /**
@@ -53,7 +49,7 @@ export async function loadOrCreateCertificate(folder: string, names: HostNames, 
   return describe(key, cert);
 }
 
-function describe(key: string, cert: string): HostCertificate {
+export function describe(key: string, cert: string): HostCertificate {
   const { raw } = new X509Certificate(cert);
   return { key, cert, der: new Uint8Array(raw), ...thumbprintOf(raw) };
 }
@@ -72,9 +68,10 @@ export function thumbprintOf(cert: string | Uint8Array): Thumbprint {
 
 async function readCertificate(folder: string, nowMs: number): Promise<HostCertificate | undefined> {
   try {
-    const key = await readFile(join(folder, KEY_FILE), "utf8");
     const cert = await readFile(join(folder, CERTIFICATE_FILE), "utf8");
     const parsed = new X509Certificate(cert);
+    await finishInstalling(folder, parsed);
+    const key = await readFile(join(folder, KEY_FILE), "utf8");
     const isGood = parsed.checkPrivateKey(createPrivateKey(key)) && Date.parse(parsed.validTo) > nowMs;
     return isGood ? describe(key, cert) : undefined;
   } catch (error) {
@@ -84,11 +81,41 @@ async function readCertificate(folder: string, nowMs: number): Promise<HostCerti
   }
 }
 
+/**
+ * Puts a checked certificate in the place of the one that is served. The certificate comes first, and is what counts: a crash
+ * between the two steps leaves one that belongs to the request's key, and the next start takes the second.
+ */
+export async function installCertificate(folder: string, cert: string, isOfRequest: boolean): Promise<HostCertificate> {
+  await writeWhole(join(folder, CERTIFICATE_FILE), cert, 0o644);
+  if (isOfRequest) await rename(join(folder, REQUEST_KEY_FILE), join(folder, KEY_FILE));
+  return describe(await readFile(join(folder, KEY_FILE), "utf8"), cert);
+}
+
+async function finishInstalling(folder: string, certificate: X509Certificate): Promise<void> {
+  const key = await readRequestKey(folder);
+  if (key !== undefined && certificate.checkPrivateKey(createPrivateKey(key))) {
+    await rename(join(folder, REQUEST_KEY_FILE), join(folder, KEY_FILE));
+  }
+}
+
+/** The key of a signing request that no certificate has been installed for. */
+export async function readRequestKey(folder: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(folder, REQUEST_KEY_FILE), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** The one before is given up: a certificate for it is not taken any more. */
+export function writeRequestKey(folder: string, key: string): Promise<void> {
+  return writeWhole(join(folder, REQUEST_KEY_FILE), key, 0o600);
+}
+
 async function makeCertificate({ hostName, addresses }: HostNames, nowMs: number): Promise<{ key: string; cert: string }> {
-  // Loaded only on a host's first start: it is large, and an idle host shall be small.
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const x509 = await loadX509();
+  const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
   const expires = new Date(nowMs);
   expires.setUTCFullYear(expires.getUTCFullYear() + VALID_YEARS);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -96,25 +123,16 @@ async function makeCertificate({ hostName, addresses }: HostNames, nowMs: number
     notBefore: new Date(nowMs - BACKDATED_MS),
     notAfter: expires,
     keys,
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: KEY_ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(alternativeNames(hostName, addresses)),
+      new x509.SubjectAlternativeNameExtension(alternativeNames({ hostName, addresses })),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  const key = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
-  return {
-    key: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{64}/g, "$&\n").trimEnd()}\n-----END PRIVATE KEY-----\n`,
-    cert: `${certificate.toString("pem")}\n`,
-  };
-}
-
-function alternativeNames(hostName: string, addresses: readonly string[]): { type: "dns" | "ip"; value: string }[] {
-  const names = new Set([hostName, "localhost", ...addresses, "127.0.0.1", "::1"]);
-  return [...names].map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value }));
+  return { key: await exportKey(keys.privateKey), cert: `${certificate.toString("pem")}\n` };
 }
 
 async function keepOld(path: string): Promise<void> {
@@ -123,12 +141,4 @@ async function keepOld(path: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-}
-
-/** In one step: a crash leaves the old file, or none, and a pair of which one is missing is made anew. */
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.new`;
-  await writeFile(temporary, text, { mode, flush: true });
-  await chmod(temporary, mode); // one that an earlier crash left keeps its own mode
-  await rename(temporary, path);
 }

@@ -1,5 +1,6 @@
 export * from "./bpf/index.ts";
 export * from "./cgroups/index.ts";
+export * from "./clock/index.ts";
 export * from "./files/index.ts";
 export * from "./hardware/index.ts";
 export { createMemoryFile, errnoCode } from "./libc.ts";

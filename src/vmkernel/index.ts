@@ -35,6 +35,7 @@ export {
   hostCgroup,
   keyOfDeviceId,
   MEMORY_MODULE_STEP_MIB,
+  overheadBytes,
   pickUid,
   planMachineChange,
   QEMU,

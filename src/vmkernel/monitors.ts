@@ -4,6 +4,7 @@
  */
 import { type DatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
+import { usesDatastore } from "./datastore-use.ts";
 import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
@@ -184,6 +185,13 @@ export class Monitors {
   }
 
   /** Whether a running monitor writes the file at its end, and only there: a log of a serial port. */
+  /** Running machines name their files by it. @throws {Fault} ResourceInUse */
+  refuseUsing(name: string): void {
+    const user = [...this.#running.values()].find(({ record }) => usesDatastore(record.machine, name));
+    if (user === undefined) return;
+    throw fault("ResourceInUse", `VM ${user.record.machine.name} runs from the datastore ${name}.`, { type: "Datastore", name });
+  }
+
   appendsTo({ datastore, path }: DatastorePath): boolean {
     const files = [...this.#running.values()].flatMap(({ record }) => record.machine.devices.map(serialFileOf));
     return files.some((file) => file?.datastore === datastore && file.path === path);

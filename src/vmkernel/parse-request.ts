@@ -48,6 +48,9 @@ const KINDS = [
   "describeMachine",
   "listConnections",
   "listDatastores",
+  "createDatastore",
+  "renameDatastore",
+  "removeDatastore",
   "readText",
   "writeText",
   "listFolder",
@@ -90,10 +93,13 @@ const KINDS = [
   "listMonitors",
   "inspectMonitor",
   "mapMemory",
+  "readClock",
   "sampleLoad",
   "readLog",
   "shutdownHost",
 ] as const satisfies readonly VmkernelRequest["kind"][];
+
+const DATASTORE_NAME_MAX = 42; // what the name is made of, storage looks at
 
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseRequest(value: unknown): VmkernelRequest {
@@ -109,8 +115,16 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "readFirewallState":
     case "describeServices":
     case "listMonitors":
+    case "readClock":
     case "sampleLoad":
       return { kind };
+    case "createDatastore":
+    case "removeDatastore":
+      return { kind, name: readText(shape, "name", { max: DATASTORE_NAME_MAX }) };
+    case "renameDatastore": {
+      const max = DATASTORE_NAME_MAX;
+      return { kind, from: readText(shape, "from", { max }), to: readText(shape, "to", { max }) };
+    }
     case "readText":
       return { kind, file: readPath(shape, "file") };
     case "writeText": {

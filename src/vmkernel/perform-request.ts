@@ -1,6 +1,6 @@
 /** The one place where every request to vmkernel is carried out. */
 import { assertNever, type HostPaths } from "../base/index.ts";
-import { readConnections, readMachine, readMachineLoad } from "../system/index.ts";
+import { readClockDiscipline, readConnections, readMachine, readMachineLoad } from "../system/index.ts";
 import { type Controls, UNWATCHED } from "./controls.ts";
 import type { HostFirewall } from "./firewall/index.ts";
 import type { HostNetwork } from "./host-network.ts";
@@ -39,6 +39,14 @@ export async function performRequest(
       return readConnections() satisfies Result<"listConnections">;
     case "listDatastores":
       return storage.listDatastores() satisfies Result<"listDatastores">;
+    case "createDatastore":
+      return nothing(storage.createDatastore(request.name));
+    case "renameDatastore":
+      monitors.refuseUsing(request.from);
+      return nothing(storage.renameDatastore(request));
+    case "removeDatastore":
+      monitors.refuseUsing(request.name);
+      return nothing(storage.removeDatastore(request.name));
     case "readText":
       return storage.readText(request.file) satisfies Result<"readText">;
     case "writeText":
@@ -123,6 +131,8 @@ export async function performRequest(
       return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
     case "mapMemory":
       return monitors.mapMemory(request.vm) satisfies Result<"mapMemory">;
+    case "readClock":
+      return readClockDiscipline() satisfies VmkernelResults["readClock"];
     case "sampleLoad":
       return sampleLoad(monitors) satisfies Result<"sampleLoad">;
     case "readLog":

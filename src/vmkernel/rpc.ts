@@ -5,7 +5,7 @@
  * vmkernel knows its peer by SO_PEERCRED and checks every argument again: what is here is data, not trust.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
-import type { Connection, Machine, MachineLoad } from "../system/index.ts";
+import type { ClockDiscipline, Connection, Machine, MachineLoad } from "../system/index.ts";
 import type { KeyStroke } from "../wire/index.ts";
 import type { HostFirewallConfig, HostFirewallState } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
@@ -28,6 +28,11 @@ export type VmkernelRequest =
   /** TCP and UDP of the machine itself, and which process has each. */
   | { readonly kind: "listConnections" }
   | { readonly kind: "listDatastores" }
+  | { readonly kind: "createDatastore"; readonly name: string }
+  /** ResourceInUse while a monitor has files on it. */
+  | { readonly kind: "renameDatastore"; readonly from: string; readonly to: string }
+  /** An empty one. ResourceInUse otherwise. */
+  | { readonly kind: "removeDatastore"; readonly name: string }
   /** Files. Paths are opened beneath the datastore's root without following a symlink. */
   | { readonly kind: "readText"; readonly file: DatastorePath }
   /** Replaces the file in one step (a temporary beside it, fsync, rename), so that a reader sees the old text or the new. */
@@ -117,6 +122,8 @@ export type VmkernelRequest =
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What a running guest sees as memory, and where it lies in its monitor's. */
   | { readonly kind: "mapMemory"; readonly vm: VmId }
+  /** How well the machine's clock keeps the time. */
+  | { readonly kind: "readClock" }
   /** What the machine and each monitor have used since they started. */
   | { readonly kind: "sampleLoad" }
   /** A part of a log that only root can read. InvalidPowerState for a VM without a monitor. */
@@ -139,6 +146,9 @@ export interface VmkernelResults {
   describeMachine: Machine;
   listConnections: readonly Connection[];
   listDatastores: readonly DatastoreDescription[];
+  createDatastore: null;
+  renameDatastore: null;
+  removeDatastore: null;
   readText: string;
   writeText: null;
   listFolder: readonly FolderEntry[];
@@ -181,6 +191,7 @@ export interface VmkernelResults {
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   mapMemory: readonly MemoryMapping[];
+  readClock: ClockDiscipline;
   sampleLoad: LoadSample;
   readLog: LogChunk;
   shutdownHost: null;

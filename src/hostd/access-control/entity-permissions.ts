@@ -2,6 +2,7 @@
 import type { Permission as AccessPermission } from "../../access/index.ts";
 import { fault, isSubtype, type MoRef, type Permission } from "../../wire/index.ts";
 import { type Call, type HostAgent, sessionOf } from "../agent.ts";
+import { ROOT_FOLDER } from "../inventory-tree.ts";
 import { refuseGiving } from "./refuse-giving.ts";
 import { requireRole } from "./roles.ts";
 
@@ -59,6 +60,25 @@ export function removePermission(agent: HostAgent, entity: MoRef, principal: str
   }
   agent.accounts.change(() => agent.accounts.revoke({ entity: entity.value, principal }));
   tellChanges(agent, entity, { before, after: own(agent, entity) }, call);
+}
+
+/**
+ * What a user has on the host as a whole from now on, in the place of all permissions that the user had.
+ * @param roleId undefined for none
+ * @throws {Fault} NoPermission, AuthMinimumAdminPermission
+ */
+export function replacePermissions(agent: HostAgent, principal: string, roleId: number | undefined, call: Call): void {
+  if (roleId !== undefined) refuseGiving(agent, requireRole(agent, roleId), ROOT_FOLDER, call);
+  const had = agent.accounts.permissions().filter((row) => row.principal === principal);
+  const places = [...new Set([ROOT_FOLDER.value, ...had.map(({ entity }) => entity)])].map((value) => {
+    return agent.inventory.find(value)?.ref ?? { type: "ManagedEntity", value };
+  });
+  const before = new Map(places.map((place) => [place.value, own(agent, place)]));
+  agent.accounts.change(() => {
+    for (const { entity } of had) agent.accounts.revoke({ entity, principal });
+    if (roleId !== undefined) agent.accounts.grant({ entity: ROOT_FOLDER.value, principal, roleId, propagate: true });
+  });
+  for (const place of places) tellChanges(agent, place, { before: before.get(place.value) ?? [], after: own(agent, place) }, call);
 }
 
 /** @throws {Fault} ManagedObjectNotFound, UserNotFound, NotFound, InvalidArgument, NoPermission */

@@ -97,8 +97,8 @@ function refuseAbove(agent: HostAgent, { name }: Account, call: Call): void {
 
 /** As every change does; but of RemoveUser the schema declares no AuthMinimumAdminPermission, and a strict client could not read it. */
 function refuseLastAdministrator(agent: HostAgent, name: string): void {
-  const admins = administrators(agent.accounts.permissions(), ROOT_FOLDER.value);
-  if (!admins.includes(name) || admins.some((other) => other !== name && agent.accounts.find(other) !== undefined)) return;
+  const admins = agent.accounts.administrators();
+  if (!admins.includes(name) || agent.lockdown.isAdministrableBy(admins.filter((other) => other !== name))) return;
   throw fault("SecurityError", "The host must keep at least one administrator of everything.", {});
 }
 

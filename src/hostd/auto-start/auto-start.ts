@@ -4,7 +4,7 @@
  */
 import { type AutoStartPowerInfo, fault, type HostAutoStartManagerConfig } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import type { Connection } from "../database.ts";
+import { type Connection, readSetting, writeSetting } from "../database.ts";
 import { callOfHost } from "../host-call.ts";
 import { AUTO_START_MANAGER, HOST } from "../inventory-tree.ts";
 import type { Task } from "../tasks.ts";
@@ -51,7 +51,7 @@ export class AutoStart {
     const powerInfo = rows.map(
       ({ vm, info }): AutoStartPowerInfo => ({ ...JSON.parse(info), key: { type: "VirtualMachine", value: String(vm) } }),
     );
-    const defaults: Defaults = { ...FIRST_DEFAULTS, ...(this.#readSetting(DEFAULTS_KEY) as Partial<Defaults> | undefined) };
+    const defaults: Defaults = { ...FIRST_DEFAULTS, ...(readSetting(this.#database, DEFAULTS_KEY) as Partial<Defaults> | undefined) };
     return changeConfig({ defaults, powerInfo }, {}, () => true); // sorted as clients see it
   }
 
@@ -60,7 +60,7 @@ export class AutoStart {
     const { vms, changes } = this.#agent();
     const { defaults, powerInfo } = changeConfig(this.config, spec, (moid) => vms.find(moid) !== undefined);
     this.#database.transaction(() => {
-      this.#writeSetting(DEFAULTS_KEY, defaults);
+      writeSetting(this.#database, DEFAULTS_KEY, defaults);
       this.#database.prepare("DELETE FROM auto_start").run();
       const insert = this.#database.prepare("INSERT INTO auto_start (vm, info) VALUES (?, ?)");
       for (const { key, ...info } of powerInfo) insert.run(Number(key.value), JSON.stringify(info));
@@ -74,7 +74,7 @@ export class AutoStart {
    */
   onHostStart(hostStart: string): void {
     this.#hostStart = hostStart;
-    const run = this.#readSetting(RUN_KEY) as StartRun | undefined;
+    const run = readSetting(this.#database, RUN_KEY) as StartRun | undefined;
     this.#start(run?.hostStart === hostStart ? run.left : undefined).catch(this.#onBug);
   }
 
@@ -109,7 +109,10 @@ export class AutoStart {
     try {
       const steps = planStart(this.config).filter(({ vm }) => only === undefined || only.includes(vm));
       for (const [index, { vm: moid, delayMs, untilHeartbeat }] of steps.entries()) {
-        this.#writeSetting(RUN_KEY, { hostStart: this.#hostStart, left: steps.slice(index + 1).map(({ vm }) => vm) } satisfies StartRun);
+        writeSetting(this.#database, RUN_KEY, {
+          hostStart: this.#hostStart,
+          left: steps.slice(index + 1).map(({ vm }) => vm),
+        } satisfies StartRun);
         const vm = this.#agent().vms.find(moid);
         const started = vm !== undefined && (await this.#powerOn(vm));
         if (starting.signal.aborted) return;
@@ -118,7 +121,7 @@ export class AutoStart {
         }
         if (starting.signal.aborted) return;
       }
-      if (steps.length === 0) this.#writeSetting(RUN_KEY, { hostStart: this.#hostStart, left: [] } satisfies StartRun);
+      if (steps.length === 0) writeSetting(this.#database, RUN_KEY, { hostStart: this.#hostStart, left: [] } satisfies StartRun);
     } finally {
       if (this.#starting === starting) this.#starting = undefined;
     }
@@ -169,17 +172,6 @@ export class AutoStart {
     });
     await Promise.race([held, clock.sleep(timeoutMs)]);
     stopListening();
-  }
-
-  #readSetting(key: string): unknown {
-    const row = this.#database.prepare("SELECT value FROM setting WHERE key = ?").get(key) as { value: string } | undefined;
-    return row === undefined ? undefined : JSON.parse(row.value);
-  }
-
-  #writeSetting(key: string, value: object): void {
-    this.#database
-      .prepare("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-      .run(key, JSON.stringify(value));
   }
 }
 

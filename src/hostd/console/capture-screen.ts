@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { type Fault, messageOf } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { refuseAccess } from "../authorize.ts";
+import { refuseAccess, subjectOf } from "../authorize.ts";
 import { faultOf } from "../faults.ts";
 import { authenticateHttp, type HttpRequest } from "../http-credentials.ts";
 import { CONSOLE_INTERACT } from "./acquire-ticket.ts";
@@ -25,7 +25,7 @@ export async function captureScreen(agent: HostAgent, request: ScreenRequest): P
   try {
     userName = await authenticateHttp(agent, request); // 1
     const entity = { type: "VirtualMachine", value: request.vm };
-    const subject = { userName, permissions: agent.accounts.permissions() };
+    const subject = subjectOf(agent, userName);
     const refusal = refuseAccess(entity, agent.inventory.pathOf(request.vm), [CONSOLE_INTERACT], subject); // 2, before the VM is looked for
     if (refusal !== undefined) throw refusal;
     const vm = agent.vms.find(request.vm);

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
-import type { Permission } from "../../access/index.ts";
+import { type Lockdown, NO_LOCKDOWN, type Permission } from "../../access/index.ts";
 import type { VmId } from "../../base/index.ts";
 import type { HostAgent } from "../agent.ts";
 import { consoleUrl } from "./acquire-ticket.ts";
@@ -13,9 +13,15 @@ const client = { address: "10.0.0.9", userAgent: "test" };
 const admin: Permission = { entity: "ha-folder-root", principal: "anna", roleId: -1, propagate: true };
 
 function agentWith(
-  changes: { permissions?: readonly Permission[]; accounts?: readonly string[]; vms?: readonly VmId[]; max?: number } = {},
+  changes: {
+    permissions?: readonly Permission[];
+    accounts?: readonly string[];
+    vms?: readonly VmId[];
+    max?: number;
+    lockdown?: Lockdown;
+  } = {},
 ) {
-  const { permissions = [admin], accounts = ["anna"], vms = [VM], max = -1 } = changes;
+  const { permissions = [admin], accounts = ["anna"], vms = [VM], max = -1, lockdown = NO_LOCKDOWN } = changes;
   const files = { kind: "readable", config: { maxMksConnections: max } };
   const vm = { id: VM, ref: { type: "VirtualMachine", value: VM }, name: "web", files, changed: () => {} };
   const streams: PassThrough[] = [];
@@ -35,6 +41,7 @@ function agentWith(
       },
     },
     accounts: { find: (name: string) => (accounts.includes(name) ? { name } : undefined), permissions: () => permissions },
+    lockdown: { current: lockdown },
     inventory: { pathOf: () => [VM, "ha-folder-vm", "ha-folder-root"] },
     events: { post: (name: string) => void posted.push(name) },
     audit: ({ id, result, reason = "" }: { id: string; result: string; reason?: string }) =>
@@ -61,6 +68,7 @@ test("a ticket opens the console of its VM; both ends of it are recorded", async
 test.each<[string, Parameters<typeof agentWith>[0], string, string]>([
   ["whose holder lost the permission since", { permissions: [{ ...admin, roleId: -2 }] }, "NoPermission", "vim.access.denied"],
   ["whose holder's account is gone", { accounts: [] }, "NotAuthenticated", "vim.access.denied"],
+  ["whose holder lockdown mode keeps out", { lockdown: { mode: "lockdownNormal", exceptions: [] } }, "NoPermission", "vim.access.denied"],
   ["whose VM is gone", { vms: [] }, "ManagedObjectNotFound", "console.open"],
 ])("a ticket %s opens nothing: %s", async (_, changes, name, audit) => {
   const { streams, audited, knock } = agentWith(changes);

@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { type Fault, messageOf } from "../../base/index.ts";
 import { fault, type VirtualMachineMksConnection } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { refuseAccess } from "../authorize.ts";
+import { refuseAccess, subjectOf } from "../authorize.ts";
 import type { EventContext } from "../events.ts";
 import { faultOf } from "../faults.ts";
 import type { Client } from "../sessions.ts";
@@ -52,7 +52,7 @@ function admit(agent: HostAgent, right: ConsoleRight | undefined): Vm {
   }
   // An account that was removed, or lost its permission, since: the ticket is worth what its holder is worth now.
   const userName = agent.accounts.find(right.userName)?.name;
-  const subject = { userName, permissions: agent.accounts.permissions() };
+  const subject = subjectOf(agent, userName);
   const refusal = refuseAccess(vm.ref, agent.inventory.pathOf(vm.id), [CONSOLE_INTERACT], subject);
   if (refusal !== undefined) throw refusal;
   return vm; // whether it runs, vmkernel knows

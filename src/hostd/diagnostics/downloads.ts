@@ -9,7 +9,7 @@ import { createGzip } from "node:zlib";
 import { Spool, type SpooledFile } from "../../system/index.ts";
 import { encodeTarFile, fault, TAR_END, type TarFile } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { refuseAccess } from "../authorize.ts";
+import { refuseAccess, subjectOf } from "../authorize.ts";
 import { ROOT_FOLDER } from "../inventory-tree.ts";
 import type { Client } from "../sessions.ts";
 
@@ -69,7 +69,7 @@ const PRIVILEGE = "Global.Diagnostics"; // what asking for the bundle needs
 export async function openDownload(agent: HostAgent, { sessionSecret, client, name }: DownloadRequest): Promise<Download> {
   const userName = agent.sessions.find(sessionSecret)?.userName;
   const record = { id: "httpaccess.request", subject: userName ?? "", object: `downloads/${name}`, ip: client.address } as const;
-  const subject = { userName, permissions: agent.accounts.permissions() };
+  const subject = subjectOf(agent, userName);
   const refusal = refuseAccess(ROOT_FOLDER, [ROOT_FOLDER.value], [PRIVILEGE], subject);
   if (refusal !== undefined) {
     agent.audit({ ...record, result: "failure", reason: refusal.fault });

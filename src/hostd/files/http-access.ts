@@ -8,7 +8,7 @@ import { type DatastorePath, type Fault, formatDatastorePath, messageOf } from "
 import type { DownloadFile, FileDoor, FolderEntry, UploadFile } from "../../vmkernel/index.ts";
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { refuseAccess, type Subject } from "../authorize.ts";
+import { refuseAccess, type Subject, subjectOf } from "../authorize.ts";
 import { faultOf } from "../faults.ts";
 import { authenticateHttp, type HttpCredentials } from "../http-credentials.ts";
 import { DATASTORE_FOLDER } from "../inventory-tree.ts";
@@ -67,7 +67,7 @@ export async function accessFile(
   let userName: string | undefined;
   try {
     userName = await authenticateHttp(agent, request); // 1
-    const subject = { userName, permissions: agent.accounts.permissions() };
+    const subject = subjectOf(agent, userName);
     authorize(agent, request, subject); // 2
     record(agent, request, userName, await deed(accessTo(agent, request, subject))); // 3 admit and 4 perform
   } catch (error) {

@@ -7,7 +7,7 @@ import { type Clock, type Fault, messageOf } from "../../base/index.ts";
 import type { GuestLogin } from "../../vmkernel/index.ts";
 import { type FileTransferInformation, fault, type GuestFileAttributes } from "../../wire/index.ts";
 import { type Call, type HostAgent, sessionOf } from "../agent.ts";
-import { GUEST_MODIFY, GUEST_QUERY, refuseAccess } from "../authorize.ts";
+import { GUEST_MODIFY, GUEST_QUERY, refuseAccess, subjectOf } from "../authorize.ts";
 import { faultOf } from "../faults.ts";
 import type { Client } from "../sessions.ts";
 import { Tickets } from "../tickets.ts";
@@ -192,7 +192,7 @@ function admit(agent: HostAgent, right: TransferRight | undefined, privilege: st
   if (right === undefined) throw refused("");
   const guest = requireGuest(agent, { type: "VirtualMachine", value: right.vm });
   const userName = agent.accounts.find(right.userName)?.name;
-  const subject = { userName, permissions: agent.accounts.permissions() };
+  const subject = subjectOf(agent, userName);
   const refusal = refuseAccess(guest.vm.ref, agent.inventory.pathOf(right.vm), [privilege], subject);
   if (refusal !== undefined) throw refusal;
   return { ...guest, login: right.login };

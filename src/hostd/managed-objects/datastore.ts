@@ -4,6 +4,7 @@ import type { DatastoreDescription } from "../../vmkernel/index.ts";
 import type { LocalDatastoreInfo } from "../../wire/index.ts";
 import { searchOne, searchTree } from "../datastore-browser/search.ts";
 import { checkSpec } from "../datastore-browser/search-folder.ts";
+import { removeDatastore, renameDatastore } from "../datastores/datastore-deeds.ts";
 import { parseClientPath } from "../files/client-path.ts";
 import { HOST, HOST_BROWSER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
@@ -60,6 +61,20 @@ export const datastore = {
   },
   methods: {
     RefreshDatastore: ({ agent }) => agent.refreshDatastores(),
+    RefreshDatastoreStorageInfo: ({ agent }) => agent.refreshDatastores(),
+    IsClusteredVmdkEnabled: () => false,
+    RenameDatastore: ({ agent, description }, { newName }, call) => renameDatastore(agent, description, newName, call),
+    Rename_Task: ({ agent, description }, { newName }, call) =>
+      call.startTask(description.name, { kind: "none" }, async () => {
+        await renameDatastore(agent, description, newName, call);
+        return undefined;
+      }).ref,
+    DestroyDatastore: ({ agent, description }, _, call) => removeDatastore(agent, description, call),
+    Destroy_Task: ({ agent, description }, _, call) =>
+      call.startTask(description.name, { kind: "none" }, async () => {
+        await removeDatastore(agent, description, call);
+        return undefined;
+      }).ref,
   },
 } as const satisfies ManagedObjectType<"Datastore", DatastoreEntity>;
 

@@ -4,6 +4,7 @@ import { type HostAgent, sessionOf } from "../agent.ts";
 import { EVENT_CATEGORIES, eventDetails } from "../event-history/event-catalogue.ts";
 import { EventCollector } from "../event-history/event-collector.ts";
 import { bind, type ManagedObjectType } from "../managed-object.ts";
+import { postClientEvent } from "../post-event.ts";
 import { OBJECTS_PER_SESSION_MAX } from "../sessions.ts";
 
 const USER_EVENT_LENGTH_MAX = 4096; // a note for people; the event log is no store
@@ -26,6 +27,12 @@ export const eventManager = {
       const collector = new EventCollector(ref, filter, agent.events, (changed) => agent.changes.changed(changed));
       session.addObject({ instance: bind(eventHistoryCollector, ref.value, collector), dispose: () => collector.dispose() });
       return ref;
+    },
+    PostEvent(agent, { eventToPost }, call) {
+      const vm = eventToPost.vm === undefined ? undefined : agent.vms.find(eventToPost.vm.vm.value);
+      if (eventToPost.vm !== undefined) requireEntity(agent, eventToPost.vm.vm);
+      const context = { userName: sessionOf(call).userName, ...(vm && { vm: { ref: vm.ref, name: vm.name } }) };
+      postClientEvent(agent.events, eventToPost, context);
     },
     LogUserEvent(agent, { entity, msg }, call) {
       const { name } = requireEntity(agent, entity);

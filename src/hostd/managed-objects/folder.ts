@@ -1,7 +1,7 @@
 /** vim25 Folder: the five folders of a standalone host. Only the VM folder has deeds: CreateVM_Task and RegisterVM_Task. */
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { Call } from "../agent.ts";
-import { refuseAccess } from "../authorize.ts";
+import { refuseAccess, subjectOf } from "../authorize.ts";
 import { childTypes, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import { ROOT_ID } from "../resources/pool-tree.ts";
@@ -36,7 +36,7 @@ function requireVmFolder(target: MoRef): void {
 /** @throws {Fault} NoPermission for whom the pool is not to be used by */
 function poolFor({ agent, session }: Call, pool: MoRef): number {
   const id = agent.pools.require(pool);
-  const subject = { userName: session?.userName, permissions: agent.accounts.permissions() };
+  const subject = subjectOf(agent, session?.userName);
   const refusal = refuseAccess(pool, agent.inventory.pathOf(pool.value, session), ["Resource.AssignVMToPool"], subject);
   if (refusal !== undefined) throw refusal;
   return id;

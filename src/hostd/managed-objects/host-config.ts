@@ -27,7 +27,9 @@ export function config(agent: HostAgent): HostConfigInfo {
     firewall: firewall.info,
     autoStart: autoStart.config,
     dateTimeInfo: dateTimeInfo(agent),
-    lockdownMode: "lockdownDisabled",
+    flags: { backgroundSnapshotsEnabled: false },
+    lockdownMode: agent.lockdown.current.mode,
+    adminDisabled: agent.lockdown.current.mode !== "lockdownDisabled", // as clients of before the modes know it
     certificate: [...identity.certificate].map((byte) => (byte << 24) >> 24), // vim25 byte is signed
     pciPassthruInfo: pciPassthruInfo(agent),
     authenticationManagerInfo: authenticationManagerInfo(),

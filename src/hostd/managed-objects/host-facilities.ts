@@ -2,7 +2,7 @@
  * The host's managers that have nothing to manage here yet. Each is there, tells truly that there is nothing, and refuses by name
  * what is asked of it (src/hostd/not-supported.txt): a client that looks for it finds it and gets the fault that it knows.
  */
-import type { PowerSystemInfo } from "../../wire/index.ts";
+import { fault, type PowerSystemInfo } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
@@ -33,7 +33,12 @@ export const powerSystemInfo = (): PowerSystemInfo => ({
 export const hostPowerSystem = {
   type: "HostPowerSystem",
   properties: { capability: () => powerSystemCapability(), info: () => powerSystemInfo() },
-  methods: {},
+  methods: {
+    ConfigurePowerPolicy(_, { key }) {
+      if (key === powerSystemInfo().currentPolicy.key) return; // it is that already
+      throw fault("HostConfigFault", "Power is managed by the machine: this host offers no policy to choose from.", {});
+    },
+  },
 } as const satisfies ManagedObjectType<"HostPowerSystem", HostAgent>;
 
 /** No sensors are read. */

@@ -2,14 +2,19 @@
  * vim25 HostStorageSystem and HostDatastoreSystem: the machine's disks, and the folders on them that are its datastores. They are
  * the administrator's to make and to give up: this host uses what is there, so what would change them is not performed.
  */
-import type {
-  HostFileSystemVolumeInfo,
-  HostHostBusAdapter,
-  HostMultipathInfoLogicalUnit,
-  HostScsiDisk,
-  HostStorageDeviceInfo,
+import {
+  faultToLocalized,
+  type HostDatastoreSystemDatastoreResult,
+  type HostFileSystemVolumeInfo,
+  type HostHostBusAdapter,
+  type HostMultipathInfoLogicalUnit,
+  type HostScsiDisk,
+  type HostStorageDeviceInfo,
+  type MoRef,
 } from "../../wire/index.ts";
-import type { HostAgent } from "../agent.ts";
+import type { Call, HostAgent } from "../agent.ts";
+import { createLocalDatastore, removeDatastore, requireDatastore } from "../datastores/datastore-deeds.ts";
+import { faultOf } from "../faults.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 
 type Disk = ReturnType<HostAgent["machine"]>["disks"][number];
@@ -43,13 +48,47 @@ export const hostDatastoreSystem = {
     datastore: ({ inventory }) => inventory.datastoreRefs(),
     capabilities: () => datastoreCapabilities,
   },
-  methods: {},
+  methods: {
+    CreateLocalDatastore: (agent, { name, path }, call) => createLocalDatastore(agent, name, path, call),
+    RemoveDatastore: (agent, { datastore }, call) => removeDatastore(agent, requireDatastore(agent, datastore), call),
+    RemoveDatastoreEx_Task: (agent, { datastore }, call) => removeDatastores(agent, datastore, call),
+    // The machine's disks are its administrator's: none is offered for a file system of VMware's, and none has one on it.
+    QueryAvailableDisksForVmfs(agent, { datastore }) {
+      if (datastore !== undefined) requireDatastore(agent, datastore);
+      return [];
+    },
+    QueryVmfsDatastoreExtendOptions: (agent, { datastore }) => noOptions(agent, datastore),
+    QueryVmfsDatastoreExpandOptions: (agent, { datastore }) => noOptions(agent, datastore),
+    QueryUnresolvedVmfsVolumes: () => [],
+  },
 } as const satisfies ManagedObjectType<"HostDatastoreSystem", HostAgent>;
+
+/** A datastore grows with the file system that it is on. */
+function noOptions(agent: HostAgent, datastore: MoRef): readonly [] {
+  requireDatastore(agent, datastore);
+  return [];
+}
+
+/** Each by itself: that one stays keeps none of the others. */
+function removeDatastores(agent: HostAgent, datastores: readonly MoRef<"Datastore">[], call: Call): MoRef<"Task"> {
+  return call.startTask(agent.identity.hostName, { kind: "none" }, async () => {
+    const results: HostDatastoreSystemDatastoreResult[] = [];
+    for (const key of datastores) {
+      try {
+        await removeDatastore(agent, requireDatastore(agent, key), call);
+        results.push({ key });
+      } catch (error) {
+        results.push({ key, fault: faultToLocalized(faultOf(error)) });
+      }
+    }
+    return { anyType: "HostDatastoreSystemDatastoreResult[]", value: results };
+  }).ref;
+}
 
 export const datastoreCapabilities = {
   nfsMountCreationRequired: true,
   nfsMountCreationSupported: false,
-  localDatastoreSupported: false, // by a client: those that there are were made with the host
+  localDatastoreSupported: true,
   vmfsExtentExpansionSupported: false,
 };
 

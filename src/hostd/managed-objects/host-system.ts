@@ -1,25 +1,33 @@
 /** vim25 HostSystem: the machine, as far as this host knows it. */
-import type {
-  AnyValue,
-  DatastoreSummary,
-  HostCapability,
-  HostConfigManager,
-  HostConnectInfo,
-  HostListSummary,
-  HostListSummaryQuickStats,
-  HostRuntimeInfo,
-  HostSystemResourceInfo,
-  ManagedEntityStatus,
-  MoRef,
-  NetworkSummary,
-  VirtualMachineSummary,
+
+import { overheadBytes } from "../../vmkernel/index.ts";
+import {
+  type AnyValue,
+  type DatastoreSummary,
+  fault,
+  type HostCapability,
+  type HostConfigManager,
+  type HostConnectInfo,
+  type HostListSummary,
+  type HostListSummaryQuickStats,
+  type HostRuntimeInfo,
+  type HostSystemResourceInfo,
+  type ManagedEntityStatus,
+  type MoRef,
+  type NetworkSummary,
+  type VirtualMachineConfigInfo,
+  type VirtualMachineSummary,
+  type VirtualMachineVideoCard,
 } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import { type HostAgent, sessionOf } from "../agent.ts";
+import { enterMaintenance, exitMaintenance } from "../host-power/maintenance.ts";
+import { powerHost } from "../host-power/power-host.ts";
 import { DYNAMIC_TYPE_MANAGER, HOST, HOST_BROWSER, HOST_MANAGERS, METHOD_EXECUTER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
 import type { PropertySource } from "../property-collector/source.ts";
 import { sourceFor } from "../property-source.ts";
+import { lockdownMethods } from "./host-access.ts";
 import { config } from "./host-config.ts";
 import { hardware } from "./host-hardware.ts";
 import { storageDevice } from "./host-storage.ts";
@@ -46,6 +54,16 @@ export const hostSystem = {
     datastoreBrowser: () => HOST_BROWSER,
   },
   methods: {
+    ...lockdownMethods,
+    EnterMaintenanceMode_Task: (_, { timeout }, call) => enterMaintenance(call, timeout).ref,
+    ExitMaintenanceMode_Task: (_, __, call) => exitMaintenance(call).ref,
+    RebootHost_Task: (_, { force }, call) => powerHost(call, "reboot", force).ref,
+    ShutdownHost_Task: (_, { force }, call) => powerHost(call, "shutdown", force).ref,
+    UpdateFlags(_, { flagInfo }) {
+      if (flagInfo.backgroundSnapshotsEnabled === true) throw notOffered("There are no background snapshots on this host.");
+    },
+    QueryMemoryOverhead: ({ agent }, { videoRamSize, numVcpus }) => memoryOverhead(agent, numVcpus, (videoRamSize ?? 0) / 1024),
+    QueryMemoryOverheadEx: ({ agent }, { vmConfigInfo }) => memoryOverheadOf(agent, vmConfigInfo),
     QueryHostConnectionInfo: ({ agent }, _, call) => connectionInfo(agent, sourceFor(agent, sessionOf(call))),
     RetrieveDynamicTypeManager: () => DYNAMIC_TYPE_MANAGER,
     RetrieveManagedMethodExecuter: () => METHOD_EXECUTER,
@@ -54,6 +72,24 @@ export const hostSystem = {
   },
 } as const satisfies ManagedObjectType<"HostSystem", Entity>;
 
+const notOffered = (why: string) => fault("NotSupported", `The operation is not supported on the object. ${why}`, {});
+
+const VCPUS_MAX = 768; // vSphere 8's largest VM: what is beyond it is no VM to be asked about
+
+/** What a VM costs the host beyond its memory, in bytes: as much as its monitor may take. @throws {Fault} InvalidArgument */
+function memoryOverhead({ host }: HostAgent, vcpus: number, videoKiB: number): number {
+  if (vcpus < 1 || vcpus > VCPUS_MAX) throw fault("InvalidArgument", `A VM has 1 to ${VCPUS_MAX} CPUs.`, { invalidProperty: "numVcpus" });
+  if (videoKiB < 0) throw fault("InvalidArgument", "The size of the video memory is negative.", { invalidProperty: "videoRamSize" });
+  return overheadBytes({ vcpus, videoKiB }, host.accelerator.kind);
+}
+
+function memoryOverheadOf(agent: HostAgent, { hardware }: VirtualMachineConfigInfo): number {
+  const videoKiB = (hardware.device ?? []).reduce((sum, device) => {
+    return sum + (device.$type === "VirtualMachineVideoCard" ? ((device as VirtualMachineVideoCard).videoRamSizeInKB ?? 0) : 0);
+  }, 0);
+  return memoryOverhead(agent, hardware.numCPU, videoKiB);
+}
+
 const int = (value: number): AnyValue => ({ anyType: "int", value });
 
 /** A host that runs weaker than its design is not green. */
@@ -61,12 +97,12 @@ function statusOf({ host }: HostAgent): ManagedEntityStatus {
   return host.weaknesses.length === 0 ? "green" : "yellow";
 }
 
-function runtime({ host }: HostAgent): HostRuntimeInfo {
+function runtime({ host, hostState }: HostAgent): HostRuntimeInfo {
   return {
     connectionState: "connected",
     powerState: "poweredOn",
     standbyMode: "none",
-    inMaintenanceMode: false,
+    inMaintenanceMode: hostState.maintenance === "in",
     inQuarantineMode: false,
     bootTime: new Date(host.bootedAtMs),
   };
@@ -148,8 +184,8 @@ function connectionInfo(agent: HostAgent, source: PropertySource): HostConnectIn
 export const hostCapability: HostCapability = {
   recursiveResourcePoolsSupported: false,
   cpuMemoryResourceConfigurationSupported: false,
-  rebootSupported: false,
-  shutdownSupported: false,
+  rebootSupported: true,
+  shutdownSupported: true,
   vmotionSupported: false,
   standbySupported: false,
   datastorePrincipalSupported: false,
@@ -159,7 +195,7 @@ export const hostCapability: HostCapability = {
   vlanTaggingSupported: true,
   nicTeamingSupported: true,
   highGuestMemSupported: true,
-  maintenanceModeSupported: false,
+  maintenanceModeSupported: true,
   suspendedRelocateSupported: false,
   restrictedSnapshotRelocateSupported: false,
   perVmSwapFiles: false,

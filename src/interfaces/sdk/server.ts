@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import type { Fault } from "../../base/index.ts";
 import type { PerformedType } from "../../hostd/index.ts";
 import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
@@ -73,6 +74,8 @@ export interface SdkServerOptions extends SdkHandlers {
 
 export interface SdkServer extends AsyncDisposable {
   readonly port: number;
+  /** Shows another certificate to connections that come from now on; those that are open go on. @throws when it cannot be served */
+  serveWith(tls: SdkServerOptions["tls"]): void;
   /** Stops listening and ends every connection. */
   close(): Promise<void>;
 }
@@ -83,9 +86,7 @@ export async function startSdkServer(options: SdkServerOptions): Promise<SdkServ
   const endpoint = new Endpoint(options, limits, { ...options, documents: new Documents(options.performed ?? []) });
   const server = createServer(
     {
-      key: options.tls.key,
-      cert: options.tls.cert,
-      minVersion: "TLSv1.2",
+      ...secureContextOf(options.tls),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: 0, // a file may take as long as it gets on; of a call it is the endpoint that watches
@@ -108,7 +109,12 @@ export async function startSdkServer(options: SdkServerOptions): Promise<SdkServ
     server.listen(options.listen, resolve);
   });
   const close = () => closeServer(server, sockets);
-  return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: close };
+  const serveWith: SdkServer["serveWith"] = (tls) => server.setSecureContext(secureContextOf(tls));
+  return { port: (server.address() as AddressInfo).port, serveWith, close, [Symbol.asyncDispose]: close };
+}
+
+function secureContextOf({ key, cert }: SdkServerOptions["tls"]): SecureContextOptions {
+  return { key, cert, minVersion: "TLSv1.2" };
 }
 
 /** Connections that have not finished their handshake are not among those that the server itself can end. */

@@ -6,8 +6,8 @@ import { type Evidence, summarize } from "../../evidence/index.ts";
 import { connectVim, moRef, type VimClient } from "../../interfaces/index.ts";
 import { VmkernelClient } from "../../vmkernel/index.ts";
 import { lookAtEvidence } from "../evidence-command.ts";
-import { stopOnSignals } from "../foreground.ts";
-import { type HostOptions, type RunningHost, runHost } from "../host-run.ts";
+import { type Foreground, runInForeground } from "../foreground.ts";
+import type { HostOptions, RunningHost } from "../host-run.ts";
 import { DEFAULT_LISTEN, formatListenAddress } from "../listen-address.ts";
 import { INSTALLATION } from "../machine.ts";
 import { initialPasswordPath, PASSWORD_VARIABLE } from "../root-password.ts";
@@ -17,8 +17,14 @@ import { runDemoVm } from "./demo-vm.ts";
 /** @throws {SystemError} one line for people; then the host that was started is stopped again */
 export async function startDemonstration(options: HostOptions): Promise<void> {
   const report = timedReport();
-  const host = await runHost(options, report);
-  const { stopped, isStopping } = stopOnSignals(host, report);
+  let isShown = false; // a host that is rebooted has its VM
+  await runInForeground(options, report, async (host, foreground) => {
+    if (!isShown) await show(host, foreground, options, report);
+    isShown = true;
+  });
+}
+
+async function show(host: RunningHost, { isStopping }: Foreground, options: HostOptions, report: (line: string) => void): Promise<void> {
   try {
     const console = await demonstrate(host, options, report);
     const evidence = await gather(options);
@@ -30,7 +36,6 @@ export async function startDemonstration(options: HostOptions): Promise<void> {
       throw error;
     }
   }
-  await stopped;
 }
 
 function timedReport(): (line: string) => void {

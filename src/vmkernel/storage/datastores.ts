@@ -106,7 +106,7 @@ export class Datastores {
   }
 }
 
-function isDatastoreName(name: string): boolean {
+export function isDatastoreName(name: string): boolean {
   return !name.startsWith(".") && parseDatastorePath(`[${name}]`)?.datastore === name;
 }
 

@@ -28,6 +28,7 @@ import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import type { Controls } from "../controls.ts";
 import type { DatastoreDescription, DiskChange, DiskDescription, FolderEntry, Moved, NewDisk } from "../rpc.ts";
+import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
 import { changeDisk } from "./disk-changes.ts";
 import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
@@ -39,6 +40,9 @@ import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uplo
 /** All paths are untrusted; every failure is a {@link Fault} that names the datastore path. */
 export interface Storage {
   listDatastores(): Promise<DatastoreDescription[]>;
+  createDatastore(name: string): Promise<void>;
+  renameDatastore(names: { readonly from: string; readonly to: string }): Promise<void>;
+  removeDatastore(name: string): Promise<void>;
   /** At most {@link TEXT_BYTES_MAX}, UTF-8. */
   readText(file: DatastorePath): Promise<string>;
   writeText(file: DatastorePath, text: string, options?: { readonly mustBeNew?: boolean }): Promise<void>;
@@ -91,6 +95,9 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
   const source: DiskSource = { open: (path) => datastores.open(path), random };
   return {
     listDatastores: () => datastores.list(),
+    createDatastore: (name) => createDatastore(volumes, name),
+    renameDatastore: (names) => renameDatastore(volumes, names),
+    removeDatastore: (name) => removeDatastore(volumes, name),
     readText: (file) => naming(file, "reading", () => readText(source, file)),
     writeText: (file, text, options) =>
       naming(file, "writing", () => writeText(source, file, { text, mustBeNew: options?.mustBeNew ?? false })),

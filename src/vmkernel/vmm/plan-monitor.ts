@@ -164,11 +164,16 @@ function planIncoming({ resumeFrom }: CheckedMachine, numbers: DescriptorNumbers
   return resumeFrom === undefined ? [] : ["-incoming", `fd:${numbers.take({ kind: "memory" })}`];
 }
 
+/** What a monitor may take beyond its guest's memory. */
+export function overheadBytes(guest: { readonly vcpus: number; readonly videoKiB: number }, accelerator: "kvm" | "tcg"): number {
+  const translated = accelerator === "tcg" ? TRANSLATION_CACHE_MIB : 0;
+  return (OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * guest.vcpus + translated) * MIB + guest.videoKiB * 2 * 1024;
+}
+
 export function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
   const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
-  const overheadMiB = OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * vcpus + (accelerator === "tcg" ? TRANSLATION_CACHE_MIB : 0);
   return {
-    memoryBytes: (memoryMiB + overheadMiB) * MIB + videoKiB * 2 * 1024,
+    memoryBytes: memoryMiB * MIB + overheadBytes({ vcpus, videoKiB }, accelerator),
     pids: vcpus + THREADS_BESIDE_VCPUS,
   };
 }

@@ -1,0 +1,1 @@
+export { type ClockDiscipline, readClockDiscipline } from "./read-clock.ts";
