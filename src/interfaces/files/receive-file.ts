@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { syncData, writeAllAt } from "../../system/index.ts";
+import { releaseBuffers } from "./release-buffers.ts";
 import { Stall } from "./stall.ts";
 
 const BATCH_BYTES = 1024 * 1024;
@@ -95,6 +96,7 @@ class Batches {
     this.#bytes = 0;
     this.#writing = writeAllAt(this.#fd, pieces, this.#position)
       .then(() => {
+        releaseBuffers(pieces);
         this.#position += bytes;
         this.#unsynced += bytes;
         if (this.#unsynced >= SYNC_BYTES) this.#sync();
