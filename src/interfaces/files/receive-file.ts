@@ -3,8 +3,7 @@
  * received, and what was written is on its way to the disk before the last byte comes. Memory is bounded by two batches of each request.
  */
 import type { IncomingMessage } from "node:http";
-import { syncData, writeAllAt } from "../../system/index.ts";
-import { releaseBuffers } from "./release-buffers.ts";
+import { releaseBuffers, syncData, writeAllAt } from "../../system/index.ts";
 import { Stall } from "./stall.ts";
 
 const BATCH_BYTES = 1024 * 1024;
