@@ -43,8 +43,18 @@ export interface MachineSpec {
   /** After how long a BIOS tries again that found nothing to boot; absent where it does not. */
   readonly bootRetryMs?: number;
   readonly devices: readonly DeviceSpec[];
+  /** What becomes of the log in its folder; absent where there is none. */
+  readonly log?: LogRules;
   /** The suspended memory to resume from; absent for a cold start. */
   readonly resumeFrom?: DatastorePath;
+}
+
+/** Of the log of a VM: vmware.log, begun at power-on. */
+export interface LogRules {
+  /** How many old ones are kept. */
+  readonly keepOld: number;
+  /** How long it grows before it is put aside and another begun. */
+  readonly rotateBytes: number;
 }
 
 /** The more sensitive, the sooner it runs. */
