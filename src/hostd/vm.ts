@@ -25,7 +25,7 @@ export type VmFiles =
 export class Vm {
   readonly id: VmId;
   readonly ref: MoRef<"VirtualMachine">;
-  readonly vmxPath: DatastorePath;
+  #vmxPath: DatastorePath;
   files: VmFiles = { kind: "unreadable", because: "not read yet" };
   monitor: MonitorDescription | undefined;
   #activeTask: Task | undefined;
@@ -34,8 +34,18 @@ export class Vm {
   constructor(id: VmId, vmxPath: DatastorePath, changed: (vm: Vm) => void) {
     this.id = id;
     this.ref = { type: "VirtualMachine", value: id };
-    this.vmxPath = vmxPath;
+    this.#vmxPath = vmxPath;
     this.#changed = changed;
+  }
+
+  get vmxPath(): DatastorePath {
+    return this.#vmxPath;
+  }
+
+  /** Lets it be what another .vmx says, which was read. */
+  moveTo(vmxPath: DatastorePath, files: VmFiles): void {
+    this.#vmxPath = vmxPath;
+    this.files = files;
   }
 
   get home(): DatastorePath {
