@@ -120,6 +120,8 @@ export type DeviceSpec =
     }
   | { readonly kind: "video"; readonly key: number; readonly vramKiB: number }
   | { readonly kind: "xhci"; readonly key: number }
+  /** What came before xHCI: USB 1 (UHCI), or USB 2 (EHCI). */
+  | { readonly kind: "usb"; readonly key: number; readonly model: "uhci" | "ehci" }
   | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath; readonly wire?: SerialWire }
   /** VMCI on ESXi: the channel of VMware Tools. Here a virtio-serial port that the QEMU guest agent answers on. */
   | { readonly kind: "toolsChannel"; readonly key: number };

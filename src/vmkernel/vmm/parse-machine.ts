@@ -91,7 +91,7 @@ function parseFirmware(shape: Shape): MachineSpec["firmware"] {
   return kind === "bios" ? { kind } : { kind, nvram: readPath(shape, "nvram") };
 }
 
-const KINDS = ["scsi", "ahci", "ide", "nvme", "disk", "cdrom", "floppy", "nic", "video", "xhci", "serial", "toolsChannel"] as const;
+const KINDS = ["scsi", "ahci", "ide", "nvme", "disk", "cdrom", "floppy", "nic", "video", "xhci", "usb", "serial", "toolsChannel"] as const;
 
 function parseDevice(shape: Shape): DeviceSpec {
   const kind = readOneOf(shape, "kind", KINDS);
@@ -128,6 +128,8 @@ function parseDevice(shape: Shape): DeviceSpec {
       return { kind, key, vramKiB: readInteger(shape, "vramKiB", COUNT) };
     case "serial":
       return { kind, key, unit: readInteger(shape, "unit", UNIT), ...parseOptionalFile(shape, "file"), ...parseWire(shape) };
+    case "usb":
+      return { kind, key, model: readOneOf(shape, "model", ["uhci", "ehci"]) };
     case "xhci":
     case "toolsChannel":
       return { kind, key };
