@@ -285,7 +285,7 @@ test.each<[string, string, string, number]>([
   ["one level up", "GET", "../../../../etc/passwd", 400],
   ["one level up, escaped", "GET", "%2e%2e/%2e%2e/etc/passwd", 400],
   ["one level up, escaped twice: a name that is not there", "GET", "%252e%252e/x", 404],
-  ["an absolute path", "GET", "/etc/passwd", 400],
+  ["an absolute path: a name in the datastore that is not there", "GET", "/etc/passwd", 404],
   ["a NUL", "GET", "x%00.iso", 400],
   ["a symbolic link to a file outside", "GET", "link", 403],
   ["a file beyond a symbolic link", "GET", "out/passwd", 403],
