@@ -154,20 +154,14 @@ export class Monitors {
   }
 
   powerOff(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, async () => {
-      const monitor = this.#require(vm, "poweredOff");
-      this.#logs.note(vm, "It is to be powered off");
+    return this.#noted(vm, "poweredOff", "It is to be powered off", async (monitor) => {
       await monitor.powerOff();
       await this.#logs.end(vm);
     });
   }
 
   reset(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => {
-      const monitor = this.#require(vm, "poweredOn");
-      this.#logs.note(vm, "It is to be reset");
-      return monitor.reset();
-    });
+    return this.#noted(vm, "poweredOn", "It is to be reset", (monitor) => monitor.reset());
   }
 
   /** @throws {Fault} FileAlreadyExists, NoDiskSpace …; then the guest runs on and `to` is not there */
@@ -215,11 +209,7 @@ export class Monitors {
   }
 
   shutdownGuest(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => {
-      const monitor = this.#require(vm, "poweredOff");
-      this.#logs.note(vm, "Its guest is asked to shut down");
-      return monitor.shutdownGuest();
-    });
+    return this.#noted(vm, "poweredOff", "Its guest is asked to shut down", (monitor) => monitor.shutdownGuest());
   }
 
   retryWrite(vm: VmId): Promise<void> {
@@ -227,11 +217,7 @@ export class Monitors {
   }
 
   rebootGuest(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => {
-      const monitor = this.#require(vm, "poweredOn");
-      this.#logs.note(vm, "Its guest is asked to reboot");
-      return monitor.rebootGuest();
-    });
+    return this.#noted(vm, "poweredOn", "Its guest is asked to reboot", (monitor) => monitor.rebootGuest());
   }
 
   /** Not in turn: a guest that takes its time can be powered off meanwhile. */
@@ -247,11 +233,7 @@ export class Monitors {
   }
 
   sendNmi(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => {
-      const monitor = this.#require(vm, "poweredOn");
-      this.#logs.note(vm, "It gets a non-maskable interrupt");
-      return monitor.sendNmi();
-    });
+    return this.#noted(vm, "poweredOn", "It gets a non-maskable interrupt", (monitor) => monitor.sendNmi());
   }
 
   /** Not in turn: what is before it may be what hangs. */
@@ -436,6 +418,15 @@ export class Monitors {
     const monitor = this.#running.get(vm);
     if (monitor !== undefined && !monitor.isEnding) return monitor;
     throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { requestedState, existingState: "poweredOff" });
+  }
+
+  /** In its turn, and first written into its log. */
+  #noted(vm: VmId, requested: "poweredOn" | "poweredOff", text: string, deed: (monitor: Monitor) => Promise<void>): Promise<void> {
+    return this.#inTurn(vm, () => {
+      const monitor = this.#require(vm, requested);
+      this.#logs.note(vm, text);
+      return deed(monitor);
+    });
   }
 
   #inTurn<T>(vm: VmId, deed: () => Promise<T>): Promise<T> {
