@@ -87,6 +87,7 @@ test("a VM with one of everything starts, and evidence finds just that in it", a
     nic(-30, "VirtualE1000"),
     nic(-31, "VirtualE1000e"),
     add({ $type: "VirtualUSBXHCIController", key: -40, busNumber: 0 }),
+    add({ $type: "VirtualUSBController", key: -41, busNumber: 0, ehciEnabled: true }),
     add({
       $type: "VirtualCdrom",
       key: -50,

@@ -237,6 +237,23 @@ test("an upload takes another's place only where it may", async () => {
   expect(statSync(join(folder, "x")).size).toBe(0);
 });
 
+test("a POST is a new file or none, and folders on the way are made", async () => {
+  const post = (name: string, body: string) => send("POST", at(name), { headers: { Cookie: cookie }, body });
+  expect([(await post("a/b/x", "first")).status, text("a/b/x")]).toEqual([201, "first"]);
+  const second = await post("a/b/x", "second");
+  expect([second.status, second.text, text("a/b/x")]).toEqual([409, `File [datastore1] r${round}/a/b/x already exists\n`, "first"]);
+  expect((await send("POST", at("y"), { headers: { Cookie: await sessionOf(READ_ONLY) }, body: "evil" })).status).toBe(403);
+  expect((await put("c/y", "put")).status).toBe(201);
+  expect(names()).toEqual(["a", "c"]);
+});
+
+test("an upload that breaks off leaves no folder behind", async () => {
+  const socket = await raw(`PUT ${at("a/b/x")} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nContent-Length: 10\r\n\r\n01234`);
+  socket.destroy();
+  await expect.poll(() => host.audit.filter((line) => line.includes(`r${round}/a/b/x`)).join()).toMatch(/thrown away/);
+  expect(names()).toEqual([]);
+});
+
 test("a client that finds out its length as it goes is served too", async () => {
   const socket = await raw(`PUT ${at("x")} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -264,12 +281,11 @@ test("what a monitor holds is read by nobody and not written over; a VM's files 
 
 test.each<[string, string, string, number]>([
   ["a file that is not there", "GET", "none", 404],
-  ["an upload to a folder that is not there", "PUT", "none/x", 404],
   ["a deletion of what is not there", "DELETE", "none", 404],
   ["one level up", "GET", "../../../../etc/passwd", 400],
   ["one level up, escaped", "GET", "%2e%2e/%2e%2e/etc/passwd", 400],
   ["one level up, escaped twice: a name that is not there", "GET", "%252e%252e/x", 404],
-  ["an absolute path", "GET", "/etc/passwd", 400],
+  ["an absolute path: a name in the datastore that is not there", "GET", "/etc/passwd", 404],
   ["a NUL", "GET", "x%00.iso", 400],
   ["a symbolic link to a file outside", "GET", "link", 403],
   ["a file beyond a symbolic link", "GET", "out/passwd", 403],
@@ -277,8 +293,12 @@ test.each<[string, string, string, number]>([
   ["an upload in a symbolic link's place", "PUT", "link", 403],
   ["an upload in a folder's place", "PUT", "sub", 403],
   ["an upload of a folder", "PUT", "sub/", 409],
+  ["an upload to folders beyond a symbolic link", "PUT", "out/no/evil", 403],
+  ["an upload beneath a fifo", "PUT", "fifo/no/evil", 404],
+  ["an upload two levels up", "PUT", "no/../../../evil", 400],
+  ["a folder that is not there, to look at", "GET", "none/", 404],
   ["a deletion of a folder that is not empty", "DELETE", "sub", 409],
-  ["a method that there is not", "POST", "x", 405],
+  ["a method that there is not", "PATCH", "x", 405],
   ["a fifo, which nobody waits at", "GET", "fifo", 403],
   ["an upload in a fifo's place", "PUT", "fifo", 403],
 ])("%s is refused", async (_, method, name, status) => {
@@ -360,7 +380,7 @@ const headOf = (method: string, name: string, more = "") => `${method} ${at(name
 test("a refused upload is refused before a byte of it was sent, where the client asks", async () => {
   give("x");
   const expecting = "Content-Length: 5\r\nExpect: 100-continue\r\n";
-  expect(await heard(await raw(headOf("PUT", "none/x", expecting)))).toMatch(/^HTTP\/1.1 404 /);
+  expect(await heard(await raw(headOf("PUT", "x/y", expecting)))).toMatch(/^HTTP\/1.1 404 /);
   const welcome = await raw(headOf("PUT", "y", expecting));
   expect(await heard(welcome)).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\n$/);
   const answer = heard(welcome);
@@ -370,7 +390,8 @@ test("a refused upload is refused before a byte of it was sent, where the client
 });
 
 test("a client that sends megabytes to be refused gets to see why", async () => {
-  const { status } = await send("PUT", at("none/x"), { headers: { Cookie: cookie }, body: Buffer.alloc(20_000_000) });
+  give("x");
+  const { status } = await send("PUT", at("x/y"), { headers: { Cookie: cookie }, body: Buffer.alloc(20_000_000) });
   expect(status).toBe(404);
 });
 

@@ -25,6 +25,11 @@ const disk = {
 } as const satisfies DeviceSpec;
 const nic = { kind: "nic", key: 4001, model: "vmxnet3", mac: "00:0c:29:00:00:02", connected: true } as const satisfies DeviceSpec;
 
+const usb: readonly DeviceSpec[] = [
+  { kind: "xhci", key: 14000 },
+  { kind: "usb", key: 7000, model: "uhci" },
+];
+
 beforeAll(async () => {
   if (!isRoot) return;
   kernel = new TestKernel();
@@ -96,9 +101,9 @@ function openFiles(pid: number): string[] {
   });
 }
 
-test.skipIf(!isRoot)("a guest finds the disk, NIC, CD, processor and memory that it is given while it runs", async () => {
+test.skipIf(!isRoot)("a guest finds the disk, NIC, CD, USB controllers, processor and memory that it is given while it runs", async () => {
   await expectWhole();
-  const grown = { ...withDevices(disk, nic, { ...cdrom, image: inDatastore("1/first.iso") }), vcpus: 2 };
+  const grown = { ...withDevices(disk, nic, ...usb, { ...cdrom, image: inDatastore("1/first.iso") }), vcpus: 2 };
   await change({ ...grown, memoryMiB: 384, memoryHotAdd: { maxMiB: 512, addedMiB: [128] } });
   await guestSays("BLOCK", `sdb=${8 * MIB}`);
   await guestSays("BLOCK", `sr0=${2 * MIB}`);

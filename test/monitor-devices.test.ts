@@ -30,6 +30,7 @@ const controllers: readonly DeviceSpec[] = [
 const others: readonly DeviceSpec[] = [
   { kind: "video", key: 500, vramKiB: 16384 },
   { kind: "xhci", key: 14000 },
+  { kind: "usb", key: 7000, model: "ehci" },
   { kind: "toolsChannel", key: 12000 },
   ...Array.from({ length: 10 }, (_, index) => {
     const model = (["vmxnet3", "e1000", "e1000e"] as const)[index % 3] ?? "e1000";

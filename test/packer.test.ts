@@ -1,6 +1,7 @@
 /** Debian's packer, unmodified: an image is built on the host by vsphere-iso. */
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -29,16 +30,23 @@ afterAll(async () => {
 });
 
 test.skipIf(!existsSync("/usr/bin/packer"))(
-  "Packer's vsphere-iso builds a VM: it boots from the CD, types, and waits for the guest to power off",
+  "Packer's vsphere-iso uploads its ISO and builds a VM: it boots from that CD, types, and waits for the guest to power off",
   async () => {
-    await makeInstallerIso(join(hostPaths(host.root).volumes, "datastore1", "installer.iso"));
+    const datastore = join(hostPaths(host.root).volumes, "datastore1");
+    const iso = join(folder, "installer.iso");
+    await makeInstallerIso(iso);
+    writeFileSync(join(datastore, "second.iso"), Buffer.alloc(2048));
+    const checksum = `sha256:${createHash("sha256").update(readFileSync(iso)).digest("hex")}`;
     await using door = await openDoor(host.port, "packer");
     const env = { ...process.env, HOME: folder, CHECKPOINT_DISABLE: "1", PACKER_CONFIG_DIR: folder, PACKER_CACHE_DIR: folder };
-    const variables = [`server=127.0.0.1:${door.port}`, `password=${PASSWORD}`, `host=${hostName}`].flatMap((text) => ["-var", text]);
+    const given = { server: `127.0.0.1:${door.port}`, password: PASSWORD, host: hostName, iso: `file://${iso}`, checksum };
+    const variables = Object.entries(given).flatMap(([name, value]) => ["-var", `${name}=${value}`]);
     const args = ["build", "-color=false", ...variables, join(CLIENTS, "packer.json")];
     const { stdout } = await run("packer", args, { env, timeout: CLIENT_MS }).catch((error: { readonly stdout?: string }) => {
       throw new Error(`the build failed: ${error.stdout ?? error}`);
     });
+    const [uploaded = ""] = readdirSync(join(datastore, "packer_cache"));
+    expect(readFileSync(join(datastore, "packer_cache", uploaded)).equals(readFileSync(iso))).toBe(true);
     expect(stdout).toMatch(/Typing boot command[\s\S]*Builds finished\. The artifacts of successful builds are/);
   },
 );

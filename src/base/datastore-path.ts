@@ -14,14 +14,18 @@ const PATH_BYTES_MAX = 2048; // well under PATH_MAX, so that "<root>/<path>" nev
 const COMPONENT_BYTES_MAX = 255; // NAME_MAX of every file system that can hold a datastore
 
 /**
- * Reads a datastore path that a client sent (untrusted).
- * @returns undefined when it is none: no datastore in brackets, an empty, `.` or `..` component, a control character, too long.
+ * Reads a datastore path that a client sent (untrusted). Slashes too many are left out, as they are of every path of a POSIX system:
+ * Packer joins "[datastore1] packer_cache//debian.iso".
+ * @returns undefined when it is none: no datastore in brackets, a `.` or `..` component, a control character, too long.
  */
 export function parseDatastorePath(text: string): DatastorePath | undefined {
   const match = /^\[([^[\]/]+)\] ?(.*)$/s.exec(text);
   const datastore = match?.[1];
   if (match === null || datastore === undefined || datastore.length > DATASTORE_NAME_MAX) return undefined;
-  const path = (match[2] ?? "").replace(/\/$/, "");
+  const path = (match[2] ?? "")
+    .split("/")
+    .filter((part) => part !== "")
+    .join("/");
   return isSafePath(path) && !hasControlCharacter(datastore) ? { datastore, path } : undefined;
 }
 

@@ -3,9 +3,6 @@
  * machine of the host's own, what becomes of a connection that no rule set names, tried over a cable that is made for it.
  */
 import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { messageOf, parseIpNetwork } from "../base/index.ts";
 import {
   addAddress,
@@ -16,13 +13,12 @@ import {
   inNamespace,
   listTable,
   loadRules,
-  makeNamespace,
   moveLink,
-  removeNamespace,
   setLink,
   type TcpSocket,
   type TriedConnection,
   tryConnect,
+  withEmptyNamespace,
 } from "../system/index.ts";
 import { admits, type HostFilter, type HostFirewallState, planRules } from "../vmkernel/index.ts";
 
@@ -54,21 +50,17 @@ export interface FirewallPlace {
 export async function observeFirewall(state: HostFirewallState, place: FirewallPlace): Promise<ObservedFirewall> {
   const { table, filter } = state;
   if (filter === undefined) return { state, held: undefined, expected: undefined, ...NOT_TRIED };
-  const folder = mkdtempSync(join(tmpdir(), "bulkhead-evidence-"));
-  const empty = join(folder, "namespace");
   try {
-    makeNamespace(empty);
-    await loadRules(planRules(table, filter), { namespace: empty });
-    const [held, expected] = [await listTable(table, place), await listTable(table, { namespace: empty })];
-    await deleteTable(table, { namespace: empty }); // from now on it is another machine's
-    const isTried = held !== undefined && filter.scope === "machine" && filter.config.incomingBlocked;
-    const tried = isTried ? await tryPorts({ table, filter, outside: empty }, place) : NOT_TRIED;
-    return { state, held, expected, ...tried };
+    return await withEmptyNamespace(async (empty) => {
+      await loadRules(planRules(table, filter), { namespace: empty });
+      const [held, expected] = [await listTable(table, place), await listTable(table, { namespace: empty })];
+      await deleteTable(table, { namespace: empty }); // from now on it is another machine's
+      const isTried = held !== undefined && filter.scope === "machine" && filter.config.incomingBlocked;
+      const tried = isTried ? await tryPorts({ table, filter, outside: empty }, place) : NOT_TRIED;
+      return { state, held, expected, ...tried };
+    });
   } catch (error) {
     return { state, held: undefined, expected: undefined, ...NOT_TRIED, unseen: messageOf(error) };
-  } finally {
-    removeNamespace(empty);
-    rmSync(folder, { recursive: true });
   }
 }
 

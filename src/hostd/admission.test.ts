@@ -23,12 +23,19 @@ test("every power state × method", () => {
         "AcquireTicket",
         "PutUsbScanCodes",
         "CreateScreenshot_Task",
+        "MountToolsInstaller",
+        "UnmountToolsInstaller",
+        "UpgradeTools_Task",
+        "ExtractOvfEnvironment",
       ],
       "poweredOn": [
         "PowerOnVM_Task",
         "UpgradeVM_Task",
         "UnregisterVM",
         "Destroy_Task",
+        "ResetGuestInformation",
+        "DefragmentAllDisks",
+        "reloadVirtualMachineFromPath_Task",
       ],
       "suspended": [
         "ResetVM_Task",
@@ -43,6 +50,13 @@ test("every power state × method", () => {
         "AcquireTicket",
         "PutUsbScanCodes",
         "CreateScreenshot_Task",
+        "MountToolsInstaller",
+        "UnmountToolsInstaller",
+        "UpgradeTools_Task",
+        "ExtractOvfEnvironment",
+        "ResetGuestInformation",
+        "DefragmentAllDisks",
+        "reloadVirtualMachineFromPath_Task",
       ],
     }
   `);

@@ -23,12 +23,22 @@ const legalFrom = {
   AcquireTicket: ["poweredOn"],
   PutUsbScanCodes: ["poweredOn"],
   CreateScreenshot_Task: ["poweredOn"],
+  MountToolsInstaller: ["poweredOn"],
+  UnmountToolsInstaller: ["poweredOn"],
+  UpgradeTools_Task: ["poweredOn"],
+  ExtractOvfEnvironment: ["poweredOn"],
+  ResetGuestInformation: ["poweredOff"],
+  DefragmentAllDisks: ["poweredOff"],
+  reloadVirtualMachineFromPath_Task: ["poweredOff"],
 } as const satisfies Record<string, readonly VirtualMachinePowerState[]>;
 
 export type VmMethod = keyof typeof legalFrom;
 
 /** What a VM answers also while a task works on it: its console is for whoever must see what goes on there. */
 const besideTasks: ReadonlySet<VmMethod> = new Set(["AcquireTicket", "PutUsbScanCodes"]);
+
+/** What is there for a VM whose .vmx cannot be read. */
+const mends: ReadonlySet<VmMethod> = new Set(["UnregisterVM", "reloadVirtualMachineFromPath_Task"]);
 
 /** What nothing would come of while the guest stands still over a question. */
 const needsRunningGuest: ReadonlySet<VmMethod> = new Set([
@@ -84,7 +94,7 @@ export function refuseInState(method: string, vm: VmSituation): Fault | undefine
   if (vm.hasQuestion && needsRunningGuest.has(method)) {
     return fault("InvalidState", "The virtual machine waits for the answer to a question.", {});
   }
-  if (!vm.accessible && method !== "UnregisterVM") {
+  if (!vm.accessible && !mends.has(method)) {
     return fault("InvalidState", "The configuration file of the virtual machine cannot be read.", {});
   }
   return undefined;

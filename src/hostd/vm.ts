@@ -25,8 +25,7 @@ export type VmFiles =
 export class Vm {
   readonly id: VmId;
   readonly ref: MoRef<"VirtualMachine">;
-  /** Another when its datastore is renamed. */
-  vmxPath: DatastorePath;
+  #vmxPath: DatastorePath;
   files: VmFiles = { kind: "unreadable", because: "not read yet" };
   monitor: MonitorDescription | undefined;
   #activeTask: Task | undefined;
@@ -35,8 +34,23 @@ export class Vm {
   constructor(id: VmId, vmxPath: DatastorePath, changed: (vm: Vm) => void) {
     this.id = id;
     this.ref = { type: "VirtualMachine", value: id };
-    this.vmxPath = vmxPath;
+    this.#vmxPath = vmxPath;
     this.#changed = changed;
+  }
+
+  get vmxPath(): DatastorePath {
+    return this.#vmxPath;
+  }
+
+  /** Its datastore has another name. */
+  followDatastore(datastore: string): void {
+    this.#vmxPath = { ...this.#vmxPath, datastore };
+  }
+
+  /** Lets it be what another .vmx says, which was read. */
+  moveTo(vmxPath: DatastorePath, files: VmFiles): void {
+    this.#vmxPath = vmxPath;
+    this.files = files;
   }
 
   get home(): DatastorePath {

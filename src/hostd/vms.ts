@@ -126,6 +126,16 @@ export class Vms {
     this.#inventoryChanged(vm);
   }
 
+  /** Lets a registered VM be what another .vmx says, for good; the caller has claimed it. */
+  async moveTo(vm: Vm, vmx: DatastorePath): Promise<void> {
+    const files = await readVmFiles(this.vmkernel, { vmxPath: vmx });
+    this.#database.prepare("UPDATE vm SET vmx = ? WHERE id = ?").run(formatDatastorePath(vmx), Number(vm.id));
+    this.#inventoryChanged(vm); // where it was, and its networks
+    vm.moveTo(vmx, files);
+    this.#inventoryChanged(vm);
+    vm.changed();
+  }
+
   /** Reads the VM's folder again after its files changed. */
   async refresh(vm: Vm): Promise<void> {
     vm.files = await readVmFiles(this.vmkernel, vm);
@@ -137,7 +147,7 @@ export class Vms {
     if (renames.size === 0) return;
     for (const vm of this.#vms.values()) {
       const datastore = renames.get(vm.vmxPath.datastore);
-      if (datastore !== undefined) vm.vmxPath = { ...vm.vmxPath, datastore };
+      if (datastore !== undefined) vm.followDatastore(datastore);
     }
     for (const vm of this.list()) await this.refresh(vm); // also those that only have a file there
   }

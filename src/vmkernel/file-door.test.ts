@@ -64,6 +64,7 @@ const faultOf = (deed: Promise<unknown>) =>
     (error: Fault) => error.fault ?? String(error),
   );
 const whole = { sizeBytes: undefined, mustBeNew: false };
+const tooLarge = { ...whole, sizeBytes: 62 * 1024 ** 4 };
 
 /** What ended on this side has ended on the other a moment later. */
 const settled = (condition: () => boolean | Promise<boolean>) => expect.poll(condition, { timeout: 5000 }).toBe(true);
@@ -135,6 +136,54 @@ test("an upload that is closed without a commit leaves nothing", async () => {
   expect([text("x"), names()]).toEqual(["old", ["x"]]);
 });
 
+test("the folders that an upload lies in are made when it is whole, and a broken one leaves none", async () => {
+  const broken = await door.beginUpload(at("a/b/x"), whole);
+  broken[Symbol.dispose]();
+  expect(names()).toEqual([]);
+  using upload = await door.beginUpload(at("a/b/x"), whole);
+  writeSync(upload.fd, "new");
+  expect(names()).toEqual([]);
+  expect(await upload.commit()).toEqual({ replaced: false });
+  expect([text("a/b/x"), readdirSync(join(folder, "a")), readdirSync(join(folder, "a/b"))]).toEqual(["new", ["b"], ["x"]]);
+});
+
+test("two uploads into the same new folder both get there, and one that comes to nothing takes none of it away", async () => {
+  const rules = { sizeBytes: undefined, mustBeNew: true };
+  using first = await door.beginUpload(at("a/x"), rules);
+  using second = await door.beginUpload(at("a/y"), rules);
+  using late = await door.beginUpload(at("a/x"), rules);
+  using deeper = await door.beginUpload(at("a/x/b/c"), rules);
+  await first.commit();
+  await second.commit();
+  expect(await faultOf(late.commit())).toBe("FileAlreadyExists");
+  expect(await faultOf(deeper.commit())).toBe("FileNotFound"); // x is a file by now
+  expect(readdirSync(join(folder, "a")).sort()).toEqual(["x", "y"]);
+});
+
+test("a symbolic link that is put in a missing folder's place leads nowhere, and what was made before it is removed", async () => {
+  mkdirSync(join(folder, "outside"));
+  using upload = await door.beginUpload(at("a/b/x"), whole);
+  mkdirSync(join(folder, "a"));
+  symlinkSync(join(folder, "outside"), join(folder, "a/b"));
+  expect(await faultOf(upload.commit())).toBe("CannotAccessFile");
+  expect([readdirSync(join(folder, "outside")), names(), readdirSync(join(folder, "a"))]).toEqual([[], ["a", "outside"], ["b"]]);
+});
+
+test("an upload that may be resumed makes its folders at once, and keeps them with what came", async () => {
+  const rules = { sizeBytes: 3, mustBeNew: false };
+  {
+    using _ = await door.resumeUpload(at("a/b/x"), { ...rules, mayBegin: true });
+  }
+  expect(readdirSync(join(folder, "a/b"))).toEqual(["x.partial"]);
+  await settled(async () => {
+    using upload = await door.resumeUpload(at("a/b/x"), { ...rules, mayBegin: false }).catch(() => undefined);
+    if (upload === undefined) return false;
+    writeSync(upload.fd, "new", 0);
+    await upload.commit();
+    return text("a/b/x") === "new";
+  });
+});
+
 test("what must be new is refused at the beginning, and at the end when another was faster", async () => {
   const rules = { sizeBytes: 3, mustBeNew: true };
   using first = await door.beginUpload(at("x"), rules);
@@ -174,8 +223,18 @@ test("a resumed upload that must be new does not take an old file's place, and i
 test.each<[string, () => Promise<unknown>, string]>([
   ["to go on with what never began", () => door.resumeUpload(at("x"), { sizeBytes: 1, mustBeNew: false, mayBegin: false }), "FileNotFound"],
   ["a file that is not there", () => door.openDownload(at("x")), "FileNotFound"],
-  ["an upload into a folder that is not there", () => door.beginUpload(at("no/x"), whole), "FileNotFound"],
-  ["more than the disk has", () => door.beginUpload(at("x"), { ...whole, sizeBytes: 62 * 1024 ** 4 }), "NoDiskSpace"],
+  [
+    "to go on, in a folder that is not there",
+    () => door.resumeUpload(at("no/x"), { sizeBytes: 1, mustBeNew: false, mayBegin: false }),
+    "FileNotFound",
+  ],
+  ["more than the disk has, in a folder that is not there", () => door.beginUpload(at("no/x"), tooLarge), "NoDiskSpace"],
+  ["more than the disk has, to be resumed there", () => door.resumeUpload(at("no/no/x"), { ...tooLarge, mayBegin: true }), "NoDiskSpace"],
+  ["a folder beneath a file", () => door.beginUpload({ datastore: "d", path: ".other/no/x" }, whole), "FileNotFound"],
+  ["folders beyond a symbolic link", () => door.beginUpload(at("out/no/x"), whole), "CannotAccessFile"],
+  ["folders beyond a symbolic link to nothing", () => door.beginUpload(at("dangling/no/x"), whole), "CannotAccessFile"],
+  ["a folder of a name that is too long", () => door.beginUpload(at(`no/${"x".repeat(256)}/x`), whole), "InvalidArgument"],
+  ["more than the disk has", () => door.beginUpload(at("x"), tooLarge), "NoDiskSpace"],
   ["a size that no file has", () => door.beginUpload(at("x"), { ...whole, sizeBytes: -1 }), "InvalidArgument"],
   ["the folder itself to read", () => door.openDownload({ datastore: "d", path: `r${round}` }), "CannotAccessFile"],
   ["an upload in a folder's place", () => door.beginUpload({ datastore: "d", path: `r${round}` }, whole), "CannotAccessFile"],
@@ -190,8 +249,10 @@ test.each<[string, () => Promise<unknown>, string]>([
 ])("who asks for %s is refused, and nothing is made", async (_, deed, fault) => {
   symlinkSync("/etc/passwd", join(folder, "link"));
   symlinkSync("/etc", join(folder, "out"));
+  symlinkSync("/etc/bulkhead-none", join(folder, "dangling"));
+  writeFileSync(join(root, "volumes/d/.other"), "");
   expect(await faultOf(deed())).toBe(fault);
-  expect(names()).toEqual(["link", "out"]);
+  expect([names(), existsSync("/etc/no"), existsSync("/etc/bulkhead-none")]).toEqual([["dangling", "link", "out"], false, false]);
 });
 
 test.each([

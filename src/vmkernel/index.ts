@@ -34,6 +34,8 @@ export {
   type HostLimits,
   hostCgroup,
   keyOfDeviceId,
+  LOG_KEEP_OLD,
+  LOG_ROTATE_BYTES,
   MEMORY_MODULE_STEP_MIB,
   overheadBytes,
   pickUid,

@@ -43,8 +43,18 @@ export interface MachineSpec {
   /** After how long a BIOS tries again that found nothing to boot; absent where it does not. */
   readonly bootRetryMs?: number;
   readonly devices: readonly DeviceSpec[];
+  /** What becomes of the log in its folder; absent where there is none. */
+  readonly log?: LogRules;
   /** The suspended memory to resume from; absent for a cold start. */
   readonly resumeFrom?: DatastorePath;
+}
+
+/** Of the log of a VM: vmware.log, begun at power-on. */
+export interface LogRules {
+  /** How many old ones are kept. */
+  readonly keepOld: number;
+  /** How long it grows before it is put aside and another begun. */
+  readonly rotateBytes: number;
 }
 
 /** The more sensitive, the sooner it runs. */
@@ -110,6 +120,8 @@ export type DeviceSpec =
     }
   | { readonly kind: "video"; readonly key: number; readonly vramKiB: number }
   | { readonly kind: "xhci"; readonly key: number }
+  /** What came before xHCI: USB 1 (UHCI), or USB 2 (EHCI). */
+  | { readonly kind: "usb"; readonly key: number; readonly model: "uhci" | "ehci" }
   | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath; readonly wire?: SerialWire }
   /** VMCI on ESXi: the channel of VMware Tools. Here a virtio-serial port that the QEMU guest agent answers on. */
   | { readonly kind: "toolsChannel"; readonly key: number };

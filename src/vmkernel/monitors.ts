@@ -2,7 +2,7 @@
  * Every running VM of the host: one operation of a VM at a time, and after a restart of vmkernel the same VMs as before.
  * The kernel holds what is: processes in cgroups. The run-time files beside them only say what those are.
  */
-import { type DatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
+import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
 import { usesDatastore } from "./datastore-use.ts";
 import type { HostFirewall } from "./firewall/index.ts";
@@ -16,9 +16,12 @@ import type { MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad,
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
 import { VirtualPorts } from "./virtual-ports.ts";
+import { describeChange, describeMachine } from "./vm-log-lines.ts";
+import { VmLogs } from "./vm-logs.ts";
 import {
   type AdoptedMonitor,
   adoptMonitors,
+  type CheckedMachine,
   canTellGuests,
   changeMachine,
   checkMachine,
@@ -27,6 +30,7 @@ import {
   type Means,
   type Monitor,
   type MonitorEnd,
+  type MonitorTold,
   putBack,
   refuseSuspend,
   startMonitor,
@@ -47,6 +51,12 @@ export interface MonitorsParts {
   readonly log: (line: string) => void;
 }
 
+interface Start {
+  readonly machine: CheckedMachine;
+  readonly wanted: readonly GuestVariable[];
+  readonly sharingGroup: string | undefined;
+}
+
 /** How often a host that shuts down looks whether its guests have powered themselves off. */
 const SHUTDOWN_ASK_AGAIN_MS = 10_000;
 
@@ -59,6 +69,7 @@ export class Monitors {
   readonly #queues = new Map<VmId, Promise<unknown>>();
   readonly #serialPorts: SerialPorts;
   readonly #virtualPorts: VirtualPorts;
+  readonly #logs: VmLogs;
   readonly #starts: Turns;
   readonly #cpu: CpuScheduler;
   readonly #sharing: PageSharing;
@@ -68,6 +79,7 @@ export class Monitors {
     this.#parts = parts;
     this.#serialPorts = new SerialPorts(parts);
     this.#virtualPorts = new VirtualPorts(parts);
+    this.#logs = new VmLogs(parts);
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
     this.#sharing = new PageSharing(parts);
     this.#cpu = new CpuScheduler({ processors: parts.processors, running: () => this.#scheduled(), log: parts.log });
@@ -76,10 +88,13 @@ export class Monitors {
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
   async adopt(): Promise<void> {
     const { vmm, onEvent, hasListeners, log } = this.#parts;
-    for (const adopted of await adoptMonitors(vmm, { onEvent, hasListeners })) {
+    const tell = (vm: VmId, told: MonitorTold) => this.#logs.tell(vm, told);
+    for (const adopted of await adoptMonitors(vmm, { onEvent, tell, hasListeners })) {
       log(describeAdoption(adopted));
       if (adopted.remove !== undefined) await this.#removeIfThere(adopted.remove);
       if (adopted.monitor === undefined) continue;
+      await this.#logs.goOn(adopted.monitor.record.machine);
+      this.#logs.note(adopted.vm, "Another vmkernel has taken it up");
       this.#keep(adopted.monitor);
       await this.#virtualPorts.settle(adopted.monitor);
     }
@@ -101,6 +116,23 @@ export class Monitors {
     await this.#serialPorts.claim(machine);
     await using undo = new Undo();
     undo.add(() => this.#serialPorts.release(machine.vm));
+    await this.#logs.begin(checked);
+    undo.add(() => this.#logs.end(machine.vm));
+    for (const line of describeMachine(checked)) this.#logs.note(machine.vm, line);
+    let monitor: Monitor;
+    try {
+      monitor = await this.#bringUp({ machine: checked, wanted, sharingGroup }, undo);
+      undo.release();
+    } catch (error) {
+      this.#logs.note(machine.vm, `Powering on failed: ${messageOf(error)}`, "error");
+      throw error;
+    }
+    await this.#divideProcessors();
+    return monitor.describe();
+  }
+
+  /** @param undo gets what is to be taken back when this fails, or what comes after it */
+  async #bringUp({ machine, wanted, sharingGroup }: Start, undo: Undo): Promise<Monitor> {
     using attachments = await openAttachments(machine, this.#parts);
     undo.add(() => this.#virtualPorts.release(machine.vm));
     using ports = await this.#virtualPorts.plugInAll(machine);
@@ -111,22 +143,26 @@ export class Monitors {
         `VM ${machine.vm}: its guest is not told its guestinfo: without mount namespaces there is no place that is its monitor's alone`,
       );
     const open = { ...attachments, taps: ports.taps };
-    const order = { machine: checked, guestVariables, sharingGroup, attachments: open, onEvent, hasListeners };
+    const tell = (vm: VmId, told: MonitorTold) => this.#logs.tell(vm, told);
+    const order = { machine, guestVariables, sharingGroup, attachments: open, onEvent, tell, hasListeners };
     const monitor = await startMonitor(vmm, order);
     this.#keep(monitor);
-    undo.release();
-    await this.#divideProcessors();
-    const description = monitor.describe();
-    this.#parts.log(`VM ${machine.vm}: started, process ${description.pid}`);
-    return description;
+    const { pid, uid, accelerator, weaknesses } = monitor.describe();
+    this.#parts.log(`VM ${machine.vm}: started, process ${pid}`);
+    this.#logs.note(machine.vm, `Powered on: process ${pid} of user ${uid}, ${accelerator}`);
+    for (const weakness of weaknesses) this.#logs.note(machine.vm, weakness, "warning");
+    return monitor;
   }
 
   powerOff(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOff").powerOff());
+    return this.#noted(vm, "poweredOff", "It is to be powered off", async (monitor) => {
+      await monitor.powerOff();
+      await this.#logs.end(vm);
+    });
   }
 
   reset(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").reset());
+    return this.#noted(vm, "poweredOn", "It is to be reset", (monitor) => monitor.reset());
   }
 
   /** @throws {Fault} FileAlreadyExists, NoDiskSpace …; then the guest runs on and `to` is not there */
@@ -135,9 +171,12 @@ export class Monitors {
       const monitor = this.#require(vm, "suspended");
       refuseSuspend(monitor.record.machine);
       using memory = await this.#parts.storage.createExclusive(to);
+      this.#logs.note(vm, `It is to be suspended to ${formatDatastorePath(to)}`);
       try {
         await monitor.suspend(memory, to);
+        await this.#logs.end(vm);
       } catch (error) {
+        this.#logs.note(vm, `It goes on: ${messageOf(error)}`, "error");
         memory[Symbol.dispose]();
         await this.#removeIfThere(to);
         throw error;
@@ -150,12 +189,15 @@ export class Monitors {
     return this.#inTurn(machine.vm, async () => {
       const monitor = this.#require(machine.vm, "poweredOn");
       const { resumeFrom: _, ...wanted } = machine; // what it was resumed from is of its start
+      const before = monitor.record.machine;
       try {
         await changeMachine(monitor, checkMachine(wanted, this.#parts.limits), this.#meansOf(machine));
       } catch (error) {
+        this.#logs.note(machine.vm, `A change of it failed: ${messageOf(error)}`, "error");
         await this.#virtualPorts.settle(monitor);
         throw error;
       }
+      for (const line of describeChange(before, monitor.record.machine)) this.#logs.note(machine.vm, line);
       await this.#divideProcessors();
       return monitor.describe();
     });
@@ -168,7 +210,7 @@ export class Monitors {
   }
 
   shutdownGuest(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOff").shutdownGuest());
+    return this.#noted(vm, "poweredOff", "Its guest is asked to shut down", (monitor) => monitor.shutdownGuest());
   }
 
   retryWrite(vm: VmId): Promise<void> {
@@ -176,7 +218,7 @@ export class Monitors {
   }
 
   rebootGuest(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").rebootGuest());
+    return this.#noted(vm, "poweredOn", "Its guest is asked to reboot", (monitor) => monitor.rebootGuest());
   }
 
   /** Not in turn: a guest that takes its time can be powered off meanwhile. */
@@ -184,7 +226,6 @@ export class Monitors {
     await this.#require(vm, "poweredOn").flushGuest();
   }
 
-  /** Whether a running monitor writes the file at its end, and only there: a log of a serial port. */
   /** Running machines name their files by it. @throws {Fault} ResourceInUse */
   refuseUsing(name: string): void {
     const user = [...this.#running.values()].find(({ record }) => usesDatastore(record.machine, name));
@@ -192,20 +233,24 @@ export class Monitors {
     throw fault("ResourceInUse", `VM ${user.record.machine.name} runs from the datastore ${name}.`, { type: "Datastore", name });
   }
 
+  /** Whether the file is written at its end, and only there: a log of a serial port, or that of a VM that runs. */
   appendsTo({ datastore, path }: DatastorePath): boolean {
+    if (this.#logs.isLog({ datastore, path })) return true;
     const files = [...this.#running.values()].flatMap(({ record }) => record.machine.devices.map(serialFileOf));
     return files.some((file) => file?.datastore === datastore && file.path === path);
   }
 
   sendNmi(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").sendNmi());
+    return this.#noted(vm, "poweredOn", "It gets a non-maskable interrupt", (monitor) => monitor.sendNmi());
   }
 
   /** Not in turn: what is before it may be what hangs. */
   async terminate(vm: VmId): Promise<void> {
     const monitor = this.#require(vm, "poweredOff");
+    this.#logs.note(vm, "Its monitor is to be killed");
     await monitor.kill();
     await monitor.ended;
+    await this.#logs.end(vm);
   }
 
   /** @param connection the descriptor of the viewer's connection; the monitor gets a copy */
@@ -240,6 +285,12 @@ export class Monitors {
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
     return (await Promise.all(this.#present().map((monitor) => monitor.load()))).filter((load) => load !== undefined);
+  }
+
+  /** The log in its folder; undefined where it keeps none. */
+  vmLog(vm: VmId): DatastorePath | undefined {
+    this.#require(vm, "poweredOn");
+    return this.#logs.fileOf(vm);
   }
 
   /** Where it complains to. */
@@ -310,7 +361,7 @@ export class Monitors {
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
     monitor.whenMacsChange(() => void this.#learnMacs(monitor));
     void this.#learnMacs(monitor); // a guest that is resumed has what it had
-    monitor.ended.then((end) => this.#forget(monitor, end));
+    monitor.ended.then((end) => void this.#forget(monitor, end));
   }
 
   /** A guest that lets go of a device after its removal was given up gets it again: what is configured is there. */
@@ -338,14 +389,17 @@ export class Monitors {
     });
   }
 
-  #forget(monitor: Monitor, end: MonitorEnd): void {
+  async #forget(monitor: Monitor, end: MonitorEnd): Promise<void> {
     if (this.#running.get(monitor.vm) === monitor) {
       this.#running.delete(monitor.vm);
       this.#countSharing();
       this.#serialPorts.release(monitor.vm);
       void this.#virtualPorts.release(monitor.vm);
     }
-    this.#parts.log(`VM ${monitor.vm}: ${end.because}${end.detail === "" ? "" : ` (${end.detail})`}`);
+    const ended = `${end.because}${end.detail === "" ? "" : ` (${end.detail})`}`;
+    this.#parts.log(`VM ${monitor.vm}: ${ended}`);
+    this.#logs.note(monitor.vm, `It has ended: ${ended}`, end.because === "crashed" ? "error" : "info");
+    await this.#logs.end(monitor.vm); // whoever is told of the end may remove it
     this.#parts.onEvent({ kind: "monitorEnded", vm: monitor.vm, ...end });
   }
 
@@ -372,6 +426,15 @@ export class Monitors {
     const monitor = this.#running.get(vm);
     if (monitor !== undefined && !monitor.isEnding) return monitor;
     throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { requestedState, existingState: "poweredOff" });
+  }
+
+  /** In its turn, and first written into its log. */
+  #noted(vm: VmId, requested: "poweredOn" | "poweredOff", text: string, deed: (monitor: Monitor) => Promise<void>): Promise<void> {
+    return this.#inTurn(vm, () => {
+      const monitor = this.#require(vm, requested);
+      this.#logs.note(vm, text);
+      return deed(monitor);
+    });
   }
 
   #inTurn<T>(vm: VmId, deed: () => Promise<T>): Promise<T> {

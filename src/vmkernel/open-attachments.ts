@@ -73,6 +73,7 @@ async function openFileOf(device: DeviceSpec, storage: Storage): Promise<FileAtt
     case "nic":
     case "video":
     case "xhci":
+    case "usb":
     case "toolsChannel":
       return undefined;
     default:

@@ -229,7 +229,7 @@ function readScript(shape: Shape): string {
 }
 
 function parseLogName(shape: Shape): LogName {
-  const name = readOneOf(shape, "name", ["host", "monitor"]);
+  const name = readOneOf(shape, "name", ["host", "monitor", "vm"]);
   return name === "host" ? { name, age: readInteger(shape, "age", LOG_AGE) } : { name, vm: readVmId(shape, "vm") };
 }
 

@@ -136,7 +136,7 @@ export async function performRequest(
     case "sampleLoad":
       return sampleLoad(monitors) satisfies Result<"sampleLoad">;
     case "readLog":
-      return readLog(request, { paths, monitors }) satisfies Result<"readLog">;
+      return readLog(request, { paths, monitors, storage }) satisfies Result<"readLog">;
     case "shutdownHost":
       return nothing(shutdown(request.graceMs));
     default:

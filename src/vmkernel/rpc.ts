@@ -249,7 +249,11 @@ export interface HostDescription {
 
 export type LogName =
   /** `age` 0 is the newest file. */
-  { readonly name: "host"; readonly age: number } | { readonly name: "monitor"; readonly vm: VmId };
+  | { readonly name: "host"; readonly age: number }
+  /** What a running monitor complains of. */
+  | { readonly name: "monitor"; readonly vm: VmId }
+  /** The log in the folder of a VM that runs. */
+  | { readonly name: "vm"; readonly vm: VmId };
 
 export interface LogChunk {
   /** The bytes from `fromByte` on, as many as fit; none at the end of the file, or where there is no file. */

@@ -45,6 +45,7 @@ test("what comes and goes while a VM runs is what the option says of it", () => 
     nic: { kind: "nic", key: 4000, model: "vmxnet3", mac: "00:0c:29:00:00:01" },
     video: { kind: "video", key: 500, vramKiB: 4096 },
     xhci: { kind: "xhci", key: 14_000 },
+    usb: { kind: "usb", key: 7000, model: "uhci" },
     serial: { kind: "serial", key: 9000, unit: 0 },
     toolsChannel: { kind: "toolsChannel", key: 12_000 },
   };

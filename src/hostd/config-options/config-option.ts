@@ -93,7 +93,7 @@ function hardwareOptions(hwVersion: number, { memoryMax, cpus }: { memoryMax: nu
     memoryMB: range(MEMORY_MIB.min, memoryMax, Math.min(DEFAULT_MEMORY_MIB, memoryMax)),
     numPCIControllers: fixed(1),
     numIDEControllers: fixed(BUSES.ide.count),
-    numUSBControllers: fixed(0),
+    numUSBControllers: range(0, 1),
     numUSBXHCIControllers: range(0, 1),
     numSIOControllers: fixed(1),
     numPS2Controllers: fixed(1),

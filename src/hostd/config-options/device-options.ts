@@ -21,6 +21,7 @@ import type {
   VirtualSerialPortPipeBackingOption,
   VirtualSerialPortURIBackingOption,
   VirtualSIOControllerOption,
+  VirtualUSBControllerOption,
   VirtualUSBXHCIControllerOption,
   VirtualVideoCardOption,
 } from "../../wire/index.ts";
@@ -44,7 +45,7 @@ const LONG_MAX = Number.MAX_SAFE_INTEGER;
 type Option<T extends VirtualDeviceOption> = T & { readonly $type: string };
 
 /** What comes and goes while a VM runs, somewhere: a disk or drive on a SCSI controller alone. */
-const HOT_PLUGGED: ReadonlySet<CatalogueRow["machine"]> = new Set(["scsi", "ahci", "nvme", "xhci", "nic", "disk", "cdrom"]);
+const HOT_PLUGGED: ReadonlySet<CatalogueRow["machine"]> = new Set(["scsi", "ahci", "nvme", "xhci", "usb", "nic", "disk", "cdrom"]);
 
 function option(type: DeviceType, optionType = `${type}Option`): Option<VirtualDeviceOption> {
   const isHotPlugged = HOT_PLUGGED.has(DEVICE_CATALOGUE[type].machine);
@@ -212,6 +213,14 @@ const xhci: Option<VirtualUSBXHCIControllerOption> = {
   supportedSpeeds: ["low", "full", "high", "superSpeed"],
 };
 
+const usb: Option<VirtualUSBControllerOption> = {
+  ...controller("VirtualUSBController", 0),
+  ...onPci,
+  autoConnectDevices: always(false),
+  ehciSupported: either(false),
+  supportedSpeeds: ["low", "full", "high"],
+};
+
 const everyOption: readonly VirtualDeviceOption[] = [
   pci,
   ps2,
@@ -242,6 +251,7 @@ const everyOption: readonly VirtualDeviceOption[] = [
   serial,
   video,
   vmci,
+  usb,
   xhci,
   ...(["VirtualE1000", "VirtualE1000e", "VirtualVmxnet3"] as const).map(nic),
 ];

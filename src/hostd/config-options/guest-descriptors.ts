@@ -91,7 +91,7 @@ export function guestDescriptor(id: GuestOsId, host: GuestHardware): GuestOsDesc
     supportsCpuHotRemove: false,
     supportedFirmware: ["bios", "efi"],
     recommendedFirmware: "bios",
-    supportedUSBControllerList: ["VirtualUSBXHCIController"],
+    supportedUSBControllerList: ["VirtualUSBController", "VirtualUSBXHCIController"],
     recommendedUSBController: "VirtualUSBXHCIController",
     supports3D: false,
     recommended3D: false,

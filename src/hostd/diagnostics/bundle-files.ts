@@ -3,7 +3,6 @@
  * Accounts come without their hashes, VMs without what guests are told (extraConfig), events without their sessions; and every text is
  * searched for secrets once more on its way out.
  */
-import type { VmId } from "../../base/index.ts";
 import type { TarFile } from "../../wire/index.ts";
 import { aboutInfo } from "../about.ts";
 import type { HostAgent } from "../agent.ts";
@@ -73,9 +72,11 @@ function logsOf({ vms }: HostAgent): readonly { readonly name: string; readonly 
   );
   const host = ages.map(({ age, suffix }) => ({ name: `logs/host.log${suffix}`, source: rootsLog({ name: "host", age }) }));
   const running = vms.list().filter(({ monitor }) => monitor !== undefined);
-  const monitors = running.map(({ id }) => ({ name: `logs/monitors/${id}.log`, source: monitorLog(id) }));
+  const monitors = running.flatMap(({ id }) => [
+    { name: `logs/monitors/${id}.log`, source: rootsLog({ name: "monitor", vm: id }) },
+    { name: `logs/vms/${id}.log`, source: rootsLog({ name: "vm", vm: id }) },
+  ]);
   return [...own, ...host, ...monitors];
 }
 
 const rootsLog = (log: Extract<LogSource, { kind: "vmkernel" }>["log"]): LogSource => ({ kind: "vmkernel", log });
-const monitorLog = (vm: VmId): LogSource => rootsLog({ name: "monitor", vm });

@@ -24,12 +24,16 @@ export function logCatalogue(running: readonly { readonly id: VmId; readonly nam
     { ...entry("vmkernel", "host.log", "vmkernel", "Monitors that start, end and are adopted", HOST_LOG), only: /^\S+ vmkernel: / },
     entry("host", "host.log", "Host", "What the supervisor, vmkernel and hostd say as processes", HOST_LOG),
     entry("audit", AUDIT_LOG, "Audit records", "Who asked what of which object, and how it ended", { kind: "own", file: AUDIT_LOG }),
-    ...running.map(({ id, name }) =>
+    ...running.flatMap(({ id, name }) => [
+      entry(`vm-${id}`, "vmware.log", `Log of ${name}`, `What was done to VM ${id} since it was powered on, and what its monitor told`, {
+        kind: "vmkernel",
+        log: { name: "vm", vm: id },
+      }),
       entry(`monitor-${id}`, "qemu.log", `Monitor of ${name}`, `What the monitor of VM ${id} complains of`, {
         kind: "vmkernel",
         log: { name: "monitor", vm: id },
       }),
-    ),
+    ]),
   ];
 }
 

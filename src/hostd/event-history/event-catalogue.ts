@@ -50,6 +50,7 @@ const rows = {
   VmPoweredOffEvent: ["info", "VM powered off", "{vm.name} is powered off"],
   VmResettingEvent: ["info", "VM resetting", "{vm.name} is reset"],
   VmSuspendingEvent: ["info", "VM being suspended", "{vm.name} is being suspended"],
+  VmReloadFromPathEvent: ["info", "VM reloaded from path", "The configuration of {vm.name} was read anew from {configPath}"],
   VmUpgradeCompleteEvent: ["info", "VM hardware upgraded", "The hardware of {vm.name} is {version}"],
   VmSuspendedEvent: ["info", "VM suspended", "{vm.name} is suspended"],
   VmMacChangedEvent: [

@@ -18,7 +18,7 @@ import { filesOf, heldFiles } from "./held-files.ts";
 import { refuseDelete } from "./plan-delete.ts";
 import { refuseOverwrite } from "./plan-upload.ts";
 
-export type FileMethod = "GET" | "HEAD" | "PUT" | "DELETE";
+export type FileMethod = "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
 
 export interface FileAccessRequest {
   readonly method: FileMethod;
@@ -45,6 +45,7 @@ const privileges = {
   GET: "Datastore.Browse",
   HEAD: "Datastore.Browse",
   PUT: "Datastore.FileManagement",
+  POST: "Datastore.FileManagement",
   DELETE: "Datastore.FileManagement",
 } as const satisfies Record<FileMethod, PrivilegeId>;
 

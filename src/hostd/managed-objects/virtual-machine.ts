@@ -1,18 +1,19 @@
 /** vim25 VirtualMachine: what a client sees of a VM, and what it can ask of it. The deeds are in vm-deeds/. */
 import { formatDatastorePath } from "../../base/index.ts";
-import type {
-  GuestInfo,
-  ManagedEntityStatus,
-  VirtualMachineCapability,
-  VirtualMachineConfigInfo,
-  VirtualMachineConfigSummary,
-  VirtualMachineGuestOsFamily,
-  VirtualMachineQuickStats,
-  VirtualMachineRuntimeInfo,
-  VirtualMachineSummary,
+import {
+  type GuestInfo,
+  type ManagedEntityStatus,
+  readVmx,
+  type VirtualMachineCapability,
+  type VirtualMachineConfigInfo,
+  type VirtualMachineConfigSummary,
+  type VirtualMachineGuestOsFamily,
+  type VirtualMachineQuickStats,
+  type VirtualMachineRuntimeInfo,
+  type VirtualMachineSummary,
 } from "../../wire/index.ts";
 import { disabledMethods } from "../admission.ts";
-import type { HostAgent } from "../agent.ts";
+import type { Call, HostAgent } from "../agent.ts";
 import { acquireTicket, dropConnections, queryConnections } from "../console/acquire-ticket.ts";
 import { pressKeys } from "../console/press-keys.ts";
 import { createScreenshot } from "../console/screenshot.ts";
@@ -24,9 +25,12 @@ import { questionOf } from "../questions/question-of.ts";
 import { poolRef } from "../resources/pool-tree.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
+import { aboutVm, readableFiles } from "../vm-deeds/context.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, standbyGuest, suspend, terminate } from "../vm-deeds/power.ts";
 import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts";
+import { reloadFromPath } from "../vm-deeds/reload.ts";
+import { refuseToolsImage } from "../vm-deeds/tools.ts";
 import { ipStackOf } from "./guest-ip-stack.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
@@ -94,10 +98,28 @@ export const virtualMachine = {
     DropConnections: ({ vm }, { listOfConnections }, call) => dropConnections(call, vm, listOfConnections),
     PutUsbScanCodes: ({ vm }, { spec }, call) => pressKeys(call, vm, spec),
     CreateScreenshot_Task: ({ vm }, _, call) => createScreenshot(call, vm).ref,
+    MountToolsInstaller: ({ vm }) => refuseToolsImage(vm),
+    UnmountToolsInstaller: () => undefined, // none is ever mounted
+    UpgradeTools_Task: ({ vm }, _, call) => call.startTask(vm.name, { kind: "none" }, async () => refuseToolsImage(vm)).ref,
+    ExtractOvfEnvironment: ({ vm }) => readVmx(readableFiles(vm).vmx, OVF_ENVIRONMENT_KEY) ?? "",
+    ResetGuestInformation: () => undefined, // of a guest that does not run nothing is kept
+    DefragmentAllDisks: ({ vm }, _, call) => noteNothingToDefragment(call, vm),
+    QueryUnownedFiles: () => [], // no datastore has a principal: what lies on one is its host's
+    reloadVirtualMachineFromPath_Task: ({ vm }, { configurationPath }, call) => reloadFromPath(call, vm, configurationPath).ref,
+    Reload: ({ agent, vm }) => agent.vms.refresh(vm),
     UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),
     Destroy_Task: async ({ vm }, _, call) => (await destroyVm(call, vm)).ref,
   },
 } as const satisfies ManagedObjectType<"VirtualMachine", VmEntity>;
+
+/** Where a guest finds its OVF environment, and whoever made the VM has put it. */
+const OVF_ENVIRONMENT_KEY = "guestinfo.ovfEnv";
+
+/** A thin disk is a sparse file and a thick one a whole file: bringing their pieces together is their file system's business. */
+function noteNothingToDefragment(call: Call, vm: Vm): void {
+  const message = `The disks of ${vm.name} are files that their file system keeps together: there is nothing to defragment`;
+  call.agent.events.post("VmMessageEvent", message, aboutVm(call, vm), { template: false, message });
+}
 
 /** Yellow when the VM runs with less isolation than designed; red when its .vmx can't be read. */
 function statusOf({ vm }: VmEntity): ManagedEntityStatus {

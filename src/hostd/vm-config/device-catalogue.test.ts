@@ -56,7 +56,6 @@ test.each([
   ["PCnet32", 'ethernet0.present = "TRUE"', "VirtualPCNet32", 4000],
   ["VMXNET 2", 'ethernet1.present = "TRUE"\nethernet1.virtualDev = "vmxnet2"', "VirtualVmxnet2", 4001],
   ["SR-IOV", 'ethernet0.present = "TRUE"\nethernet0.virtualDev = "sriov"', "VirtualSriovEthernetCard", 4000],
-  ["a USB 2 controller", 'usb.present = "TRUE"\nehci.present = "TRUE"', "VirtualUSBController", 7000],
   ["a USB device", 'usb:1.present = "TRUE"\nusb:1.deviceType = "generic"', "VirtualUSB", 7002],
   ["a sound card", 'sound.present = "TRUE"', "VirtualEnsoniq1371", 5000],
   ["HD audio", 'sound.present = "TRUE"\nsound.virtualDev = "hdaudio"', "VirtualHdAudioCard", 5000],
@@ -107,4 +106,13 @@ test.each([
   const { fault, message } = refusal(() => machineSpecOf(vmx, { ...place, vm }));
   expect(fault).toMatch(/^Device(Backing)?NotSupported$/);
   expect(message).toMatch(/SCSI|adapter|USB|[Ss]ound|audio|TPM|PCI|Parallel|clock|Watchdog|Serial|disk/);
+});
+
+test.each([
+  ["USB 1", 'usb.present = "TRUE"', { ehciEnabled: false }, "uhci"],
+  ["USB 2", 'usb.present = "TRUE"\nehci.present = "TRUE"', { ehciEnabled: true }, "ehci"],
+])("a .vmx with a %s controller gives the machine one", (_, text, fields, model) => {
+  const vmx = vmxOf(`memSize = "512"\n${text}\n`);
+  expect(read(vmx).hardware.device?.find(({ key }) => key === 7000)).toMatchObject({ $type: "VirtualUSBController", ...fields });
+  expect(machineSpecOf(vmx, { ...place, vm }).devices).toContainEqual({ kind: "usb", key: 7000, model });
 });

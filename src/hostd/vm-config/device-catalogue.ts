@@ -15,6 +15,7 @@ export type FamilyName =
   | "video"
   | "vmci"
   | "xhci"
+  | "usb"
   | "notOffered";
 
 export interface CatalogueRow {
@@ -57,6 +58,7 @@ export const DEVICE_CATALOGUE = {
   VirtualMachineVideoCard: { family: "video", name: "Video card", machine: "video" },
   VirtualMachineVMCIDevice: { family: "vmci", name: "VMCI device", machine: "toolsChannel" },
   VirtualUSBXHCIController: { family: "xhci", name: "USB xHCI controller", machine: "xhci" },
+  VirtualUSBController: { family: "usb", name: "USB controller", machine: "usb" },
 
   VirtualE1000: { family: "nic", name: "E1000", virtualDev: "e1000", machine: "nic" },
   VirtualE1000e: { family: "nic", name: "E1000e", virtualDev: "e1000e", machine: "nic" },
@@ -67,7 +69,6 @@ export const DEVICE_CATALOGUE = {
   VirtualVmxnet3Vrdma: { family: "nic", name: "PVRDMA", virtualDev: "pvrdma", machine: "notOffered" },
   VirtualSriovEthernetCard: { family: "nic", name: "SR-IOV passthrough", virtualDev: "sriov", machine: "notOffered" },
 
-  VirtualUSBController: notOffered("USB controller"),
   VirtualUSB: notOffered("USB device"),
   VirtualSCSIPassthrough: notOffered("SCSI device"),
   VirtualParallelPort: notOffered("Parallel port"),

@@ -462,6 +462,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     "serial",
     "floppy",
     "xhci",
+    "usb",
     "remove",
     "remove",
     "edit",
@@ -497,6 +498,8 @@ function changeFor({ kind, pick }: Step, vmx: Vmx): VirtualDeviceConfigSpec | un
       return add(deviceOf("VirtualFloppy", -1));
     case "xhci":
       return add(deviceOf("VirtualUSBXHCIController", -1, { busNumber: 0 }));
+    case "usb":
+      return add(deviceOf("VirtualUSBController", -1, { busNumber: 0, ehciEnabled: pick % 2 === 0 }));
     case "edit": {
       const device = any(devices.filter(({ connectable }) => connectable !== undefined));
       return (

@@ -25,6 +25,7 @@ export function placeDevice(device: VirtualDevice, surroundings: Surroundings, i
   if (family === "storageController") return placeController(device, surroundings);
   if (family === "disk" || family === "cdrom") return placeOnController(device, surroundings, index);
   if (family === "xhci") return placeSingle(device, KEY.xhci, surroundings);
+  if (family === "usb") return placeSingle(device, KEY.usb, surroundings);
   const port = PORT_OF_FAMILY[family ?? ""];
   if (port === undefined) throw invalidDevice({ index }, `A ${device.$type} cannot be added.`);
   return placeAtPort(device, port, surroundings, index);

@@ -45,6 +45,7 @@ export const KEY = {
   keyboard: 600,
   pointing: 700,
   vmci: 12_000,
+  usb: 7000,
   xhci: 14_000,
 } as const;
 

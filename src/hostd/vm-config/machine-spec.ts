@@ -10,13 +10,13 @@ import { type HostSize, memoryMaxMib } from "./compute.ts";
 import { cpuMaskOf } from "./cpu-mask.ts";
 import { deviceNotSupported, familyOf, readDevices } from "./devices/index.ts";
 import { fileOf } from "./devices/serial.ts";
-import { type Field, flag, readField } from "./fields.ts";
+import { type Field, flag, readField, readFields } from "./fields.ts";
 import { biosUuidOf, displayNameOf } from "./identity.ts";
 import { NAME_LENGTH_MAX, PORTS, VCPUS_MAX } from "./limits.ts";
 import { isForeignMac, refuseManualMac } from "./mac-address.ts";
 import { readFirewall } from "./nic-firewall.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
-import { bootFields, defaultBoot, identityFields, latencyField, optionFields } from "./settings.ts";
+import { bootFields, defaultBoot, defaultLog, flagFields, identityFields, latencyField, logFields, optionFields } from "./settings.ts";
 
 export interface MachineQuestion extends VmPlace {
   readonly vm: VmId;
@@ -74,6 +74,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
     ...latencyOf(vmx),
     ...(cpuMask.length > 0 && { cpuMask }),
     devices: specs,
+    ...logOf(vmx),
     ...(resumeFrom !== undefined && { resumeFrom }),
   };
 }
@@ -91,6 +92,11 @@ function bootWaits(vmx: Vmx, place: VmPlace): Pick<MachineSpec, "bootDelayMs" | 
     ...(bootDelayMs > 0 && { bootDelayMs }),
     ...(isRetried && { bootRetryMs: required(bootFields.bootRetryDelay, vmx, place, defaultBoot.bootRetryDelay) }),
   };
+}
+
+function logOf(vmx: Vmx): Pick<MachineSpec, "log"> {
+  if (readField(flagFields.enableLogging, vmx) === false) return {};
+  return { log: { ...defaultLog, ...readFields<typeof defaultLog>(logFields, vmx) } };
 }
 
 function latencyOf(vmx: Vmx): Pick<MachineSpec, "latency"> {

@@ -2,6 +2,8 @@
  * The settings of a VM that are one .vmx key each, grouped as the API groups them. Tables; pure.
  * Where storage.md §2 names no key for a property, the key is of our own making and marked so: other products leave it alone.
  */
+
+import { LOG_KEEP_OLD, LOG_ROTATE_BYTES } from "../../vmkernel/index.ts";
 import type {
   ToolsConfigInfo,
   VirtualMachineBootOptions,
@@ -206,6 +208,15 @@ export const powerOpFields: Fields<VirtualMachineDefaultPowerOpInfo> = {
   standbyAction: { key: "powerType.standby", codec: choice({ checkpoint: "checkpoint", powerOnSuspend: "powerOnSuspend" }) }, // our own key
 };
 
+/** The log in the VM's folder: how many old ones are kept, and how long each grows. */
+export const logFields = {
+  keepOld: { key: "log.keepOld", codec: integer(LOG_KEEP_OLD) },
+  rotateBytes: { key: "log.rotateSize", codec: integer(LOG_ROTATE_BYTES) },
+} as const satisfies Record<string, Field<number>>;
+
+/** What ESXi's hardening guides ask for, and what is without them. */
+export const defaultLog = { keepOld: 10, rotateBytes: 2_048_000 };
+
 /** "custom" is of old versions of the API: it said no more than its nearest level. */
 export const latencyField: Field<string> = {
   key: "sched.cpu.latencySensitivity",
@@ -225,7 +236,7 @@ export const defaultPowerOps: VirtualMachineDefaultPowerOpInfo = {
 
 /** Fields that extraConfig may set as well, by lower-case key. */
 export const sharedCodecs: ReadonlyMap<string, Codec<never>> = new Map(
-  [optionFields, flagFields, bootFields, toolsFields, powerOpFields].flatMap((fields) =>
+  [optionFields, flagFields, bootFields, toolsFields, powerOpFields, logFields].flatMap((fields) =>
     Object.values(fields as Readonly<Record<string, { key: string; codec: Codec<never> }>>).map(
       ({ key, codec }) => [key.toLowerCase(), codec] as const,
     ),

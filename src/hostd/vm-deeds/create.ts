@@ -140,7 +140,7 @@ async function listIfThere(agent: HostAgent, folder: DatastorePath): Promise<rea
 
 const virtualMachineRef = (ref: MoRef): AnyValue => ({ anyType: "VirtualMachine", value: ref });
 
-function parseVmxPath(agent: HostAgent, text: string): DatastorePath {
+export function parseVmxPath(agent: HostAgent, text: string): DatastorePath {
   const path = parseDatastorePath(text);
   if (path === undefined || !/\.vmx$/i.test(path.path)) {
     throw fault("InvalidDatastorePath", `Invalid datastore path '${text}'.`, { datastorePath: text });

@@ -56,6 +56,7 @@ export function powerOn(call: Call, vm: Vm): Task {
     agent.events.post("VmPoweredOnEvent", `${vm.name} is powered on`, about, { template: false });
     // The memory has been handed back to the guest: nothing may ever resume from it again.
     if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
+    else await agent.vms.refresh(vm); // it has a new log
     return undefined;
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The datastores' files over HTTP: GET, HEAD, PUT and DELETE at /folder, as ESXi serves them. It decodes and streams; who may do what,
+ * The datastores' files over HTTP: GET, HEAD, PUT, POST and DELETE at /folder, as ESXi serves them. It decodes and streams; who may do what,
  * and the record of it, is hostd's accessFile, and the open files come from vmkernel.
  * Source: vim25 FileManager, «HTTP access»; RFC 9110; RFC 4918 (Overwrite).
  */
@@ -36,7 +36,7 @@ export interface FolderLimits {
 }
 
 const DEFAULT_LIMITS: FolderLimits = { transfersMax: 64, stallMs: 60_000, lingerMs: 5_000 };
-const METHODS: readonly FileMethod[] = ["GET", "HEAD", "PUT", "DELETE"];
+const METHODS: readonly FileMethod[] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 /** What lies on a datastore is nothing that a browser should run as this host's own. */
 const SAFE_HEADERS = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache" };
 
@@ -70,7 +70,7 @@ export function createFolderDoor({ access, onRefused, onBug, limits: changed }: 
     }
     if (!(thrown instanceof Fault)) onBug(thrown);
     if (exchange.response.headersSent) exchange.response.destroy();
-    else await refuse(exchange, answerTo(thrown), limits);
+    else await refuse(exchange, answerTo(thrown, exchange.request.method), limits);
   };
 }
 
@@ -98,7 +98,7 @@ function admit({ method, url = "", headers }: IncomingMessage): Admitted | Refus
   }
   const target = parseFolderUrl(url);
   if (target.kind === "refused") return target;
-  if (known !== "PUT" && known !== "DELETE") return { kind: "admitted", method: known, target, upload: undefined };
+  if (known === "GET" || known === "HEAD") return { kind: "admitted", method: known, target, upload: undefined };
   if (target.kind === "datastores" || target.path.path === "")
     return {
       kind: "refused",
@@ -108,7 +108,7 @@ function admit({ method, url = "", headers }: IncomingMessage): Admitted | Refus
     };
   if (known === "DELETE") return { kind: "admitted", method: known, target, upload: undefined };
   if (target.asFolder) return { kind: "refused", status: 409, text: "A folder is not written: FileManager.MakeDirectory makes one." };
-  const upload = planUpload(headers);
+  const upload = planUpload(known, headers);
   return upload.kind === "refused" ? upload : { kind: "admitted", method: known, target, upload };
 }
 

@@ -27,9 +27,6 @@ test.each([
   ["one level up behind an escaped slash", "a%2f..%2fx"],
   ["one level up at the end", "a/.."],
   ["the folder itself", "./x"],
-  ["an absolute path", "/etc/passwd"],
-  ["an absolute path, escaped", "%2fetc%2fpasswd"],
-  ["an empty name", "a//b"],
   ["a NUL", "a%00.iso"],
   ["a line break", "a%0d%0ab"],
   ["an escape that is none", "%zz"],
@@ -78,4 +75,12 @@ test("every path comes back from the URL that is made of it", () => {
 
 test("what only begins like /folder is another's", () => {
   expect(["/folder", "/folder/", "/folder/x", "/folders", "/Folder"].map(isFolderUrl)).toEqual([true, true, true, false, false]);
+});
+
+test.each([
+  ["an absolute path", "/etc/passwd", "etc/passwd"],
+  ["an absolute path, escaped", "%2Fetc%2Fpasswd", "etc/passwd"],
+  ["slashes too many, as Packer joins them", "packer_cache//debian.iso", "packer_cache/debian.iso"],
+])("%s is one in the datastore", (_, path, read) => {
+  expect(parseFolderUrl(`/folder/${path}?${DS}`)).toMatchObject({ kind: "path", path: { path: read }, asFolder: false });
 });

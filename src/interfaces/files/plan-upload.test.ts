@@ -12,7 +12,7 @@ test.each([
   ["one that may not, in HTTP's own words", { "if-none-match": "*" }, { ...plain, mustBeNew: true }],
   ["a part", { "content-range": "bytes 10-19/30" }, { ...plain, range: { first: 10, last: 19, sizeBytes: 30 } }],
 ])("%s", (_, headers, plan) => {
-  expect(planUpload({ "content-length": "10", ...headers })).toEqual(plan);
+  expect(planUpload("PUT", { "content-length": "10", ...headers })).toEqual(plan);
 });
 
 test.each([
@@ -26,5 +26,9 @@ test.each([
   ["a file larger than any", { "content-length": "99999999999999" }, 413],
   ["a part of a file larger than any", { "content-range": "bytes 0-9/99999999999999" }, 413],
 ])("%s is refused", (_, headers, status) => {
-  expect(planUpload({ "content-length": "10", ...headers })).toMatchObject({ kind: "refused", status });
+  expect(planUpload("PUT", { "content-length": "10", ...headers })).toMatchObject({ kind: "refused", status });
+});
+
+test("a POST may take nothing's place, whatever its headers say", () => {
+  expect(planUpload("POST", { "content-length": "10", overwrite: "T" })).toEqual({ ...plain, mustBeNew: true });
 });

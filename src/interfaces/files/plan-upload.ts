@@ -1,5 +1,5 @@
 /**
- * What the headers of a PUT say of the file that comes: how long it is, whether it may take another's place, and whether it is a part
+ * What a PUT or a POST and its headers say of the file that comes: how long it is, whether it may take another's place, and whether it is a part
  * of an upload that can be resumed. Pure. Source: RFC 9110 §14.5, RFC 4918 §10.6, docs/decisions/0008.
  */
 import type { IncomingHttpHeaders } from "node:http";
@@ -18,7 +18,8 @@ export type UploadPlan =
 
 export const FILE_BYTES_MAX = 62 * 2 ** 40; // vSphere's largest virtual disk
 
-export function planUpload(headers: IncomingHttpHeaders): UploadPlan {
+/** A POST is a PUT of a file that must not be there yet. */
+export function planUpload(method: "PUT" | "POST", headers: IncomingHttpHeaders): UploadPlan {
   const length = headers["content-length"];
   const chunked = headers["transfer-encoding"] !== undefined;
   // Without either there is no body: a client that forgot to say would empty the file.
@@ -35,7 +36,8 @@ export function planUpload(headers: IncomingHttpHeaders): UploadPlan {
     if (bodyBytes !== range.last - range.first + 1) return refused(400, "Content-Length and Content-Range contradict each other.");
     if (range.sizeBytes > FILE_BYTES_MAX) return refused(413, "No file on a datastore is that large.");
   }
-  return { kind: "upload", bodyBytes, mustBeNew: overwrite === "f" || headers["if-none-match"]?.trim() === "*", range };
+  const mustBeNew = method === "POST" || overwrite === "f" || headers["if-none-match"]?.trim() === "*";
+  return { kind: "upload", bodyBytes, mustBeNew, range };
 }
 
 function refused(status: 400 | 411 | 413, text: string): UploadPlan {

@@ -3,7 +3,7 @@
  * received, and what was written is on its way to the disk before the last byte comes. Memory is bounded by two batches of each request.
  */
 import type { IncomingMessage } from "node:http";
-import { syncData, writeAllAt } from "../../system/index.ts";
+import { releaseBuffers, syncData, writeAllAt } from "../../system/index.ts";
 import { Stall } from "./stall.ts";
 
 const BATCH_BYTES = 1024 * 1024;
@@ -95,6 +95,7 @@ class Batches {
     this.#bytes = 0;
     this.#writing = writeAllAt(this.#fd, pieces, this.#position)
       .then(() => {
+        releaseBuffers(pieces);
         this.#position += bytes;
         this.#unsynced += bytes;
         if (this.#unsynced >= SYNC_BYTES) this.#sync();

@@ -23,15 +23,19 @@ const statuses: Readonly<Record<string, number>> = {
   ResourceInUse: 503,
 };
 
-function statusOf({ fault }: Fault): number {
+function statusOf({ fault }: Fault, method: string | undefined): number {
+  if (fault === "FileAlreadyExists" && method === "POST") return 409; // which asked for a new file by being a POST
   return Object.hasOwn(statuses, fault) ? (statuses[fault] ?? 500) : 500;
 }
 
 const REALM = 'Basic realm="VMware HTTP server"'; // as ESXi calls it
 
-/** @param thrown a Fault, or a bug of ours, of which a client is told no more than that */
-export function answerTo(thrown: unknown): HttpAnswer {
+/**
+ * @param thrown a Fault, or a bug of ours, of which a client is told no more than that
+ * @param method of the request, where it makes a difference
+ */
+export function answerTo(thrown: unknown, method?: string): HttpAnswer {
   if (!(thrown instanceof Fault)) return { status: 500, text: "Internal error" };
-  const status = statusOf(thrown);
+  const status = statusOf(thrown, method);
   return { status, text: thrown.message, headers: status === 401 ? { "WWW-Authenticate": REALM } : {} };
 }

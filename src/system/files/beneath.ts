@@ -72,6 +72,11 @@ export function removeBeneath(root: OpenFile, path: string): void {
   }
 }
 
+/** ENOTEMPTY when something is in it, ENOTDIR when it is a file or a symlink. */
+export function removeFolderIn(parent: OpenFile, name: string): void {
+  unlinkAt(parent.fd, name, "folder");
+}
+
 /**
  * Renames a file or a folder in one step, also from one root to another on the same file system. A symlink would be moved itself.
  * @throws EXDEV when the two are on different file systems; EEXIST when the name is taken and it may not replace

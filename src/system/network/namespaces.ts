@@ -3,7 +3,9 @@
  * so it lives without any process, and another process finds it again.
  * Source: network_namespaces(7), setns(2), unshare(2), ioctl_ns(2).
  */
-import { access, closeSync, constants, fstatSync, openSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { access, closeSync, constants, fstatSync, mkdtempSync, openSync, rmSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { assert, SystemError } from "../../base/index.ts";
 import { errnoCode, libcCall } from "../libc.ts";
 import { bindMount, unmount } from "../mounts.ts";
@@ -148,5 +150,18 @@ function enter(fd: number, name: string): void {
     setns(fd, CLONE_NEWNET);
   } catch (cause) {
     throw new SystemError(`entering the network namespace ${name}`, { cause });
+  }
+}
+
+/** A namespace with nothing in it, for as long as it is used. */
+export async function withEmptyNamespace<T>(use: (namespace: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "bulkhead-namespace-"));
+  const namespace = join(folder, "namespace");
+  try {
+    makeNamespace(namespace);
+    return await use(namespace);
+  } finally {
+    removeNamespace(namespace);
+    rmSync(folder, { recursive: true });
   }
 }

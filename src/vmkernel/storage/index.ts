@@ -1,2 +1,3 @@
 export * from "./storage.ts";
 export { PARTIAL_SUFFIX, type Upload, type UploadRules } from "./uploads.ts";
+export { VM_LOG } from "./vm-logs.ts";

@@ -3,7 +3,7 @@
  * hostd and monitors get descriptors and texts; only vmkernel ever opens a path.
  */
 import { randomBytes } from "node:crypto";
-import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
+import { type DatastorePath, formatDatastorePath, inFolder } from "../../base/index.ts";
 import {
   createFileBeneath,
   createUnnamedFile,
@@ -36,6 +36,7 @@ import { createDisk, type DiskSource, deleteDisk, describeDisk, handOn, lockOrRe
 import { fileLocked, naming } from "./file-fault.ts";
 import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
 import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uploads.ts";
+import { beginVmLog, VM_LOG } from "./vm-logs.ts";
 
 /** All paths are untrusted; every failure is a {@link Fault} that names the datastore path. */
 export interface Storage {
@@ -71,6 +72,8 @@ export interface Storage {
   openImage(file: DatastorePath): Promise<FileAttachment>;
   /** A log that is written at its end; made when it is not there. Exclusive. */
   openAppend(file: DatastorePath): Promise<FileAttachment>;
+  /** A new log in a VM's folder; the one that was there is put aside, and no more than `keepOld` are kept. Exclusive. */
+  beginVmLog(home: DatastorePath, keepOld: number): Promise<FileAttachment>;
   /** A new file to write a guest's memory to. FileAlreadyExists when there is one. Exclusive. */
   createExclusive(file: DatastorePath): Promise<FileAttachment>;
   /** A file to read a guest's memory from. */
@@ -116,6 +119,7 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
     openImage: (file) => naming(file, "opening", () => openShared(source, file)),
     openAppend: (file) => naming(file, "opening", () => openAppend(source, file)),
+    beginVmLog: (home, keepOld) => naming(inFolder(home, VM_LOG), "creating", () => beginVmLog(source, home, keepOld)),
     createExclusive: (file) => naming(file, "creating", () => createExclusive(source, file)),
     openForRead: (file) => naming(file, "opening", () => openShared(source, file)),
     openLog: (file) => naming(file, "opening", () => openLog(source, file)),

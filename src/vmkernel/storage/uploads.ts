@@ -21,6 +21,7 @@ import {
 import { fault } from "../../wire/index.ts";
 import { type DiskSource, lockOrRefuse } from "./disks.ts";
 import { naming, noDiskSpace } from "./file-fault.ts";
+import { MadeFolders, openWay } from "./missing-folders.ts";
 
 /** What an upload that can be resumed is called until it is whole: it can be looked at, listed and removed like any file. */
 export const PARTIAL_SUFFIX = ".partial";
@@ -39,59 +40,96 @@ export interface Upload extends Disposable {
   commit(): Promise<{ readonly replaced: boolean }>;
 }
 
-/** @throws {Fault} FileNotFound without the folder, FileLocked, FileAlreadyExists, NoDiskSpace, CannotAccessFile */
+/**
+ * Folders that are not there are made when the file is whole.
+ * @throws {Fault} FileLocked, FileAlreadyExists, NoDiskSpace, CannotAccessFile, FileNotFound when there is a file where a folder should be
+ */
 export function beginUpload(source: DiskSource, file: DatastorePath, rules: UploadRules): Upload {
-  return start({ source, file, rules, openTarget: (folder) => createUnnamedFile(folder) }, async (open, folder) => {
-    const placed = place(file, folder, rules, (name) => nameFile(open, folder, name));
-    await syncFile(folder);
+  using root = openRoot(source, file);
+  using way = openWay(root, folderOf(file).path);
+  const { missing } = way;
+  const openTarget = (folder: OpenFile) => createUnnamedFile(folder);
+  return start({ file, rules, folder: way.folder, isNew: missing.length > 0, heldBytes: 0, openTarget }, async (open, folder) => {
+    using made = new MadeFolders({ folder, missing });
+    const placed = place(file, made.deepest, rules, (name) => nameFile(open, made.deepest, name));
+    await made.keep();
+    await syncFile(made.deepest);
     return placed;
   });
 }
 
 /**
- * Goes on with an upload that broke off, or begins one that may be gone on with: its bytes lie in a file of their own beside.
+ * Goes on with an upload that broke off, or begins one that may be gone on with: its bytes lie in a file of their own beside, and so
+ * the folders that are not there are made at once.
  * @throws {Fault} as beginUpload; FileNotFound when there is nothing to go on with
  */
-export function resumeUpload(
+export async function resumeUpload(
   source: DiskSource,
   file: DatastorePath,
   { mayBegin, ...rules }: UploadRules & { readonly sizeBytes: number; readonly mayBegin: boolean },
-): Upload {
+): Promise<Upload> {
   const partial = inFolder(folderOf(file), `${fileNameOf(file)}${PARTIAL_SUFFIX}`);
+  using root = openRoot(source, file);
+  using way = openWay(root, folderOf(file).path);
+  using made = new MadeFolders({ folder: way.folder, missing: mayBegin ? way.missing : refuseMissing(file, way.missing) });
   const openTarget = (folder: OpenFile) => openPartial(folder, fileNameOf(partial), mayBegin);
-  return start({ source, file, rules, openTarget, locking: partial }, async (open, folder) => {
-    const { size } = describeFile(open);
-    if (size !== rules.sizeBytes) {
-      throw fault("InvalidArgument", `${formatDatastorePath(partial)} has ${size} bytes, not ${rules.sizeBytes}`, {
-        invalidProperty: "sizeBytes",
-      });
-    }
-    const placed = place(file, folder, rules, (name) => moveNew(folder, { from: fileNameOf(partial), to: name }));
-    await syncFile(folder);
-    return placed;
-  });
+  const heldBytes = sizeIfThere(made.deepest, fileNameOf(partial));
+  const upload = start(
+    { file, rules, folder: made.deepest, isNew: false, heldBytes, openTarget, locking: partial },
+    async (open, folder) => {
+      const { size } = describeFile(open);
+      if (size !== rules.sizeBytes) {
+        throw fault("InvalidArgument", `${formatDatastorePath(partial)} has ${size} bytes, not ${rules.sizeBytes}`, {
+          invalidProperty: "sizeBytes",
+        });
+      }
+      const placed = place(file, folder, rules, (name) => moveNew(folder, { from: fileNameOf(partial), to: name }));
+      await syncFile(folder);
+      return placed;
+    },
+  );
+  try {
+    await made.keep();
+  } catch (error) {
+    upload[Symbol.dispose]();
+    throw error;
+  }
+  return upload;
+}
+
+function openRoot(source: DiskSource, file: DatastorePath): OpenFile {
+  if (file.path === "") throw fault("InvalidDatastorePath", "A datastore is no file.", { datastorePath: formatDatastorePath(file) });
+  return source.open(file);
+}
+
+function refuseMissing(file: DatastorePath, missing: readonly string[]): readonly string[] {
+  const text = formatDatastorePath(file);
+  if (missing.length > 0) throw fault("FileNotFound", `File ${text} was not found: there is nothing to go on with`, { file: text });
+  return missing;
 }
 
 interface Start {
-  readonly source: DiskSource;
   readonly file: DatastorePath;
   readonly rules: UploadRules;
+  /** Where it is received. */
+  readonly folder: OpenFile;
+  /** Whether it will lie in a folder that is not there yet. */
+  readonly isNew: boolean;
+  /** Of it, that came before. */
+  readonly heldBytes: number;
   readonly openTarget: (folder: OpenFile) => OpenFile;
   /** What is named when another is at it. */
   readonly locking?: DatastorePath;
 }
 
 function start(
-  { source, file, rules, openTarget, locking = file }: Start,
+  { file, rules, folder, isNew, heldBytes, openTarget, locking = file }: Start,
   commit: (open: OpenFile, folder: OpenFile) => ReturnType<Upload["commit"]>,
 ): Upload {
-  if (file.path === "") throw fault("InvalidDatastorePath", "A datastore is no file.", { datastorePath: formatDatastorePath(file) });
-  using root = source.open(file);
-  using folder = openFolderBeneath(root, folderOf(file).path);
-  refuseTarget(folder, file, rules);
+  if (!isNew) refuseTarget(folder, file, rules);
+  if (rules.sizeBytes !== undefined && spaceOf(folder).freeBytes < rules.sizeBytes - heldBytes) throw noDiskSpace(file);
   using open = lockOrRefuse(openTarget(folder), locking, "exclusive");
-  if (rules.sizeBytes !== undefined && spaceOf(folder).freeBytes < rules.sizeBytes - describeFile(open).size) throw noDiskSpace(file);
-  const kept = { open: new OpenFile(open.release()), folder: new OpenFile(folder.release()) };
+  const kept = { open: new OpenFile(open.release()), folder: openFolderBeneath(folder, "") };
   return {
     fd: kept.open.fd,
     commit: () =>
@@ -112,6 +150,11 @@ function refuseTarget(folder: OpenFile, file: DatastorePath, { mustBeNew }: Uplo
   if (old === undefined) return;
   if (mustBeNew) throw alreadyExists(file);
   lockOrRefuse(old, file, "exclusive");
+}
+
+function sizeIfThere(folder: OpenFile, name: string): number {
+  using open = openIfThere(folder, name);
+  return open === undefined ? 0 : describeFile(open).size;
 }
 
 function openIfThere(folder: OpenFile, name: string): OpenFile | undefined {

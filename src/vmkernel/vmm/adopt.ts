@@ -23,7 +23,7 @@ export interface AdoptedMonitor {
 /** Long, because a guest's life hangs on it: a monitor that cannot answer on an overloaded machine is not to be ended for that. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
-type Listeners = Pick<MonitorParts, "onEvent" | "hasListeners">;
+type Listeners = Pick<MonitorParts, "onEvent" | "tell" | "hasListeners">;
 
 export async function adoptMonitors(host: VmmHost, listeners: Listeners): Promise<AdoptedMonitor[]> {
   await mkdir(host.folder, { recursive: true, mode: 0o700 });

@@ -38,6 +38,7 @@ const COUNT_MAX: { readonly [Kind in DeviceKind]?: number } = {
   floppy: 2,
   video: 1,
   xhci: 1,
+  usb: 1,
   toolsChannel: 1,
   serial: 32,
 };
@@ -187,6 +188,7 @@ function placeOf(device: DeviceSpec): string | undefined {
     case "nic":
     case "video":
     case "xhci":
+    case "usb":
     case "toolsChannel":
       return undefined;
     default:
@@ -227,6 +229,7 @@ function checkDevice(device: DeviceSpec, index: number, devices: readonly Device
       }
       return;
     case "xhci":
+    case "usb":
     case "toolsChannel":
       return;
     default:

@@ -79,6 +79,8 @@ function pciIdentityOf(device: DeviceSpec): { readonly id: string; readonly what
       return { id: "1b36:0010", what: "QEMU NVMe" };
     case "xhci":
       return { id: "1b36:000d", what: "QEMU xHCI" };
+    case "usb":
+      return device.model === "ehci" ? { id: "8086:24cd", what: "Intel EHCI" } : { id: "8086:7112", what: "Intel PIIX4 UHCI" };
     case "toolsChannel":
       return { id: "1af4:1003", what: "virtio serial" };
     case "nic":
@@ -121,6 +123,7 @@ function expectedBlockDevice(device: DeviceSpec): ExpectedBlockDevice[] {
     case "nic":
     case "video":
     case "xhci":
+    case "usb":
     case "serial":
     case "toolsChannel":
       return [];

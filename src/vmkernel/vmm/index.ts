@@ -8,7 +8,7 @@ export { CPU_REGISTER_BITS, type CpuRegister, cpuFeatureAt } from "./cpu-feature
 export * from "./expected-devices.ts";
 export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, type GuestLogin } from "./guest-login.ts";
 export type { GuestPrograms } from "./guest-programs.ts";
-export { Monitor, type MonitorEnd } from "./monitor.ts";
+export { Monitor, type MonitorEnd, type MonitorTold } from "./monitor.ts";
 export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
 export * from "./parse-machine.ts";
 export * from "./plan-change.ts";

@@ -39,6 +39,7 @@ export const everyDevice: readonly DeviceSpec[] = [
   { kind: "ahci", key: 15000, bus: 0 },
   { kind: "nvme", key: 31000, bus: 0 },
   { kind: "xhci", key: 14000 },
+  { kind: "usb", key: 7000, model: "ehci" },
   { kind: "toolsChannel", key: 12000 },
   { kind: "nic", key: 4000, model: "vmxnet3", mac: "00:0c:29:00:00:01" },
   { kind: "nic", key: 4001, model: "e1000", mac: "00:0c:29:00:00:02" },

@@ -11,6 +11,7 @@ import type { GuestState, Halt, MemoryMapping, MonitorDescription, MonitorInspec
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
+import { Complaints } from "./complaints.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
 import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
@@ -26,6 +27,11 @@ import { saveMemory } from "./save-memory.ts";
 
 export type MonitorEnd = Omit<Extract<VmkernelEvent, { kind: "monitorEnded" }>, "kind" | "vm">;
 
+export type MonitorTold =
+  | { readonly kind: "event"; readonly event: QmpEvent }
+  /** What QEMU wrote to its standard error, some lines of it. */
+  | { readonly kind: "complaints"; readonly text: string };
+
 export interface MonitorParts {
   /** Its run-time folder. */
   readonly folder: string;
@@ -35,6 +41,8 @@ export interface MonitorParts {
   readonly program: string;
   /** Guest events; its end is {@link Monitor.ended}. */
   readonly onEvent: (event: VmkernelEvent) => void;
+  /** What people may want to read in the VM's log. */
+  readonly tell: (vm: VmId, told: MonitorTold) => void;
   /** Whether anybody would hear of the guest: if not, its agent is left in peace. */
   readonly hasListeners: () => boolean;
 }
@@ -56,6 +64,7 @@ export class Monitor {
   readonly #parts: MonitorParts;
   readonly #guest: GuestWatch;
   readonly #macs: MacWatch;
+  readonly #complaints: Complaints;
   readonly #ended: Promise<MonitorEnd>;
   #settleEnd: (end: MonitorEnd) => void = () => {};
   #record: MonitorRecord;
@@ -81,6 +90,7 @@ export class Monitor {
       parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
     });
     this.#macs = new MacWatch({ ask: () => this.#askNetwork(), onChange: () => this.#onMacsChanged() });
+    this.#complaints = new Complaints(monitorFiles(parts.folder).log, parts.record.phase.kind === "starting" ? "start" : "end");
     this.#ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -394,6 +404,7 @@ export class Monitor {
   }
 
   #take(event: QmpEvent): void {
+    this.#parts.tell(this.vm, { kind: "event", event });
     const isExpected = [...this.#expected].filter((take) => take(event)).length > 0;
     switch (event.name) {
       case "DEVICE_DELETED": {
@@ -453,7 +464,13 @@ export class Monitor {
     this.#resetAtMs = now;
   }
 
+  async #tellComplaints(): Promise<void> {
+    const text = await this.#complaints.read().catch(() => ""); // its folder may be gone: then this was told when it ended
+    if (text !== "") this.#parts.tell(this.vm, { kind: "complaints", text });
+  }
+
   async #lookAfter(): Promise<void> {
+    await this.#tellComplaints();
     await trimLog(this.#parts.folder);
     if (this.#parts.hasListeners()) await this.#guest.look();
   }
@@ -495,6 +512,7 @@ export class Monitor {
     this.#isEnding = true;
     this.#stopWatching();
     this.#qmp?.close();
+    await this.#tellComplaints();
     const log = await lastLinesOfLog(this.#parts.folder);
     try {
       await endCompartment(this.#parts.compartment);

@@ -3,7 +3,7 @@
  * Here it gets its shape; whether such a machine can exist is `check-machine.ts`.
  */
 import { assertNever } from "../../base/index.ts";
-import type { CpuMaskBit, DeviceSpec, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
+import type { CpuMaskBit, DeviceSpec, LogRules, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
 import { MAC, parseFirewall } from "../parse-firewall.ts";
 import { readPortGroupName } from "../parse-network.ts";
 import {
@@ -30,6 +30,9 @@ const NAME_LENGTH_MAX = 80; // vim25 VirtualMachine.name
 const KEY = { min: 1, max: 0x7fff_ffff }; // vim25 VirtualDevice.key is an int; hostd has given each device its own by now
 const UNIT = { min: 0, max: 0xffff };
 const COUNT = { min: 0, max: 0x7fff_ffff };
+/** All logs of a VM together stay below a GiB and a half, whatever its .vmx says. */
+export const LOG_KEEP_OLD = { min: 0, max: 100 };
+export const LOG_ROTATE_BYTES = { min: 4096, max: 16_000_000 };
 const WAIT_MS = { min: 0, max: 0xffff }; // of QEMU's -boot
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -43,6 +46,7 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
   const bootDelayMs = readOptional(shape, "bootDelayMs", (from, name) => readInteger(from, name, WAIT_MS));
   const bootRetryMs = readOptional(shape, "bootRetryMs", (from, name) => readInteger(from, name, WAIT_MS));
   const latency = readOptional(shape, "latency", (from, name) => readOneOf(from, name, ["low", "medium", "high"]));
+  const log = readOptional(shape, "log", readShape);
   const cpuMask = readOptional(shape, "cpuMask", (from, name) => readShapes(from, name, CPU_FEATURES.length).map(parseMaskBit));
   return {
     vm: readVmId(shape, "vm"),
@@ -62,8 +66,13 @@ export function parseMachine(value: unknown, at: string): MachineSpec {
     ...(bootRetryMs !== undefined && { bootRetryMs }),
     bootOrder: readIntegers(shape, "bootOrder", { ...KEY, countMax: DEVICES_MAX }),
     devices: readShapes(shape, "devices", DEVICES_MAX).map(parseDevice),
+    ...(log && { log: parseLogRules(log) }),
     ...(resumeFrom && { resumeFrom }),
   };
+}
+
+function parseLogRules(shape: Shape): LogRules {
+  return { keepOld: readInteger(shape, "keepOld", LOG_KEEP_OLD), rotateBytes: readInteger(shape, "rotateBytes", LOG_ROTATE_BYTES) };
 }
 
 function parseMaskBit(shape: Shape): CpuMaskBit {
@@ -82,7 +91,7 @@ function parseFirmware(shape: Shape): MachineSpec["firmware"] {
   return kind === "bios" ? { kind } : { kind, nvram: readPath(shape, "nvram") };
 }
 
-const KINDS = ["scsi", "ahci", "ide", "nvme", "disk", "cdrom", "floppy", "nic", "video", "xhci", "serial", "toolsChannel"] as const;
+const KINDS = ["scsi", "ahci", "ide", "nvme", "disk", "cdrom", "floppy", "nic", "video", "xhci", "usb", "serial", "toolsChannel"] as const;
 
 function parseDevice(shape: Shape): DeviceSpec {
   const kind = readOneOf(shape, "kind", KINDS);
@@ -119,6 +128,8 @@ function parseDevice(shape: Shape): DeviceSpec {
       return { kind, key, vramKiB: readInteger(shape, "vramKiB", COUNT) };
     case "serial":
       return { kind, key, unit: readInteger(shape, "unit", UNIT), ...parseOptionalFile(shape, "file"), ...parseWire(shape) };
+    case "usb":
+      return { kind, key, model: readOneOf(shape, "model", ["uhci", "ehci"]) };
     case "xhci":
     case "toolsChannel":
       return { kind, key };

@@ -3,7 +3,7 @@
  * The slot follows from the device's own kind, bus and key, never from the other devices, so that adding or removing one moves no
  * other: a guest that named its interfaces and disks by slot finds them again.
  *
- *   0 host bridge   1 chipset (ISA, IDE, ACPI)   2 video   3–6 SCSI   7–10 AHCI   11–14 NVMe   15 xHCI   16 tools channel   17–26 NICs
+ *   0 host bridge   1 chipset (ISA, IDE, ACPI)   2 video   3–6 SCSI   7–10 AHCI   11–14 NVMe   15 xHCI   16 tools channel   17–26 NICs   27 USB
  */
 import { assertNever } from "../../base/index.ts";
 import type { DeviceSpec } from "../machine.ts";
@@ -30,6 +30,8 @@ export function pciSlotOf(device: DeviceSpec): number | undefined {
       return 16;
     case "nic":
       return 17 + device.key - NIC_KEY_FIRST;
+    case "usb":
+      return 27;
     case "ide":
     case "disk":
     case "cdrom":

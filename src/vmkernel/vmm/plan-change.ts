@@ -243,6 +243,7 @@ function reasonAgainst(device: DeviceSpec, machine: MachineSpec): string | undef
     case "ahci":
     case "nvme":
     case "xhci":
+    case "usb":
     case "nic":
       return undefined; // a function of its own on the PCI bus
     case "disk":

@@ -118,6 +118,8 @@ export function planDevice(device: DeviceSpec, surroundings: Surroundings): stri
       return planPciDevice(device, "vmware-svga", [`vgamem_mb=${videoMemoryMiB(device)}`]);
     case "xhci":
       return planPciDevice(device, "qemu-xhci");
+    case "usb":
+      return planPciDevice(device, device.model === "ehci" ? "usb-ehci" : "piix4-usb-uhci");
     case "serial":
       return planSerial(device, numbers);
     case "toolsChannel":

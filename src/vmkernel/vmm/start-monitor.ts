@@ -36,7 +36,7 @@ export interface MonitorAttachments {
   readonly taps: ReadonlyMap<number, Tap>;
 }
 
-export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "hasListeners"> {
+export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "tell" | "hasListeners"> {
   readonly machine: CheckedMachine;
   readonly attachments: MonitorAttachments;
   /** None where they cannot be told: see {@link canTellGuests}. */

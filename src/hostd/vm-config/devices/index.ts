@@ -8,7 +8,7 @@ import { nicFamily } from "./nic.ts";
 import { notOfferedFamily } from "./not-offered.ts";
 import { cdromFamily, floppyFamily } from "./removable.ts";
 import { serialFamily } from "./serial.ts";
-import { videoFamily, vmciFamily, xhciFamily } from "./singles.ts";
+import { usbFamily, videoFamily, vmciFamily, xhciFamily } from "./singles.ts";
 import { storageControllerFamily } from "./storage-controller.ts";
 
 const FAMILIES: Readonly<Record<FamilyName, DeviceFamily>> = {
@@ -22,6 +22,7 @@ const FAMILIES: Readonly<Record<FamilyName, DeviceFamily>> = {
   video: videoFamily,
   vmci: vmciFamily,
   xhci: xhciFamily,
+  usb: usbFamily,
   notOffered: notOfferedFamily,
 };
 

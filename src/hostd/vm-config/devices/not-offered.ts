@@ -24,13 +24,6 @@ const pci = { controllerKey: KEY.pci, count: 1 } as const;
 
 const ROWS: readonly Row[] = [
   {
-    ...pci,
-    type: "VirtualUSBController",
-    present: () => "usb.present",
-    key: 7000,
-    fields: { busNumber: 0, autoConnectDevices: false, ehciEnabled: false },
-  },
-  {
     type: "VirtualParallelPort",
     present: (n) => `parallel${n}.present`,
     key: PORTS.parallel.key,
@@ -86,7 +79,7 @@ function readSound(vmx: Vmx): VirtualDevice[] {
 function readUsbDevices(vmx: Vmx): VirtualDevice[] {
   return Array.from({ length: USB_PORTS }, (_, port) => port)
     .filter((port) => isPresent(vmx, `usb:${port}`) && !/^(hid|hub|mouse)$/i.test(readVmx(vmx, `usb:${port}.deviceType`) ?? ""))
-    .map((port) => makeDevice("VirtualUSB", USB_DEVICE_KEY + port, { controllerKey: 7000, unitNumber: port, connected: false }, port));
+    .map((port) => makeDevice("VirtualUSB", USB_DEVICE_KEY + port, { controllerKey: KEY.usb, unitNumber: port, connected: false }, port));
 }
 
 function readPassthroughNodes(vmx: Vmx): VirtualDevice[] {

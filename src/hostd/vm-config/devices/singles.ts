@@ -1,8 +1,9 @@
-/** Devices of which a VM has one: video card, VMCI, USB xHCI controller. Pure. */
+/** Devices of which a VM has one: video card, VMCI, USB controllers. Pure. */
 import type {
   VirtualDevice,
   VirtualMachineVideoCard,
   VirtualMachineVMCIDevice,
+  VirtualUSBController,
   VirtualUSBXHCIController,
   Vmx,
 } from "../../../wire/index.ts";
@@ -102,6 +103,29 @@ const xhci: VirtualUSBXHCIController = {
   unitNumber: 23,
   busNumber: 0,
   autoConnectDevices: false,
+};
+
+/** ESXi's is a USB 1 controller, and a USB 2 one beside it where EHCI is enabled; here it is the one or the other. */
+export const usbFamily: DeviceFamily = {
+  read: (vmx) => (isPresent(vmx, "usb") ? [{ ...usb, ehciEnabled: isPresent(vmx, "ehci"), ...readSlot(vmx, "usb") } as VirtualDevice] : []),
+  accept: (device) => ({ ...usb, ehciEnabled: (device as VirtualUSBController).ehciEnabled === true }) as VirtualDevice,
+  write: (device) => ({
+    "usb.present": "TRUE",
+    "ehci.present": (device as VirtualUSBController).ehciEnabled === true ? "TRUE" : undefined,
+  }),
+  prefixOf: () => "usb",
+  toMachine: (device) => ({ kind: "usb", key: KEY.usb, model: (device as VirtualUSBController).ehciEnabled === true ? "ehci" : "uhci" }),
+};
+
+const usb: VirtualUSBController = {
+  $type: "VirtualUSBController",
+  key: KEY.usb,
+  deviceInfo: describe("USB controller", "USB controller"),
+  controllerKey: KEY.pci,
+  unitNumber: 22,
+  busNumber: 0,
+  autoConnectDevices: false,
+  ehciEnabled: false,
 };
 
 /** Those of the fields that the client set. */

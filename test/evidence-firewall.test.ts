@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { loadRules } from "../system/index.ts";
-import { FIRST_CONFIG, filterWith } from "../vmkernel/firewall/firewall.fixture.ts";
-import { TwoMachines } from "../vmkernel/firewall/two-machines.fixture.ts";
-import { type FirewallScope, type HostFirewallConfig, KernelFirewall, NoFirewall } from "../vmkernel/index.ts";
-import type { Finding } from "./claim.ts";
-import { firewallClaims } from "./claims/firewall.ts";
-import type { Observation } from "./observe.ts";
-import { observeFirewall } from "./observe-firewall.ts";
+import type { Finding } from "../src/evidence/claim.ts";
+import { firewallClaims } from "../src/evidence/claims/firewall.ts";
+import type { Observation } from "../src/evidence/observe.ts";
+import { observeFirewall } from "../src/evidence/observe-firewall.ts";
+import { loadRules } from "../src/system/index.ts";
+import { FIRST_CONFIG, filterWith } from "../src/vmkernel/firewall/firewall.fixture.ts";
+import { TwoMachines } from "../src/vmkernel/firewall/two-machines.fixture.ts";
+import { type FirewallScope, type HostFirewallConfig, KernelFirewall, NoFirewall } from "../src/vmkernel/index.ts";
 
 /** Each claim on a real filter in a kernel, and broken there on purpose, behind the host's back. */
 const asRoot = test.skipIf(process.getuid?.() !== 0);
