@@ -89,6 +89,8 @@ const CONNECTIONS = "network ip connection list";
 
 /** Has a test of its own, for it ends what the others need. */
 const KILL = "vm process kill";
+const MAINTENANCE = "system maintenanceMode set";
+const POWER = [MAINTENANCE, "system shutdown poweroff", "system shutdown reboot"];
 
 const readings = commands.filter(({ result }) => result.kind !== "nothing").map(pathOf);
 const changing = commands.filter(({ result }) => result.kind === "nothing").map(pathOf);
@@ -116,8 +118,8 @@ async function done([path, args = {}]: Step): Promise<void> {
 }
 
 test("no command is without a test: what reads is walked, and what changes something has a row", () => {
-  const rows = deeds.flatMap(({ deed, undo }) => [deed[0], ...undo.map(([path]) => path)]);
-  expect(changing.filter((path) => path !== KILL && !rows.includes(path))).toEqual([]);
+  const rows = deeds.flatMap(({ first, deed, undo }) => [first?.[0], deed[0], ...undo.map(([path]) => path)]);
+  expect(changing.filter((path) => ![KILL, ...POWER].includes(path) && !rows.includes(path))).toEqual([]);
   expect(readings.filter((path) => /(set|add|remove|kill)$/.test(path))).toEqual([]);
 });
 
@@ -200,7 +202,11 @@ test("a VM that runs is a world with ports, and is ended softly or hard", async 
   ]);
   expect((await say(KILL, { worldid: "4711", type: "soft" })).refused).toBe("Unable to find a virtual machine with World ID 4711");
   expect((await say(KILL, { worldid: world, type: "gently" })).refused).toBe("Invalid data constraint for parameter 'type'.");
+  for (const path of POWER.slice(1)) expect((await say(path, { reason: "none" })).refused, path).toMatch(/maintenance mode/);
   await done([KILL, { worldid: world, type: "soft" }]);
+  await done([MAINTENANCE, { enable: "true", timeout: "10" }]);
+  expect(await say("system maintenanceMode get")).toEqual({ scalar: "Enabled" });
+  await done([MAINTENANCE, { enable: "false" }]);
   expect(await read(client, vm, "runtime.powerState")).toBe("poweredOff");
   expect((await say("vm process list")).rows).toEqual([]);
   await powerOn();

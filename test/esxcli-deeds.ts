@@ -132,6 +132,34 @@ export const deeds: readonly Deed[] = [
     undo: [[`${INTERFACE} tag remove`, { ...vmk0, tagname: "VSAN" }], withoutInterface],
   },
   {
+    deed: ["network firewall ruleset set", { rulesetid: "remoteSerialPort", enabled: "true" }],
+    reading: ["network firewall ruleset list", { rulesetid: "remoteSerialPort" }],
+    shows: { Name: ["remoteSerialPort"], Enabled: ["true"] },
+    undo: [["network firewall ruleset set", { rulesetid: "remoteSerialPort", enabled: "false" }]],
+  },
+  {
+    first: ["network firewall ruleset allowedip add", { rulesetid: "vSPC", ipaddress: "192.0.2.0/24" }],
+    deed: ["network firewall ruleset set", { rulesetid: "vSPC", allowedall: "false" }],
+    reading: ["network firewall ruleset allowedip list", { rulesetid: "vSPC" }],
+    shows: { Ruleset: ["vSPC"], AllowedIPAddresses: ["192.0.2.0/24"] },
+    undo: [
+      ["network firewall ruleset set", { rulesetid: "vSPC", allowedall: "true" }],
+      ["network firewall ruleset allowedip remove", { rulesetid: "vSPC", ipaddress: "192.0.2.0/24" }],
+    ],
+  },
+  {
+    deed: ["network firewall set", { defaultaction: "true" }],
+    reading: ["network firewall get"],
+    shows: { DefaultAction: ["PASS"] },
+    undo: [["network firewall set", { defaultaction: "false" }]],
+  },
+  {
+    deed: ["network firewall refresh"],
+    reading: ["network firewall ruleset rule list", { rulesetid: "vSphereClient" }],
+    shows: { Ruleset: ["vSphereClient"], Direction: ["Inbound"], Protocol: ["TCP"] },
+    undo: [],
+  },
+  {
     deed: ["storage core adapter rescan", { all: "true" }],
     reading: ["storage filesystem list"],
     shows: { VolumeName: ["datastore1"], Mounted: ["true"] },

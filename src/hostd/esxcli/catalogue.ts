@@ -5,6 +5,7 @@ import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
 import { addressCommands } from "./commands/network-addresses.ts";
 import { connectionCommands } from "./commands/network-connections.ts";
+import { firewallCommands } from "./commands/network-firewall.ts";
 import { interfaceCommands } from "./commands/network-interfaces.ts";
 import { nicCommands } from "./commands/network-nics.ts";
 import { portGroupCommands } from "./commands/network-port-groups.ts";
@@ -14,6 +15,7 @@ import { wayCommands } from "./commands/network-ways.ts";
 import { storageCommands } from "./commands/storage.ts";
 import { systemCommands } from "./commands/system.ts";
 import { accountCommands } from "./commands/system-accounts.ts";
+import { powerCommands } from "./commands/system-power.ts";
 import { settingsCommands } from "./commands/system-settings.ts";
 import { vmCommands } from "./commands/vm.ts";
 import { vmodlNameOf } from "./encode-result.ts";
@@ -29,10 +31,12 @@ export const commands: readonly Command[] = [
   ...addressCommands,
   ...wayCommands,
   ...connectionCommands,
+  ...firewallCommands,
   ...storageCommands,
   ...systemCommands,
   ...accountCommands,
   ...settingsCommands,
+  ...powerCommands,
   ...vmCommands,
 ].sort((one, other) => (pathOf(one) < pathOf(other) ? -1 : 1));
 
