@@ -529,8 +529,9 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
 
   test("nothing in the namespace has an address, and ports are beside nothing else", async () => {
     await build({ groups: lan, uplinks: ["up0"] }, ["lan"]);
-    const names = inNamespace(join(machine.folder, "network", "namespace"), () => listLinks().map(({ name }) => name));
-    expect(names.sort()).toEqual(["lo", "up0", "v1n4000"]);
+    const links = inNamespace(join(machine.folder, "network", "namespace"), listLinks);
+    expect(links.map(({ name }) => name).sort()).toEqual(["lo", "up0", "v1n4000"]);
+    expect(links.find(({ name }) => name === "v1n4000")?.queue).toBe("noqueue");
     expect(hasTcx()).toBe(true);
   });
 });
