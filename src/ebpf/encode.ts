@@ -67,6 +67,8 @@ export const CONDITION = {
   sle: 0xd0,
 } as const satisfies Record<Condition, number>;
 export const JUMP = 0x00;
+/** Linux's own: BPF_JCOND, of which BPF_MAY_GOTO is the one with src 0. */
+export const MAY_JUMP = 0xe0;
 export const CALL = 0x80;
 export const EXIT = 0x90;
 
@@ -147,6 +149,8 @@ function slotsFor(instruction: Instruction, mapNumber: (map: string) => number):
     }
     case "jump":
       return [{ opcode: JUMP | CLASS.jmp, offset: instruction.target }];
+    case "mayJump":
+      return [{ opcode: MAY_JUMP | CLASS.jmp, offset: instruction.target }];
     case "jumpIf":
       return [conditionalJump(instruction)];
     case "call":

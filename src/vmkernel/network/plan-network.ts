@@ -110,6 +110,8 @@ export interface PlannedUplink {
 
 /** What is known of the machine. */
 export interface Surroundings {
+  /** Whether the kernel takes loops whose end it cannot see. Else each is compiled for as many members as a switch has. */
+  readonly hasOpenLoops: boolean;
   readonly hasLink: (device: string) => boolean;
   /** Of each team, the uplinks in use until now: see {@link teamKey}. */
   readonly inUse: ReadonlyMap<string, readonly string[]>;
@@ -127,7 +129,7 @@ function planSwitch(state: NetworkState, config: SwitchConfig, surroundings: Sur
   assert(number !== undefined, `the switch ${config.name} has a number`);
   const own = state.ports.filter(({ switchNumber }) => switchNumber === number);
   const groups = config.portGroups.map((group) => groupOf(config, group));
-  const around: Around = { config, groups, membersMax: roundUp(own.length), surroundings };
+  const around: Around = { config, groups, ...(surroundings.hasOpenLoops ? {} : { membersMax: roundUp(own.length) }), surroundings };
   return {
     number,
     config,
@@ -153,7 +155,7 @@ interface Group {
 interface Around {
   readonly config: SwitchConfig;
   readonly groups: readonly Group[];
-  readonly membersMax: number;
+  readonly membersMax?: number;
   readonly surroundings: Surroundings;
 }
 
@@ -166,7 +168,7 @@ function describeGroup({ mode, policy }: Group): unknown {
   return [mode, policy.security.allowPromiscuous, policy.teaming.policy];
 }
 
-/** Bounds of the loops over members; one is compiled for as many as there are ports, rounded up. */
+/** Bounds of the loops over members where those need one; it is compiled for as many as there are ports, rounded up. */
 const MEMBERS = [16, 64, 256, 1024, 4000];
 
 function roundUp(ports: number): number {
@@ -256,7 +258,7 @@ function neighboursOf(mode: VlanMode, { groups, membersMax }: Around): Neighbour
     tagged: groups.some((group) => meetTagged(mode, group.mode)),
     untaggedMirrors: mirrors.some((group) => meetUntagged(mode, group.mode)),
     taggedMirrors: mirrors.some((group) => meetTagged(mode, group.mode)),
-    membersMax,
+    ...(membersMax !== undefined && { membersMax }),
   };
 }
 

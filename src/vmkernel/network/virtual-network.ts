@@ -13,6 +13,7 @@ import {
   disableIpv6,
   fetchLink,
   findLink,
+  hasOpenLoops,
   inNamespace,
   isNamespace,
   type Link,
@@ -303,7 +304,7 @@ export class VirtualNetwork {
   }
 
   #surroundings(links: Links): Surroundings {
-    return { hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse };
+    return { hasOpenLoops: hasOpenLoops(), hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse };
   }
 
   /** Those that were the machine's. */
