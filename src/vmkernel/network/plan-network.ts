@@ -47,17 +47,38 @@ export function settle({ config, ports: plugged, switchNumbers }: NetworkState):
   for (const { name } of config.switches) {
     if (!numbers.has(name)) numbers.set(name, freeNumber(new Set(numbers.values()), 1));
   }
-  const settled: PluggedPort[] = [];
-  const isTaken = (at: number, number: number): boolean =>
-    [...settled, ...ports].some((other) => other.switchNumber === at && other.number === number);
-  for (const port of ports) {
+  const taken = new TakenNumbers(ports);
+  const settled = ports.map((port): PluggedPort => {
     const owner = findGroup(config, port.nic.portGroup)?.owner;
     const at = (owner && numbers.get(owner.name)) ?? NOWHERE;
-    let { number } = port;
-    if (port.switchNumber !== at) for (number = FIRST_PORT; isTaken(at, number); ) number += 1;
-    settled.push({ ...port, switchNumber: at, number });
-  }
+    return port.switchNumber === at ? port : { ...port, switchNumber: at, number: taken.takeAt(at) };
+  });
   return { config, ports: settled, switchNumbers: Object.fromEntries(numbers) };
+}
+
+/** Numbers of ports, by the numbers of their switches. What a port had before it went to another switch is free with the next change. */
+class TakenNumbers {
+  readonly #taken = new Map<number, Set<number>>();
+  /** All below are taken. */
+  readonly #lowest = new Map<number, number>();
+
+  constructor(ports: readonly PluggedPort[]) {
+    for (const { switchNumber, number } of ports) this.#at(switchNumber).add(number);
+  }
+
+  takeAt(switchNumber: number): number {
+    const taken = this.#at(switchNumber);
+    const number = freeNumber(taken, this.#lowest.get(switchNumber) ?? FIRST_PORT);
+    taken.add(number);
+    this.#lowest.set(switchNumber, number + 1);
+    return number;
+  }
+
+  #at(switchNumber: number): Set<number> {
+    const taken = this.#taken.get(switchNumber) ?? new Set();
+    this.#taken.set(switchNumber, taken);
+    return taken;
+  }
 }
 
 function withHostPorts({ hostNics = [] }: NetworkConfig, plugged: readonly PluggedPort[]): readonly PluggedPort[] {

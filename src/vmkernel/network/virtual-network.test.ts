@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { findLink, hasTcx, inNamespace, listLinks } from "../../system/index.ts";
+import { clsProgramId, findLink, hasTcx, inNamespace, listLinks } from "../../system/index.ts";
 import { hasBpf } from "./compile/compile.fixture.ts";
 import type { NicPort, PortGroupConfig } from "./config.ts";
 import { ACK, ARP_TYPE, BROADCAST, frame, IPV4_TYPE, icmp, ipv4, PROTOCOLS, SYN, tcp, udp } from "./frames.fixture.ts";
@@ -418,6 +418,25 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
       expect(received).toBe(sent);
     });
 
+    test("lose no frame: a port's programs move to where they cost less, and it is the same port", async () => {
+      machine.network = machine.anotherVmkernel({ promotionGapMs: 700 });
+      await build({ groups: [...lan, makeGroup("shaped", 0, { shaping: OPEN_INWARDS })] }, ["lan", "shaped"]);
+      machine.receive();
+      const hooks = () => inNamespace(join(machine.folder, "network", "namespace"), hooksOf);
+      using flow = new Flow(machine.fdOf("a"), machine.fdOf("b"), between(A, B));
+      await flow.started();
+      const [first, before] = [hooks(), describePorts(machine.network.describe())];
+      await machine.network.promoted();
+      const { sent, received } = await flow.stop();
+      expect(sent).toBeGreaterThan(100);
+      expect(received).toBe(sent);
+      expect(first).toEqual([["v1n4000", "ingress"], ["v2n4000", "ingress"], ["v2n4000", "egress"]]); // biome-ignore format: a row
+      expect(hooks()).toEqual([]);
+      expect(describePorts(machine.network.describe())).toEqual(before);
+      await machine.network.change(makeNic(2, "lan"), true);
+      expect([machine.reach("a", between(A, B)), machine.reach("b", between(B, A))]).toEqual(["b", "a"]);
+    });
+
     test("a network that another vmkernel takes over goes on without losing one, and is the same network", async () => {
       await build({ groups: [...lan, makeGroup("ten", 10)], uplinks: ["up0"] }, ["lan", "lan", "ten"]);
       machine.receive();
@@ -536,6 +555,18 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
   });
 });
 
+const rate = { averageBandwidth: 8e9, peakBandwidth: 8e9, burstSize: 1e9 };
+const OPEN_INWARDS = { enabled: true, ...rate, inbound: rate };
+
+/** What is at clsact. */
+function hooksOf(): readonly (readonly [string, string])[] {
+  return listLinks().flatMap(({ name, index: ifindex }) =>
+    (["ingress", "egress"] as const).flatMap((direction) =>
+      clsProgramId({ ifindex, direction }) === undefined ? [] : [[name, direction] as const],
+    ),
+  );
+}
+
 function describePorts({ switches }: { switches: readonly { ports: readonly { id: number; programs: readonly { tag: string }[] }[] }[] }) {
   return switches.map(({ ports }) => ports.map(({ id, programs }) => [id, programs.map(({ tag }) => tag)]));
 }
@@ -552,9 +583,15 @@ class Flow {
     );
   }
 
+  async started(): Promise<void> {
+    await expect.poll(() => Atomics.load(this.#shared, 0), { timeout: 5000 }).toBeGreaterThan(0);
+  }
+
+  /** Nobody reads from the taps any more. */
   async stop(): Promise<{ readonly sent: number; readonly received: number }> {
     Atomics.store(this.#shared, 2, 1);
     await new Promise((resolve) => setTimeout(resolve, 300));
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
     return { sent: Atomics.load(this.#shared, 0), received: Atomics.load(this.#shared, 1) };
   }
 
