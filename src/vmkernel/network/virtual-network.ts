@@ -200,7 +200,10 @@ export class VirtualNetwork {
 
   /** Until every port's programs are where they cost frames least: some time after it was plugged in. */
   async promoted(): Promise<void> {
-    await this.#promotions;
+    // What promotes them keeps no process alive; who waits for it does.
+    const alive = setInterval(() => {}, 1000);
+    await this.#promotions?.finally(() => clearInterval(alive));
+    clearInterval(alive);
   }
 
   /** Lets go of descriptors; what is in the kernel goes on. */
