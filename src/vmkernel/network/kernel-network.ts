@@ -2,11 +2,13 @@
  * Makes the switches in the kernel what a plan says, whole or not at all: what can fail comes first and is taken back, what removes
  * comes last. Called within the network's namespace.
  */
+import { createHash } from "node:crypto";
 import { closeSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageWithCauses } from "../../base/index.ts";
+import { assembleProgram } from "../../ebpf/index.ts";
 import { hasTcx, type Link } from "../../system/index.ts";
-import { type CompiledPort, compilePort } from "./compile/compile-port.ts";
+import { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 import type { PortShape } from "./compile/port-shape.ts";
 import type { NetworkPlan, PlannedSwitch } from "./plan-network.ts";
 import { planTable, type TableEntry } from "./plan-table.ts";
@@ -19,7 +21,15 @@ export type Links = ReadonlyMap<string, Link>;
 interface Programmed {
   /** What its programs were made from. */
   readonly from: string;
+  /** Of each of its programs. */
+  readonly fingerprints: Fingerprints;
   readonly units: { readonly ingress: readonly string[]; readonly egress?: readonly string[] };
+}
+
+/** Two programs with one fingerprint are the same instructions with the same maps, at the same device. */
+interface Fingerprints {
+  readonly ingress: string;
+  readonly egress: string;
 }
 
 interface WantedPort {
@@ -35,6 +45,7 @@ interface Change {
   readonly name: string;
   readonly from: string;
   readonly compiled: CompiledPort;
+  readonly fingerprints: Fingerprints;
   readonly maps: SwitchMaps | undefined;
 }
 
@@ -115,7 +126,10 @@ export class KernelNetwork {
   #changeOf({ device, shape, maps }: WantedPort): readonly Change[] {
     const from = JSON.stringify([device.index, maps?.number, maps?.generation, shape]);
     if (this.#ports.get(device.name)?.from === from) return [];
-    return [{ pins: this.pinsOf(device), shape, name: device.name, from, compiled: compilePort(shape), maps }];
+    const compiled = compilePort(shape);
+    const place = JSON.stringify([device.index, maps?.number, maps?.generation]);
+    const fingerprints = { ingress: fingerprint(place, compiled.ingress), egress: fingerprint(place, compiled.egress) };
+    return [{ pins: this.pinsOf(device), shape, name: device.name, from, compiled, fingerprints, maps }];
   }
 
   #attachAll(changes: readonly Change[], undo: Steps): void {
@@ -125,6 +139,8 @@ export class KernelNetwork {
         const maps = change.maps?.byName ?? new Map();
         for (const direction of ["egress", "ingress"] as const) {
           const compiled = change.compiled[direction];
+          // Most of what a change takes is the verifier's, and most changes are of one direction.
+          if (this.#ports.get(change.name)?.fingerprints[direction] === change.fingerprints[direction]) continue;
           if (compiled !== undefined) loaded.push({ change, direction, program: change.pins.load(compiled.program, direction, maps) });
         }
       }
@@ -148,9 +164,9 @@ export class KernelNetwork {
     this.#removePortsBut(new Set(parts.wanted.map(({ device }) => device.name)), parts.links);
   }
 
-  #settlePort({ pins, shape, name, from, compiled }: Change): void {
+  #settlePort({ pins, shape, name, from, compiled, fingerprints }: Change): void {
     const { ingress, egress } = compiled;
-    this.#ports.set(name, { from, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
+    this.#ports.set(name, { from, fingerprints, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
     this.#trying(`removing what ${name} needs no more`, () => {
       pins.settle();
       if (hasTcx()) this.#unpromoted.set(name, pins);
@@ -178,6 +194,13 @@ export class KernelNetwork {
       this.#log(`network: ${what}: ${messageWithCauses(error)}`);
     }
   }
+}
+
+function fingerprint(place: string, compiled: CompiledProgram | undefined): string {
+  if (compiled === undefined) return "";
+  const { program } = compiled;
+  const code = assembleProgram(program, new Map(program.maps.map((name, number) => [name, number])));
+  return createHash("sha256").update(place).update(program.maps.join()).update(code).digest("base64");
 }
 
 /** Those whose device is there: of others there is nothing to program. */

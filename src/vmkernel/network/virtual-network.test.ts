@@ -387,6 +387,16 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
       expect(machine.reach("b", back(UDP, udp(53, 1000)))).toBe("a");
     });
 
+    test("a change of what goes out leaves the program for what comes in as it is", async () => {
+      const ids = () => new Map(machine.network.describe().switches[0]?.ports[0]?.programs.map(({ direction, id }) => [direction, id]));
+      const before = ids();
+      await machine.network.change(makeNic(1, "lan", { firewall: { ...firewall, rules: firewall.rules.slice(1) } }), true);
+      expect(ids().get("egress")).toBe(before.get("egress"));
+      expect(ids().get("ingress")).not.toBe(before.get("ingress"));
+      await machine.network.change(makeNic(1, "lan", { firewall: { ...firewall, otherwise: "allow" } }), true);
+      expect(ids().get("egress")).not.toBe(before.get("egress"));
+    });
+
     test("what a rule with a log judged is counted; what its connection lets pass is not judged", () => {
       for (const port of [1000, 1001, 1001]) machine.send("a", out(UDP, udp(port, 53)));
       const [port] = machine.network.describe().switches[0]?.ports ?? [];
