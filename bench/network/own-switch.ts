@@ -41,7 +41,11 @@ export async function makeOwnSwitch(parts: {
   readonly firewall?: Firewall;
 }): Promise<OwnSwitch> {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bench-"));
-  const network = new VirtualNetwork({ folder: join(folder, "network"), log: (line) => process.stderr.write(`${line}\n`) });
+  const network = new VirtualNetwork({
+    folder: join(folder, "network"),
+    promotionGapMs: 1,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
   const attachments: Disposable[] = [];
   const ends: number[] = [];
   const remove = async () => {
@@ -77,7 +81,11 @@ export function nicOf(vm: number, firewall?: Firewall): NicPort {
  */
 export async function adoptOwnSwitch(ports: number): Promise<Forwarder & { readonly builtMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bench-"));
-  const network = new VirtualNetwork({ folder: join(folder, "network"), log: (line) => process.stderr.write(`${line}\n`) });
+  const network = new VirtualNetwork({
+    folder: join(folder, "network"),
+    promotionGapMs: 1,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
   const ends: number[] = [];
   const remove = async () => {
     deleteTaps(
