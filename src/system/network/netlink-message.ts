@@ -17,6 +17,8 @@ export const NLMSG_DONE = 3;
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
+/** What is told to those who listen is told to who asks, too: for a queue the only way to be answered. */
+export const NLM_F_ECHO = 0x8;
 /** In an answer: something was changed while the kernel was listing, so something may be missing. */
 export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_DUMP = 0x300;
