@@ -70,7 +70,7 @@ export class PortPins {
     const before = this.programId(direction);
     const beforeFd = before === undefined ? undefined : programFdById(before);
     undo.add(() => {
-      if (beforeFd === undefined) this.detach(direction);
+      if (beforeFd === undefined) this.#detachFirst(direction);
       else {
         this.#put(beforeFd, direction);
         closeSync(beforeFd);
@@ -79,6 +79,12 @@ export class PortPins {
     this.#put(program, direction);
     // It is needed no longer than the undoing is.
     if (beforeFd !== undefined) this.#later.push(beforeFd);
+  }
+
+  /** An adapter that goes back to the machine has no hooks that it had not before. */
+  #detachFirst(direction: HookDirection): void {
+    this.detach(direction);
+    if (!this.#isUp) removeClsact(this.#ifindex);
   }
 
   readonly #later: number[] = [];
