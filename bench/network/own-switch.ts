@@ -29,6 +29,8 @@ const CONFIG: NetworkConfig = {
 };
 
 export interface OwnSwitch extends Forwarder {
+  /** Of a port that was plugged in, one after the other. */
+  readonly plugInMs: number;
   readonly network: VirtualNetwork;
 }
 
@@ -39,7 +41,11 @@ export async function makeOwnSwitch(parts: {
   readonly firewall?: Firewall;
 }): Promise<OwnSwitch> {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bench-"));
-  const network = new VirtualNetwork({ folder: join(folder, "network"), log: (line) => process.stderr.write(`${line}\n`) });
+  const network = new VirtualNetwork({
+    folder: join(folder, "network"),
+    promotionGapMs: 1,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
   const attachments: Disposable[] = [];
   const ends: number[] = [];
   const remove = async () => {
@@ -47,18 +53,22 @@ export async function makeOwnSwitch(parts: {
     await network.remove();
     rmSync(folder, { recursive: true, force: true });
   };
+  let plugInMs = Number.NaN;
   try {
     await network.configure(CONFIG);
+    const started = performance.now();
     for (let vm = 1; vm <= parts.ports; vm++) {
       const attachment = await network.plugIn(nicOf(vm, vm === 1 ? parts.firewall : undefined), true);
       attachments.push(attachment);
       ends.push(attachment.fd);
     }
+    plugInMs = (performance.now() - started) / parts.ports;
+    await network.promoted();
   } catch (error) {
     await remove();
     throw error;
   }
-  return { name: parts.name ?? "switch", ends, network, remove };
+  return { name: parts.name ?? "switch", ends, network, plugInMs, remove };
 }
 
 export function nicOf(vm: number, firewall?: Firewall): NicPort {
@@ -71,7 +81,11 @@ export function nicOf(vm: number, firewall?: Firewall): NicPort {
  */
 export async function adoptOwnSwitch(ports: number): Promise<Forwarder & { readonly builtMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bench-"));
-  const network = new VirtualNetwork({ folder: join(folder, "network"), log: (line) => process.stderr.write(`${line}\n`) });
+  const network = new VirtualNetwork({
+    folder: join(folder, "network"),
+    promotionGapMs: 1,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
   const ends: number[] = [];
   const remove = async () => {
     deleteTaps(
@@ -86,7 +100,9 @@ export async function adoptOwnSwitch(ports: number): Promise<Forwarder & { reado
     const started = performance.now();
     leaveBehind(join(folder, "network"), ports, ends);
     await network.adopt();
-    return { name: "switch", ends, builtMs: performance.now() - started, remove };
+    const builtMs = performance.now() - started;
+    await network.promoted();
+    return { name: "switch", ends, builtMs, remove };
   } catch (error) {
     await remove();
     throw error;

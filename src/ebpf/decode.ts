@@ -11,6 +11,7 @@ import {
   CONSTANT,
   EXIT,
   encodeInstruction,
+  MAY_JUMP,
   MODE,
   NEGATE,
   SLOT_BYTES,
@@ -144,6 +145,7 @@ function readJump({ opcode, dst, src, offset, immediate }: Slot, bits: Bits): In
   const operation = opcode & 0xf0;
   if (operation === CALL) return { kind: "call", helper: immediate };
   if (operation === EXIT) return { kind: "exit" };
+  if (operation === MAY_JUMP) return { kind: "mayJump", target: offset };
   const condition = CONDITIONS.get(operation);
   if (condition === undefined) return { kind: "jump", target: offset };
   return { kind: "jumpIf", condition, bits, dst, src: opcode & SOURCE_REGISTER ? src : immediate, target: offset };

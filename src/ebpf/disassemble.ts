@@ -56,6 +56,8 @@ function describe(instruction: Instruction, next: number): string {
       return `${instruction.dst} = map ${instruction.map}[0] + ${instruction.offset}`;
     case "jump":
       return `goto ${next + instruction.target}`;
+    case "mayJump":
+      return `may goto ${next + instruction.target}`;
     case "jumpIf": {
       const { condition, bits, dst, src, target } = instruction;
       return `if ${named(dst, bits)} ${COMPARISONS[condition]} ${operandText(src, bits)} goto ${next + target}`;

@@ -106,6 +106,7 @@ test.each<[string, Write, string]>([
 });
 
 test.each<[string, Write, string]>([
+  ["may goto +1", over((b) => b.mayJump("there")), "e5 00 01 00 00 00 00 00 | b7 00 00 00 00 00 00 00"], // BPF_JMP | BPF_JCOND, src BPF_MAY_GOTO
   ["call bpf_clone_redirect", (b) => b.call("cloneRedirect"), "85 00 00 00 0d 00 00 00"],
   ["exit", (b) => b.jumpIf("eq", "r1", 0, "end").exit().label("end"), "15 01 01 00 00 00 00 00 | 95 00 00 00 00 00 00 00"],
   [

@@ -67,6 +67,8 @@ export const CONDITION = {
   sle: 0xd0,
 } as const satisfies Record<Condition, number>;
 export const JUMP = 0x00;
+/** Linux's own: BPF_JCOND, of which BPF_MAY_GOTO is the one with src 0. */
+export const MAY_JUMP = 0xe0;
 export const CALL = 0x80;
 export const EXIT = 0x90;
 
@@ -86,31 +88,35 @@ interface Slot {
  * @returns what loadProgram takes
  */
 export function assembleProgram({ instructions }: Program, mapFds: ReadonlyMap<string, number>): Buffer {
-  return Buffer.concat(
-    instructions.map((instruction) =>
-      encodeInstruction(instruction, (map) => {
-        const fd = mapFds.get(map);
-        assert(fd !== undefined, `the map ${map} has a descriptor`);
-        return fd;
-      }),
-    ),
-  );
+  const mapNumber = (map: string): number => {
+    const fd = mapFds.get(map);
+    assert(fd !== undefined, `the map ${map} has a descriptor`);
+    return fd;
+  };
+  const bytes = Buffer.alloc(instructions.reduce((slots, instruction) => slots + slotsOf(instruction), 0) * SLOT_BYTES);
+  let at = 0;
+  for (const instruction of instructions) at = writeInstruction(bytes, at, slotsFor(instruction, mapNumber));
+  return bytes;
 }
 
 /** @param mapNumber the number that stands for a map: its descriptor where a program is loaded, its id where one is read back */
 export function encodeInstruction(instruction: Instruction, mapNumber: (map: string) => number): Buffer {
   const bytes = Buffer.alloc(slotsOf(instruction) * SLOT_BYTES);
-  slotsFor(instruction, mapNumber).forEach((slot, index) => {
-    writeSlot(bytes.subarray(index * SLOT_BYTES), slot);
-  });
+  writeInstruction(bytes, 0, slotsFor(instruction, mapNumber));
   return bytes;
 }
 
-function writeSlot(bytes: Buffer, { opcode, dst, src = 0, offset = 0, immediate = 0 }: Slot): void {
-  bytes.writeUInt8(opcode, 0);
-  bytes.writeUInt8((src << 4) | (dst === undefined ? 0 : registerNumber(dst)), 1);
-  bytes.writeInt16LE(offset, 2);
-  bytes.writeInt32LE(immediate, 4);
+/** @returns where the next one is written */
+function writeInstruction(bytes: Buffer, at: number, slots: readonly Slot[]): number {
+  let next = at;
+  for (const { opcode, dst, src = 0, offset = 0, immediate = 0 } of slots) {
+    bytes.writeUInt8(opcode, next);
+    bytes.writeUInt8((src << 4) | (dst === undefined ? 0 : registerNumber(dst)), next + 1);
+    bytes.writeInt16LE(offset, next + 2);
+    bytes.writeInt32LE(immediate, next + 4);
+    next += SLOT_BYTES;
+  }
+  return next;
 }
 
 function slotsFor(instruction: Instruction, mapNumber: (map: string) => number): readonly Slot[] {
@@ -147,6 +153,8 @@ function slotsFor(instruction: Instruction, mapNumber: (map: string) => number):
     }
     case "jump":
       return [{ opcode: JUMP | CLASS.jmp, offset: instruction.target }];
+    case "mayJump":
+      return [{ opcode: MAY_JUMP | CLASS.jmp, offset: instruction.target }];
     case "jumpIf":
       return [conditionalJump(instruction)];
     case "call":

@@ -38,6 +38,8 @@ export type InstructionTo<Target> =
   | { readonly kind: "loadMap"; readonly dst: Register; readonly map: string }
   | { readonly kind: "loadMapValue"; readonly dst: Register; readonly map: string; readonly offset: number }
   | { readonly kind: "jump"; readonly target: Target }
+  /** Not in the RFC: goes on, until the kernel has seen it too often and jumps. Linux include/uapi/linux/bpf.h, BPF_MAY_GOTO. */
+  | { readonly kind: "mayJump"; readonly target: Target }
   | {
       readonly kind: "jumpIf";
       readonly condition: Condition;

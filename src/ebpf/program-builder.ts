@@ -134,6 +134,14 @@ export class ProgramBuilder {
     return this.#write({ kind: "jump", target: label });
   }
 
+  /**
+   * In a loop whose end the verifier cannot see: the kernel goes on here some million times, for a quarter of a second at most, and
+   * jumps then. Linux 6.9 and later.
+   */
+  mayJump(label: string): this {
+    return this.#write({ kind: "mayJump", target: label });
+  }
+
   jumpIf(condition: Condition, dst: Register, src: Operand, label: string, bits: Bits = 64): this {
     return this.#write({ kind: "jumpIf", condition, bits, dst, src: operand(src, bits), target: label });
   }

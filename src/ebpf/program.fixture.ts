@@ -33,6 +33,7 @@ export const anyInstruction: fc.Arbitrary<Instruction> = fc.oneof(
   fc.record({ kind: kind("loadMap"), dst: register, map }),
   fc.record({ kind: kind("loadMapValue"), dst: register, map, offset: fc.integer({ min: 0, max: 0xffff_ffff }) }),
   fc.record({ kind: kind("jump"), target: int16 }),
+  fc.record({ kind: kind("mayJump"), target: int16 }),
   fc.record({
     kind: kind("jumpIf"),
     condition: fc.constantFrom(...(Object.keys(CONDITION) as Condition[])),

@@ -34,7 +34,7 @@ function reachable(program: LabelledProgram): boolean[] {
     const instruction = instructions[at];
     assert(instruction !== undefined, "a program does not run past its last instruction");
     found[at] = true;
-    if (instruction.kind === "jump" || instruction.kind === "jumpIf") starts.push(placeOf(program, instruction.target));
+    if ("target" in instruction) starts.push(placeOf(program, instruction.target));
     if (instruction.kind !== "jump" && instruction.kind !== "exit") starts.push(at + 1);
   }
   return found;

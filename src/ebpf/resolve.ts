@@ -8,7 +8,7 @@ const DISTANCE = { min: -0x8000, max: 0x7fff } as const; // a jump has 16 bits f
 export function resolveLabels(program: LabelledProgram): readonly Instruction[] {
   const positions = slotPositions(program.instructions);
   return program.instructions.map((instruction, index) => {
-    if (instruction.kind !== "jump" && instruction.kind !== "jumpIf") return instruction;
+    if (!("target" in instruction)) return instruction;
     const [from, to] = [positions[index + 1], positions[placeOf(program, instruction.target)]];
     assert(from !== undefined && to !== undefined, `the label ${instruction.target} is within its program`);
     const distance = to - from;

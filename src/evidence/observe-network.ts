@@ -8,6 +8,7 @@ import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT } from "../ebpf/i
 import {
   allPids,
   attachedPrograms,
+  hasOpenLoops,
   heldTaps,
   inNamespace,
   isNamespace,
@@ -164,7 +165,7 @@ function destinationsIn(table: number): ReadonlySet<number> {
 const SURROUNDINGS = { hasLink: () => true, inUse: new Map() };
 
 function shapesOf(state: NetworkState): readonly { readonly link: string; readonly shape: PortShape }[] {
-  const { switches, homeless } = planNetwork(state, SURROUNDINGS);
+  const { switches, homeless } = planNetwork(state, { ...SURROUNDINGS, hasOpenLoops: hasOpenLoops() });
   const all = [...switches.flatMap(({ ports, uplinks }) => [...ports, ...uplinks]), ...homeless];
   return all.map(({ device, shape }) => ({ link: device, shape }));
 }

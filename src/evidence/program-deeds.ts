@@ -122,7 +122,7 @@ function slotIndex(instructions: readonly Instruction[]): Slots {
 
 function successors(instruction: Instruction, index: number, { indexOf, positions }: Slots): readonly number[] {
   if (instruction.kind === "exit") return [];
-  if (instruction.kind !== "jump" && instruction.kind !== "jumpIf") return [index + 1];
+  if (!("target" in instruction)) return [index + 1];
   const target = indexOf.get((positions[index] ?? 0) + 1 + instruction.target);
   const jumped = target === undefined ? [] : [target];
   return instruction.kind === "jump" ? jumped : [index + 1, ...jumped];
@@ -153,6 +153,7 @@ function step(instruction: Instruction, state: State): State {
       return afterCall(state, instruction.helper);
     case "jump":
     case "jumpIf":
+    case "mayJump":
     case "exit":
       return state;
     default:

@@ -12,10 +12,12 @@ import { TCX_DIRECTIONS, type TcxDirection } from "./tcx-directions.ts";
 const PROGRAMS_MAX = 64;
 const ID_BYTES = 4;
 
-/** Ids, in the order in which they see a frame. */
+/** Ids, in the order in which they see a frame: those of tcx, and what is at clsact for frames that those leave to it. */
 export function attachedPrograms(ifindex: number, direction: TcxDirection): readonly number[] {
   const cls = clsProgramId({ ifindex, direction });
-  return [...(hasTcx() ? tcxPrograms(ifindex, direction) : []), ...(cls === undefined ? [] : [cls])];
+  const tcx = hasTcx() ? tcxPrograms(ifindex, direction) : [];
+  // One that moves from the one to the other is at both for a moment.
+  return cls === undefined || tcx.at(-1) === cls ? tcx : [...tcx, cls];
 }
 
 function tcxPrograms(ifindex: number, direction: TcxDirection): readonly number[] {

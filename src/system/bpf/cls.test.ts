@@ -38,6 +38,25 @@ describe.skipIf(!hasBpf)("on this machine", () => {
     });
   });
 
+  test("hooks for the ingress alone have none for the egress, and go like the others", () => {
+    using objects = new TestObjects();
+    const { program, runs } = objects.counter(TC_ACT.shot);
+    objects.besideTap(({ ifindex, send }) => {
+      attachCls({ ifindex, direction: "ingress", program, name: "in", ingressAlone: true });
+      send();
+      expect(runs()).toBe(1);
+      expect(clsProgramId({ ifindex, direction: "ingress" })).toBe(programInfo(program).id);
+      expect(() => attachCls({ ifindex, direction: "egress", program, name: "out" })).toThrow("hooks for its ingress alone");
+      expect(clsProgramId({ ifindex, direction: "egress" })).toBeUndefined();
+      expect(detachCls({ ifindex, direction: "egress" })).toBe(false);
+      expect(clsProgramId({ ifindex, direction: "ingress" })).toBe(programInfo(program).id);
+      removeClsact(ifindex);
+      expect(clsProgramId({ ifindex, direction: "ingress" })).toBeUndefined();
+      send();
+      expect(runs()).toBe(1);
+    });
+  });
+
   test("a program can only be attached to an interface that the thread's namespace has", () => {
     using objects = new TestObjects();
     const { program } = objects.counter(TC_ACT.shot);

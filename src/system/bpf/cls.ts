@@ -3,8 +3,17 @@
  * of the network namespace that the calling thread is in. The interface holds the program; there is no link to pin.
  * Source: rtnetlink(7), Linux include/uapi/linux/pkt_sched.h and pkt_cls.h, TCA_BPF_*; Linux 4.5 and later.
  */
+import { SystemError } from "../../base/index.ts";
 import { errnoCode } from "../libc.ts";
-import { attribute, decodeAttributes, NLM_F_CREATE, NLM_F_EXCL, nestedAttribute } from "../network/netlink-message.ts";
+import {
+  attribute,
+  attributeText,
+  decodeAttributes,
+  NLM_F_CREATE,
+  NLM_F_ECHO,
+  NLM_F_EXCL,
+  nestedAttribute,
+} from "../network/netlink-message.ts";
 import { askNetlink } from "../network/netlink-socket.ts";
 import { attempt } from "./call.ts";
 import type { TcxDirection } from "./tcx-directions.ts";
@@ -16,6 +25,7 @@ export interface ClsPlace {
 
 const RTM_NEWQDISC = 36;
 const RTM_DELQDISC = 37;
+const RTM_GETQDISC = 38;
 const RTM_NEWTFILTER = 44;
 const RTM_DELTFILTER = 45;
 const RTM_GETTFILTER = 46;
@@ -36,10 +46,18 @@ const EVERY_PROTOCOL = 0x0300; // ETH_P_ALL in network order
 const FILTER_INFO = (PRIORITY << 16) | EVERY_PROTOCOL;
 const MESSAGE_BYTES = 20;
 
+export interface ClsProgram extends ClsPlace {
+  readonly program: number;
+  readonly name: string;
+  /** The interface never has a filter at its egress: then what leaves by it is not held up by looking for one. */
+  readonly ingressAlone?: boolean;
+}
+
 /** Attaches the program, or puts it in place of the one that is there, in one step: every frame is seen by one of the two. */
-export function attachCls({ ifindex, direction, program, name }: ClsPlace & { readonly program: number; readonly name: string }): void {
+export function attachCls({ ifindex, direction, program, name, ingressAlone = false }: ClsProgram): void {
   attempt(`attaching a program to the ${direction} of interface ${ifindex}`, () => {
-    ensureClsact(ifindex);
+    ensureHooks(ifindex, ingressAlone ? "ingress" : "clsact");
+    if (!hasHook({ ifindex, direction })) throw new SystemError("the interface has hooks for its ingress alone");
     const options = [attribute(TCA_BPF_FD, program), attribute(TCA_BPF_NAME, name), attribute(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT)];
     const body = Buffer.concat([filterMessage({ ifindex, direction }), attribute(TCA_KIND, "bpf"), nestedAttribute(TCA_OPTIONS, options)]);
     askNetlink({ type: RTM_NEWTFILTER, flags: NLM_F_CREATE, body });
@@ -51,6 +69,7 @@ export function detachCls(place: ClsPlace): boolean {
   return whereThereIsOne(
     `detaching the program from the ${place.direction} of interface ${place.ifindex}`,
     () => {
+      if (!hasHook(place)) return false;
       askNetlink({ type: RTM_DELTFILTER, flags: 0, body: Buffer.concat([filterMessage(place), attribute(TCA_KIND, "bpf")]) });
       return true;
     },
@@ -63,6 +82,7 @@ export function clsProgramId(place: ClsPlace): number | undefined {
   return whereThereIsOne(
     `asking for the program at the ${place.direction} of interface ${place.ifindex}`,
     () => {
+      if (!hasHook(place)) return undefined;
       const [answer] = askNetlink({
         type: RTM_GETTFILTER,
         flags: 0,
@@ -75,25 +95,34 @@ export function clsProgramId(place: ClsPlace): number | undefined {
   );
 }
 
-/** Takes both hooks' programs away, and the hooks. */
+/** Takes the hooks away, and their programs. */
 export function removeClsact(ifindex: number): void {
   whereThereIsOne(
     `removing clsact from interface ${ifindex}`,
     () => {
-      askNetlink({ type: RTM_DELQDISC, flags: 0, body: Buffer.concat([message(ifindex, CLSACT), attribute(TCA_KIND, "clsact")]) });
+      askNetlink({ type: RTM_DELQDISC, flags: 0, body: message(ifindex, CLSACT) });
       return true;
     },
     false,
   );
 }
 
-function ensureClsact(ifindex: number): void {
-  const body = Buffer.concat([message(ifindex, CLSACT), attribute(TCA_KIND, "clsact")]);
+/** Both kinds are in one place: the one that is there stays. */
+function ensureHooks(ifindex: number, kind: "clsact" | "ingress"): void {
+  const body = Buffer.concat([message(ifindex, CLSACT), attribute(TCA_KIND, kind)]);
   try {
     askNetlink({ type: RTM_NEWQDISC, flags: NLM_F_CREATE | NLM_F_EXCL, body });
   } catch (error) {
     if (errnoCode(error) !== "EEXIST") throw error;
   }
+}
+
+/** Hooks for the ingress alone would take a request for the egress for their own: so it is asked which they are. */
+function hasHook({ ifindex, direction }: ClsPlace): boolean {
+  if (direction === "ingress") return true;
+  const [answer] = askNetlink({ type: RTM_GETQDISC, flags: NLM_F_ECHO, body: message(ifindex, { handle: 0, parent: CLSACT.parent }) });
+  const kind = answer && decodeAttributes(answer.body.subarray(MESSAGE_BYTES)).get(TCA_KIND);
+  return kind !== undefined && attributeText(kind) === "clsact";
 }
 
 /** What is said where the hook has no such filter, where the interface has no such hooks, and where there is no such interface. */

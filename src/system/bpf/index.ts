@@ -6,6 +6,6 @@ export { attachTcx, detachLink, hasTcx, type TcxPlace, updateLink } from "./link
 export type { MapKind } from "./map-kinds.ts";
 export { createMap, type MapSpec, mapDelete, mapKeys, mapLookup, mapUpdate, mapUpdateAll, percpuBytes, possibleCpus } from "./maps.ts";
 export { isBpffs, mountBpffs, openPinned, pinObject, unmountBpffs } from "./pins.ts";
-export { loadProgram, type ProgramKind, type ProgramSpec, VerifierRefused } from "./programs.ts";
+export { hasOpenLoops, loadProgram, type ProgramKind, type ProgramSpec, VerifierRefused } from "./programs.ts";
 export type { TcxDirection } from "./tcx-directions.ts";
 export { type TestRun, type TestRunResult, testRun } from "./test-run.ts";

@@ -1,8 +1,8 @@
 import { closeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { disassemble, SKB } from "../../ebpf/index.ts";
-import { hasBpf, TestObjects, type Write } from "./bpf.fixture.ts";
-import { loadProgram, mapInfo, programFdById, programInfo, VerifierRefused } from "./index.ts";
+import { disassemble, SKB, TC_ACT } from "../../ebpf/index.ts";
+import { FRAME, hasBpf, TestObjects, type Write } from "./bpf.fixture.ts";
+import { hasOpenLoops, loadProgram, mapInfo, programFdById, programInfo, testRun, VerifierRefused } from "./index.ts";
 
 const RETURNS_2 = Buffer.from("b7000000020000009500000000000000", "hex");
 
@@ -25,6 +25,16 @@ describe.skipIf(!hasBpf)("on this machine", () => {
     expect(unset.cause).toMatchObject({ code: "EACCES" });
     const unchecked = refusalOf((b) => b.load(4, "r2", "r1", SKB.data).load(1, "r0", "r2", 0).exit());
     expect(unchecked.message).toContain("invalid access to packet");
+  });
+
+  test("a loop that has no end is ended by the kernel, where it takes one", () => {
+    const endless: Write = (b) => b.label("loop").mayJump("end").jump("loop").label("end").mov("r0", TC_ACT.shot).exit();
+    if (!hasOpenLoops()) {
+      expect(refusalOf(endless).message).toContain("loading the program");
+      return;
+    }
+    using objects = new TestObjects();
+    expect(testRun(objects.program(endless), { frame: FRAME }).verdict).toBe(TC_ACT.shot);
   });
 
   test("no instructions at all are refused, though no verifier saw them", () => {

@@ -1,5 +1,7 @@
 /** Loads programs into the kernel, which verifies and compiles them. Source: Linux include/uapi/linux/bpf.h, BPF_PROG_LOAD. */
+import { closeSync } from "node:fs";
 import { assert, SystemError } from "../../base/index.ts";
+import { assembleProgram, ProgramBuilder, TC_ACT } from "../../ebpf/index.ts";
 import { errnoCode } from "../libc.ts";
 import { bpf, type Field } from "./call.ts";
 import { NativeMemory } from "./native-memory.ts";
@@ -66,6 +68,25 @@ function explainRefusal(spec: ProgramSpec, refusal: unknown): number {
     ]);
   } catch {
     throw refused(spec, readVerifierLog(log.bytes), refusal); // refused twice for one reason
+  }
+}
+
+let openLoops: boolean | undefined;
+
+/** Whether this kernel takes a loop whose end the verifier cannot see (`mayJump` of ebpf/). */
+export function hasOpenLoops(): boolean {
+  openLoops ??= probeOpenLoops();
+  return openLoops;
+}
+
+function probeOpenLoops(): boolean {
+  const loop = new ProgramBuilder().label("loop").mayJump("end").jump("loop").label("end").mov("r0", TC_ACT.ok).exit().build();
+  try {
+    closeSync(load({ kind: "schedCls", code: assembleProgram(loop, new Map()), name: "probe_loop" }, []));
+    return true;
+  } catch (error) {
+    if (errnoCode(error) === "EINVAL") return false;
+    throw error;
   }
 }
 

@@ -4,16 +4,29 @@
  */
 import { assert, SystemError } from "../../base/index.ts";
 import { checkLinkName } from "./link-name.ts";
-import { attribute, attributeText, decodeAttributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, nestedAttribute } from "./netlink-message.ts";
+import {
+  attribute,
+  attributeText,
+  decodeAttributes,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  nestedAttribute,
+} from "./netlink-message.ts";
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
+const RTM_NEWQDISC = 36;
+const TCA_KIND = 1;
+const TC_H_ROOT = 0xffff_ffff;
 
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_QDISC = 6;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_PID = 19;
 const IFLA_NET_NS_FD = 28;
@@ -50,6 +63,8 @@ export interface Link {
   readonly kind: string | undefined;
   /** What it is the adapter of, "0000:00:1f.6"; undefined for what is made of software, and before Linux 5.14. */
   readonly device: string | undefined;
+  /** What frames wait in before they leave by it: "pfifo_fast", "noqueue"; "noop" as long as it was never up. */
+  readonly queue: string | undefined;
 }
 
 export interface LinkSettings {
@@ -91,6 +106,7 @@ export function decodeLink(body: Buffer): Link {
     takesAllMulticast: (flags & IFF_ALLMULTI) !== 0,
     kind: text(decodeAttributes(attributes.get(IFLA_LINKINFO) ?? Buffer.alloc(0)), IFLA_INFO_KIND),
     device: text(attributes, IFLA_PARENT_DEV_NAME),
+    queue: text(attributes, IFLA_QDISC),
   };
 }
 
@@ -128,6 +144,16 @@ export type NamespaceTarget = { readonly kind: "fd"; readonly fd: number } | { r
 export function requestLinkMove(name: string, to: NamespaceTarget): NetlinkRequest {
   const target = to.kind === "fd" ? attribute(IFLA_NET_NS_FD, to.fd) : attribute(IFLA_NET_NS_PID, to.pid);
   return { type: RTM_SETLINK, flags: 0, body: Buffer.concat([named(name), target]) };
+}
+
+/** struct tcmsg: | family:u8, padded to 4 | ifindex:i32 | handle:u32 | parent:u32 | info:u32 | */
+const QUEUE_HEADER_BYTES = 20;
+
+export function requestNoQueue(index: number): NetlinkRequest {
+  const header = Buffer.alloc(QUEUE_HEADER_BYTES);
+  header.writeInt32LE(index, 4);
+  header.writeUInt32LE(TC_H_ROOT, 12);
+  return { type: RTM_NEWQDISC, flags: NLM_F_CREATE | NLM_F_REPLACE, body: Buffer.concat([header, attribute(TCA_KIND, "noqueue")]) };
 }
 
 interface FlagChange {

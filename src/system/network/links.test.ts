@@ -14,6 +14,7 @@ import {
   linkIndex,
   listLinks,
   moveLink,
+  removeQueue,
   sendFrame,
   setLink,
 } from "./index.ts";
@@ -138,6 +139,19 @@ describe.skipIf(process.getuid?.() !== 0)("on this machine", () => {
     });
     expect(after({ promiscuous: false })).toMatchObject({ mac: "00:50:56:00:00:01", isPromiscuous: false, takesAllMulticast: true });
     expect(after({ up: false, allMulticast: false })).toMatchObject({ isUp: false, hasCarrier: false, takesAllMulticast: false });
+  });
+
+  test("a tap whose queue is removed before it is up has none then", () => {
+    const queueOf = (name: string) => findLink(name)?.queue;
+    inNamespace(one, () => {
+      for (const name of ["v1n4000", "v2n4000"]) tap(name);
+      expect(queueOf("v1n4000")).toBe("noop");
+      removeQueue({ name: "v1n4000", index: linkIndex("v1n4000") ?? 0 });
+      for (const name of ["v1n4000", "v2n4000"]) setLink(name, { up: true });
+      expect(queueOf("v1n4000")).toBe("noqueue");
+      expect(queueOf("v2n4000")).not.toBe("noqueue");
+      expect(() => removeQueue({ name: "gone", index: 999_999 })).toThrow("removing the queue of the network link gone");
+    });
   });
 
   test("one end of a cable has carrier while the other is up", () => {

@@ -17,6 +17,7 @@ import {
   requestLinkMove,
   requestLinkRemoval,
   requestLinks,
+  requestNoQueue,
   requestVeth,
 } from "./link-message.ts";
 import { checkLinkName } from "./link-name.ts";
@@ -60,6 +61,14 @@ export function linkIndex(name: string): number | undefined {
 /** What is not said stays. */
 export function setLink(name: string, settings: LinkSettings): void {
   ask(requestLinkChange(name, settings), `setting ${JSON.stringify(settings)} of the network link ${name}`);
+}
+
+/**
+ * Has what leaves by a link go straight to it, without a queue of the kernel's before it: for a link that is a queue itself, as a tap.
+ * Of a link that is down; what goes by one that is up would be lost meanwhile.
+ */
+export function removeQueue({ name, index }: Pick<Link, "name" | "index">): void {
+  ask(requestNoQueue(index), `removing the queue of the network link ${name}`);
 }
 
 /** Makes two links, both down; what is sent by one arrives at the other. They are deleted together. */

@@ -17,9 +17,12 @@ export const NLMSG_DONE = 3;
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
+/** What is told to those who listen is told to who asks, too: for a queue the only way to be answered. */
+export const NLM_F_ECHO = 0x8;
 /** In an answer: something was changed while the kernel was listing, so something may be missing. */
 export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 /** In an answer of type NLMSG_ERROR: of the request only its header is repeated; attributes follow that. */

@@ -45,6 +45,8 @@ const MSG_DONTWAIT = 0x40;
 
 /** The kernel makes its lists in pieces of at most 32 KiB. */
 const ANSWER_BYTES_MAX = 64 * 1024;
+/** Of all sockets: an answer is copied out before anything else is asked. */
+const answerBytes = Buffer.alloc(ANSWER_BYTES_MAX);
 /** A list that others change while it is made is asked for again; one that never comes whole must not hold the thread. */
 const LIST_ATTEMPTS_MAX = 10;
 
@@ -56,7 +58,6 @@ export interface NetlinkSocketOptions {
 
 export class NetlinkSocket {
   readonly #fd: number;
-  readonly #answer = Buffer.alloc(ANSWER_BYTES_MAX);
   #sequence = 0;
 
   constructor({ protocol = NETLINK_ROUTE, groups = 0 }: NetlinkSocketOptions = {}) {
@@ -95,7 +96,7 @@ export class NetlinkSocket {
   takeAnnouncements(): boolean {
     for (let heard = false; ; heard = true) {
       try {
-        recv(this.#fd, this.#answer, this.#answer.length, MSG_DONTWAIT);
+        recv(this.#fd, answerBytes, answerBytes.length, MSG_DONTWAIT);
       } catch (error) {
         if (errnoCode(error) === "EAGAIN") return heard;
         if (errnoCode(error) !== "ENOBUFS") throw error; // ENOBUFS: some were dropped
@@ -113,9 +114,9 @@ export class NetlinkSocket {
   #answers(): NetlinkMessage[] {
     const answers: NetlinkMessage[] = [];
     for (;;) {
-      const length = recv(this.#fd, this.#answer, this.#answer.length, MSG_DONTWAIT | MSG_TRUNC);
-      if (length > this.#answer.length) throw new SystemError(`an answer of netlink has ${length} bytes`);
-      for (const message of decodeMessages(Buffer.from(this.#answer.subarray(0, length)))) {
+      const length = recv(this.#fd, answerBytes, answerBytes.length, MSG_DONTWAIT | MSG_TRUNC);
+      if (length > answerBytes.length) throw new SystemError(`an answer of netlink has ${length} bytes`);
+      for (const message of decodeMessages(Buffer.from(answerBytes.subarray(0, length)))) {
         if (message.sequence !== this.#sequence) continue;
         if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) {
           answers.push(message);

@@ -2,11 +2,13 @@
  * Makes the switches in the kernel what a plan says, whole or not at all: what can fail comes first and is taken back, what removes
  * comes last. Called within the network's namespace.
  */
+import { createHash } from "node:crypto";
 import { closeSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageWithCauses } from "../../base/index.ts";
-import type { Link } from "../../system/index.ts";
-import { type CompiledPort, compilePort } from "./compile/compile-port.ts";
+import { assembleProgram } from "../../ebpf/index.ts";
+import { hasTcx, type Link } from "../../system/index.ts";
+import { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 import type { PortShape } from "./compile/port-shape.ts";
 import type { NetworkPlan, PlannedSwitch } from "./plan-network.ts";
 import { planTable, type TableEntry } from "./plan-table.ts";
@@ -19,7 +21,15 @@ export type Links = ReadonlyMap<string, Link>;
 interface Programmed {
   /** What its programs were made from. */
   readonly from: string;
+  /** Of each of its programs. */
+  readonly fingerprints: Fingerprints;
   readonly units: { readonly ingress: readonly string[]; readonly egress?: readonly string[] };
+}
+
+/** Two programs with one fingerprint are the same instructions with the same maps, at the same device. */
+interface Fingerprints {
+  readonly ingress: string;
+  readonly egress: string;
 }
 
 interface WantedPort {
@@ -35,6 +45,8 @@ interface Change {
   readonly name: string;
   readonly from: string;
   readonly compiled: CompiledPort;
+  readonly fingerprints: Fingerprints;
+  readonly maps: SwitchMaps | undefined;
 }
 
 export class KernelNetwork {
@@ -44,6 +56,8 @@ export class KernelNetwork {
   #switches = new Map<number, SwitchMaps>();
   /** By their devices. */
   readonly #ports = new Map<string, Programmed>();
+  /** What may be at clsact, by its device. */
+  readonly #unpromoted = new Map<string, PortPins>();
 
   /** @param root a BPF file system */
   constructor(root: string, log: (line: string) => void) {
@@ -68,7 +82,7 @@ export class KernelNetwork {
     for (const { planned, entries } of tables) switches.set(planned.number, this.#mapsOf(planned, entries, undo));
     const wanted = wantedPorts(plan, links, switches);
     const changes = wanted.flatMap((port) => this.#changeOf(port));
-    this.#attachAll(changes, undo, wanted);
+    this.#attachAll(changes, undo);
     // After the programs: one that is new to its table finds there what it knows how to deliver to.
     for (const { planned, entries } of tables) {
       const maps = switches.get(planned.number);
@@ -78,13 +92,27 @@ export class KernelNetwork {
       undo.add(replacement.takeBack);
       replaced.push(replacement.keep);
     }
-    return () => this.#settle({ switches, replaced, changes, wanted });
+    return () => this.#settle({ switches, replaced, changes, wanted, links });
+  }
+
+  /**
+   * Moves one port's programs to the hook that is quicker to pass, which takes some milliseconds.
+   * @returns whether there was one
+   */
+  promoteNext(): boolean {
+    const [first] = this.#unpromoted;
+    if (first === undefined) return false;
+    const [device, pins] = first;
+    this.#unpromoted.delete(device);
+    this.#trying(`promoting the programs of ${device}`, () => pins.promote());
+    return true;
   }
 
   close(): void {
     for (const maps of this.#switches.values()) maps.close();
     this.#switches.clear();
     this.#ports.clear();
+    this.#unpromoted.clear();
   }
 
   #mapsOf(planned: PlannedSwitch, entries: readonly TableEntry[], undo: Steps): SwitchMaps {
@@ -98,16 +126,21 @@ export class KernelNetwork {
   #changeOf({ device, shape, maps }: WantedPort): readonly Change[] {
     const from = JSON.stringify([device.index, maps?.number, maps?.generation, shape]);
     if (this.#ports.get(device.name)?.from === from) return [];
-    return [{ pins: this.pinsOf(device), shape, name: device.name, from, compiled: compilePort(shape) }];
+    const compiled = compilePort(shape);
+    const place = JSON.stringify([device.index, maps?.number, maps?.generation]);
+    const fingerprints = { ingress: fingerprint(place, compiled.ingress), egress: fingerprint(place, compiled.egress) };
+    return [{ pins: this.pinsOf(device), shape, name: device.name, from, compiled, fingerprints, maps }];
   }
 
-  #attachAll(changes: readonly Change[], undo: Steps, wanted: readonly WantedPort[]): void {
+  #attachAll(changes: readonly Change[], undo: Steps): void {
     const loaded: { readonly change: Change; readonly direction: "ingress" | "egress"; readonly program: number }[] = [];
     try {
       for (const change of changes) {
-        const maps = wanted.find(({ device }) => device.name === change.name)?.maps?.byName ?? new Map();
+        const maps = change.maps?.byName ?? new Map();
         for (const direction of ["egress", "ingress"] as const) {
           const compiled = change.compiled[direction];
+          // Most of what a change takes is the verifier's, and most changes are of one direction.
+          if (this.#ports.get(change.name)?.fingerprints[direction] === change.fingerprints[direction]) continue;
           if (compiled !== undefined) loaded.push({ change, direction, program: change.pins.load(compiled.program, direction, maps) });
         }
       }
@@ -122,30 +155,35 @@ export class KernelNetwork {
     readonly replaced: readonly (() => void)[];
     readonly changes: readonly Change[];
     readonly wanted: readonly WantedPort[];
+    readonly links: Links;
   }): void {
     for (const keep of parts.replaced) keep();
     for (const change of parts.changes) this.#settlePort(change);
     for (const [number, maps] of this.#switches) if (parts.switches.get(number) !== maps) maps.close();
     this.#switches = parts.switches;
-    this.#removePortsBut(new Set(parts.wanted.map(({ device }) => device.name)));
+    this.#removePortsBut(new Set(parts.wanted.map(({ device }) => device.name)), parts.links);
   }
 
-  #settlePort({ pins, shape, name, from, compiled }: Change): void {
+  #settlePort({ pins, shape, name, from, compiled, fingerprints }: Change): void {
     const { ingress, egress } = compiled;
-    this.#ports.set(name, { from, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
+    this.#ports.set(name, { from, fingerprints, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
     this.#trying(`removing what ${name} needs no more`, () => {
       pins.settle();
+      if (hasTcx()) this.#unpromoted.set(name, pins);
       if (egress === undefined) pins.detach("egress");
       // What a port knows of its connections outlasts a cable that is out for a while.
       if (shape.kind !== "blocked") pins.removeMapsBut(new Set([...ingress.program.maps, ...(egress?.program.maps ?? [])]));
     });
   }
 
-  #removePortsBut(devices: ReadonlySet<string>): void {
-    for (const name of this.#ports.keys()) if (!devices.has(name)) this.#ports.delete(name);
+  #removePortsBut(devices: ReadonlySet<string>, links: Links): void {
+    for (const known of [this.#ports, this.#unpromoted]) for (const name of known.keys()) if (!devices.has(name)) known.delete(name);
     const kept = new Set([...devices].map(pinName));
-    for (const folder of existsSync(this.#root) ? readdirSync(this.#root) : []) {
-      if (!kept.has(folder)) this.#trying(`removing the pins ${folder}`, () => removePins(join(this.#root, folder)));
+    const others = existsSync(this.#root) ? readdirSync(this.#root).filter((folder) => !kept.has(folder)) : [];
+    if (others.length === 0) return;
+    const there = new Map([...links.values()].map(({ name, index }) => [pinName(name), index]));
+    for (const folder of others) {
+      this.#trying(`removing the pins ${folder}`, () => removePins(join(this.#root, folder), there.get(folder)));
     }
   }
 
@@ -156,6 +194,13 @@ export class KernelNetwork {
       this.#log(`network: ${what}: ${messageWithCauses(error)}`);
     }
   }
+}
+
+function fingerprint(place: string, compiled: CompiledProgram | undefined): string {
+  if (compiled === undefined) return "";
+  const { program } = compiled;
+  const code = assembleProgram(program, new Map(program.maps.map((name, number) => [name, number])));
+  return createHash("sha256").update(place).update(program.maps.join()).update(code).digest("base64");
 }
 
 /** Those whose device is there: of others there is nothing to program. */

@@ -47,8 +47,8 @@ export class TestMachine {
   }
 
   /** A network on the same folder, as the next process would open it. */
-  anotherVmkernel(): VirtualNetwork {
-    return new VirtualNetwork({ folder: join(this.folder, "network"), log: (line) => this.log.push(line) });
+  anotherVmkernel(parts: { readonly promotionGapMs?: number } = {}): VirtualNetwork {
+    return new VirtualNetwork({ ...parts, folder: join(this.folder, "network"), log: (line) => this.log.push(line) });
   }
 
   /** @param name in verdicts */

@@ -47,17 +47,38 @@ export function settle({ config, ports: plugged, switchNumbers }: NetworkState):
   for (const { name } of config.switches) {
     if (!numbers.has(name)) numbers.set(name, freeNumber(new Set(numbers.values()), 1));
   }
-  const settled: PluggedPort[] = [];
-  const isTaken = (at: number, number: number): boolean =>
-    [...settled, ...ports].some((other) => other.switchNumber === at && other.number === number);
-  for (const port of ports) {
+  const taken = new TakenNumbers(ports);
+  const settled = ports.map((port): PluggedPort => {
     const owner = findGroup(config, port.nic.portGroup)?.owner;
     const at = (owner && numbers.get(owner.name)) ?? NOWHERE;
-    let { number } = port;
-    if (port.switchNumber !== at) for (number = FIRST_PORT; isTaken(at, number); ) number += 1;
-    settled.push({ ...port, switchNumber: at, number });
-  }
+    return port.switchNumber === at ? port : { ...port, switchNumber: at, number: taken.takeAt(at) };
+  });
   return { config, ports: settled, switchNumbers: Object.fromEntries(numbers) };
+}
+
+/** Numbers of ports, by the numbers of their switches. What a port had before it went to another switch is free with the next change. */
+class TakenNumbers {
+  readonly #taken = new Map<number, Set<number>>();
+  /** All below are taken. */
+  readonly #lowest = new Map<number, number>();
+
+  constructor(ports: readonly PluggedPort[]) {
+    for (const { switchNumber, number } of ports) this.#at(switchNumber).add(number);
+  }
+
+  takeAt(switchNumber: number): number {
+    const taken = this.#at(switchNumber);
+    const number = freeNumber(taken, this.#lowest.get(switchNumber) ?? FIRST_PORT);
+    taken.add(number);
+    this.#lowest.set(switchNumber, number + 1);
+    return number;
+  }
+
+  #at(switchNumber: number): Set<number> {
+    const taken = this.#taken.get(switchNumber) ?? new Set();
+    this.#taken.set(switchNumber, taken);
+    return taken;
+  }
 }
 
 function withHostPorts({ hostNics = [] }: NetworkConfig, plugged: readonly PluggedPort[]): readonly PluggedPort[] {
@@ -110,6 +131,8 @@ export interface PlannedUplink {
 
 /** What is known of the machine. */
 export interface Surroundings {
+  /** Whether the kernel takes loops whose end it cannot see. Else each is compiled for as many members as a switch has. */
+  readonly hasOpenLoops: boolean;
   readonly hasLink: (device: string) => boolean;
   /** Of each team, the uplinks in use until now: see {@link teamKey}. */
   readonly inUse: ReadonlyMap<string, readonly string[]>;
@@ -127,7 +150,7 @@ function planSwitch(state: NetworkState, config: SwitchConfig, surroundings: Sur
   assert(number !== undefined, `the switch ${config.name} has a number`);
   const own = state.ports.filter(({ switchNumber }) => switchNumber === number);
   const groups = config.portGroups.map((group) => groupOf(config, group));
-  const around: Around = { config, groups, membersMax: roundUp(own.length), surroundings };
+  const around: Around = { config, groups, ...(surroundings.hasOpenLoops ? {} : { membersMax: roundUp(own.length) }), surroundings };
   return {
     number,
     config,
@@ -153,7 +176,7 @@ interface Group {
 interface Around {
   readonly config: SwitchConfig;
   readonly groups: readonly Group[];
-  readonly membersMax: number;
+  readonly membersMax?: number;
   readonly surroundings: Surroundings;
 }
 
@@ -166,7 +189,7 @@ function describeGroup({ mode, policy }: Group): unknown {
   return [mode, policy.security.allowPromiscuous, policy.teaming.policy];
 }
 
-/** Bounds of the loops over members; one is compiled for as many as there are ports, rounded up. */
+/** Bounds of the loops over members where those need one; it is compiled for as many as there are ports, rounded up. */
 const MEMBERS = [16, 64, 256, 1024, 4000];
 
 function roundUp(ports: number): number {
@@ -256,7 +279,7 @@ function neighboursOf(mode: VlanMode, { groups, membersMax }: Around): Neighbour
     tagged: groups.some((group) => meetTagged(mode, group.mode)),
     untaggedMirrors: mirrors.some((group) => meetUntagged(mode, group.mode)),
     taggedMirrors: mirrors.some((group) => meetTagged(mode, group.mode)),
-    membersMax,
+    ...(membersMax !== undefined && { membersMax }),
   };
 }
 

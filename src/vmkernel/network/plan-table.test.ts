@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { macOf } from "./network.fixture.ts";
-import { GROUP_BIT, listKey, planTable, type Station, type TableEntry, teamKey, unicastKey } from "./plan-table.ts";
+import { addedTo, GROUP_BIT, listKey, planTable, type Station, type TableEntry, teamKey, unicastKey } from "./plan-table.ts";
 import { carries, classifyVlans, isTaggedAt, VLAN_MAX, vlanModeOf } from "./vlan.ts";
 
 function station(number: number, vlanId: number, parts: Partial<Station> = {}): Station {
@@ -89,6 +89,36 @@ test("whatever the ports: each is in the list of its VLAN once, and no list has 
         expect(new Set(entries.map(({ ifindex }) => ifindex)).size).toBe(entries.length);
         expect(entries.map(({ key }) => Number(key >> 32n)).sort((a, b) => a - b)).toEqual(entries.map((_, index) => index));
       }
+    }),
+  );
+});
+
+test("what is plugged in last only comes to the table, in the order of its lists; what goes or changes makes another one", () => {
+  const classes = classifyVlans([vlanModeOf({ vlanId: 10 })]);
+  const table = (all: readonly Station[]) => planTable(all, [], classes);
+  const [a, b, c] = [station(1, 10), station(2, 10), station(3, 10)] as const;
+  const list = (index: number) => listKey({ kind: "untaggedMembers", vlan: 10, sender: 0 }, index);
+  expect(addedTo(table([a]), table([a, b, c]))?.map(({ key }) => key)).toEqual([
+    ...[b, c].map(({ mac = "" }) => unicastKey(mac, 10)),
+    ...[list(1), list(2)],
+  ]);
+  expect(addedTo(table([a, b]), table([a, b]))).toEqual([]);
+  for (const other of [[a], [b, a], [a, c], [a, { ...b, ifindex: 9 }], [a, { ...b, accepts: [1] }, c]]) {
+    expect(addedTo(table([a, b]), table(other))).toBeUndefined();
+  }
+});
+
+test("whatever the ports before and after: where one table comes of the other by adding, the two together are the later one", () => {
+  fc.assert(
+    fc.property(stations, stations, (some, more) => {
+      const all = [...some, ...more];
+      const classes = classifyVlans(all.map(({ mode }) => mode));
+      const [before, after] = [planTable(some, [], classes), planTable(all, [], classes)];
+      const added = addedTo(before, after);
+      if (added === undefined) return;
+      const byKey = (entries: readonly TableEntry[]) => new Map(entries.map((entry) => [entry.key, entry]));
+      expect(byKey([...before, ...added])).toEqual(byKey(after));
+      expect(before.length + added.length).toBe(after.length);
     }),
   );
 });

@@ -81,6 +81,16 @@ export function planTable(stations: readonly Station[], uplinks: readonly Uplink
   return [...entries.values(), ...lists.entries];
 }
 
+/** What comes to a table, in the order in which it is written; undefined where something of it changes or goes. */
+export function addedTo(before: readonly TableEntry[], after: readonly TableEntry[]): readonly TableEntry[] | undefined {
+  const known = new Map(before.map((entry) => [entry.key, entry]));
+  const added = after.filter(({ key }) => !known.has(key));
+  if (after.length - added.length !== before.length) return undefined;
+  const isSame = (a: TableEntry, b: TableEntry | undefined): boolean =>
+    a.ifindex === b?.ifindex && a.isTagged === b.isTagged && a.uplinks === b.uplinks;
+  return after.every((entry) => !known.has(entry.key) || isSame(entry, known.get(entry.key))) ? added : undefined;
+}
+
 function unicastEntry(station: Station, mac: string, vlan: number): TableEntry {
   const uplinks = station.accepts.reduce((mask, number) => mask | (1 << number), 0) >>> 0;
   return { key: unicastKey(mac, vlan), ifindex: station.ifindex, isTagged: isTaggedAt(station.mode, vlan), uplinks };

@@ -1,6 +1,12 @@
 /**
  * One port in the kernel: programs at the hooks of its device, and the maps that are its own. All of it is pinned, in a folder of its
  * own, so it goes on without us and is found again; no descriptor is kept. Called within the network's namespace.
+ *
+ * A program can be at clsact, where it is attached a hundred times as quickly, or at tcx, where it costs a frame 6 % less. What a new
+ * port's guest sends meets its program at clsact at first, and at tcx when there was time to promote it. Where a program is at both a
+ * frame meets that of tcx alone: no verdict of ours is «next». What clsact holds needs no pin, for the device itself holds it. Its hook
+ * comes while the device is down, and stays: with it coming or going the kernel takes a device out of service for a moment, and frames
+ * are lost. What is delivered never meets clsact, where it would be looked for at each of the ports that a frame is flooded to.
  */
 import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -18,6 +24,7 @@ import {
   openPinned,
   pinObject,
   programFdById,
+  removeClsact,
   updateLink,
 } from "../../system/index.ts";
 import { isPortMap, PORT_MAP_NAMES, PORT_MAPS, type PortMapName } from "./map-specs.ts";
@@ -34,12 +41,14 @@ export class PortPins {
   readonly #folder: string;
   readonly #device: string;
   readonly #ifindex: number;
+  readonly #isUp: boolean;
 
   /** @param root where the pins of all ports are */
-  constructor(root: string, device: { readonly name: string; readonly index: number }) {
+  constructor(root: string, device: { readonly name: string; readonly index: number; readonly isUp: boolean }) {
     this.#folder = join(root, pinName(device.name));
     this.#device = device.name;
     this.#ifindex = device.index;
+    this.#isUp = device.isUp;
   }
 
   /**
@@ -61,7 +70,7 @@ export class PortPins {
     const before = this.programId(direction);
     const beforeFd = before === undefined ? undefined : programFdById(before);
     undo.add(() => {
-      if (beforeFd === undefined) this.detach(direction);
+      if (beforeFd === undefined) this.#detachFirst(direction);
       else {
         this.#put(beforeFd, direction);
         closeSync(beforeFd);
@@ -70,6 +79,12 @@ export class PortPins {
     this.#put(program, direction);
     // It is needed no longer than the undoing is.
     if (beforeFd !== undefined) this.#later.push(beforeFd);
+  }
+
+  /** An adapter that goes back to the machine has no hooks that it had not before. */
+  #detachFirst(direction: HookDirection): void {
+    this.detach(direction);
+    if (!this.#isUp) removeClsact(this.#ifindex);
   }
 
   readonly #later: number[] = [];
@@ -81,10 +96,7 @@ export class PortPins {
 
   /** Where there is none this does nothing. */
   detach(direction: HookDirection): void {
-    if (!hasTcx()) {
-      detachCls({ ifindex: this.#ifindex, direction });
-      return;
-    }
+    if (this.#mayBeAtClsact(direction)) detachCls({ ifindex: this.#ifindex, direction });
     const link = this.#open(direction);
     if (link === undefined) return;
     try {
@@ -97,7 +109,36 @@ export class PortPins {
 
   /** Of the program that is at the hook; undefined where there is none. */
   programId(direction: HookDirection): number | undefined {
-    if (!hasTcx()) return clsProgramId({ ifindex: this.#ifindex, direction });
+    return this.#linkedId(direction) ?? (this.#mayBeAtClsact(direction) ? clsProgramId({ ifindex: this.#ifindex, direction }) : undefined);
+  }
+
+  #mayBeAtClsact(direction: HookDirection): boolean {
+    return direction === "ingress" || !hasTcx();
+  }
+
+  /**
+   * Moves what clsact holds to tcx. No frame is lost: each meets the program at the one or at the other. Where nothing is at clsact this
+   * does nothing; else the kernel waits some milliseconds.
+   */
+  promote(): void {
+    const place = { ifindex: this.#ifindex, direction: "ingress" } as const;
+    const id = clsProgramId(place);
+    if (id === undefined) return;
+    const program = this.#linkedId("ingress") === undefined ? programFdById(id) : undefined;
+    if (program !== undefined) this.#linkAndClose(program, "ingress");
+    detachCls(place);
+  }
+
+  #linkAndClose(program: number, direction: HookDirection): void {
+    try {
+      this.#link(program, direction);
+    } finally {
+      closeSync(program);
+    }
+  }
+
+  /** Of the program that is at tcx. */
+  #linkedId(direction: HookDirection): number | undefined {
     const link = this.#open(direction);
     if (link === undefined) return undefined;
     try {
@@ -118,14 +159,15 @@ export class PortPins {
     for (const name of PORT_MAP_NAMES) if (!used.has(name) && existsSync(this.#path(name))) unlinkSync(this.#path(name));
   }
 
-  /** The device may be gone already: then its programs are too. */
-  remove(): void {
-    removePins(this.#folder);
+  #put(program: number, direction: HookDirection): void {
+    if (this.#belongsAtTcx(direction)) this.#link(program, direction);
+    else attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device, ingressAlone: hasTcx() });
   }
 
-  #put(program: number, direction: HookDirection): void {
-    if (hasTcx()) this.#link(program, direction);
-    else attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device });
+  #belongsAtTcx(direction: HookDirection): boolean {
+    if (!hasTcx()) return false;
+    if (direction === "egress" || this.#linkedId(direction) !== undefined) return true;
+    return this.#isUp && clsProgramId({ ifindex: this.#ifindex, direction }) === undefined;
   }
 
   #link(program: number, direction: HookDirection): void {
@@ -175,8 +217,12 @@ export function pinName(device: string): string {
   return device.replace(/[^\w-]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
 }
 
-/** Also what is attached still: it goes with its pins. */
-export function removePins(folder: string): void {
+/**
+ * Also what is attached still: it goes with its pins.
+ * @param ifindex of its device, where that is still there: it would keep what clsact holds
+ */
+export function removePins(folder: string, ifindex?: number): void {
+  if (ifindex !== undefined) removeClsact(ifindex);
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);

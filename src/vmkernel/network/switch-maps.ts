@@ -1,12 +1,13 @@
 /**
  * The maps of a switch in the kernel: its table, and which VLAN stands for which. Programs hold them; they go with the last program.
- * The table that programs look things up in is never changed: another takes its place in one step, and the kernel waits until no program
- * uses the one before. So a program sees one table or the other, and no entry that is being made into another one's.
+ * What is in the table that programs look things up in never changes: another table takes its place in one step, and the kernel waits
+ * until no program uses the one before. So a program sees one table or the other, and no entry that is being made into another one's.
+ * What only comes to it, as that of a port that is plugged in, is put into the table that is there, which nobody has to wait for.
  */
 import { closeSync } from "node:fs";
-import { createMap, mapUpdate, mapUpdateAll } from "../../system/index.ts";
+import { createMap, mapDelete, mapUpdate, mapUpdateAll } from "../../system/index.ts";
 import { INNER_TABLE, SWITCH_MAPS } from "./map-specs.ts";
-import { encodeEntry, encodeKey, encodeStandIns, type TableEntry } from "./plan-table.ts";
+import { addedTo, encodeEntry, encodeKey, encodeStandIns, type TableEntry } from "./plan-table.ts";
 import type { VlanClasses } from "./vlan.ts";
 
 const FIRST = Buffer.alloc(4);
@@ -26,12 +27,15 @@ export class SwitchMaps {
   #current: number;
   /** What is in it. */
   #entries: readonly TableEntry[];
+  /** For how many entries more there is room; none where some were taken out again, whose places a program may still read. */
+  #room = 0;
 
   constructor(parts: { number: number; generation: string; vlans: VlanClasses; entries: readonly TableEntry[] }) {
     this.generation = parts.generation;
     this.number = parts.number;
     this.#entries = parts.entries;
     this.#current = this.#make(parts.entries);
+    this.#room = roomFor(parts.entries.length) - parts.entries.length;
     this.#table = createMap({ ...SWITCH_MAPS.table, name: `s${parts.number}_table`, inner: this.#current });
     this.#standIns = createMap({ ...SWITCH_MAPS.standIns, name: `s${parts.number}_standIns` });
     mapUpdate(this.#standIns, FIRST, encodeStandIns(parts.vlans));
@@ -51,29 +55,51 @@ export class SwitchMaps {
    * @returns how to take it back, and how to let the one before go: one of the two, once; undefined where nothing is replaced
    */
   replace(entries: readonly TableEntry[]): Replacement | undefined {
-    if (isSameTable(entries, this.#entries)) return undefined;
+    const added = addedTo(this.#entries, entries);
+    if (added?.length === 0) return undefined;
+    if (added !== undefined && added.length <= this.#room) return this.#add(added, entries);
     const [before, after] = [this.#current, this.#make(entries)];
-    const entriesBefore = this.#entries;
+    const [entriesBefore, roomBefore] = [this.#entries, this.#room];
+    try {
+      this.#show(after);
+    } catch (error) {
+      closeSync(after);
+      throw error;
+    }
     this.#entries = entries;
+    this.#room = roomFor(entries.length) - entries.length;
     const settle = (current: number, other: number): void => {
       this.#current = current;
       closeSync(other);
     };
-    try {
-      this.#show(after);
-    } catch (error) {
-      this.#entries = entriesBefore;
-      closeSync(after);
-      throw error;
-    }
     return {
       takeBack: () => {
         this.#show(before);
         this.#entries = entriesBefore;
+        this.#room = roomBefore;
         settle(before, after);
       },
       keep: () => settle(after, before),
     };
+  }
+
+  /** @param added in the order of their lists: whoever goes through one meanwhile finds no gap */
+  #add(added: readonly TableEntry[], entries: readonly TableEntry[]): Replacement {
+    const entriesBefore = this.#entries;
+    const takeBack = (): void => {
+      this.#entries = entriesBefore;
+      this.#room = 0;
+      for (const { key } of [...added].reverse()) mapDelete(this.#current, encodeKey(key));
+    };
+    try {
+      mapUpdateAll(this.#current, encode(added));
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+    this.#entries = entries;
+    this.#room -= added.length;
+    return { takeBack, keep: () => {} };
   }
 
   close(): void {
@@ -81,10 +107,9 @@ export class SwitchMaps {
   }
 
   #make(entries: readonly TableEntry[]): number {
-    const table = createMap({ ...INNER_TABLE, entriesMax: Math.max(1, entries.length), name: `s${this.number}_entries` });
+    const table = createMap({ ...INNER_TABLE, entriesMax: roomFor(entries.length), name: `s${this.number}_entries` });
     try {
-      const encoded = entries.map((entry) => [encodeKey(entry.key), encodeEntry(entry)] as const);
-      mapUpdateAll(table, encoded);
+      mapUpdateAll(table, encode(entries));
       return table;
     } catch (error) {
       closeSync(table);
@@ -99,8 +124,13 @@ export class SwitchMaps {
   }
 }
 
-function isSameTable(one: readonly TableEntry[], other: readonly TableEntry[]): boolean {
-  const isSame = (a: TableEntry, b: TableEntry | undefined): boolean =>
-    a.key === b?.key && a.ifindex === b.ifindex && a.isTagged === b.isTagged && a.uplinks === b.uplinks;
-  return one.length === other.length && one.every((entry, index) => isSame(entry, other[index]));
+/** Half as many again, and at least some. */
+function roomFor(entries: number): number {
+  return Math.max(ROOM_MIN, Math.ceil(entries * 1.5));
+}
+
+const ROOM_MIN = 64;
+
+function encode(entries: readonly TableEntry[]): readonly (readonly [key: Buffer, value: Buffer])[] {
+  return entries.map((entry) => [encodeKey(entry.key), encodeEntry(entry)] as const);
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { findLink, hasTcx, inNamespace, listLinks } from "../../system/index.ts";
+import { clsProgramId, findLink, hasTcx, inNamespace, listLinks } from "../../system/index.ts";
 import { hasBpf } from "./compile/compile.fixture.ts";
 import type { NicPort, PortGroupConfig } from "./config.ts";
 import { ACK, ARP_TYPE, BROADCAST, frame, IPV4_TYPE, icmp, ipv4, PROTOCOLS, SYN, tcp, udp } from "./frames.fixture.ts";
@@ -387,6 +387,16 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
       expect(machine.reach("b", back(UDP, udp(53, 1000)))).toBe("a");
     });
 
+    test("a change of what goes out leaves the program for what comes in as it is", async () => {
+      const ids = () => new Map(machine.network.describe().switches[0]?.ports[0]?.programs.map(({ direction, id }) => [direction, id]));
+      const before = ids();
+      await machine.network.change(makeNic(1, "lan", { firewall: { ...firewall, rules: firewall.rules.slice(1) } }), true);
+      expect(ids().get("egress")).toBe(before.get("egress"));
+      expect(ids().get("ingress")).not.toBe(before.get("ingress"));
+      await machine.network.change(makeNic(1, "lan", { firewall: { ...firewall, otherwise: "allow" } }), true);
+      expect(ids().get("egress")).not.toBe(before.get("egress"));
+    });
+
     test("what a rule with a log judged is counted; what its connection lets pass is not judged", () => {
       for (const port of [1000, 1001, 1001]) machine.send("a", out(UDP, udp(port, 53)));
       const [port] = machine.network.describe().switches[0]?.ports ?? [];
@@ -416,6 +426,25 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
       const { sent, received } = await flow.stop();
       expect(sent).toBeGreaterThan(100);
       expect(received).toBe(sent);
+    });
+
+    test("lose no frame: a port's programs move to where they cost less, and it is the same port", async () => {
+      machine.network = machine.anotherVmkernel({ promotionGapMs: 700 });
+      await build({ groups: [...lan, makeGroup("shaped", 0, { shaping: OPEN_INWARDS })] }, ["lan", "shaped"]);
+      machine.receive();
+      const hooks = () => inNamespace(join(machine.folder, "network", "namespace"), hooksOf);
+      using flow = new Flow(machine.fdOf("a"), machine.fdOf("b"), between(A, B));
+      await flow.started();
+      const [first, before] = [hooks(), describePorts(machine.network.describe())];
+      await machine.network.promoted();
+      const { sent, received } = await flow.stop();
+      expect(sent).toBeGreaterThan(100);
+      expect(received).toBe(sent);
+      expect(first).toEqual([["v1n4000", "ingress"], ["v2n4000", "ingress"]]); // biome-ignore format: a row
+      expect(hooks()).toEqual([]);
+      expect(describePorts(machine.network.describe())).toEqual(before);
+      await machine.network.change(makeNic(2, "lan"), true);
+      expect([machine.reach("a", between(A, B)), machine.reach("b", between(B, A))]).toEqual(["b", "a"]);
     });
 
     test("a network that another vmkernel takes over goes on without losing one, and is the same network", async () => {
@@ -529,11 +558,24 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
 
   test("nothing in the namespace has an address, and ports are beside nothing else", async () => {
     await build({ groups: lan, uplinks: ["up0"] }, ["lan"]);
-    const names = inNamespace(join(machine.folder, "network", "namespace"), () => listLinks().map(({ name }) => name));
-    expect(names.sort()).toEqual(["lo", "up0", "v1n4000"]);
+    const links = inNamespace(join(machine.folder, "network", "namespace"), listLinks);
+    expect(links.map(({ name }) => name).sort()).toEqual(["lo", "up0", "v1n4000"]);
+    expect(links.find(({ name }) => name === "v1n4000")?.queue).toBe("noqueue");
     expect(hasTcx()).toBe(true);
   });
 });
+
+const rate = { averageBandwidth: 8e9, peakBandwidth: 8e9, burstSize: 1e9 };
+const OPEN_INWARDS = { enabled: true, ...rate, inbound: rate };
+
+/** What is at clsact. */
+function hooksOf(): readonly (readonly [string, string])[] {
+  return listLinks().flatMap(({ name, index: ifindex }) =>
+    (["ingress", "egress"] as const).flatMap((direction) =>
+      clsProgramId({ ifindex, direction }) === undefined ? [] : [[name, direction] as const],
+    ),
+  );
+}
 
 function describePorts({ switches }: { switches: readonly { ports: readonly { id: number; programs: readonly { tag: string }[] }[] }[] }) {
   return switches.map(({ ports }) => ports.map(({ id, programs }) => [id, programs.map(({ tag }) => tag)]));
@@ -551,9 +593,15 @@ class Flow {
     );
   }
 
+  async started(): Promise<void> {
+    await expect.poll(() => Atomics.load(this.#shared, 0), { timeout: 5000 }).toBeGreaterThan(0);
+  }
+
+  /** Nobody reads from the taps any more. */
   async stop(): Promise<{ readonly sent: number; readonly received: number }> {
     Atomics.store(this.#shared, 2, 1);
     await new Promise((resolve) => setTimeout(resolve, 300));
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
     return { sent: Atomics.load(this.#shared, 0), received: Atomics.load(this.#shared, 1) };
   }
 

@@ -6,6 +6,7 @@
  */
 import { closeSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { assert, messageWithCauses, Turns, Undo, type VmId } from "../../base/index.ts";
 import {
   createTap,
@@ -13,10 +14,10 @@ import {
   disableIpv6,
   fetchLink,
   findLink,
+  hasOpenLoops,
   inNamespace,
   isNamespace,
   type Link,
-  type LinkSettings,
   LinkWatch,
   linkIndex,
   listLinks,
@@ -24,6 +25,7 @@ import {
   mountBpffs,
   moveLink,
   removeNamespace,
+  removeQueue,
   sendFrame,
   setLink,
   unmountBpffs,
@@ -67,6 +69,8 @@ export interface VirtualNetworkParts {
   readonly log: (line: string) => void;
   /** A link came or went, or a team uses another one. */
   readonly changed?: () => void;
+  /** Before each port whose programs move to where they cost least. */
+  readonly promotionGapMs?: number;
 }
 
 /** The file that keeps the namespace of a network, beneath its folder. */
@@ -91,6 +95,7 @@ export class VirtualNetwork {
   #takenUp: readonly string[] = [];
   /** By which uplink the switches outside know each port. */
   #announced: ReadonlyMap<string, string> = new Map();
+  #promotions: Promise<void> | undefined;
 
   constructor(parts: VirtualNetworkParts) {
     this.#parts = parts;
@@ -193,6 +198,14 @@ export class VirtualNetwork {
     return this.#kernel === undefined ? describe() : this.#there(describe);
   }
 
+  /** Until every port's programs are where they cost frames least: some time after it was plugged in. */
+  async promoted(): Promise<void> {
+    // What promotes them keeps no process alive; who waits for it does.
+    const alive = setInterval(() => {}, 1000);
+    await this.#promotions?.finally(() => clearInterval(alive));
+    clearInterval(alive);
+  }
+
   /** Lets go of descriptors; what is in the kernel goes on. */
   close(): void {
     this.#watch?.[Symbol.dispose]();
@@ -256,6 +269,24 @@ export class VirtualNetwork {
     this.#bringUp();
     // Links that came up just now.
     await this.#followLinks();
+    this.#promotions ??= this.#promoteAll();
+  }
+
+  /** One after the other and in no haste: the kernel holds up all who change a link, of whatever namespace, while it waits for one. */
+  async #promoteAll(): Promise<void> {
+    const promoteNext = async (): Promise<boolean> => {
+      const kernel = this.#kernel;
+      let isMore = false;
+      this.#trying("promoting programs", () => {
+        isMore = kernel !== undefined && this.#there(() => kernel.promoteNext());
+      });
+      // In this turn: the next change begins another round.
+      if (!isMore) this.#promotions = undefined;
+      return isMore;
+    };
+    const { promotionGapMs = PROMOTION_GAP_MS } = this.#parts;
+    do await sleep(promotionGapMs, undefined, { ref: false });
+    while (await this.#turn.take(promoteNext));
   }
 
   /** The same network with other links. */
@@ -302,7 +333,7 @@ export class VirtualNetwork {
   }
 
   #surroundings(links: Links): Surroundings {
-    return { hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse };
+    return { hasOpenLoops: hasOpenLoops(), hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse };
   }
 
   /** Those that were the machine's. */
@@ -341,14 +372,22 @@ export class VirtualNetwork {
   #bringUp(): void {
     const links = this.#links();
     const mtus = mtusOf(this.#state);
-    for (const { name, isUp, mtu } of links.values()) {
-      const wanted = mtus.get(name);
-      if (wanted === undefined) continue;
-      const set = (settings: LinkSettings): void => this.#trying(`setting ${name}`, () => this.#there(() => setLink(name, settings)));
-      // An adapter may not have as large an MTU, and is of use nevertheless.
-      if (mtu !== wanted) set({ mtu: wanted });
-      if (!isUp) set(isPort(name) ? { up: true } : { up: true, promiscuous: true });
-    }
+    this.#there(() => {
+      for (const link of links.values()) {
+        const mtu = mtus.get(link.name);
+        if (mtu !== undefined) this.#bringUpLink(link, mtu);
+      }
+    });
+  }
+
+  #bringUpLink({ name, index, isUp, mtu }: Link, wantedMtu: number): void {
+    const trying = (deed: () => void): void => this.#trying(`setting ${name}`, deed);
+    // An adapter may not have as large an MTU, and is of use nevertheless.
+    if (mtu !== wantedMtu) trying(() => setLink(name, { mtu: wantedMtu }));
+    if (isUp) return;
+    // A tap is a queue of its own. One before it costs each frame, and each copy, a lock and a detour: 6 % of a small frame's way.
+    if (isPort(name)) trying(() => removeQueue({ name, index }));
+    trying(() => setLink(name, isPort(name) ? { up: true } : { up: true, promiscuous: true }));
   }
 
   #announce(plan: NetworkPlan): void {
@@ -374,6 +413,7 @@ export class VirtualNetwork {
 }
 
 const LOOPBACK = "lo";
+const PROMOTION_GAP_MS = 50;
 
 /** At most 15 letters: a VM's number has up to nine digits, a NIC's key four. */
 function deviceOf(vm: VmId, key: number): string {

@@ -36,6 +36,7 @@ const KINDS: readonly (readonly [string, PortShape])[] = [
   ["a port of the host itself", guest(0, { sourceMac: macOf(1), ownAddresses })],
   ["an uplink", uplink()],
   ["an uplink of several, beside trunks", uplink({ number: 31, hasSiblings: true, neighbours: ALL_KINDS })],
+  ["a bare port where the kernel takes no open loops", guest(0, { neighbours: { ...ALONE, membersMax: 16 } })],
   ["a port without a network", { kind: "blocked" }],
 ];
 

@@ -9,8 +9,8 @@ import { CONNECTION_BYTES, FLOW_BYTES } from "./firewall/places.ts";
 import { BUCKETS_BYTES } from "./police.ts";
 import type { GuestShape, Neighbours, UplinkShape } from "./port-shape.ts";
 
-export const ALONE: Neighbours = { untagged: true, tagged: false, untaggedMirrors: false, taggedMirrors: false, membersMax: 16 };
-export const ALL_KINDS: Neighbours = { untagged: true, tagged: true, untaggedMirrors: true, taggedMirrors: true, membersMax: 16 };
+export const ALONE: Neighbours = { untagged: true, tagged: false, untaggedMirrors: false, taggedMirrors: false };
+export const ALL_KINDS: Neighbours = { untagged: true, tagged: true, untaggedMirrors: true, taggedMirrors: true };
 
 export function guest(vlanId: number, parts: Partial<GuestShape> = {}): GuestShape {
   const mode = vlanModeOf({ vlanId });

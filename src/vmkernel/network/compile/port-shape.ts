@@ -55,6 +55,6 @@ export interface Neighbours {
   readonly tagged: boolean;
   readonly untaggedMirrors: boolean;
   readonly taggedMirrors: boolean;
-  /** Loops over members are bounded by it. */
-  readonly membersMax: number;
+  /** Loops over members are bounded by it; absent where the kernel itself bounds them. */
+  readonly membersMax?: number;
 }
