@@ -7,5 +7,7 @@ export { checkLinkName } from "./link-name.ts";
 export { type LinkSpeed, readLinkSpeed } from "./link-speed.ts";
 export { createVeth, deleteLink, disableIpv6, enableIpv6, fetchLink, findLink, linkIndex, listLinks, moveLink, setLink } from "./links.ts";
 export { inNamespace, isNamespace, makeNamespace, namespaceId, openNamespace, removeNamespace } from "./namespaces.ts";
+export type { Route } from "./route-message.ts";
+export { addRoute, listRoutes, removeRoute } from "./routes.ts";
 export { createTap, type TapOptions } from "./taps.ts";
 export { LinkWatch, type LinkWatchOptions } from "./watch-links.ts";
