@@ -4,10 +4,11 @@ import { fault } from "../wire/index.ts";
 import type { NetworkConfig, NicPort } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { NetworkState } from "./network/plan-network.ts";
+import type { ConfigureOptions } from "./network/virtual-network.ts";
 
 export interface HostNetwork {
   /** @throws {Fault} what of it cannot be; then all is as it was */
-  configure(config: NetworkConfig): Promise<void>;
+  configure(config: NetworkConfig, options: ConfigureOptions): Promise<void>;
   describe(): NetworkDescription;
   /** What all of it is made from. */
   state(): NetworkState;

@@ -3,6 +3,7 @@ import type { VmId } from "../base/index.ts";
 import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
+  type ConfigureOptions,
   type NetworkConfig,
   type NetworkDescription,
   type NetworkState,
@@ -36,8 +37,8 @@ class SwitchedNetwork implements HostNetwork {
     this.#network = network;
   }
 
-  configure(config: NetworkConfig): Promise<void> {
-    return this.#network.configure(config);
+  configure(config: NetworkConfig, options: ConfigureOptions): Promise<void> {
+    return this.#network.configure(config, options);
   }
 
   describe(): NetworkDescription {

@@ -13,4 +13,10 @@ export {
   planNetwork,
   settle,
 } from "./plan-network.ts";
-export { networkNamespace, type PortAttachment, VirtualNetwork, type VirtualNetworkParts } from "./virtual-network.ts";
+export {
+  type ConfigureOptions,
+  networkNamespace,
+  type PortAttachment,
+  VirtualNetwork,
+  type VirtualNetworkParts,
+} from "./virtual-network.ts";

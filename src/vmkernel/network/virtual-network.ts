@@ -12,7 +12,6 @@ import {
   deleteLink,
   disableIpv6,
   fetchLink,
-  findLink,
   inNamespace,
   isNamespace,
   type Link,
@@ -39,6 +38,7 @@ import { isHostPort } from "./host-nic.ts";
 import { HostNics } from "./host-nics.ts";
 import { KernelNetwork, type Links } from "./kernel-network.ts";
 import { isGroupMac, isMac } from "./mac.ts";
+import { type MachineAdapter, readMachineAdapter, refuseHeld, restoreMachineAdapter } from "./machine-adapter.ts";
 import {
   type NetworkPlan,
   type NetworkState,
@@ -69,6 +69,11 @@ export interface VirtualNetworkParts {
   readonly changed?: () => void;
 }
 
+export interface ConfigureOptions {
+  /** Whether it may take adapters by which the machine itself is on a network. */
+  readonly mayCutOff?: boolean;
+}
+
 /** The file that keeps the namespace of a network, beneath its folder. */
 export function networkNamespace(folder: string): string {
   return join(folder, "namespace");
@@ -87,8 +92,8 @@ export class VirtualNetwork {
   #watch: LinkWatch | undefined;
   /** Of each team: see the plan. */
   #inUse: ReadonlyMap<string, readonly string[]> = new Map();
-  /** Adapters that were up when they were taken. */
-  #takenUp: readonly string[] = [];
+  /** Adapters as they were when they were taken. */
+  #taken: readonly MachineAdapter[] = [];
   /** By which uplink the switches outside know each port. */
   #announced: ReadonlyMap<string, string> = new Map();
 
@@ -114,7 +119,7 @@ export class VirtualNetwork {
       if (!isNamespace(this.#files.namespace)) return;
       const record = await this.#readRecord();
       if (record === undefined) return;
-      this.#takenUp = record.takenUp;
+      this.#taken = record.taken;
       this.#make();
       const links = this.#links();
       // A tap goes with the last monitor that has it. The host's own interfaces are made again where they are gone.
@@ -133,10 +138,14 @@ export class VirtualNetwork {
     }
   }
 
-  /** Whole or not at all; ports that are plugged in go on without losing a frame. @throws {Fault} what of it cannot be */
-  configure(config: NetworkConfig): Promise<void> {
+  /**
+   * Whole or not at all; ports that are plugged in go on without losing a frame.
+   * @throws {Fault} what of it cannot be; ResourceInUse for an adapter that holds the machine on a network, unless that may be cut off
+   */
+  configure(config: NetworkConfig, { mayCutOff = false }: ConfigureOptions = {}): Promise<void> {
     return this.#turn.take(async () => {
       checkConfig(config);
+      if (!mayCutOff) this.#refuseHeld(uplinksOf({ ...this.#state, config }));
       await this.#become({ ...this.#state, config });
     });
   }
@@ -212,7 +221,7 @@ export class VirtualNetwork {
       rmSync(this.#parts.folder, { recursive: true, force: true });
       this.#state = NOTHING;
       this.#inUse = new Map();
-      this.#takenUp = [];
+      this.#taken = [];
     });
   }
 
@@ -225,7 +234,7 @@ export class VirtualNetwork {
       this.#takeAdapters(uplinksOf(state), undo);
       this.#hostNics.apply(state.config.hostNics ?? [], undo);
       const finish = this.#program(state, undo);
-      await writeRecord(this.#files.record, { ...state, takenUp: this.#takenUp });
+      await writeRecord(this.#files.record, { ...state, taken: this.#taken });
       undo.release();
       finish();
     }
@@ -310,15 +319,22 @@ export class VirtualNetwork {
     return this.#there(listLinks).filter(({ name }) => name !== LOOPBACK && !isPort(name));
   }
 
+  #refuseHeld(devices: readonly string[]): void {
+    for (const device of devices) {
+      const adapter = readMachineAdapter(device); // none where a switch has it already
+      if (adapter !== undefined) refuseHeld(adapter);
+    }
+  }
+
   /** One that the machine does not have may come later; until then it has no link. */
   #takeAdapters(devices: readonly string[], undo: Undo): void {
     const there = new Set(this.#adapters().map(({ name }) => name));
     for (const device of devices) {
-      const link = there.has(device) ? undefined : findLink(device);
-      if (link === undefined) continue;
+      const adapter = there.has(device) ? undefined : readMachineAdapter(device);
+      if (adapter === undefined) continue;
       moveLink(device, this.#files.namespace);
       undo.add(() => this.#giveBack(device));
-      this.#takenUp = [...this.#takenUp.filter((name) => name !== device), ...(link.isUp ? [device] : [])];
+      this.#taken = [...this.#taken.filter(({ name }) => name !== device), adapter];
       this.#there(() => disableIpv6(device));
     }
   }
@@ -333,8 +349,9 @@ export class VirtualNetwork {
   #giveBack(device: string): void {
     this.#there(() => setLink(device, { up: false, promiscuous: false }));
     fetchLink(device, this.#files.namespace);
-    if (this.#takenUp.includes(device)) setLink(device, { up: true });
-    this.#takenUp = this.#takenUp.filter((name) => name !== device);
+    const adapter = this.#taken.find(({ name }) => name === device);
+    if (adapter !== undefined) restoreMachineAdapter(adapter, this.#parts.log);
+    this.#taken = this.#taken.filter((one) => one !== adapter);
   }
 
   /** What has its programs by now. */
