@@ -69,6 +69,11 @@ const latestMessages = async () => {
   return (events as readonly Event[]).map(({ fullFormattedMessage }) => fullFormattedMessage);
 };
 
+const setRollback = (seconds: number) =>
+  client.call(moRef("OptionManager", "ha-adv-options"), "UpdateOptions", {
+    changedValue: [{ $type: "OptionValue", key: "Config.HostAgent.network.rollbackTimeout", value: { anyType: "int", value: seconds } }],
+  });
+
 test("a new host has vSwitch0 without an adapter, with two port groups, and rejects what guides to hardening have rejected", async () => {
   const { vswitch, portgroup, pnic } = await info();
   expect(vswitch).toMatchObject([{ name: "vSwitch0", key: "key-vim.host.VirtualSwitch-vSwitch0", mtu: 1500, spec: { numPorts: 128 } }]);
@@ -150,12 +155,14 @@ test.each<[string, () => Promise<unknown>, string, object]>([
   expect(await info()).toEqual(before);
 });
 
-test("the adapter that the machine's default route leads through is never taken", async () => {
+test("the adapter that the machine's default route leads through is never taken where a network is never changed back", async () => {
   const { ipRouteConfig, pnic } = await info();
   const device = pnic?.find((one) => one.device === ipRouteConfig?.gatewayDevice)?.device;
   if (device === undefined) return; // a machine without a way out has nothing to lose here
   const bridge = { $type: "HostVirtualSwitchBondBridge", nicDevice: [device] } as never;
+  await setRollback(0);
   const fault = await faultOf(client.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "wan", spec: { numPorts: 8, bridge } }));
+  await setRollback(30);
   expect(fault).toMatchObject({ fault: "ResourceInUse", fields: { name: device } });
 });
 

@@ -23,6 +23,7 @@ const rows = {
   RoleUpdatedEvent: ["info", "Role updated", "Role {role.name} was updated"],
   RoleRemovedEvent: ["info", "Role removed", "Role {role.name} was removed"],
   GeneralHostInfoEvent: ["info", "Host information", "{message}"],
+  NetworkRollbackEvent: ["error", "Network changed back", "The network is as it was before {methodName}: nobody reached the host"],
   GeneralUserEvent: ["user", "User event", "{message}"],
   ResourcePoolCreatedEvent: ["info", "Resource pool created", "Created resource pool {resourcePool.name} in {parent.name}"],
   ResourcePoolReconfiguredEvent: ["info", "Resource pool reconfigured", "Updated configuration of {resourcePool.name}"],

@@ -90,6 +90,23 @@ export function findPortGroup(network: VirtualNetwork, name: string): PlacedPort
   return portGroupsOf(network).find(({ portGroup }) => portGroup.name === name);
 }
 
+/** Port groups that it had and has no more. */
+export function goneFrom(before: VirtualNetwork, wanted: VirtualNetwork): readonly string[] {
+  const names = portGroupsOf(before).map(({ portGroup }) => portGroup.name);
+  return names.filter((name) => findPortGroup(wanted, name) === undefined);
+}
+
+/** One that was stored before hosts had interfaces of their own has none. */
+export function readStored(text: string): VirtualNetwork {
+  const { switches, hostNics = [] } = JSON.parse(text) as Omit<VirtualNetwork, "hostNics"> & Partial<VirtualNetwork>;
+  return { switches, hostNics };
+}
+
+/** Of the port groups for which clients see a network. */
+export function networkNames(network: VirtualNetwork): readonly string[] {
+  return portGroupsOf(network).flatMap(({ portGroup }) => (isForHost(network, portGroup) ? [] : [portGroup.name]));
+}
+
 /** What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there. */
 export function toVmkernel({ switches, hostNics }: VirtualNetwork): NetworkConfig {
   return {

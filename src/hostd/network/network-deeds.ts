@@ -12,7 +12,7 @@ import type { Call, HostAgent } from "../agent.ts";
 import type { Vm } from "../vm.ts";
 import { PORTS } from "../vm-config/index.ts";
 import { changeVmx } from "../vm-files.ts";
-import type { PortGroupRenaming } from "./networks.ts";
+import type { ChangeParts, PortGroupRenaming } from "./networks.ts";
 import { addHostNic, type Choice, deselectHostNic, removeHostNic, selectHostNic, updateHostNic } from "./plan-host-nics.ts";
 import { addPortGroup, addSwitch, removePortGroup, removeSwitch, updatePortGroup, updateSwitch } from "./plan-network.ts";
 import { updateNetwork } from "./plan-network-config.ts";
@@ -24,35 +24,35 @@ interface SwitchRequest {
 }
 
 export async function addVirtualSwitch(call: Call, request: SwitchRequest): Promise<void> {
-  await call.agent.networks.change((network, facts) => addSwitch(network, request, facts));
+  await call.agent.networks.change((network, facts) => addSwitch(network, request, facts), { by: managerOf(call) });
   post(call, `Virtual switch ${request.name} was added`);
 }
 
 export async function updateVirtualSwitch(call: Call, request: SwitchRequest): Promise<void> {
-  await call.agent.networks.change((network, facts) => updateSwitch(network, request, facts));
+  await call.agent.networks.change((network, facts) => updateSwitch(network, request, facts), { by: managerOf(call) });
   post(call, `Virtual switch ${request.name} was changed`);
 }
 
 export async function removeVirtualSwitch(call: Call, name: string): Promise<void> {
-  await call.agent.networks.change((network, facts) => removeSwitch(network, name, facts));
+  await call.agent.networks.change((network, facts) => removeSwitch(network, name, facts), { by: managerOf(call) });
   post(call, `Virtual switch ${name} was removed`);
 }
 
 export async function addPortGroupTo(call: Call, spec: HostPortGroupSpec): Promise<void> {
-  await call.agent.networks.change((network, facts) => addPortGroup(network, spec, facts));
+  await call.agent.networks.change((network, facts) => addPortGroup(network, spec, facts), { by: managerOf(call) });
   post(call, `Port group ${spec.name} was added to ${spec.vswitchName}`);
 }
 
 /** VMs that are off and name it follow it to its new name; while one that is on is connected, it keeps its own. */
 export async function changePortGroup(call: Call, name: string, spec: HostPortGroupSpec): Promise<void> {
   const renaming = spec.name === name ? undefined : { from: name, to: spec.name };
-  await call.agent.networks.change((network, facts) => updatePortGroup(network, { name, spec }, facts), renaming);
+  await call.agent.networks.change((network, facts) => updatePortGroup(network, { name, spec }, facts), { renaming, by: managerOf(call) });
   post(call, renaming === undefined ? `Port group ${name} was changed` : `Port group ${name} was changed, and is now ${spec.name}`);
   if (renaming !== undefined) await renameInVms(call.agent, renaming);
 }
 
 export async function removePortGroupFrom(call: Call, name: string): Promise<void> {
-  await call.agent.networks.change((network, facts) => removePortGroup(network, name, facts));
+  await call.agent.networks.change((network, facts) => removePortGroup(network, name, facts), { by: managerOf(call) });
   post(call, `Port group ${name} was removed`);
 }
 
@@ -60,7 +60,7 @@ export async function updateNetworkConfig(
   call: Call,
   request: { readonly config: HostNetworkConfig; readonly changeMode: string; readonly current: HostNetworkConfig },
 ): Promise<void> {
-  await call.agent.networks.change((network, facts) => updateNetwork(network, request, facts));
+  await call.agent.networks.change((network, facts) => updateNetwork(network, request, facts), { by: managerOf(call) });
   post(call, "The network configuration was changed");
 }
 
@@ -71,32 +71,35 @@ export async function addVirtualNic(
 ): Promise<string> {
   const mac = newMac();
   let device = "";
-  await call.agent.networks.change((network, facts) => {
-    const wanted = addHostNic(network, { ...request, mac }, facts);
-    device = wanted.hostNics.at(-1)?.device ?? "";
-    return wanted;
-  });
+  await call.agent.networks.change(
+    (network, facts) => {
+      const wanted = addHostNic(network, { ...request, mac }, facts);
+      device = wanted.hostNics.at(-1)?.device ?? "";
+      return wanted;
+    },
+    { by: managerOf(call) },
+  );
   post(call, `Virtual network adapter ${device} was added on ${request.portgroup}`);
   return device;
 }
 
 export async function updateVirtualNic(call: Call, request: { readonly device: string; readonly nic: HostVirtualNicSpec }): Promise<void> {
-  await call.agent.networks.change((network, facts) => updateHostNic(network, request, facts));
+  await call.agent.networks.change((network, facts) => updateHostNic(network, request, facts), { by: managerOf(call) });
   post(call, `Virtual network adapter ${request.device} was changed`);
 }
 
 export async function removeVirtualNic(call: Call, device: string): Promise<void> {
-  await call.agent.networks.change((network) => removeHostNic(network, device));
+  await call.agent.networks.change((network) => removeHostNic(network, device), { by: managerOf(call) });
   post(call, `Virtual network adapter ${device} was removed`);
 }
 
 export async function selectVirtualNic(call: Call, choice: Choice): Promise<void> {
-  await call.agent.networks.change((network) => selectHostNic(network, choice));
+  await call.agent.networks.change((network) => selectHostNic(network, choice), { by: managerOf(call) });
   post(call, `Virtual network adapter ${choice.device} was chosen for ${choice.nicType}`);
 }
 
 export async function deselectVirtualNic(call: Call, choice: Choice): Promise<void> {
-  await call.agent.networks.change((network) => deselectHostNic(network, choice));
+  await call.agent.networks.change((network) => deselectHostNic(network, choice), { by: managerOf(call) });
   post(call, `Virtual network adapter ${choice.device} is not for ${choice.nicType} any more`);
 }
 
@@ -119,6 +122,10 @@ function renamedKeys({ files }: Vm, { from, to }: PortGroupRenaming): Readonly<R
   if (files.kind !== "readable") return {};
   const keys = Array.from({ length: PORTS.ethernet.count }, (_, number) => `ethernet${number}.networkName`);
   return Object.fromEntries(keys.filter((key) => readVmx(files.vmx, key) === from).map((key) => [key, to]));
+}
+
+function managerOf({ session, client, method }: Call): ChangeParts["by"] & object {
+  return { address: client.address, session: session?.key ?? "", methodName: method };
 }
 
 function post({ agent, session }: Call, message: string): void {

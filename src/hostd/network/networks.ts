@@ -2,6 +2,7 @@
  * The host's virtual network at work: what it shall be is in the database, what is vmkernel has. A change is vmkernel's first and
  * stored when it took it; whatever ends in between, the stored one is what vmkernel is told again at the next start or connection.
  */
+import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Fault, Turns } from "../../base/index.ts";
 import { ConnectionLost, type NetworkDescription, type PortDescription } from "../../vmkernel/index.ts";
@@ -12,9 +13,22 @@ import { COMPUTE_RESOURCE, DATACENTER, HOST, HOST_MANAGERS, NETWORK_FOLDER, netw
 import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
 import { Adapters, asUplinks, type PhysicalAdapter } from "./adapters.ts";
-import { FIRST_NETWORK, findPortGroup, isForHost, portGroupsOf, toVmkernel, type VirtualNetwork } from "./network-config.ts";
+import { canCutOff, type Manager, uplinksOf } from "./decide-rollback.ts";
+import {
+  FIRST_NETWORK,
+  findPortGroup,
+  goneFrom,
+  isForHost,
+  networkNames,
+  portGroupsOf,
+  readStored,
+  toVmkernel,
+  type VirtualNetwork,
+} from "./network-config.ts";
 import type { NetworkFacts } from "./plan-network.ts";
+import type { Adapter } from "./plan-switch.ts";
 import { networksOfVm, usersOf } from "./port-group-users.ts";
+import { type PendingRollback, Rollbacks } from "./rollbacks.ts";
 
 const SETTING = "network";
 const LOOK_DELAY_MS = 200; // what changes together is looked at once
@@ -32,6 +46,14 @@ export interface PortGroupRenaming {
   readonly to: string;
 }
 
+/** What else is known of a change. */
+export interface ChangeParts {
+  /** Of a port group: its permissions follow it. */
+  readonly renaming?: PortGroupRenaming | undefined;
+  /** Who asked for it, by which method: when it cuts managers off, the network goes back. */
+  readonly by?: Manager & { readonly methodName: string };
+}
+
 export class Networks {
   readonly #database: Connection;
   readonly #vmkernel: Vmkernel;
@@ -39,6 +61,7 @@ export class Networks {
   readonly #onBug: (error: unknown) => void;
   readonly #adapters: Adapters;
   readonly #turns = new Turns(1);
+  readonly #rollbacks: Rollbacks;
   #network: VirtualNetwork;
   #description: NetworkDescription = { switches: [] };
   #look: NodeJS.Timeout | undefined;
@@ -53,6 +76,12 @@ export class Networks {
     this.#adapters = new Adapters(database);
     const row = database.prepare("SELECT value FROM setting WHERE key = ?").get(SETTING) as { value: string } | undefined;
     this.#network = row === undefined ? FIRST_NETWORK : readStored(row.value);
+    this.#rollbacks = new Rollbacks({
+      database,
+      clock: () => this.#agent().clock,
+      onDue: (pending) => this.#goBack(pending),
+      onFailed: onBug,
+    });
   }
 
   /** What it shall be. */
@@ -87,7 +116,7 @@ export class Networks {
 
   /** The machine's adapters, those that switches have taken among them. */
   adapters(): readonly PhysicalAdapter[] {
-    const taken = new Set(this.#network.switches.flatMap(({ uplinks }) => uplinks));
+    const taken = new Set(uplinksOf(this.#network));
     return this.#adapters.list(this.#agent().machine().nics, taken);
   }
 
@@ -105,40 +134,89 @@ export class Networks {
   async restore(): Promise<void> {
     try {
       await this.#turns.take(async () => {
-        await this.#tell(this.#network);
+        // A change that was never stored was not made, or is taken back now.
+        if (isDeepStrictEqual(this.#rollbacks.pending?.before, this.#network)) this.#rollbacks.done();
+        await this.#tell(this.#network, { mayCutOff: true });
         await this.#describe();
       });
     } catch (error) {
       this.#onBug(error);
     }
+    this.#rollbacks.arm();
   }
 
   /**
    * Changes the network, whole or not at all.
    * @param plan decides on what is there when its turn comes
-   * @param renaming of a port group: its permissions follow it
    * @throws {Fault} the plan's own, or HostConfigFault when vmkernel could not make it so
    */
-  async change(plan: (network: VirtualNetwork, facts: NetworkFacts) => VirtualNetwork, renaming?: PortGroupRenaming): Promise<void> {
+  async change(plan: (network: VirtualNetwork, facts: NetworkFacts) => VirtualNetwork, { renaming, by }: ChangeParts = {}): Promise<void> {
     await this.#turns.take(async () => {
       await this.#describe();
       const before = this.#network;
-      const wanted = plan(before, this.#facts());
+      const rollsBackMs = by === undefined ? 0 : this.#agent().options.get("Config.HostAgent.network.rollbackTimeout") * 1000;
+      const wanted = plan(before, this.#facts({ rollsBack: rollsBackMs > 0 }));
       if (isDeepStrictEqual(wanted, before)) return;
-      await this.#tell(wanted).catch((error: unknown) => {
-        if (!(error instanceof Fault)) throw error;
-        throw fault("HostConfigFault", `The network could not be made so: ${error.message}`, {}, { cause: error });
-      });
+      const guarded = by !== undefined && rollsBackMs > 0 && (await this.#canCutOff(before, wanted));
+      const sinceMs = this.#agent().clock.now();
+      const { methodName = "", ...changedBy } = by ?? { address: "", session: "" };
+      const pending = { before, permissions: this.#permissionsOn(goneFrom(before, wanted)), sinceMs, untilMs: sinceMs + rollsBackMs };
+      const cameToNothing = guarded
+        ? this.#rollbacks.prepare({ ...pending, changedBy, methodName, transactionId: randomUUID() })
+        : () => {};
       try {
-        this.#store(before, wanted, renaming);
+        await this.#become(wanted, { renaming, mayCutOff: guarded });
       } catch (error) {
-        await this.#tell(before);
+        cameToNothing();
         throw error;
       }
-      this.#network = wanted;
-      await this.#describe().catch(this.#onBug); // it is changed: what is connected will be looked at again
-      this.#changed(before);
+      if (guarded) this.#rollbacks.arm();
     });
+  }
+
+  /** Somebody who has a session asks for something: the host can still be managed. */
+  onRequest(by: Manager): void {
+    this.#rollbacks.onRequest(by);
+  }
+
+  async #goBack({ before, permissions, untilMs, sinceMs, methodName, transactionId }: PendingRollback): Promise<void> {
+    await this.#turns.take(async () => {
+      if (this.#rollbacks.pending?.transactionId !== transactionId) return;
+      await this.#become(before, { mayCutOff: true });
+      const { accounts, events } = this.#agent();
+      accounts.change(() => {
+        for (const permission of permissions) accounts.grant(permission);
+      });
+      this.#rollbacks.done();
+      const message = `The network is as it was before ${methodName}: within ${(untilMs - sinceMs) / 1000} seconds nobody reached the host to manage it`;
+      events.post("NetworkRollbackEvent", message, { userName: "" }, { methodName, transactionId });
+    });
+  }
+
+  /** vmkernel's first, and stored when it took it. */
+  async #become(wanted: VirtualNetwork, { renaming, mayCutOff }: Pick<ChangeParts, "renaming"> & CutOff): Promise<void> {
+    const before = this.#network;
+    await this.#tell(wanted, { mayCutOff }).catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error;
+      throw fault("HostConfigFault", `The network could not be made so: ${error.message}`, {}, { cause: error });
+    });
+    try {
+      this.#store(before, wanted, renaming);
+    } catch (error) {
+      await this.#tell(before, { mayCutOff: true });
+      throw error;
+    }
+    this.#network = wanted;
+    await this.#describe().catch(this.#onBug); // it is changed: what is connected will be looked at again
+    this.#changed(before);
+  }
+
+  /** By what the machine's adapters are now, where some are taken: they are looked at but now and then. */
+  async #canCutOff(before: VirtualNetwork, wanted: VirtualNetwork): Promise<boolean> {
+    const had = new Set(uplinksOf(before));
+    if (uplinksOf(wanted).some((name) => !had.has(name))) await this.#agent().refreshMachine();
+    const held = this.#uplinks().filter(({ heldBecause }) => heldBecause !== undefined);
+    return canCutOff(before, wanted, new Set(held.map(({ name }) => name)));
   }
 
   /** Looks at what is connected soon: something has been, or is no more. */
@@ -163,8 +241,8 @@ export class Networks {
   }
 
   /** A vmkernel that dies over it is told again: what it made of it, the next one finds. */
-  async #tell(network: VirtualNetwork): Promise<void> {
-    const ask = () => this.#vmkernel.request({ kind: "configureNetwork", network: toVmkernel(network) });
+  async #tell(network: VirtualNetwork, { mayCutOff }: CutOff): Promise<void> {
+    const ask = () => this.#vmkernel.request({ kind: "configureNetwork", network: toVmkernel(network), mayCutOff });
     await ask().catch((error: unknown) => {
       if (error instanceof ConnectionLost) return ask();
       throw error;
@@ -178,21 +256,34 @@ export class Networks {
     this.#agent().changes.changed(HOST, HOST_MANAGERS.networkSystem);
   }
 
-  #facts(): NetworkFacts {
-    const { vms, machine, identity } = this.#agent();
-    return { adapters: asUplinks(this.adapters(), machine(), identity), inUse: usersOf(vms.list(), this.#description) };
+  /** An adapter by which the machine is reached is for nobody to take, unless the network goes back when that cuts managers off. */
+  #facts({ rollsBack }: { readonly rollsBack: boolean }): NetworkFacts {
+    const adapters = this.#uplinks().map(({ heldBecause, ...adapter }) =>
+      heldBecause === undefined || rollsBack ? adapter : { ...adapter, heldBecause },
+    );
+    return { adapters, inUse: usersOf(this.#agent().vms.list(), this.#description) };
+  }
+
+  #uplinks(): readonly Adapter[] {
+    const { machine } = this.#agent();
+    return asUplinks(this.adapters(), machine());
+  }
+
+  #permissionsOn(portGroups: readonly string[]) {
+    const entities = new Set(portGroups.map((name) => networkRef(name).value));
+    return this.#agent()
+      .accounts.permissions()
+      .filter(({ entity }) => entities.has(entity));
   }
 
   /** With the permissions on port groups that are gone, so that another of that name does not have them. */
   #store(before: VirtualNetwork, wanted: VirtualNetwork, renaming: PortGroupRenaming | undefined): void {
     const { accounts } = this.#agent();
-    const gone = portGroupsOf(before).filter(({ portGroup }) => findPortGroup(wanted, portGroup.name) === undefined);
-    const entities = new Set(gone.map(({ portGroup }) => networkRef(portGroup.name).value));
     accounts.change(() => {
       this.#database
         .prepare("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
         .run(SETTING, JSON.stringify(wanted));
-      for (const permission of accounts.permissions().filter(({ entity }) => entities.has(entity))) {
+      for (const permission of this.#permissionsOn(goneFrom(before, wanted))) {
         accounts.revoke(permission);
         if (renaming !== undefined && permission.entity === networkRef(renaming.from).value)
           accounts.grant({ ...permission, entity: networkRef(renaming.to).value });
@@ -211,14 +302,9 @@ export class Networks {
   }
 }
 
-/** One that was stored before hosts had interfaces of their own has none. */
-function readStored(text: string): VirtualNetwork {
-  const { switches, hostNics = [] } = JSON.parse(text) as Omit<VirtualNetwork, "hostNics"> & Partial<VirtualNetwork>;
-  return { switches, hostNics };
-}
-
-function networkNames(network: VirtualNetwork): readonly string[] {
-  return portGroupsOf(network).flatMap(({ portGroup }) => (isForHost(network, portGroup) ? [] : [portGroup.name]));
+interface CutOff {
+  /** Whether adapters may be taken by which the machine itself is on a network. */
+  readonly mayCutOff: boolean;
 }
 
 /** What clients see of it: counters they do not. */
