@@ -73,7 +73,7 @@ interface Parts {
 async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
   let server: RpcServer | undefined;
   const changed = () => server?.broadcast({ kind: "networkChanged" });
-  const network = await openHostNetwork({ folder: options.paths.network, bpf: vmm.isolation.bpf, log, changed });
+  const network = await openHostNetwork({ folder: options.paths.network, run: options.paths.run, isolation: vmm.isolation, log, changed });
   const monitors = new Monitors({
     vmm,
     storage,

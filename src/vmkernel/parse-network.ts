@@ -7,6 +7,7 @@ import { isIP } from "node:net";
 import type {
   HostAddress,
   HostNicConfig,
+  HostRoute,
   NetworkConfig,
   NetworkPolicy,
   PolicyOverrides,
@@ -17,13 +18,14 @@ import type {
   TeamingPolicy,
   VlanRange,
 } from "./network/config.ts";
-import { HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, NETSTACK } from "./network/host-nic.ts";
+import { HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, HOST_ROUTES_MAX, NETSTACK } from "./network/host-nic.ts";
 import {
   invalid,
   readFlag,
   readInteger,
   readOneOf,
   readOptional,
+  readOptionalFlag,
   readShape,
   readShapes,
   readText,
@@ -57,7 +59,21 @@ const PREFIX_BITS = { min: 1, max: 128 };
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseNetworkConfig(shape: Shape): NetworkConfig {
   const hostNics = readOptional(shape, "hostNics", readHostNics);
-  return { switches: readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch), ...(hostNics && { hostNics }) };
+  const hostRoutes = readOptional(shape, "hostRoutes", readHostRoutes);
+  const switches = readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch);
+  return { switches, ...(hostNics && { hostNics }), ...(hostRoutes && { hostRoutes }) };
+}
+
+function readHostRoutes(shape: Shape, name: string): HostRoute[] {
+  return readShapes(shape, name, HOST_ROUTES_MAX).map((route) => {
+    const device = readOptional(route, "device", (at, field) => readText(at, field, { max: DEVICE_NAME.max, pattern: HOST_DEVICE }));
+    return {
+      netstack: readText(route, "netstack", { max: NETSTACK_NAME_MAX, pattern: NETSTACK }),
+      destination: readText(route, "destination", { max: ADDRESS_LENGTH_MAX + "/128".length }),
+      gateway: readText(route, "gateway", { max: ADDRESS_LENGTH_MAX }),
+      ...(device !== undefined && { device }),
+    };
+  });
 }
 
 function readHostNics(shape: Shape, name: string): HostNicConfig[] {
@@ -67,11 +83,13 @@ function readHostNics(shape: Shape, name: string): HostNicConfig[] {
     mac: readText(nic, "mac", MAC),
     mtu: readInteger(nic, "mtu", HOST_MTU),
     ip: readShapes(nic, "ip", HOST_ADDRESSES_MAX).map(parseHostAddress),
+    ...(readOptionalFlag(nic, "dhcp") && { dhcp: true as const }),
+    ...(readOptionalFlag(nic, "autoconf") && { autoconf: true as const }),
     netstack: readText(nic, "netstack", { max: NETSTACK_NAME_MAX, pattern: NETSTACK }),
   }));
 }
 
-/** There is no DHCP: an address that a server gives is not asked for. */
+/** What others on the network tell is not configured. */
 function parseHostAddress(shape: Shape): HostAddress {
   const kind = readOneOf(shape, "kind", ["static"]);
   const address = readText(shape, "address", { max: ADDRESS_LENGTH_MAX });

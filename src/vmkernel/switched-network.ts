@@ -1,9 +1,12 @@
 /** The host's virtual network as requests and monitors reach it, where the machine lets programs be loaded. */
-import type { VmId } from "../base/index.ts";
+import { messageWithCauses, type VmId } from "../base/index.ts";
+import { DhcpClients } from "./dhcp-clients.ts";
 import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
+import type { Isolation } from "./isolation.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
   type ConfigureOptions,
+  type Learned,
   type NetworkConfig,
   type NetworkDescription,
   type NetworkState,
@@ -15,26 +18,50 @@ import {
 export interface HostNetworkParts {
   /** Where its namespace, its pins and its record are. */
   readonly folder: string;
-  /** Whether the machine lets programs be loaded. */
-  readonly bpf: boolean;
+  /** A folder that everybody may enter. */
+  readonly run: string;
+  /** What the machine lets be done: without BPF there is no network. */
+  readonly isolation: Isolation;
   readonly log: (line: string) => void;
   /** An uplink's link went up or down. */
   readonly changed: () => void;
 }
 
 /** Finds what an earlier vmkernel has left in the kernel. Before monitors are looked for. */
-export async function openHostNetwork({ bpf, ...parts }: HostNetworkParts): Promise<HostNetwork> {
-  if (!bpf) return new NoNetwork();
-  const network = new VirtualNetwork(parts);
+export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkParts): Promise<HostNetwork> {
+  if (!isolation.bpf) return new NoNetwork();
+  const { folder, log } = parts;
+  const learn = (device: string, told: Learned): Promise<void> => network.learn(device, told);
+  const clients = new DhcpClients({ network: folder, run, isolation, learn, log });
+  const network = new VirtualNetwork({ ...parts, settled: (state) => clients.follow(state) });
   await network.adopt();
-  return new SwitchedNetwork(network);
+  const routers = followAutoconf(network, log);
+  return new SwitchedNetwork(network, () => {
+    clearInterval(routers);
+    clients.stop();
+  });
+}
+
+/** Routers tell when they like: seconds after an interface is up, and minutes later again. */
+const LOOK_AT_AUTOCONF_MS = 1000;
+
+/** The kernel gives interfaces the addresses that routers tell of; their ports have to know. */
+function followAutoconf(network: VirtualNetwork, log: (line: string) => void): NodeJS.Timeout {
+  const look = async (): Promise<void> => {
+    for (const [device, autoconf] of network.autoconfigured()) await network.learn(device, { autoconf });
+  };
+  return setInterval(() => {
+    look().catch((error: unknown) => log(`network: what routers tell: ${messageWithCauses(error)}`));
+  }, LOOK_AT_AUTOCONF_MS).unref();
 }
 
 class SwitchedNetwork implements HostNetwork {
   readonly #network: VirtualNetwork;
+  readonly #stopAsking: () => void;
 
-  constructor(network: VirtualNetwork) {
+  constructor(network: VirtualNetwork, stopAsking: () => void) {
     this.#network = network;
+    this.#stopAsking = stopAsking;
   }
 
   configure(config: NetworkConfig, options: ConfigureOptions): Promise<void> {
@@ -73,10 +100,12 @@ class SwitchedNetwork implements HostNetwork {
   }
 
   close(): void {
+    this.#stopAsking();
     this.#network.close();
   }
 
   remove(): Promise<void> {
+    this.#stopAsking();
     return this.#network.remove();
   }
 }

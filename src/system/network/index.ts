@@ -1,7 +1,7 @@
 export { addAddress, listAddresses, removeAddress } from "./addresses.ts";
 export { FrameSocket, sendFrame } from "./frames.ts";
 export { type HeldTap, heldTaps } from "./held-taps.ts";
-export { setHostRules } from "./host-rules.ts";
+export { followRouters, followsRouters, setHostRules } from "./host-rules.ts";
 export type { Link, LinkSettings } from "./link-message.ts";
 export { checkLinkName } from "./link-name.ts";
 export { type LinkSpeed, readLinkSpeed } from "./link-speed.ts";

@@ -4,7 +4,7 @@
  */
 import { assert } from "../../base/index.ts";
 import type { Bandwidth, GuestShape, Neighbours, PortShape, UplinkShape } from "./compile/port-shape.ts";
-import type { Connectee, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapingPolicy, SwitchConfig } from "./config.ts";
+import type { Connectee, Learned, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapingPolicy, SwitchConfig } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
 import { portOfHostNic } from "./host-nic.ts";
 import { isGroupMac } from "./mac.ts";
@@ -30,6 +30,8 @@ export interface NetworkState {
   readonly config: NetworkConfig;
   /** In the order in which they were plugged in. */
   readonly ports: readonly PluggedPort[];
+  /** By its device, what each of the host's own interfaces was told on its network. */
+  readonly learned?: Readonly<Record<string, Learned>>;
   /** By their names; a switch keeps its number. */
   readonly switchNumbers: Readonly<Record<string, number>>;
 }
@@ -40,8 +42,9 @@ export const NOWHERE = SWITCH_NUMBER_MAX;
 const FIRST_PORT = 2;
 
 /** Gives every switch and port its number, those that have one theirs. The host's own interfaces have ports as long as they are configured. */
-export function settle({ config, ports: plugged, switchNumbers }: NetworkState): NetworkState {
-  const ports = withHostPorts(config, plugged);
+export function settle({ config, ports: plugged, switchNumbers, learned: told }: NetworkState): NetworkState {
+  const learned = stillLearned(config, told);
+  const ports = withHostPorts({ config, ports: plugged, learned });
   const kept = Object.entries(switchNumbers).filter(([name]) => config.switches.some((one) => one.name === name));
   const numbers = new Map(kept);
   for (const { name } of config.switches) {
@@ -57,12 +60,26 @@ export function settle({ config, ports: plugged, switchNumbers }: NetworkState):
     if (port.switchNumber !== at) for (number = FIRST_PORT; isTaken(at, number); ) number += 1;
     settled.push({ ...port, switchNumber: at, number });
   }
-  return { config, ports: settled, switchNumbers: Object.fromEntries(numbers) };
+  return { config, ports: settled, switchNumbers: Object.fromEntries(numbers), ...(Object.keys(learned).length > 0 && { learned }) };
 }
 
-function withHostPorts({ hostNics = [] }: NetworkConfig, plugged: readonly PluggedPort[]): readonly PluggedPort[] {
-  const ofHost = hostNics.map((nic): PluggedPort => {
-    const port = portOfHostNic(nic);
+/** An interface that asks no more has nothing that it was told. */
+function stillLearned({ hostNics = [] }: NetworkConfig, learned: NetworkState["learned"] = {}): Readonly<Record<string, Learned>> {
+  const kept = hostNics.flatMap(({ device, dhcp, autoconf }) => {
+    const { lease, autoconf: addresses } = learned[device] ?? {};
+    const still: Learned = { ...(dhcp && lease && { lease }), ...(autoconf && addresses && { autoconf: addresses }) };
+    return Object.keys(still).length > 0 ? [[device, still] as const] : [];
+  });
+  return Object.fromEntries(kept);
+}
+
+function withHostPorts({
+  config,
+  ports: plugged,
+  learned = {},
+}: Pick<NetworkState, "config" | "ports" | "learned">): readonly PluggedPort[] {
+  const ofHost = (config.hostNics ?? []).map((nic): PluggedPort => {
+    const port = portOfHostNic(nic, learned[nic.device]);
     const before = plugged.find(({ device }) => device === port.device);
     return { ...port, connected: true, switchNumber: before?.switchNumber ?? 0, number: before?.number ?? 0 };
   });

@@ -6,6 +6,7 @@
  */
 import { closeSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { assert, messageWithCauses, Turns, Undo, type VmId } from "../../base/index.ts";
 import {
   createTap,
@@ -31,7 +32,7 @@ import { fault } from "../../wire/index.ts";
 import { announcements, uplinksOfPorts } from "./announce.ts";
 import { checkConfig } from "./check-config.ts";
 import { RULES_MAX } from "./compile/firewall/rules.ts";
-import type { NetworkConfig, NicPort } from "./config.ts";
+import type { HostAddress, Learned, NetworkConfig, NicPort } from "./config.ts";
 import { describeNetwork } from "./describe-network.ts";
 import type { NetworkDescription } from "./description.ts";
 import { isHostPort } from "./host-nic.ts";
@@ -67,6 +68,8 @@ export interface VirtualNetworkParts {
   readonly log: (line: string) => void;
   /** A link came or went, or a team uses another one. */
   readonly changed?: () => void;
+  /** After each change, what all of it is made from now. */
+  readonly settled?: (state: NetworkState) => void;
 }
 
 export interface ConfigureOptions {
@@ -148,6 +151,21 @@ export class VirtualNetwork {
       if (!mayCutOff) this.#refuseHeld(uplinksOf({ ...this.#state, config }));
       await this.#become({ ...this.#state, config });
     });
+  }
+
+  /** What one of the host's own interfaces was told on its network: nothing where it asks no more. */
+  learn(device: string, told: Learned): Promise<void> {
+    return this.#turn.take(async () => {
+      const learned = { ...this.#state.learned, [device]: { ...this.#state.learned?.[device], ...told } };
+      if (isDeepStrictEqual(settle({ ...this.#state, learned }), this.#state)) return;
+      await this.#become({ ...this.#state, learned });
+      this.#parts.changed?.();
+    });
+  }
+
+  /** The addresses that the host's interfaces have by what routers told, to {@link learn}. */
+  autoconfigured(): ReadonlyMap<string, readonly HostAddress[]> {
+    return this.#hostNics.autoconfigured();
   }
 
   /** Its port is programmed before anyone can send by it. */
@@ -232,7 +250,7 @@ export class VirtualNetwork {
     if (this.#kernel !== undefined) {
       await using undo = new Undo();
       this.#takeAdapters(uplinksOf(state), undo);
-      this.#hostNics.apply(state.config.hostNics ?? [], undo);
+      this.#hostNics.apply({ config: state.config, learned: state.learned ?? {} }, undo);
       const finish = this.#program(state, undo);
       await writeRecord(this.#files.record, { ...state, taken: this.#taken });
       undo.release();
@@ -240,6 +258,7 @@ export class VirtualNetwork {
     }
     this.#state = state;
     if (this.#kernel !== undefined) await this.#afterChange();
+    this.#parts.settled?.(state);
   }
 
   /** @returns what is left to do once nothing is to be taken back */
