@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type {
   Event,
+  HostDnsConfig,
   HostNetworkConfig,
   HostNetworkInfo,
   HostPortGroupSpec,
@@ -426,7 +427,7 @@ test("an interface that cannot be is refused by name, and nothing is changed", a
     [() => addNic("vmk c", { mtu: 70_000 }), invalid("nic.mtu")],
     [() => addNic("vmk c", { mac: "01:00:5e:00:00:01" }), invalid("nic.mac")],
     [() => addNic("vmk c", { netStackInstanceKey: "none" }), invalid("nic.netStackInstanceKey")],
-    [() => addNic("vmk c", { ip: { dhcp: true } }), { fault: "NotSupported" }],
+    [() => addNic("vmk c", { ip: { dhcp: false, ipV6Config: { dhcpV6Enabled: true } } }), { fault: "NotSupported" }],
     [() => updateNic("vmk9", {}), { fault: "NotFound" }],
     [() => updateNic("vmk0", { netStackInstanceKey: "vmotion" }), invalid("nic.netStackInstanceKey")],
     [() => removeNic("vmk9"), { fault: "NotFound" }],
@@ -493,6 +494,36 @@ test("who may only read changes no network", async () => {
   expect((await info(reader)).vswitch).toHaveLength(1);
   const fault = await faultOf(addGroup("x", {}, reader));
   expect(fault).toMatchObject({ fault: "NoPermission", fields: { privilegeId: "Host.Config.Network" } });
+});
+
+test("an interface asks for its address, follows routers, and has a way on; the host asks the name servers that are set", async () => {
+  await addGroup("vmk d");
+  const device = await addNic("vmk d", { ip: { dhcp: true, ipV6Config: { autoConfigurationEnabled: true } } });
+  await client.call(SYSTEM, "UpdateIpRouteConfig", { config: { defaultGateway: "192.0.2.1", gatewayDevice: device } });
+  const route = { network: "10.0.0.0", prefixLength: 8, gateway: "192.0.2.2" };
+  const change = (changeOperation: string) => ({ config: { ipRoute: [{ changeOperation, route }] } });
+  await client.call(SYSTEM, "UpdateIpRouteTableConfig", change("add"));
+  const dns = (await read(client, SYSTEM, "dnsConfig")) as HostDnsConfig;
+  await client.call(SYSTEM, "UpdateDnsConfig", { config: { ...dns, address: ["192.0.2.53"], searchDomain: ["lab.example.org"] } });
+  expect(host.network()).toMatchObject({
+    hostRoutes: [
+      { netstack: "defaultTcpipStack", destination: "0.0.0.0/0", gateway: "192.0.2.1", device },
+      { netstack: "defaultTcpipStack", destination: "10.0.0.0/8", gateway: "192.0.2.2" },
+    ],
+    resolver: { nameServers: ["192.0.2.53"], searchDomains: ["lab.example.org"] },
+  });
+  expect(host.network().hostNics?.at(-1)).toMatchObject({ device, ip: [], dhcp: true, autoconf: true });
+  const { vnic, ipRouteConfig, routeTableInfo, dnsConfig } = await info();
+  expect(vnic?.find((one) => one.device === device)?.spec.ip).toMatchObject({ dhcp: true, ipV6Config: { autoConfigurationEnabled: true } });
+  expect(ipRouteConfig).toMatchObject({ defaultGateway: "192.0.2.1", gatewayDevice: device });
+  expect(routeTableInfo?.ipRoute).toMatchObject([{ network: "0.0.0.0" }, route]);
+  expect(dnsConfig).toMatchObject({ dhcp: false, address: ["192.0.2.53"], searchDomain: ["lab.example.org"] });
+  await client.call(SYSTEM, "UpdateIpRouteTableConfig", change("remove"));
+  await client.call(SYSTEM, "UpdateDnsConfig", { config: { ...dns, address: [], searchDomain: [] } });
+  await removeNic(device);
+  await removeGroup("vmk d");
+  expect(host.network().hostRoutes).toEqual([]);
+  expect(host.network().resolver).toBeUndefined();
 });
 
 test("the next host agent has the network that the last one made, and tells vmkernel again", async () => {

@@ -12,6 +12,7 @@ import type {
   NetworkPolicy,
   PolicyOverrides,
   PortGroupConfig,
+  ResolverConfig,
   SecurityPolicy,
   ShapingPolicy,
   SwitchConfig,
@@ -54,14 +55,34 @@ const DEVICE_NAME = { max: 15, pattern: /^(?!\.{1,2}$)[!-.0-9;-~]+$/ };
 const MAC = { max: 17, pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/ };
 const NETSTACK_NAME_MAX = 32;
 const ADDRESS_LENGTH_MAX = 45; // of an IPv6 address that ends with an IPv4 one
+const NAME_SERVERS_MAX = 8;
+const SEARCH_DOMAINS_MAX = 32;
+/** Labels of letters, digits, "-" and "_", apart by dots. */
+const DOMAIN_NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
 const PREFIX_BITS = { min: 1, max: 128 };
 
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseNetworkConfig(shape: Shape): NetworkConfig {
   const hostNics = readOptional(shape, "hostNics", readHostNics);
   const hostRoutes = readOptional(shape, "hostRoutes", readHostRoutes);
+  const resolver = readOptional(shape, "resolver", readResolver);
   const switches = readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch);
-  return { switches, ...(hostNics && { hostNics }), ...(hostRoutes && { hostRoutes }) };
+  return { switches, ...(resolver && { resolver }), ...(hostNics && { hostNics }), ...(hostRoutes && { hostRoutes }) };
+}
+
+function readResolver(shape: Shape, name: string): ResolverConfig {
+  const resolver = readShape(shape, name);
+  const dhcpDevice = readOptional(resolver, "dhcpDevice", (at, field) =>
+    readText(at, field, { max: DEVICE_NAME.max, pattern: HOST_DEVICE }),
+  );
+  const nameServers = readTexts(resolver, "nameServers", {
+    max: ADDRESS_LENGTH_MAX,
+    pattern: /^[0-9a-f.:]+$/i,
+    countMax: NAME_SERVERS_MAX,
+  });
+  if (nameServers.some((address) => isIP(address) === 0)) throw invalid(`${resolver.at}.nameServers`, "one is no address");
+  const searchDomains = readTexts(resolver, "searchDomains", { max: 253, pattern: DOMAIN_NAME, countMax: SEARCH_DOMAINS_MAX });
+  return { nameServers, searchDomains, ...(dhcpDevice !== undefined && { dhcpDevice }) };
 }
 
 function readHostRoutes(shape: Shape, name: string): HostRoute[] {

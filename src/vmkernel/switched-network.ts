@@ -1,11 +1,13 @@
 /** The host's virtual network as requests and monitors reach it, where the machine lets programs be loaded. */
 import { messageWithCauses, type VmId } from "../base/index.ts";
+import { useNameServers } from "../system/index.ts";
 import { DhcpClients } from "./dhcp-clients.ts";
 import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
 import type { Isolation } from "./isolation.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
   type ConfigureOptions,
+  chooseNameServers,
   type Learned,
   type NetworkConfig,
   type NetworkDescription,
@@ -32,8 +34,12 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
   if (!isolation.bpf) return new NoNetwork();
   const { folder, log } = parts;
   const learn = (device: string, told: Learned): Promise<void> => network.learn(device, told);
+  const settled = (state: NetworkState): void => {
+    clients.follow(state);
+    useNameServers(chooseNameServers(state));
+  };
   const clients = new DhcpClients({ network: folder, run, isolation, learn, log });
-  const network = new VirtualNetwork({ ...parts, settled: (state) => clients.follow(state) });
+  const network = new VirtualNetwork({ ...parts, settled });
   await network.adopt();
   const routers = followAutoconf(network, log);
   return new SwitchedNetwork(network, () => {

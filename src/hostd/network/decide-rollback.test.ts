@@ -50,7 +50,7 @@ test.each<[string, (network: VirtualNetwork) => VirtualNetwork, boolean]>([
 ])("%s: can cut managers off: %3$s", (_, change, expected) => expect(canCutOff(before, change(before), new Set())).toBe(expected));
 
 test("an adapter by which the machine is on a network can cut managers off when it is taken, not while a switch has it", () => {
-  expect(canCutOff({ switches: [], hostNics: [] }, wiredNetwork(), new Set(["eth1"]))).toBe(true);
-  expect(canCutOff({ switches: [], hostNics: [] }, wiredNetwork(), new Set(["eth0"]))).toBe(false);
+  expect(canCutOff({ switches: [], hostNics: [], hostRoutes: [] }, wiredNetwork(), new Set(["eth1"]))).toBe(true);
+  expect(canCutOff({ switches: [], hostNics: [], hostRoutes: [] }, wiredNetwork(), new Set(["eth0"]))).toBe(false);
   expect(canCutOff(wiredNetwork(), wiredNetwork(), new Set(["eth1"]))).toBe(false);
 });

@@ -5,10 +5,12 @@
  */
 import type {
   HostNicConfig,
+  HostRoute,
   NetworkConfig,
   NetworkPolicy,
   PolicyOverrides,
   PortGroupConfig,
+  ResolverConfig,
   ShapingPolicy,
   SwitchConfig,
 } from "../../vmkernel/index.ts";
@@ -16,6 +18,9 @@ import type {
 export interface VirtualNetwork {
   readonly switches: readonly VirtualSwitch[];
   readonly hostNics: readonly HostNic[];
+  readonly hostRoutes: readonly HostRoute[];
+  /** For names that the host itself looks up; those of the machine where absent. */
+  readonly resolver?: ResolverConfig;
 }
 
 /** An interface of the host's own: vmk0. */
@@ -75,6 +80,7 @@ export const FIRST_NETWORK: VirtualNetwork = {
     },
   ],
   hostNics: [],
+  hostRoutes: [],
 };
 
 /** Clients do not see a network for it that VMs could be connected to, as on ESXi. */
@@ -96,10 +102,9 @@ export function goneFrom(before: VirtualNetwork, wanted: VirtualNetwork): readon
   return names.filter((name) => findPortGroup(wanted, name) === undefined);
 }
 
-/** One that was stored before hosts had interfaces of their own has none. */
+/** One that was stored before hosts had interfaces of their own, and routes, has none. */
 export function readStored(text: string): VirtualNetwork {
-  const { switches, hostNics = [] } = JSON.parse(text) as Omit<VirtualNetwork, "hostNics"> & Partial<VirtualNetwork>;
-  return { switches, hostNics };
+  return { hostNics: [], hostRoutes: [], ...(JSON.parse(text) as Pick<VirtualNetwork, "switches"> & Partial<VirtualNetwork>) };
 }
 
 /** Of the port groups for which clients see a network. */
@@ -108,8 +113,10 @@ export function networkNames(network: VirtualNetwork): readonly string[] {
 }
 
 /** What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there. */
-export function toVmkernel({ switches, hostNics }: VirtualNetwork): NetworkConfig {
+export function toVmkernel({ switches, hostNics, hostRoutes, resolver }: VirtualNetwork): NetworkConfig {
   return {
+    hostRoutes,
+    ...(resolver && { resolver }),
     switches: switches.map(({ linkDiscovery: _, policy, portGroups, ...vswitch }) => ({
       ...vswitch,
       policy: { ...policy, shaping: { ...policy.shaping, ...withRates(policy.shaping) } },

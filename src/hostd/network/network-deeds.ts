@@ -2,6 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { messageWithCauses } from "../../base/index.ts";
 import {
+  type HostDnsConfig,
+  type HostIpRouteConfig,
+  type HostIpRouteTableConfig,
   type HostNetworkConfig,
   type HostPortGroupSpec,
   type HostVirtualNicSpec,
@@ -13,7 +16,8 @@ import type { Vm } from "../vm.ts";
 import { PORTS } from "../vm-config/index.ts";
 import { changeVmx } from "../vm-files.ts";
 import type { ChangeParts, PortGroupRenaming } from "./networks.ts";
-import { addHostNic, type Choice, deselectHostNic, removeHostNic, selectHostNic, updateHostNic } from "./plan-host-nics.ts";
+import { addHostNic, type Choice, DEFAULT_STACK, deselectHostNic, removeHostNic, selectHostNic, updateHostNic } from "./plan-host-nics.ts";
+import { updateDns, updateRoutes, updateRouteTable } from "./plan-netstacks.ts";
 import { addPortGroup, addSwitch, removePortGroup, removeSwitch, updatePortGroup, updateSwitch } from "./plan-network.ts";
 import { updateNetwork } from "./plan-network-config.ts";
 import { networksOfVm } from "./port-group-users.ts";
@@ -56,12 +60,39 @@ export async function removePortGroupFrom(call: Call, name: string): Promise<voi
   post(call, `Port group ${name} was removed`);
 }
 
+/** @returns the devices of interfaces that were added */
 export async function updateNetworkConfig(
   call: Call,
   request: { readonly config: HostNetworkConfig; readonly changeMode: string; readonly current: HostNetworkConfig },
-): Promise<void> {
-  await call.agent.networks.change((network, facts) => updateNetwork(network, request, facts), { by: managerOf(call) });
+): Promise<readonly string[]> {
+  let before: readonly string[] = [];
+  await call.agent.networks.change(
+    (network, facts) => {
+      before = network.hostNics.map(({ device }) => device);
+      return updateNetwork(network, { ...request, newMac }, facts);
+    },
+    { by: managerOf(call) },
+  );
   post(call, "The network configuration was changed");
+  return call.agent.networks.network.hostNics.map(({ device }) => device).filter((device) => !before.includes(device));
+}
+
+/** Of the netstack that interfaces have unless another is said. */
+export async function updateIpRoutes(call: Call, config: HostIpRouteConfig): Promise<void> {
+  const request = { netstack: DEFAULT_STACK, config, at: "config" };
+  await call.agent.networks.change((network) => updateRoutes(network, request), { by: managerOf(call) });
+  post(call, "The default gateway of the host's interfaces was changed");
+}
+
+export async function updateIpRouteTable(call: Call, config: HostIpRouteTableConfig): Promise<void> {
+  const request = { netstack: DEFAULT_STACK, config, at: "config" };
+  await call.agent.networks.change((network) => updateRouteTable(network, request), { by: managerOf(call) });
+  post(call, "The routes of the host's interfaces were changed");
+}
+
+export async function updateDnsConfig(call: Call, config: HostDnsConfig, current: HostDnsConfig): Promise<void> {
+  await call.agent.networks.change((network) => updateDns(network, config, current), { by: managerOf(call) });
+  post(call, "The name servers that the host asks were changed");
 }
 
 /** @returns the device that it got */

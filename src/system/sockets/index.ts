@@ -2,5 +2,6 @@ export { askForDescriptor, type DescriptorAnswer, type DescriptorQuestion } from
 export { connectTcp, connectUnix, isLoopback } from "./connect.ts";
 export { listenTcp, listenUnix, PortTaken, type UnixSocketOwner } from "./listen.ts";
 export { type Peer, peerOf } from "./peer.ts";
+export { type NameServers, useNameServers } from "./resolver.ts";
 export { descriptorOf, sendWithDescriptor } from "./send-descriptor.ts";
 export { type TcpSocket, tcpSockets } from "./tcp-table.ts";

@@ -11,6 +11,15 @@ export interface NetworkConfig {
   readonly hostNics?: readonly HostNicConfig[];
   /** Of netstacks, beside those that come with their interfaces' addresses. */
   readonly hostRoutes?: readonly HostRoute[];
+  /** For names of machines that the host itself connects to; the machine's own where absent. */
+  readonly resolver?: ResolverConfig;
+}
+
+export interface ResolverConfig {
+  /** Of the DHCP lease of this interface, as long as it has one with name servers: before those that are configured. */
+  readonly dhcpDevice?: string;
+  readonly nameServers: readonly string[];
+  readonly searchDomains: readonly string[];
 }
 
 /** An interface of the host itself on a port group: vim25 HostVirtualNic. */

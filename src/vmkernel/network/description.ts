@@ -1,10 +1,12 @@
 /** What the virtual network is, as vmkernel finds it: switches, and the ports that something is plugged into. Pure types. */
-import type { Connectee, NetworkPolicy } from "./config.ts";
+import type { Connectee, Learned, NetworkPolicy } from "./config.ts";
 
 export interface NetworkDescription {
   readonly switches: readonly SwitchDescription[];
   /** Ports whose port group is gone: they are on no switch, and pass nothing. */
   readonly unattached?: readonly PortDescription[];
+  /** By its device, what each of the host's own interfaces was told on its network. */
+  readonly learned?: Readonly<Record<string, Learned>>;
 }
 
 export interface SwitchDescription {

@@ -1,3 +1,4 @@
+export { chooseNameServers } from "./choose-name-servers.ts";
 export { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 export type { PortShape } from "./compile/port-shape.ts";
 export type * from "./config.ts";

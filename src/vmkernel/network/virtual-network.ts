@@ -216,7 +216,8 @@ export class VirtualNetwork {
   describe(): NetworkDescription {
     const links = this.#links();
     const plan = planNetwork(this.#state, this.#surroundings(links));
-    const describe = (): NetworkDescription => describeNetwork(plan, links, this.#kernel);
+    const { learned } = this.#state;
+    const describe = (): NetworkDescription => ({ ...describeNetwork(plan, links, this.#kernel), ...(learned && { learned }) });
     return this.#kernel === undefined ? describe() : this.#there(describe);
   }
 
