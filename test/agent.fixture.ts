@@ -98,7 +98,14 @@ export async function startAgent(
   const monitors = new ShownMonitors();
   const vmkernel = await noMonitors(folder, { storage, network, monitors, adapters });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
+  const files = await FileDoorServer.listen({
+    socket: join(folder, "files.sock"),
+    owner,
+    storage,
+    isGrowing: () => false,
+    listen: () => network.listen(""),
+    log: () => {},
+  });
   const { der, sha1 } = certificate;
   const bugs: unknown[] = [];
   const audit: string[] = [];

@@ -8,6 +8,7 @@ import { read } from "./vm.ts";
 
 /** A whole host on a network of its own, of which the adapter is taken by which it is managed. */
 const SYSTEM = moRef("HostNetworkSystem", "networkSystem");
+const NIC_MANAGER = moRef("HostVirtualNicManager", "ha-vnic-mgr");
 const EVENTS = moRef("EventManager", "ha-eventmgr");
 const OPTIONS = moRef("OptionManager", "ha-adv-options");
 const SET_UP_MS = 90_000;
@@ -78,5 +79,26 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is managed over the netwo
     await reconnect();
     expect(ofMachine("eth0")).toEqual(before);
     expect([await uplinks(), await rollbacks()]).toEqual([["key-vim.host.PhysicalNic-vmnic1"], ["UpdateVirtualSwitch"]]);
+  });
+
+  test("is managed by an interface of its own, which takes the place of the adapter's, and goes back when that one is cut off", async () => {
+    const mac = inNamespace(network.machine, () => findLink("eth0")?.mac ?? "");
+    const ip = { dhcp: false, ipAddress: ADDRESS, subnetMask: "255.255.255.0" };
+    const device = await client.call(SYSTEM, "AddVirtualNic", { portgroup: "Management Network", nic: { ip, mac } });
+    await client.call(NIC_MANAGER, "SelectVnicForNicType", { nicType: "management", device });
+    await setRollback(20);
+    take("vmnic0").catch(() => {});
+    await waitFor(() => ofMachine("eth0") === undefined, 10_000, 20);
+    await reconnect();
+    expect([await uplinks(), (await rollbacks()).length]).toEqual([["key-vim.host.PhysicalNic-vmnic0"], 1]);
+
+    await setRollback(2);
+    const onVlan = (vlanId: number) => ({ name: "Management Network", vlanId, vswitchName: "vSwitch0", policy: {} });
+    client.call(SYSTEM, "UpdatePortGroup", { pgName: "Management Network", portgrp: onVlan(99) }).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await reconnect();
+    expect(await rollbacks()).toHaveLength(2);
+    const { portgroup } = (await read(client, SYSTEM, "networkInfo")) as HostNetworkInfo;
+    expect(portgroup?.find(({ spec }) => spec.name === "Management Network")?.spec.vlanId).toBe(0);
   });
 });

@@ -18,6 +18,7 @@ import { Events } from "./events.ts";
 import { GuestTransfers } from "./guest-operations/transfers.ts";
 import { Inventory } from "./inventory.ts";
 import { HOST, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
+import { ApiDoors } from "./network/api-doors.ts";
 import { Networks } from "./network/networks.ts";
 import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
@@ -39,6 +40,8 @@ export interface AgentParts {
   readonly rootPasswordHash: string | undefined;
   /** hostd's own folder: its logs are there, and what waits to be downloaded. */
   readonly stateFolder: string;
+  /** Serves the API on one of the host's own interfaces, too. @returns how to stop that. Nobody is served so where it is absent. */
+  readonly serveOn?: (device: string) => Promise<() => void>;
   writeLog(line: string): void;
   writeAudit(line: string): void;
   /** A failure that is a bug: the host goes on, and this tells a person. */
@@ -75,6 +78,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
 
   const log = (text: string): void => parts.writeLog(formatLogLine(clock.now(), text));
 
+  const doors = parts.serveOn && new ApiDoors({ open: parts.serveOn, log });
   const agent: HostAgent = {
     clock,
     identity,
@@ -97,7 +101,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     events: new Events(database, changes, clock, identity.hostName, log),
     vms,
     pools: new Pools({ database, vmkernel, host, changes, accounts, options, vms, onBug: parts.onBug }),
-    networks: new Networks({ database, vmkernel, agent: () => agent, onBug: parts.onBug }),
+    networks: new Networks({ database, vmkernel, agent: () => agent, onSettled: (network) => doors?.follow(network), onBug: parts.onBug }),
     files: parts.files,
     autoStart: new AutoStart(database, () => agent, parts.onBug),
     hostState: { isShuttingDown: false },

@@ -5,7 +5,7 @@
  * input is the order to stop, before which it may be told to stop its guests in order. One JSON line on standard output says that it is ready.
  */
 import { createInterface } from "node:readline";
-import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
+import { defer, hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
 import {
   accessFile,
   captureScreen,
@@ -18,10 +18,17 @@ import {
   performedApi,
   takeGuestFile,
 } from "../hostd/index.ts";
-import { createFolderDoor, createGuestFileDoor, createScreenDoor, type SdkRefusal, startSdkServer } from "../interfaces/index.ts";
+import {
+  createFolderDoor,
+  createGuestFileDoor,
+  createScreenDoor,
+  type SdkRefusal,
+  type SdkServer,
+  startSdkServer,
+} from "../interfaces/index.ts";
 import { loadOrCreateCertificate } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
-import { createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
+import { askToListen, createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
 import { STOP_GUESTS } from "./hostd-messages.ts";
 
 /** The supervisor's first line. */
@@ -54,6 +61,7 @@ async function main(): Promise<void> {
   const audit = openAppendLog(`${paths.hostdState}/audit.log`, AUDIT_BOUND);
   const log = openAppendLog(`${paths.hostdState}/hostd.log`, LOG_BOUND);
   const onBug = (error: unknown): void => console.error(error);
+  const server = defer<SdkServer>();
   const agent = await createAgent({
     database,
     vmkernel,
@@ -68,13 +76,18 @@ async function main(): Promise<void> {
     },
     rootPasswordHash: instructions.rootPasswordHash,
     stateFolder: paths.hostdState,
+    // It listens there before it answers: whoever connects waits until the agent is whole.
+    serveOn: async (device) => {
+      const fd = await askToListen(paths.filesSocket, { device, port: instructions.listen.port });
+      return (await server.promise).serveOn(fd);
+    },
     writeLog: (line) => log.append(line),
     writeAudit: (record) => audit.append(record),
     onBug,
   });
   const onRefused = ({ clientAddress, reason }: SdkRefusal) =>
     agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress });
-  const server = await startSdkServer({
+  const sdk = await startSdkServer({
     listen: { fd: LISTENING_SOCKET },
     tls: certificate,
     performed: performedApi(),
@@ -106,6 +119,8 @@ async function main(): Promise<void> {
     },
   });
 
+  server.resolve(sdk);
+
   input.on("line", async (order) => {
     if (order !== STOP_GUESTS) return;
     agent.hostState.isShuttingDown = true;
@@ -114,7 +129,7 @@ async function main(): Promise<void> {
     console.log(JSON.stringify({ guestsStopped: true }));
   });
   input.on("close", async () => {
-    await server.close();
+    await sdk.close();
     await agent.tasks.drain();
     database.close();
     process.exit(0);

@@ -104,6 +104,7 @@ async function serve({ options, host, vmm, storage }: Parts): Promise<void> {
     owner: options.bulkhead,
     storage,
     isGrowing: (file) => monitors.appendsTo(file),
+    listen: (device, port) => network.listen(device, port),
     log,
   });
   server = await RpcServer.listen({

@@ -105,6 +105,7 @@ function readHostNics(shape: Shape, name: string): HostNicConfig[] {
     mtu: readInteger(nic, "mtu", HOST_MTU),
     ip: readShapes(nic, "ip", HOST_ADDRESSES_MAX).map(parseHostAddress),
     ...(readOptionalFlag(nic, "dhcp") && { dhcp: true as const }),
+    ...(readOptionalFlag(nic, "servesApi") && { servesApi: true as const }),
     ...(readOptionalFlag(nic, "autoconf") && { autoconf: true as const }),
     netstack: readText(nic, "netstack", { max: NETSTACK_NAME_MAX, pattern: NETSTACK }),
   }));

@@ -74,6 +74,10 @@ class SwitchedNetwork implements HostNetwork {
     return this.#network.configure(config, options);
   }
 
+  listen(device: string, port: number): Promise<number> {
+    return this.#network.listen(device, port);
+  }
+
   describe(): NetworkDescription {
     return this.#network.describe();
   }

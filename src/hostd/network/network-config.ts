@@ -125,7 +125,7 @@ export function toVmkernel({ switches, hostNics, hostRoutes, resolver }: Virtual
         overrides: overridesWithRates(portGroup.overrides),
       })),
     })),
-    hostNics: hostNics.map(({ services: _, ...nic }) => nic),
+    hostNics: hostNics.map(({ services, ...nic }) => ({ ...nic, ...(services.includes("management") && { servesApi: true as const }) })),
   };
 }
 

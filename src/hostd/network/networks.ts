@@ -37,6 +37,8 @@ export interface NetworksParts {
   readonly database: Connection;
   readonly vmkernel: Vmkernel;
   readonly agent: () => HostAgent;
+  /** The network is another, or vmkernel has it anew. */
+  readonly onSettled?: (network: VirtualNetwork) => void;
   /** A failure that stops nothing: a person is told. */
   readonly onBug: (error: unknown) => void;
 }
@@ -58,6 +60,7 @@ export class Networks {
   readonly #database: Connection;
   readonly #vmkernel: Vmkernel;
   readonly #agent: () => HostAgent;
+  readonly #onSettled: (network: VirtualNetwork) => void;
   readonly #onBug: (error: unknown) => void;
   readonly #adapters: Adapters;
   readonly #turns = new Turns(1);
@@ -68,7 +71,8 @@ export class Networks {
   /** `connection` is another object each time that vmkernel has described the VM's monitor anew. */
   readonly #seen = new WeakMap<Vm, { readonly networks: ReadonlySet<string>; readonly connection: object | undefined }>();
 
-  constructor({ database, vmkernel, agent, onBug }: NetworksParts) {
+  constructor({ database, vmkernel, agent, onSettled = () => {}, onBug }: NetworksParts) {
+    this.#onSettled = onSettled;
     this.#database = database;
     this.#vmkernel = vmkernel;
     this.#agent = agent;
@@ -142,6 +146,7 @@ export class Networks {
     } catch (error) {
       this.#onBug(error);
     }
+    this.#onSettled(this.#network);
     this.#rollbacks.arm();
   }
 
@@ -209,6 +214,7 @@ export class Networks {
     this.#network = wanted;
     await this.#describe().catch(this.#onBug); // it is changed: what is connected will be looked at again
     this.#changed(before);
+    this.#onSettled(wanted);
   }
 
   /** By what the machine's adapters are now, where some are taken: they are looked at but now and then. */

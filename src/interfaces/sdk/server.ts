@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, createServer as createDoor, type Socket } from "node:net";
 import type { Fault } from "../../base/index.ts";
 import type { PerformedType } from "../../hostd/index.ts";
 import { advertisedVersions, JSON_API_ROOT } from "../../wire/index.ts";
@@ -73,6 +73,8 @@ export interface SdkServerOptions extends SdkHandlers {
 
 export interface SdkServer extends AsyncDisposable {
   readonly port: number;
+  /** Serves on a socket that listens already, too. @param fd the server's from now on. @returns how to stop that */
+  serveOn(fd: number): () => void;
   /** Stops listening and ends every connection. */
   close(): Promise<void>;
 }
@@ -107,8 +109,37 @@ export async function startSdkServer(options: SdkServerOptions): Promise<SdkServ
     server.once("error", reject);
     server.listen(options.listen, resolve);
   });
-  const close = () => closeServer(server, sockets);
-  return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: close };
+  const others = new Set<() => void>();
+  const close = () => {
+    for (const stop of others) stop();
+    return closeServer(server, sockets);
+  };
+  const serveOn = (fd: number): (() => void) => {
+    const stop = acceptFor(server, { fd, isFull: () => sockets.size >= limits.connectionsMax, onBug });
+    others.add(stop);
+    return () => {
+      others.delete(stop);
+      stop();
+    };
+  };
+  return { port: (server.address() as AddressInfo).port, serveOn, close, [Symbol.asyncDispose]: close };
+}
+
+interface OtherSocket {
+  readonly fd: number;
+  readonly isFull: () => boolean;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Whoever connects there is served as on the server's own socket. */
+function acceptFor(server: Server, { fd, isFull, onBug }: OtherSocket): () => void {
+  const door = createDoor((socket) => {
+    if (isFull()) socket.destroy();
+    else server.emit("connection", socket);
+  });
+  door.on("error", onBug);
+  door.listen({ fd });
+  return () => void door.close();
 }
 
 /** Connections that have not finished their handshake are not among those that the server itself can end. */

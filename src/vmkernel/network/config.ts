@@ -36,6 +36,8 @@ export interface HostNicConfig {
   readonly dhcp?: true;
   /** It has an address of IPv6 in each network that routers tell of (RFC 4862), and takes the way on from them. */
   readonly autoconf?: true;
+  /** The host's API is served on it: hostd may listen there. */
+  readonly servesApi?: true;
   /** Interfaces of one netstack share its routes; those of two never meet but by a switch. 1–32 letters, digits, "-" and "_". */
   readonly netstack: string;
 }

@@ -21,6 +21,7 @@ import {
   isNamespace,
   linkIndex,
   listAddresses,
+  listenTcp,
   listLinks,
   listRoutes,
   makeNamespace,
@@ -32,6 +33,7 @@ import {
   setHostRules,
   setLink,
 } from "../../system/index.ts";
+import { fault } from "../../wire/index.ts";
 import type { HostAddress, HostNicConfig, Learned, Lease, NetworkConfig } from "./config.ts";
 import { addressOf, cidrOf, hasInterfaceId, hostPortDevice, interfaceId, isHostPort, shortCidr } from "./host-nic.ts";
 import { type PlannedRoute, planHostRoutes } from "./plan-host-routes.ts";
@@ -128,6 +130,19 @@ export class HostNics {
   autoconfigured(): ReadonlyMap<string, readonly HostAddress[]> {
     const following = [...this.#made.values()].filter(({ autoconf }) => autoconf === true);
     return new Map(following.map((nic) => [nic.device, inNamespace(this.#stack(nic.netstack), () => autoconfOf(nic))]));
+  }
+
+  /**
+   * A socket that listens on all addresses of an interface, those that it will yet get among them.
+   * @returns a descriptor, the caller's to close
+   * @throws {Fault} NotFound, InvalidArgument where nothing is served on it
+   */
+  listen(device: string, port: number): number {
+    const nic = this.#made.get(device);
+    if (nic === undefined) throw fault("NotFound", `The host has no interface ${device}.`, {});
+    if (!nic.servesApi)
+      throw fault("InvalidArgument", `${device} is not an interface that the API is served on.`, { invalidProperty: "device" });
+    return inNamespace(this.#stack(nic.netstack), () => listenTcp(existsSync("/proc/sys/net/ipv6") ? "::" : "0.0.0.0", port, device));
   }
 
   /** A route that cannot be made is missing, and what it is about goes on. */

@@ -168,6 +168,11 @@ export class VirtualNetwork {
     return this.#hostNics.autoconfigured();
   }
 
+  /** See {@link HostNics.listen}. */
+  listen(device: string, port: number): Promise<number> {
+    return this.#turn.take(async () => this.#hostNics.listen(device, port));
+  }
+
   /** Its port is programmed before anyone can send by it. */
   plugIn(nic: NicPort, connected: boolean): Promise<PortAttachment> {
     return this.#turn.take(async () => {
