@@ -277,10 +277,12 @@ test("VMs and networks name each other, and the adapter its network's object", a
   expect(orphan?.backing).not.toHaveProperty("network");
 });
 
-test("a client cannot connect a VM to a network that is not there, and a VM that comes with one is registered", async () => {
-  const config = { name: "lost", memoryMB: 64, files: { vmPathName: "[datastore1]" }, deviceChange: [nic("none")] };
-  const fault = await faultOf(client.call(VM_FOLDER, "CreateVM_Task", { config, pool: moRef("ResourcePool", "ha-root-pool") }));
-  expect(fault).toMatchObject({ fault: "InvalidDeviceBacking", fields: { deviceIndex: 0 } });
+test("a client cannot connect a VM to a network that is not there or is the host's own; a VM that comes with one is registered", async () => {
+  for (const network of ["none", "Management Network"]) {
+    const config = { name: "lost", memoryMB: 64, files: { vmPathName: "[datastore1]" }, deviceChange: [nic(network)] };
+    const fault = await faultOf(client.call(VM_FOLDER, "CreateVM_Task", { config, pool: moRef("ResourcePool", "ha-root-pool") }));
+    expect(fault, network).toMatchObject({ fault: "InvalidDeviceBacking", fields: { deviceIndex: 0 } });
+  }
   const vm = await vmWith("comes", "VM Network");
   await client.call(vm, "UnregisterVM", {});
   const file = join(host.datastore, "comes", "comes.vmx");

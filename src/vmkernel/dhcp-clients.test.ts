@@ -46,7 +46,7 @@ describe.skipIf(!hasBpf)("on a switch with a DHCP server", { timeout: 60_000 }, 
   const asking = makeHostNic(0, "lan", { ip: [], dhcp: true, netstack: "asking" });
   const serving = makeHostNic(1, "lan", { ip: [{ kind: "static", address: "10.9.0.1", prefixLength: 24 }], netstack: "serving" });
   const configure = (hostNics: readonly HostNicConfig[], hostRoutes: readonly HostRoute[] = []) =>
-    network.configure({ switches: [makeSwitch({ groups: [makeGroup("lan", 0), makeGroup("other", 7)] })], hostNics, hostRoutes }, {});
+    network.configure({ switches: [makeSwitch({ groups: [makeGroup("lan", 0), makeGroup("guests", 0)] })], hostNics, hostRoutes }, {});
   const startServer = async () => {
     await configure([serving]);
     const files = { config: join(machine.folder, "udhcpd.conf"), leases: join(machine.folder, "leases") };
@@ -108,7 +108,7 @@ option subnet 255.255.255.0\noption router 10.9.0.254\noption dns 10.9.0.53\nopt
 
   test("an interface that follows routers has an address in their network and the way on, until it follows no more", async () => {
     await configure([makeHostNic(0, "lan", { ip: [], autoconf: true, netstack: "asking" })]);
-    const tap = await network.plugIn(makeNic(1, "lan"), true);
+    const tap = await network.plugIn(makeNic(1, "guests"), true);
     if (tap === undefined) throw new Error("there is no port");
     machine.adopt("router", tap.fd);
     const global = () => there()[0].filter((address) => !String(address).startsWith("fe80"));

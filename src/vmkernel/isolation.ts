@@ -16,6 +16,7 @@ export const ISOLATION_FEATURES = [
   "pidsCgroup",
   "seccomp",
   "bpf",
+  "taps",
 ] as const;
 
 export type IsolationFeature = (typeof ISOLATION_FEATURES)[number];
@@ -88,6 +89,11 @@ const NEEDS: Readonly<Record<IsolationFeature, Need>> = {
     name: "BPF",
     weaker: "Virtual switches can't be programmed, so virtual machines have no network.",
     remedy: `${PRIVILEGED}: root needs CAP_BPF, and the kernel CONFIG_BPF_SYSCALL`,
+  },
+  taps: {
+    name: "taps",
+    weaker: "Virtual machines can't be plugged into virtual switches, so they have no network.",
+    remedy: "load the kernel's module tun, and let the host open /dev/net/tun",
   },
 };
 

@@ -22,7 +22,7 @@ export interface HostNetworkParts {
   readonly folder: string;
   /** A folder that everybody may enter. */
   readonly run: string;
-  /** What the machine lets be done: without BPF there is no network. */
+  /** What the machine lets be done: without BPF and taps there is no network. */
   readonly isolation: Isolation;
   readonly log: (line: string) => void;
   /** An uplink's link went up or down. */
@@ -31,7 +31,7 @@ export interface HostNetworkParts {
 
 /** Finds what an earlier vmkernel has left in the kernel. Before monitors are looked for. */
 export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkParts): Promise<HostNetwork> {
-  if (!isolation.bpf) return new NoNetwork();
+  if (!isolation.bpf || !isolation.taps) return new NoNetwork();
   const { folder, log } = parts;
   const learn = (device: string, told: Learned): Promise<void> => network.learn(device, told);
   const settled = (state: NetworkState): void => {

@@ -20,7 +20,6 @@ import {
   goneFrom,
   isForHost,
   networkNames,
-  portGroupsOf,
   readStored,
   toVmkernel,
   type VirtualNetwork,
@@ -98,12 +97,7 @@ export class Networks {
     return this.#description;
   }
 
-  /** Of all port groups: what an adapter of a VM can name. */
-  portGroupNames(): readonly string[] {
-    return portGroupsOf(this.#network).map(({ portGroup }) => portGroup.name);
-  }
-
-  /** Of the port groups for which clients see a network. */
+  /** Of the port groups for which clients see a network: what an adapter of a VM can name. None that is for the host itself. */
   names(): readonly string[] {
     return networkNames(this.#network);
   }

@@ -9,5 +9,5 @@ export { createVeth, deleteLink, disableIpv6, enableIpv6, fetchLink, findLink, l
 export { inNamespace, isNamespace, makeNamespace, namespaceId, openNamespace, removeNamespace } from "./namespaces.ts";
 export type { Route } from "./route-message.ts";
 export { addRoute, listRoutes, removeRoute } from "./routes.ts";
-export { createTap, type TapOptions } from "./taps.ts";
+export { createTap, type TapOptions, tryTap } from "./taps.ts";
 export { LinkWatch, type LinkWatchOptions } from "./watch-links.ts";

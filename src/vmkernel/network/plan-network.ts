@@ -144,7 +144,8 @@ function planSwitch(state: NetworkState, config: SwitchConfig, surroundings: Sur
   assert(number !== undefined, `the switch ${config.name} has a number`);
   const own = state.ports.filter(({ switchNumber }) => switchNumber === number);
   const groups = config.portGroups.map((group) => groupOf(config, group));
-  const around: Around = { config, groups, membersMax: roundUp(own.length), surroundings };
+  const hostGroups = new Set((state.config.hostNics ?? []).map(({ portGroup }) => portGroup));
+  const around: Around = { config, groups, hostGroups, membersMax: roundUp(own.length), surroundings };
   return {
     number,
     config,
@@ -170,6 +171,8 @@ interface Group {
 interface Around {
   readonly config: SwitchConfig;
   readonly groups: readonly Group[];
+  /** Names of port groups that an interface of the host is on. */
+  readonly hostGroups: ReadonlySet<string>;
   readonly membersMax: number;
   readonly surroundings: Surroundings;
 }
@@ -197,9 +200,16 @@ function planPort(plugged: PluggedPort, around: Around): PlannedPort {
   const group = around.groups.find(({ name }) => name === nic.portGroup);
   assert(group !== undefined, `the port group ${nic.portGroup} is on the switch of its port`);
   const base = { ...baseOf(plugged), vlanId: group.vlanId, policy: group.policy };
+  const blockedBecause = isForHost(plugged, around) ? `The port group ${group.name} is the host's own.` : undefined;
+  if (blockedBecause !== undefined) return { ...base, blockedBecause, choice: NO_CHOICE, shape: { kind: "blocked" } };
   if (!connected) return { ...base, choice: NO_CHOICE, shape: { kind: "blocked" } };
   const choice = chooseUplink(group.policy.teaming.policy, teamOf(group, around), plugged.number);
   return { ...base, choice, shape: shapeOf(plugged, group, around), station: stationOf(plugged, group, choice, around) };
+}
+
+/** A port group is the host's or virtual machines', whoever asks: a guest is on none where an interface of the host is. */
+function isForHost({ connectee, nic }: PluggedPort, { hostGroups }: Around): boolean {
+  return connectee.kind !== "host" && hostGroups.has(nic.portGroup);
 }
 
 /** Of a port that has no port group to have one from. */
