@@ -498,6 +498,22 @@ test("who may only read changes no network", async () => {
   expect(fault).toMatchObject({ fault: "NoPermission", fields: { privilegeId: "Host.Config.Network" } });
 });
 
+test("whether guests may speak as switches do is an advanced setting, which is set when the switches have it", async () => {
+  const set = (value: number) =>
+    client.call(moRef("OptionManager", "ha-adv-options"), "UpdateOptions", {
+      changedValue: [{ $type: "OptionValue", key: "Net.BlockGuestBPDU", value: { anyType: "int", value } }],
+    });
+  const blocks = () => host.network().switches.map(({ policy }) => policy.security.blockSwitchProtocols);
+  expect(blocks()).not.toContain(false);
+  await set(0);
+  expect(blocks()).not.toContain(true);
+  await addGroup("speaks");
+  expect(blocks()).not.toContain(true);
+  await removeGroup("speaks");
+  await set(1);
+  expect(blocks()).not.toContain(false);
+});
+
 test("an interface asks for its address, follows routers, and has a way on; the host asks the name servers that are set", async () => {
   await addGroup("vmk d");
   const device = await addNic("vmk d", { ip: { dhcp: true, ipV6Config: { autoConfigurationEnabled: true } } });

@@ -112,14 +112,21 @@ export function networkNames(network: VirtualNetwork): readonly string[] {
   return portGroupsOf(network).flatMap(({ portGroup }) => (isForHost(network, portGroup) ? [] : [portGroup.name]));
 }
 
-/** What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there. */
-export function toVmkernel({ switches, hostNics, hostRoutes, resolver }: VirtualNetwork): NetworkConfig {
+/**
+ * What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there.
+ * @param blocksSwitchProtocols from guests, on every switch
+ */
+export function toVmkernel({ switches, hostNics, hostRoutes, resolver }: VirtualNetwork, blocksSwitchProtocols = true): NetworkConfig {
   return {
     hostRoutes,
     ...(resolver && { resolver }),
     switches: switches.map(({ linkDiscovery: _, policy, portGroups, ...vswitch }) => ({
       ...vswitch,
-      policy: { ...policy, shaping: { ...policy.shaping, ...withRates(policy.shaping) } },
+      policy: {
+        ...policy,
+        security: { ...policy.security, blockSwitchProtocols: blocksSwitchProtocols },
+        shaping: { ...policy.shaping, ...withRates(policy.shaping) },
+      },
       portGroups: portGroups.map(({ isForHost: __, ...portGroup }) => ({
         ...portGroup,
         overrides: overridesWithRates(portGroup.overrides),

@@ -219,6 +219,11 @@ export class Networks {
     return canCutOff(before, wanted, new Set(held.map(({ name }) => name)));
   }
 
+  /** An advanced setting that the switches go by is another: they are told. @throws {Fault} */
+  async followOptions(): Promise<void> {
+    await this.#turns.take(() => this.#tell(this.#network, { mayCutOff: false }));
+  }
+
   /** Looks at what is connected soon: something has been, or is no more. */
   lookSoon(): void {
     if (this.#look !== undefined) return;
@@ -242,7 +247,8 @@ export class Networks {
 
   /** A vmkernel that dies over it is told again: what it made of it, the next one finds. */
   async #tell(network: VirtualNetwork, { mayCutOff }: CutOff): Promise<void> {
-    const ask = () => this.#vmkernel.request({ kind: "configureNetwork", network: toVmkernel(network), mayCutOff });
+    const blocks = this.#agent().options.get("Net.BlockGuestBPDU") === 1;
+    const ask = () => this.#vmkernel.request({ kind: "configureNetwork", network: toVmkernel(network, blocks), mayCutOff });
     await ask().catch((error: unknown) => {
       if (error instanceof ConnectionLost) return ask();
       throw error;

@@ -41,6 +41,13 @@ export const optionRows = {
     max: 32_768,
     default: 1024,
   },
+  "Net.BlockGuestBPDU": {
+    label: "Frames of switches from guests",
+    summary: "1: frames by which switches talk among themselves (STP, DTP, CDP, LLDP) are dropped when a guest sends them; 0: they pass",
+    min: 0,
+    max: 1,
+    default: 1,
+  },
   "Config.HostAgent.network.rollbackTimeout": {
     label: "Network rollback",
     summary:

@@ -41,9 +41,10 @@ test.each<[string, string, AnyValue | undefined, string]>([
 });
 
 test.each([
-  [undefined, 5],
-  ["", 5],
+  [undefined, 6],
+  ["", 6],
   ["Mem.", 2],
+  ["Config.HostAgent.", 3],
   ["Config.HostAgent.", 3],
   [TIMEOUT, 1],
 ])("asked for %j, %d options are found", (name, count) => expect(matchOptions(name)).toHaveLength(count));
