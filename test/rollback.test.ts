@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
-import { findLink, inNamespace, listAddresses, listRoutes } from "../src/system/index.ts";
+import { findLink, inNamespace, listAddresses, listRoutes, sendFrame } from "../src/system/index.ts";
+import { lldpFrame } from "../src/wire/discovery/discovery.fixture.ts";
 import type { Event, HostNetworkInfo, HostVirtualSwitchSpec } from "../src/wire/index.ts";
 import { startHost, type TestHost, waitFor } from "./harness.ts";
 import { MachineNetwork } from "./machine-network.fixture.ts";
@@ -67,6 +68,21 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is managed over the netwo
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect([await uplinks(), await rollbacks()]).toEqual([["key-vim.host.PhysicalNic-vmnic1"], []]);
     expect(ofMachine("eth1")).toBeUndefined();
+  });
+
+  test("shows what the switch at its adapter tells of itself, by the protocol that is listened to", async () => {
+    const spec = bond("vmnic1");
+    const linkDiscoveryProtocolConfig = { protocol: "lldp", operation: "listen" };
+    await client.call(SYSTEM, "UpdateVirtualSwitch", {
+      vswitchName: "vSwitch0",
+      spec: { ...spec, bridge: { ...spec.bridge, linkDiscoveryProtocolConfig } as never },
+    });
+    const hint = async () => {
+      sendFrame("far-eth1", lldpFrame());
+      return (await client.call(SYSTEM, "QueryNetworkHint", { device: ["vmnic1"] }))?.[0];
+    };
+    await expect.poll(hint, { timeout: 10_000, interval: 200 }).toMatchObject({ device: "vmnic1", lldpInfo: { portId: "Ethernet1/7" } });
+    expect((await client.call(SYSTEM, "QueryNetworkHint", { device: ["vmnic0"] }))?.[0]?.lldpInfo).toBeUndefined();
   });
 
   test("goes back to the network that it had when the change cut its manager off, kill -9 of hostd and vmkernel meanwhile or not", async () => {

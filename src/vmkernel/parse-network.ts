@@ -125,11 +125,13 @@ export function readPortGroupName(shape: Shape, name: string): string {
 }
 
 function parseSwitch(shape: Shape): SwitchConfig {
+  const discovery = readOptional(shape, "discovery", (at, name) => readOneOf(at, name, ["cdp", "lldp"]));
   return {
     name: readText(shape, "name", SWITCH_NAME),
     numPorts: readInteger(shape, "numPorts", NUM_PORTS),
     mtu: readInteger(shape, "mtu", MTU),
     uplinks: readDevices(shape, "uplinks"),
+    ...(discovery !== undefined && { discovery }),
     policy: parsePolicy(readShape(shape, "policy")),
     portGroups: readShapes(shape, "portGroups", PORT_GROUPS_MAX).map(parsePortGroup),
   };

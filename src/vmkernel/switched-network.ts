@@ -9,11 +9,14 @@ import {
   type ConfigureOptions,
   chooseNameServers,
   type Learned,
+  Neighbours,
   type NetworkConfig,
   type NetworkDescription,
   type NetworkState,
   type NicPort,
+  networkNamespace,
   type PortAttachment,
+  type UplinkDescription,
   VirtualNetwork,
 } from "./network/index.ts";
 
@@ -37,12 +40,15 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
   const settled = (state: NetworkState): void => {
     clients.follow(state);
     useNameServers(chooseNameServers(state));
+    neighbours.follow(state.config);
   };
+  const neighbours = new Neighbours({ namespace: networkNamespace(folder), log });
   const clients = new DhcpClients({ network: folder, run, isolation, learn, log });
   const network = new VirtualNetwork({ ...parts, settled });
   await network.adopt();
   const routers = followAutoconf(network, log);
-  return new SwitchedNetwork(network, () => {
+  return new SwitchedNetwork(network, neighbours, () => {
+    neighbours[Symbol.dispose]();
     clearInterval(routers);
     clients.stop();
   });
@@ -63,10 +69,12 @@ function followAutoconf(network: VirtualNetwork, log: (line: string) => void): N
 
 class SwitchedNetwork implements HostNetwork {
   readonly #network: VirtualNetwork;
+  readonly #neighbours: Neighbours;
   readonly #stopAsking: () => void;
 
-  constructor(network: VirtualNetwork, stopAsking: () => void) {
+  constructor(network: VirtualNetwork, neighbours: Neighbours, stopAsking: () => void) {
     this.#network = network;
+    this.#neighbours = neighbours;
     this.#stopAsking = stopAsking;
   }
 
@@ -79,7 +87,12 @@ class SwitchedNetwork implements HostNetwork {
   }
 
   describe(): NetworkDescription {
-    return this.#network.describe();
+    const { switches, ...others } = this.#network.describe();
+    const withNeighbour = (uplink: UplinkDescription): UplinkDescription => {
+      const neighbour = this.#neighbours.of(uplink.device);
+      return neighbour === undefined ? uplink : { ...uplink, neighbour };
+    };
+    return { ...others, switches: switches.map((one) => ({ ...one, uplinks: one.uplinks.map(withNeighbour) })) };
   }
 
   state(): NetworkState {

@@ -35,6 +35,7 @@ import {
 import { TEAMING_POLICIES } from "../network/parse-policy.ts";
 import { DEFAULT_STACK, NETSTACKS, NIC_TYPES, requireNicType } from "../network/plan-host-nics.ts";
 import { PORT_GROUPS_MAX } from "../network/plan-network.ts";
+import { showHint } from "../network/show-hints.ts";
 import { showHostNic, showHostNicSpec, showNetConfig } from "../network/show-host-nics.ts";
 import { showNetstack, showRouteConfig, showRouteTable } from "../network/show-netstacks.ts";
 import { adapterKey, showPortGroupSpec, showSwitches, showSwitchSpec } from "../network/show-network.ts";
@@ -71,11 +72,12 @@ export const hostNetworkSystem = {
       await agent.refreshMachine();
       agent.networks.lookSoon();
     },
-    QueryNetworkHint: (agent, { device: asked }) => {
+    QueryNetworkHint: async (agent, { device: asked }) => {
+      await agent.networks.look();
       const names = agent.networks.adapters().map(({ device }) => device);
       const unknown = asked?.find((device) => !names.includes(device));
       if (unknown !== undefined) throw fault("NotFound", `The host has no physical network adapter ${unknown.slice(0, 64)}.`, {});
-      return (asked ?? names).map((device) => ({ device })); // nothing listens for what their networks tell of themselves
+      return (asked ?? names).map((device) => showHint(device, agent.networks.neighbourOf(device)));
     },
   },
 } as const satisfies ManagedObjectType<"HostNetworkSystem", HostAgent>;
@@ -104,7 +106,7 @@ export const networkCapabilities: HostNetCapabilities = {
   nicTeamingPolicy: TEAMING_POLICIES,
   supportsVlan: true,
   usesServiceConsoleNic: false,
-  supportsNetworkHints: false,
+  supportsNetworkHints: true,
   maxPortGroupsPerVswitch: PORT_GROUPS_MAX,
   vswitchConfigSupported: true,
   vnicConfigSupported: true,

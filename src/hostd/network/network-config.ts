@@ -30,7 +30,7 @@ export interface HostNic extends HostNicConfig {
 }
 
 export interface VirtualSwitch extends SwitchConfig {
-  /** Shown as it was set. Nothing is ever announced, and what others announce is not kept. */
+  /** Nothing is ever announced. */
   readonly linkDiscovery: LinkDiscovery;
   readonly portGroups: readonly VirtualPortGroup[];
 }
@@ -120,8 +120,9 @@ export function toVmkernel({ switches, hostNics, hostRoutes, resolver }: Virtual
   return {
     hostRoutes,
     ...(resolver && { resolver }),
-    switches: switches.map(({ linkDiscovery: _, policy, portGroups, ...vswitch }) => ({
+    switches: switches.map(({ linkDiscovery, policy, portGroups, ...vswitch }) => ({
       ...vswitch,
+      ...(linkDiscovery.operation === "listen" && { discovery: linkDiscovery.protocol }),
       policy: {
         ...policy,
         security: { ...policy.security, blockSwitchProtocols: blocksSwitchProtocols },

@@ -5,7 +5,13 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Fault, Turns } from "../../base/index.ts";
-import { ConnectionLost, type NetworkDescription, type PortDescription } from "../../vmkernel/index.ts";
+import {
+  ConnectionLost,
+  type Neighbour,
+  type NetworkDescription,
+  type PortDescription,
+  type UplinkDescription,
+} from "../../vmkernel/index.ts";
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { Connection } from "../database.ts";
@@ -121,6 +127,17 @@ export class Networks {
   /** What clients call an adapter of the machine; its own name for one that is not known. */
   deviceOf(name: string): string {
     return this.adapters().find((adapter) => adapter.name === name)?.device ?? name;
+  }
+
+  /** What the switch outside tells of itself at an adapter. @param device as clients call it */
+  neighbourOf(device: string): Neighbour | undefined {
+    const name = this.adapters().find((adapter) => adapter.device === device)?.name;
+    return this.#description.switches.flatMap(({ uplinks }) => uplinks).find((uplink) => uplink.device === name)?.neighbour;
+  }
+
+  /** At what is connected, now. */
+  async look(): Promise<void> {
+    await this.#describe();
   }
 
   /** At each look at the machine: what is new gets its name. */
@@ -313,8 +330,9 @@ interface CutOff {
   readonly mayCutOff: boolean;
 }
 
-/** What clients see of it: counters they do not. */
-function shownOf({ switches }: NetworkDescription) {
+/** What clients see of it in properties: counters they do not, and neighbours they ask for. */
+function shownOf({ switches, learned }: NetworkDescription) {
   const port = ({ id, connectee, portGroup, effectiveMac }: PortDescription) => ({ id, connectee, portGroup, effectiveMac });
-  return switches.map(({ name, uplinks, ports }) => ({ name, uplinks, ports: ports.map(port) }));
+  const uplink = ({ device, hasLink, mac }: UplinkDescription) => ({ device, hasLink, mac });
+  return [learned, switches.map(({ name, uplinks, ports }) => ({ name, uplinks: uplinks.map(uplink), ports: ports.map(port) }))];
 }

@@ -1,5 +1,5 @@
 export { addAddress, listAddresses, removeAddress } from "./addresses.ts";
-export { FrameSocket, sendFrame } from "./frames.ts";
+export { type FilterInstruction, FrameSocket, type FrameSocketOptions, sendFrame } from "./frames.ts";
 export { type HeldTap, heldTaps } from "./held-taps.ts";
 export { followRouters, followsRouters, setHostRules } from "./host-rules.ts";
 export type { Link, LinkSettings } from "./link-message.ts";

@@ -87,6 +87,8 @@ export interface SwitchConfig {
   readonly mtu: number;
   /** Network devices of the machine ("eth1"): each belongs to one switch at most. */
   readonly uplinks: readonly string[];
+  /** What is listened to at its uplinks; nothing where absent. */
+  readonly discovery?: "cdp" | "lldp";
   readonly policy: NetworkPolicy;
   readonly portGroups: readonly PortGroupConfig[];
 }

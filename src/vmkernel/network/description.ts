@@ -1,4 +1,5 @@
 /** What the virtual network is, as vmkernel finds it: switches, and the ports that something is plugged into. Pure types. */
+import type { CdpNeighbour, LldpNeighbour } from "../../wire/index.ts";
 import type { Connectee, Learned, NetworkPolicy } from "./config.ts";
 
 export interface NetworkDescription {
@@ -20,6 +21,16 @@ export interface UplinkDescription {
   /** Whether its link is up; false also for a device that is not there. */
   readonly hasLink: boolean;
   readonly mac?: string;
+  /** What the switch at its other end tells of itself. */
+  readonly neighbour?: Neighbour;
+}
+
+/** One of both, as the switch is configured to listen. */
+export interface Neighbour {
+  readonly cdp?: CdpNeighbour;
+  readonly lldp?: LldpNeighbour;
+  /** How long it is good, by the machine's clock. */
+  readonly untilMs: number;
 }
 
 export interface PortDescription {
