@@ -6,6 +6,7 @@ import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
 import type { Isolation } from "./isolation.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
+  Beacons,
   type ConfigureOptions,
   chooseNameServers,
   type Learned,
@@ -41,13 +42,17 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
     clients.follow(state);
     useNameServers(chooseNameServers(state));
     neighbours.follow(state.config);
+    beacons.follow(state.config);
   };
+  const changed = (): void => void network.followUplinks();
+  const beacons = new Beacons({ namespace: networkNamespace(folder), log, changed });
   const neighbours = new Neighbours({ namespace: networkNamespace(folder), log });
   const clients = new DhcpClients({ network: folder, run, isolation, learn, log });
-  const network = new VirtualNetwork({ ...parts, settled });
+  const network = new VirtualNetwork({ ...parts, settled, isLost: (device) => beacons.isLost(device) });
   await network.adopt();
   const routers = followAutoconf(network, log);
   return new SwitchedNetwork(network, neighbours, () => {
+    beacons[Symbol.dispose]();
     neighbours[Symbol.dispose]();
     clearInterval(routers);
     clients.stop();

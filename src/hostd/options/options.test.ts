@@ -45,7 +45,6 @@ test.each([
   ["", 6],
   ["Mem.", 2],
   ["Config.HostAgent.", 3],
-  ["Config.HostAgent.", 3],
   [TIMEOUT, 1],
 ])("asked for %j, %d options are found", (name, count) => expect(matchOptions(name)).toHaveLength(count));
 

@@ -1,3 +1,4 @@
+export { Beacons } from "./beacons.ts";
 export { chooseNameServers } from "./choose-name-servers.ts";
 export { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 export type { PortShape } from "./compile/port-shape.ts";

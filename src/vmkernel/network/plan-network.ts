@@ -128,6 +128,8 @@ export interface PlannedUplink {
 /** What is known of the machine. */
 export interface Surroundings {
   readonly hasLink: (device: string) => boolean;
+  /** Whether an uplink with a link leads nowhere, as beacons tell; only teams that go by them ask. */
+  readonly isLost?: (device: string) => boolean;
   /** Of each team, the uplinks in use until now: see {@link teamKey}. */
   readonly inUse: ReadonlyMap<string, readonly string[]>;
 }
@@ -324,11 +326,16 @@ function slotsOf(choice: UplinkChoice): readonly string[] {
 
 function teamOf({ policy }: Group, { config, surroundings }: Around): readonly string[] {
   const before = surroundings.inUse.get(teamKey(config, policy)) ?? [];
-  return uplinksInUse(policy.teaming, surroundings.hasLink, before);
+  return uplinksInUse(policy.teaming, leadsBy(policy, surroundings), before);
+}
+
+/** Whether an uplink can be used, for teams of this policy. */
+function leadsBy({ teaming }: NetworkPolicy, { hasLink, isLost = () => false }: Surroundings): Surroundings["hasLink"] {
+  return (device) => hasLink(device) && !(teaming.checkBeacon && isLost(device));
 }
 
 function teamKey({ name }: SwitchConfig, { teaming }: NetworkPolicy): string {
-  return JSON.stringify([name, teaming.active, teaming.standby]);
+  return JSON.stringify([name, teaming.active, teaming.standby, ...(teaming.checkBeacon ? ["beacons"] : [])]);
 }
 
 /** What is in use from now on, for what is planned after this. */
@@ -337,7 +344,7 @@ export function teamsInUse({ switches }: NetworkConfig, surroundings: Surroundin
   for (const config of switches) {
     for (const policy of [config.policy, ...config.portGroups.map(({ overrides }) => effectivePolicy(config.policy, overrides))]) {
       const key = teamKey(config, policy);
-      teams.set(key, uplinksInUse(policy.teaming, surroundings.hasLink, surroundings.inUse.get(key) ?? []));
+      teams.set(key, uplinksInUse(policy.teaming, leadsBy(policy, surroundings), surroundings.inUse.get(key) ?? []));
     }
   }
   return teams;

@@ -68,6 +68,8 @@ export interface VirtualNetworkParts {
   readonly log: (line: string) => void;
   /** A link came or went, or a team uses another one. */
   readonly changed?: () => void;
+  /** Whether an uplink with a link leads nowhere: see {@link Beacons}. */
+  readonly isLost?: (device: string) => boolean;
   /** After each change, what all of it is made from now. */
   readonly settled?: (state: NetworkState) => void;
 }
@@ -151,6 +153,11 @@ export class VirtualNetwork {
       if (!mayCutOff) this.#refuseHeld(uplinksOf({ ...this.#state, config }));
       await this.#become({ ...this.#state, config });
     });
+  }
+
+  /** Uplinks lead elsewhere than before: teams may use others. */
+  followUplinks(): Promise<void> {
+    return this.#linksChanged();
   }
 
   /** What one of the host's own interfaces was told on its network: nothing where it asks no more. */
@@ -336,7 +343,8 @@ export class VirtualNetwork {
   }
 
   #surroundings(links: Links): Surroundings {
-    return { hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse };
+    const { isLost } = this.#parts;
+    return { hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse, ...(isLost && { isLost }) };
   }
 
   /** Those that were the machine's. */
