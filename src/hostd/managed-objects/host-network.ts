@@ -77,7 +77,7 @@ export const hostNetworkSystem = {
       const names = agent.networks.adapters().map(({ device }) => device);
       const unknown = asked?.find((device) => !names.includes(device));
       if (unknown !== undefined) throw fault("NotFound", `The host has no physical network adapter ${unknown.slice(0, 64)}.`, {});
-      return (asked ?? names).map((device) => showHint(device, agent.networks.neighbourOf(device)));
+      return (asked ?? names).map((device) => showHint(device, agent.networks.neighbourOf(device), agent.clock.now()));
     },
   },
 } as const satisfies ManagedObjectType<"HostNetworkSystem", HostAgent>;

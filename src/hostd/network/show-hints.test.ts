@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { cdpFrame, lldpFrame } from "../../wire/discovery/discovery.fixture.ts";
-import { parseCdp, parseLldp } from "../../wire/index.ts";
 import { showHint } from "./show-hints.ts";
 
 test("a client sees whom an adapter is connected to", () => {
-  const [cdp, lldp] = [parseCdp(cdpFrame()), parseLldp(lldpFrame())];
-  if (cdp === undefined || lldp === undefined) throw new Error("the frames are read");
-  expect(showHint("vmnic0", { cdp, untilMs: 0 })).toMatchObject({
+  const heard = (protocol: "cdp" | "lldp", frame: Buffer) => ({ protocol, frame: frame.toString("base64"), heardAtMs: 1000 });
+  const [cdp, lldp] = [heard("cdp", cdpFrame()), heard("lldp", lldpFrame())];
+  expect(showHint("vmnic0", cdp, 1000)).toMatchObject({
     device: "vmnic0",
     connectedSwitchPort: {
       devId: "sw2.example.org",
@@ -16,7 +15,7 @@ test("a client sees whom an adapter is connected to", () => {
       deviceCapability: { router: true, networkSwitch: true, igmpEnabled: true, host: false, transparentBridge: false },
     },
   });
-  const { lldpInfo } = showHint("vmnic0", { lldp, untilMs: 0 });
+  const { lldpInfo } = showHint("vmnic0", lldp, 1000);
   expect(lldpInfo).toMatchObject({ chassisId: "02:00:00:00:00:aa", portId: "Ethernet1/7", timeToLive: 120 });
   expect(lldpInfo?.parameter?.map(({ key, value }) => [key, value.value])).toEqual([
     ["Port Description", "uplink of esx1"],
@@ -26,5 +25,8 @@ test("a client sees whom an adapter is connected to", () => {
     ["Vlan ID", 10],
     ["MTU", 9216],
   ]);
-  expect(showHint("vmnic0", undefined)).toEqual({ device: "vmnic0" });
+  const nothing = { device: "vmnic0" };
+  expect(showHint("vmnic0", undefined, 0)).toEqual(nothing);
+  expect(showHint("vmnic0", lldp, 1000 + 120_000)).toEqual(nothing); // it is good no more
+  expect(showHint("vmnic0", heard("cdp", lldpFrame()), 1000)).toEqual(nothing);
 });

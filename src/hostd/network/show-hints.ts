@@ -1,15 +1,33 @@
 /** What the switches outside tell of themselves, as clients see it. Pure. Source: vim25 PhysicalNicHintInfo. */
 import type { Neighbour } from "../../vmkernel/index.ts";
-import type { KeyAnyValue, LinkLayerDiscoveryProtocolInfo, PhysicalNicCdpInfo, PhysicalNicHintInfo } from "../../wire/index.ts";
+import {
+  type CdpNeighbour,
+  type KeyAnyValue,
+  type LinkLayerDiscoveryProtocolInfo,
+  type LldpNeighbour,
+  type PhysicalNicCdpInfo,
+  type PhysicalNicHintInfo,
+  parseCdp,
+  parseLldp,
+} from "../../wire/index.ts";
 
 /** Which networks an adapter sees is not told: nothing of frames is remembered. */
-export function showHint(device: string, neighbour: Neighbour | undefined): PhysicalNicHintInfo {
-  const { cdp, lldp } = neighbour ?? {};
+export function showHint(device: string, neighbour: Neighbour | undefined, nowMs: number): PhysicalNicHintInfo {
+  const { cdp, lldp } = neighbour === undefined ? {} : read(neighbour, nowMs);
   return {
     device,
     ...(cdp && { connectedSwitchPort: showCdp(cdp) }),
     ...(lldp && { lldpInfo: showLldp(lldp) }),
   };
+}
+
+/** As long as it is good. The frame is a stranger's. */
+function read({ protocol, frame, heardAtMs }: Neighbour, nowMs: number): { readonly cdp?: CdpNeighbour; readonly lldp?: LldpNeighbour } {
+  const bytes = Buffer.from(frame, "base64");
+  const [cdp, lldp] = protocol === "cdp" ? [parseCdp(bytes), undefined] : [undefined, parseLldp(bytes)];
+  const told = cdp ?? lldp;
+  if (told === undefined || nowMs >= heardAtMs + told.timeToLive * 1000) return {};
+  return { ...(cdp && { cdp }), ...(lldp && { lldp }) };
 }
 
 /** A bit each: what the neighbour is. */
@@ -23,7 +41,7 @@ const CAPABILITIES = {
   repeater: 0x40,
 } as const;
 
-function showCdp(neighbour: NonNullable<Neighbour["cdp"]>): PhysicalNicCdpInfo {
+function showCdp(neighbour: CdpNeighbour): PhysicalNicCdpInfo {
   const { version, timeToLive, deviceId, address, portId, capabilities, softwareVersion, platform, vlan, isFullDuplex, mtu } = neighbour;
   const has = (bit: number): boolean => ((capabilities ?? 0) & bit) !== 0;
   const { router, transparentBridge, sourceRouteBridge, networkSwitch, host, igmpEnabled, repeater } = CAPABILITIES;
@@ -48,7 +66,7 @@ function showCdp(neighbour: NonNullable<Neighbour["cdp"]>): PhysicalNicCdpInfo {
 }
 
 /** Names of the parameters as ESXi has them. */
-function showLldp({ chassisId, portId, timeToLive, ...others }: NonNullable<Neighbour["lldp"]>): LinkLayerDiscoveryProtocolInfo {
+function showLldp({ chassisId, portId, timeToLive, ...others }: LldpNeighbour): LinkLayerDiscoveryProtocolInfo {
   const text = (key: string, value: string | undefined): KeyAnyValue[] =>
     value === undefined ? [] : [{ key, value: { anyType: "string", value } }];
   const number = (key: string, value: number | undefined): KeyAnyValue[] =>

@@ -1,5 +1,4 @@
 /** What the virtual network is, as vmkernel finds it: switches, and the ports that something is plugged into. Pure types. */
-import type { CdpNeighbour, LldpNeighbour } from "../../wire/index.ts";
 import type { Connectee, Learned, NetworkPolicy } from "./config.ts";
 
 export interface NetworkDescription {
@@ -25,12 +24,13 @@ export interface UplinkDescription {
   readonly neighbour?: Neighbour;
 }
 
-/** One of both, as the switch is configured to listen. */
+/** The last frame of discovery that came in by an uplink, as the switch outside sent it. */
 export interface Neighbour {
-  readonly cdp?: CdpNeighbour;
-  readonly lldp?: LldpNeighbour;
-  /** How long it is good, by the machine's clock. */
-  readonly untilMs: number;
+  readonly protocol: "cdp" | "lldp";
+  /** Whole, base64; nobody has looked at it. */
+  readonly frame: string;
+  /** By the machine's clock. */
+  readonly heardAtMs: number;
 }
 
 export interface PortDescription {

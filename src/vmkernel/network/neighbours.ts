@@ -1,10 +1,10 @@
 /**
- * What the switches outside tell of themselves at each uplink, by CDP or LLDP. It is shown, and nothing goes by it: the tables of a
- * virtual switch are written from configuration alone. vim25 LinkDiscoveryProtocolConfig (listen), PhysicalNicHintInfo.
+ * What the switches outside tell of themselves at each uplink, by CDP or LLDP: the last frame, as it came. This process does not read
+ * it: who shows it does, and has no privilege to lose. Nothing goes by it: tables of a virtual switch are written from configuration
+ * alone. vim25 LinkDiscoveryProtocolConfig (listen), PhysicalNicHintInfo.
  */
 import { messageWithCauses } from "../../base/index.ts";
 import { FrameSocket, inNamespace, linkIndex } from "../../system/index.ts";
-import { parseCdp, parseLldp } from "../../wire/index.ts";
 import type { NetworkConfig } from "./config.ts";
 import type { Neighbour } from "./description.ts";
 
@@ -12,22 +12,29 @@ import type { Neighbour } from "./description.ts";
 const LISTEN_EVERY_MS = 500;
 /** One that floods is not read all day. */
 const FRAMES_AT_ONCE_MAX = 16;
-const MTU_MAX = 0xffff;
+/** Longer than any that says anything. */
+const FRAME_BYTES_MAX = 1600;
 
 /**
- * Classic BPF, | opcode:u16 | jump if true:u8 | jump if false:u8 | k:u32 |: LLDP by its EtherType, CDP by its address; the kernel
- * copies nothing else. It is asked for each frame that comes in by the uplink.
+ * Classic BPF, | opcode | jump if true | jump if false | k |: LLDP by its EtherType, CDP by its address; the kernel copies nothing else.
+ * It is asked for each frame that comes in by the uplink.
  */
-const FILTER = [
-  [0x28, 0, 0, 12], // ldh [12]: EtherType
-  [0x15, 4, 0, 0x88cc], // LLDP
-  [0x20, 0, 0, 0], // ld [0]: destination
-  [0x15, 0, 3, 0x0100_0ccc],
-  [0x28, 0, 0, 4], // ldh [4]
-  [0x15, 0, 1, 0xcccc],
-  [0x06, 0, 0, MTU_MAX],
-  [0x06, 0, 0, 0],
-] as const;
+const FILTERS = {
+  lldp: [
+    [0x28, 0, 0, 12], // ldh [12]: EtherType
+    [0x15, 0, 1, 0x88cc],
+    [0x06, 0, 0, FRAME_BYTES_MAX],
+    [0x06, 0, 0, 0],
+  ],
+  cdp: [
+    [0x20, 0, 0, 0], // ld [0]: destination
+    [0x15, 0, 3, 0x0100_0ccc],
+    [0x28, 0, 0, 4], // ldh [4]
+    [0x15, 0, 1, 0xcccc],
+    [0x06, 0, 0, FRAME_BYTES_MAX],
+    [0x06, 0, 0, 0],
+  ],
+} as const;
 
 interface Listener {
   readonly protocol: "cdp" | "lldp";
@@ -39,12 +46,10 @@ export interface NeighboursParts {
   /** The switches' namespace. */
   readonly namespace: string;
   readonly log: (line: string) => void;
-  readonly now?: () => number;
 }
 
 export class Neighbours implements Disposable {
   readonly #parts: NeighboursParts;
-  readonly #now: () => number;
   readonly #listeners = new Map<string, Listener>();
   readonly #heard = new Map<string, Neighbour>();
   readonly #timer: NodeJS.Timeout;
@@ -52,7 +57,6 @@ export class Neighbours implements Disposable {
 
   constructor(parts: NeighboursParts) {
     this.#parts = parts;
-    this.#now = parts.now ?? Date.now;
     this.#timer = setInterval(() => this.#listen(), LISTEN_EVERY_MS).unref();
   }
 
@@ -61,10 +65,9 @@ export class Neighbours implements Disposable {
     this.#config = config;
   }
 
-  /** Of an uplink, as long as what was told is good. */
+  /** The last of an uplink. */
   of(device: string): Neighbour | undefined {
-    const heard = this.#heard.get(device);
-    return heard !== undefined && this.#now() < heard.untilMs ? heard : undefined;
+    return this.#heard.get(device);
   }
 
   #listen(): void {
@@ -92,7 +95,7 @@ export class Neighbours implements Disposable {
       for (const [device, protocol] of wanted) {
         const index = this.#listeners.has(device) ? undefined : linkIndex(device);
         if (index === undefined) continue;
-        this.#listeners.set(device, { protocol, index, socket: new FrameSocket(device, { receives: true, filter: FILTER }) });
+        this.#listeners.set(device, { protocol, index, socket: new FrameSocket(device, { receives: true, filter: FILTERS[protocol] }) });
       }
     });
   }
@@ -101,11 +104,7 @@ export class Neighbours implements Disposable {
     for (let count = 0; count < FRAMES_AT_ONCE_MAX; count++) {
       const frame = receive(socket);
       if (frame === undefined) return;
-      const [cdp, lldp] = protocol === "cdp" ? [parseCdp(frame), undefined] : [undefined, parseLldp(frame)];
-      const told = cdp ?? lldp;
-      if (told === undefined) continue;
-      const untilMs = this.#now() + told.timeToLive * 1000;
-      this.#heard.set(device, { untilMs, ...(cdp && { cdp }), ...(lldp && { lldp }) });
+      this.#heard.set(device, { protocol, frame: frame.toString("base64"), heardAtMs: Date.now() });
     }
   }
 
