@@ -123,7 +123,14 @@ export async function startAgent(
   const monitors = new ShownMonitors();
   const vmkernel = await noMonitors(folder, { storage, network, monitors, firewall, adapters });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  const files = await FileDoorServer.listen({ socket: join(folder, "files.sock"), owner, storage, isGrowing: () => false, log: () => {} });
+  const files = await FileDoorServer.listen({
+    socket: join(folder, "files.sock"),
+    owner,
+    storage,
+    isGrowing: () => false,
+    listen: () => network.listen(""),
+    log: () => {},
+  });
   const certificates = await CertificateStore.open(folder, { hostName: "host1", addresses: ["127.0.0.1"] }, clock);
   const bugs: unknown[] = [];
   const audit: string[] = [];

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type {
   Event,
+  HostDnsConfig,
   HostNetworkConfig,
   HostNetworkInfo,
   HostPortGroupSpec,
@@ -68,6 +69,11 @@ const latestMessages = async () => {
     (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: { eventTypeId: ["GeneralHostInfoEvent"] } })) ?? [];
   return (events as readonly Event[]).map(({ fullFormattedMessage }) => fullFormattedMessage);
 };
+
+const setRollback = (seconds: number) =>
+  client.call(moRef("OptionManager", "ha-adv-options"), "UpdateOptions", {
+    changedValue: [{ $type: "OptionValue", key: "Config.HostAgent.network.rollbackTimeout", value: { anyType: "int", value: seconds } }],
+  });
 
 test("a new host has vSwitch0 without an adapter, with two port groups, and rejects what guides to hardening have rejected", async () => {
   const { vswitch, portgroup, pnic } = await info();
@@ -150,12 +156,14 @@ test.each<[string, () => Promise<unknown>, string, object]>([
   expect(await info()).toEqual(before);
 });
 
-test("the adapter that the machine's default route leads through is never taken", async () => {
+test("the adapter that the machine's default route leads through is never taken where a network is never changed back", async () => {
   const { ipRouteConfig, pnic } = await info();
   const device = pnic?.find((one) => one.device === ipRouteConfig?.gatewayDevice)?.device;
   if (device === undefined) return; // a machine without a way out has nothing to lose here
   const bridge = { $type: "HostVirtualSwitchBondBridge", nicDevice: [device] } as never;
+  await setRollback(0);
   const fault = await faultOf(client.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "wan", spec: { numPorts: 8, bridge } }));
+  await setRollback(30);
   expect(fault).toMatchObject({ fault: "ResourceInUse", fields: { name: device } });
 });
 
@@ -269,10 +277,12 @@ test("VMs and networks name each other, and the adapter its network's object", a
   expect(orphan?.backing).not.toHaveProperty("network");
 });
 
-test("a client cannot connect a VM to a network that is not there, and a VM that comes with one is registered", async () => {
-  const config = { name: "lost", memoryMB: 64, files: { vmPathName: "[datastore1]" }, deviceChange: [nic("none")] };
-  const fault = await faultOf(client.call(VM_FOLDER, "CreateVM_Task", { config, pool: moRef("ResourcePool", "ha-root-pool") }));
-  expect(fault).toMatchObject({ fault: "InvalidDeviceBacking", fields: { deviceIndex: 0 } });
+test("a client cannot connect a VM to a network that is not there or is the host's own; a VM that comes with one is registered", async () => {
+  for (const network of ["none", "Management Network"]) {
+    const config = { name: "lost", memoryMB: 64, files: { vmPathName: "[datastore1]" }, deviceChange: [nic(network)] };
+    const fault = await faultOf(client.call(VM_FOLDER, "CreateVM_Task", { config, pool: moRef("ResourcePool", "ha-root-pool") }));
+    expect(fault, network).toMatchObject({ fault: "InvalidDeviceBacking", fields: { deviceIndex: 0 } });
+  }
   const vm = await vmWith("comes", "VM Network");
   await client.call(vm, "UnregisterVM", {});
   const file = join(host.datastore, "comes", "comes.vmx");
@@ -419,7 +429,7 @@ test("an interface that cannot be is refused by name, and nothing is changed", a
     [() => addNic("vmk c", { mtu: 70_000 }), invalid("nic.mtu")],
     [() => addNic("vmk c", { mac: "01:00:5e:00:00:01" }), invalid("nic.mac")],
     [() => addNic("vmk c", { netStackInstanceKey: "none" }), invalid("nic.netStackInstanceKey")],
-    [() => addNic("vmk c", { ip: { dhcp: true } }), { fault: "NotSupported" }],
+    [() => addNic("vmk c", { ip: { dhcp: false, ipV6Config: { dhcpV6Enabled: true } } }), { fault: "NotSupported" }],
     [() => updateNic("vmk9", {}), { fault: "NotFound" }],
     [() => updateNic("vmk0", { netStackInstanceKey: "vmotion" }), invalid("nic.netStackInstanceKey")],
     [() => removeNic("vmk9"), { fault: "NotFound" }],
@@ -486,6 +496,52 @@ test("who may only read changes no network", async () => {
   expect((await info(reader)).vswitch).toHaveLength(1);
   const fault = await faultOf(addGroup("x", {}, reader));
   expect(fault).toMatchObject({ fault: "NoPermission", fields: { privilegeId: "Host.Config.Network" } });
+});
+
+test("whether guests may speak as switches do is an advanced setting, which is set when the switches have it", async () => {
+  const set = (value: number) =>
+    client.call(moRef("OptionManager", "ha-adv-options"), "UpdateOptions", {
+      changedValue: [{ $type: "OptionValue", key: "Net.BlockGuestBPDU", value: { anyType: "int", value } }],
+    });
+  const blocks = () => host.network().switches.map(({ policy }) => policy.security.blockSwitchProtocols);
+  expect(blocks()).not.toContain(false);
+  await set(0);
+  expect(blocks()).not.toContain(true);
+  await addGroup("speaks");
+  expect(blocks()).not.toContain(true);
+  await removeGroup("speaks");
+  await set(1);
+  expect(blocks()).not.toContain(false);
+});
+
+test("an interface asks for its address, follows routers, and has a way on; the host asks the name servers that are set", async () => {
+  await addGroup("vmk d");
+  const device = await addNic("vmk d", { ip: { dhcp: true, ipV6Config: { autoConfigurationEnabled: true } } });
+  await client.call(SYSTEM, "UpdateIpRouteConfig", { config: { defaultGateway: "192.0.2.1", gatewayDevice: device } });
+  const route = { network: "10.0.0.0", prefixLength: 8, gateway: "192.0.2.2" };
+  const change = (changeOperation: string) => ({ config: { ipRoute: [{ changeOperation, route }] } });
+  await client.call(SYSTEM, "UpdateIpRouteTableConfig", change("add"));
+  const dns = (await read(client, SYSTEM, "dnsConfig")) as HostDnsConfig;
+  await client.call(SYSTEM, "UpdateDnsConfig", { config: { ...dns, address: ["192.0.2.53"], searchDomain: ["lab.example.org"] } });
+  expect(host.network()).toMatchObject({
+    hostRoutes: [
+      { netstack: "defaultTcpipStack", destination: "0.0.0.0/0", gateway: "192.0.2.1", device },
+      { netstack: "defaultTcpipStack", destination: "10.0.0.0/8", gateway: "192.0.2.2" },
+    ],
+    resolver: { nameServers: ["192.0.2.53"], searchDomains: ["lab.example.org"] },
+  });
+  expect(host.network().hostNics?.at(-1)).toMatchObject({ device, ip: [], dhcp: true, autoconf: true });
+  const { vnic, ipRouteConfig, routeTableInfo, dnsConfig } = await info();
+  expect(vnic?.find((one) => one.device === device)?.spec.ip).toMatchObject({ dhcp: true, ipV6Config: { autoConfigurationEnabled: true } });
+  expect(ipRouteConfig).toMatchObject({ defaultGateway: "192.0.2.1", gatewayDevice: device });
+  expect(routeTableInfo?.ipRoute).toMatchObject([{ network: "0.0.0.0" }, route]);
+  expect(dnsConfig).toMatchObject({ dhcp: false, address: ["192.0.2.53"], searchDomain: ["lab.example.org"] });
+  await client.call(SYSTEM, "UpdateIpRouteTableConfig", change("remove"));
+  await client.call(SYSTEM, "UpdateDnsConfig", { config: { ...dns, address: [], searchDomain: [] } });
+  await removeNic(device);
+  await removeGroup("vmk d");
+  expect(host.network().hostRoutes).toEqual([]);
+  expect(host.network().resolver).toBeUndefined();
 });
 
 test("the next host agent has the network that the last one made, and tells vmkernel again", async () => {

@@ -43,12 +43,14 @@ export interface HostStart {
   readonly root?: string;
   /** A command that runs the host: one that makes it a smaller machine. */
   readonly within?: readonly string[];
+  /** Where its API listens and is asked for. */
+  readonly address?: string;
 }
 
 /** Starts a host and waits until it answers. */
-export async function startHost({ args = [], root = newRoot(), within = [] }: HostStart = {}): Promise<TestHost> {
+export async function startHost({ args = [], root = newRoot(), within = [], address = "127.0.0.1" }: HostStart = {}): Promise<TestHost> {
   const port = await freePort();
-  const [program = "", ...rest] = [...within, COMMAND, "host", "run", "--root", root, "--listen", `127.0.0.1:${port}`, ...args];
+  const [program = "", ...rest] = [...within, COMMAND, "host", "run", "--root", root, "--listen", `${address}:${port}`, ...args];
   const supervisor = spawn(program, rest, {
     env: { ...process.env, BULKHEAD_ROOT_PASSWORD: PASSWORD },
     stdio: ["ignore", "pipe", "pipe"],
@@ -57,7 +59,7 @@ export async function startHost({ args = [], root = newRoot(), within = [] }: Ho
   supervisor.stdout?.on("data", (chunk) => (output += chunk));
   supervisor.stderr?.on("data", (chunk) => (output += chunk));
   const startedAt = performance.now();
-  const host = hostAt(root, port, supervisor);
+  const host = hostAt({ root, address, port }, supervisor);
   try {
     await waitFor(async () => {
       if (supervisor.exitCode !== null) throw new Error(`the host ended:\n${output}`);
@@ -72,7 +74,13 @@ export async function startHost({ args = [], root = newRoot(), within = [] }: Ho
 
 export const newRoot = (): string => mkdtempSync(join(tmpdir(), "bulkhead-test-"));
 
-function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<TestHost, "startedInMs"> {
+interface HostPlace {
+  readonly root: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+function hostAt({ root, address, port }: HostPlace, supervisor: ChildProcess): Omit<TestHost, "startedInMs"> {
   const paths = hostPaths(root);
   const host: Omit<TestHost, "startedInMs"> = {
     root,
@@ -82,7 +90,7 @@ function hostAt(root: string, port: number, supervisor: ChildProcess): Omit<Test
       return JSON.parse(stdout).pids;
     },
     async login() {
-      const client = await connectVim({ url: `https://127.0.0.1:${port}/sdk`, insecure: true });
+      const client = await connectVim({ url: `https://${address}:${port}/sdk`, insecure: true });
       await client.call({ type: "SessionManager", value: "ha-sessionmgr" }, "Login", { userName: "root", password: PASSWORD });
       return client;
     },

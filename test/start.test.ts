@@ -40,6 +40,7 @@ test("it shows the guest's console, the door, evidence of which none failed and 
     const { output, code } = await demonstrate();
     expect(output, `the ${time} start`).toMatch(/^ {2}\| GUEST-UP /m);
     expect(output).toMatch(/^ {2}\| tick \d+/m);
+    expect(output.includes("vmk0 is 169.254.1.1 on Management Network"), `the ${time} start`).toBe(time === "first");
     expect(output).toMatch(/^URL {10}https:\/\/127\.0\.0\.1:\d+/m);
     expect(output).toMatch(/SHA-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}$/m);
     expect(output).toMatch(/^Password {5}\S{8,}$/m);

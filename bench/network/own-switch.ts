@@ -123,7 +123,7 @@ function leaveBehind(folder: string, ports: number, ends: number[]): void {
       return { connectee, nic, connected: true, device, switchNumber: 1, number: n + 2 };
     });
   });
-  const record = { config: CONFIG, ports: plugged, switchNumbers: { vSwitch0: 1 }, takenUp: [] };
+  const record = { config: CONFIG, ports: plugged, switchNumbers: { vSwitch0: 1 }, taken: [] };
   writeFileSync(join(folder, "network.json"), JSON.stringify(record));
 }
 

@@ -24,6 +24,7 @@ import { readMaintenance, writeMaintenance } from "./host-power/maintenance.ts";
 import type { HostPowerOperation } from "./host-power/power-host.ts";
 import { Inventory } from "./inventory.ts";
 import { COMPUTE_RESOURCE, DATACENTER, DATASTORE_FOLDER, HOST, HOST_BROWSER, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
+import { ApiDoors } from "./network/api-doors.ts";
 import { Networks } from "./network/networks.ts";
 import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
@@ -47,6 +48,8 @@ export interface AgentParts {
   readonly rootPasswordHash: string | undefined;
   /** hostd's own folder: its logs are there, and what waits to be downloaded. */
   readonly stateFolder: string;
+  /** Serves the API on one of the host's own interfaces, too. @returns how to stop that. Nobody is served so where it is absent. */
+  readonly serveOn?: (device: string) => Promise<() => void>;
   writeLog(line: string): void;
   writeAudit(line: string): void;
   /** Asks the supervisor. */
@@ -102,6 +105,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
 
   const log = (text: string): void => parts.writeLog(formatLogLine(clock.now(), text));
 
+  const doors = parts.serveOn && new ApiDoors({ open: parts.serveOn, log });
   const agent: HostAgent = {
     clock,
     identity,
@@ -124,7 +128,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     events: new Events(database, changes, clock, identity.hostName, log),
     vms,
     pools: new Pools({ database, vmkernel, host, changes, accounts, options, vms, onBug: parts.onBug }),
-    networks: new Networks({ database, vmkernel, agent: () => agent, onBug: parts.onBug }),
+    networks: new Networks({ database, vmkernel, agent: () => agent, onSettled: (network) => doors?.follow(network), onBug: parts.onBug }),
     firewall: new Firewall({ database, vmkernel, agent: () => agent }),
     services: new Services({ database, vmkernel, agent: () => agent }),
     files: parts.files,

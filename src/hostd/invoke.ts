@@ -43,7 +43,10 @@ export interface Reply {
 /** Answers a request, or throws the Fault that the client gets. */
 export async function invoke(agent: HostAgent, request: Request): Promise<Reply> {
   const session = agent.sessions.find(request.sessionSecret); // 1 authenticate
-  if (session !== undefined) session.callCount++;
+  if (session !== undefined) {
+    session.callCount++;
+    agent.networks.onRequest({ address: request.client.address, session: session.key });
+  }
   try {
     const reply = await answer(agent, request, session);
     record(agent, request, reply.session ?? session, reply.refusal);

@@ -5,7 +5,7 @@
  * input is the order to stop, before which it may be told to stop its guests in order. One JSON line on standard output says that it is ready.
  */
 import { createInterface } from "node:readline";
-import { hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
+import { defer, hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
 import {
   accessFile,
   captureScreen,
@@ -19,10 +19,17 @@ import {
   performedApi,
   takeGuestFile,
 } from "../hostd/index.ts";
-import { createFolderDoor, createGuestFileDoor, createScreenDoor, type SdkRefusal, startSdkServer } from "../interfaces/index.ts";
+import {
+  createFolderDoor,
+  createGuestFileDoor,
+  createScreenDoor,
+  type SdkRefusal,
+  type SdkServer,
+  startSdkServer,
+} from "../interfaces/index.ts";
 import { CertificateStore, type Thumbprint } from "../management/index.ts";
 import { openAppendLog } from "../system/index.ts";
-import { createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
+import { askToListen, createFileDoor, HOLD_MS, VmkernelClient } from "../vmkernel/index.ts";
 import { LIFT_LOCKDOWN, STOP_GUESTS } from "./hostd-messages.ts";
 
 /** The supervisor's first line. */
@@ -55,6 +62,7 @@ async function main(): Promise<void> {
   const audit = openAppendLog(`${paths.hostdState}/audit.log`, AUDIT_BOUND);
   const log = openAppendLog(`${paths.hostdState}/hostd.log`, LOG_BOUND);
   const onBug = (error: unknown): void => console.error(error);
+  const server = defer<SdkServer>();
   const agent = await createAgent({
     database,
     vmkernel,
@@ -68,6 +76,11 @@ async function main(): Promise<void> {
     certificates,
     rootPasswordHash: instructions.rootPasswordHash,
     stateFolder: paths.hostdState,
+    // It listens there before it answers: whoever connects waits until the agent is whole.
+    serveOn: async (device) => {
+      const fd = await askToListen(paths.filesSocket, { device, port: instructions.listen.port });
+      return (await server.promise).serveOn(fd);
+    },
     writeLog: (line) => log.append(line),
     writeAudit: (record) => audit.append(record),
     powerHost: (powerHost) => console.log(JSON.stringify({ powerHost })),
@@ -75,7 +88,7 @@ async function main(): Promise<void> {
   });
   const onRefused = ({ clientAddress, reason }: SdkRefusal) =>
     agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress });
-  const server = await startSdkServer({
+  const sdk = await startSdkServer({
     listen: { fd: LISTENING_SOCKET },
     tls: certificates.current,
     performed: performedApi(),
@@ -109,10 +122,12 @@ async function main(): Promise<void> {
 
   const sayThumbprint = ({ sha1, sha256 }: Thumbprint): string => JSON.stringify({ thumbprint: { sha1, sha256 } });
   certificates.servedBy((certificate) => {
-    server.serveWith(certificate);
+    sdk.serveWith(certificate);
     console.log(sayThumbprint(certificate));
   });
   agent.lockdown.watch((lockdown) => console.log(JSON.stringify({ lockdown })));
+  server.resolve(sdk);
+
   input.on("line", async (order) => {
     if (order === LIFT_LOCKDOWN) return changeLockdownMode(agent, "lockdownDisabled", { userName: "root", address: "the machine itself" });
     if (order !== STOP_GUESTS) return;
@@ -122,7 +137,7 @@ async function main(): Promise<void> {
     console.log(JSON.stringify({ guestsStopped: true }));
   });
   input.on("close", async () => {
-    await server.close();
+    await sdk.close();
     await agent.tasks.drain();
     database.close();
     process.exit(0);

@@ -91,7 +91,7 @@ async function openFirewall({ paths, dedicated, apiPort }: Options, isThere: boo
 async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<void> {
   let server: RpcServer | undefined;
   const changed = () => server?.broadcast({ kind: "networkChanged" });
-  const network = await openHostNetwork({ folder: options.paths.network, bpf: vmm.isolation.bpf, log, changed });
+  const network = await openHostNetwork({ folder: options.paths.network, run: options.paths.run, isolation: vmm.isolation, log, changed });
   const monitors = new Monitors({
     vmm,
     storage,
@@ -124,6 +124,7 @@ async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<
     owner: options.bulkhead,
     storage,
     isGrowing: (file) => monitors.appendsTo(file),
+    listen: (device, port) => network.listen(device, port),
     log,
   });
   const services = new MachineServices(options.dedicated);

@@ -37,6 +37,13 @@ export interface FileDoor {
   ): Promise<UploadFile>;
 }
 
+/** @returns a socket that listens on one of the host's own interfaces, the caller's to close. @throws {Fault} NotFound, InvalidArgument */
+export async function askToListen(path: string, place: { readonly device: string; readonly port: number }): Promise<number> {
+  const { fd, socket } = await open(path, { kind: "listen", ...place });
+  socket.destroy();
+  return fd;
+}
+
 type Opening = Exclude<FileRequest, { kind: "commit" }>;
 
 /** @param path of the door's socket */

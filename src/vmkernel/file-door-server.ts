@@ -2,7 +2,7 @@
  * vmkernel's file door: it opens beneath a datastore's root and passes the descriptor on. hostd never opens a path.
  * A connection has one file. What it holds is let go when the connection ends, however it ends.
  */
-import { existsSync, unlinkSync } from "node:fs";
+import { closeSync, existsSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { assertNever, type DatastorePath, Fault, messageOf } from "../base/index.ts";
 import { listenUnix, sendWithDescriptor } from "../system/index.ts";
@@ -20,6 +20,8 @@ export interface FileDoorParts {
   readonly storage: Pick<Storage, "openForRead" | "openLog" | "beginUpload" | "resumeUpload">;
   /** Whether a monitor has the file open to write at its end, and only there. */
   readonly isGrowing: (file: DatastorePath) => boolean;
+  /** A socket that listens on one of the host's own interfaces. */
+  readonly listen: (device: string, port: number) => Promise<number>;
   readonly log: (line: string) => void;
 }
 
@@ -91,12 +93,14 @@ class Conversation {
   readonly #socket: Socket;
   readonly #storage: FileDoorParts["storage"];
   readonly #isGrowing: FileDoorParts["isGrowing"];
+  readonly #listen: FileDoorParts["listen"];
   #turn: Promise<void> = Promise.resolve();
   #upload: Upload | undefined;
   #hasBegun = false;
   #hasEnded = false;
 
-  constructor(socket: Socket, { storage, isGrowing }: FileDoorParts) {
+  constructor(socket: Socket, { storage, isGrowing, listen }: FileDoorParts) {
+    this.#listen = listen;
     this.#socket = socket;
     this.#storage = storage;
     this.#isGrowing = isGrowing;
@@ -139,6 +143,15 @@ class Conversation {
         this.#begin();
         this.#upload = await this.#storage.resumeUpload(request.file, request);
         return this.#pass(id, this.#upload.fd);
+      case "listen": {
+        this.#begin();
+        const fd = await this.#listen(request.device, request.port);
+        try {
+          return this.#pass(id, fd);
+        } finally {
+          closeSync(fd);
+        }
+      }
       case "commit":
         return this.#commit(id);
       default:

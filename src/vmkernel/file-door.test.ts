@@ -11,13 +11,15 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Fault } from "../base/index.ts";
+import { listenTcp } from "../system/index.ts";
+import { fault } from "../wire/index.ts";
 import { parseFileRequest } from "./file-door.ts";
-import { createFileDoor, type FileDoor } from "./file-door-client.ts";
+import { askToListen, createFileDoor, type FileDoor } from "./file-door-client.ts";
 import { FileDoorServer } from "./file-door-server.ts";
 import { createStorage, type Storage } from "./storage/index.ts";
 
@@ -36,6 +38,10 @@ beforeAll(async () => {
   const socket = join(root, "files.sock");
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   server = await FileDoorServer.listen({
+    listen: async (device, port) => {
+      if (device !== "vmk0") throw fault("NotFound", `The host has no interface ${device}.`, {});
+      return listenTcp("127.0.0.1", port);
+    },
     socket,
     owner,
     storage,
@@ -279,4 +285,21 @@ test("a line without an end closes its connection", async () => {
 test("fields that are no part of a request are not taken over", () => {
   const request = { kind: "openDownload", file: { datastore: "d", path: "x", fd: 0 }, mustBeNew: true, flags: 1 };
   expect(parseFileRequest(request)).toEqual({ kind: "openDownload", file: { datastore: "d", path: "x" } });
+});
+
+test("a socket that listens on an interface is passed, and none on what is no interface", async () => {
+  const socket = join(root, "files.sock");
+  const port = await new Promise<number>((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+  const accepting = createServer((connection) => connection.end("here"));
+  accepting.listen({ fd: await askToListen(socket, { device: "vmk0", port }) });
+  const heard = await new Promise<string>((resolve) => connect(port, "127.0.0.1").on("data", (bytes) => resolve(bytes.toString())));
+  accepting.close();
+  expect(heard).toBe("here");
+  await expect(askToListen(socket, { device: "vmk1", port })).rejects.toMatchObject({ fault: "NotFound" });
+  await expect(askToListen(socket, { device: "eth0", port })).rejects.toMatchObject({ fault: "InvalidArgument" });
 });

@@ -1,10 +1,11 @@
 /**
- * What hostd may ask vmkernel's file door: an open file of a datastore, to read it or to write it anew. Pure.
+ * What hostd may ask vmkernel's file door: an open file of a datastore, to read it or to write it anew, or a socket that listens. Pure.
  * A door of its own beside the RPC, because a descriptor travels beside the bytes of a connection, and because what is being
  * received lives exactly as long as that connection: one connection a file. The lines are the RPC's.
  */
 import { assertNever, type DatastorePath } from "../base/index.ts";
-import { asShape, readInteger, readOneOf, readOptional, readOptionalFlag, readPath } from "./shape.ts";
+import { HOST_DEVICE } from "./network/index.ts";
+import { asShape, readInteger, readOneOf, readOptional, readOptionalFlag, readPath, readText } from "./shape.ts";
 
 export type FileRequest =
   /** To read. It cannot change meanwhile, and no monitor can be started that would write it. FileLocked while one is, unless it only
@@ -21,21 +22,25 @@ export type FileRequest =
       /** Whether it is no matter that nothing came of it yet. */
       readonly mayBegin: boolean;
     }
+  /** A listening socket on one of the host's own interfaces that the API is served on. */
+  | { readonly kind: "listen"; readonly device: string; readonly port: number }
   /** Names what was uploaded on this connection. */
   | { readonly kind: "commit" };
 
-/** The first three come with a descriptor. */
+/** All but the last come with a descriptor. */
 export interface FileResults {
   openDownload: null;
   beginUpload: null;
   resumeUpload: null;
+  listen: null;
   commit: { readonly replaced: boolean };
 }
 
 /** Longest line either way: two paths, a message that names both. */
 export const FILE_LINE_BYTES_MAX = 64 * 1024;
 const FILE_BYTES = { min: 0, max: 62 * 1024 ** 4 }; // vSphere's largest virtual disk
-const KINDS = ["openDownload", "beginUpload", "resumeUpload", "commit"] as const satisfies readonly FileRequest["kind"][];
+const TCP_PORT = { min: 1, max: 65_535 };
+const KINDS = ["openDownload", "beginUpload", "resumeUpload", "listen", "commit"] as const satisfies readonly FileRequest["kind"][];
 
 /** @param value untrusted: hostd parses hostile input, and may have been taken over by it. @throws {Fault} InvalidArgument */
 export function parseFileRequest(value: unknown): FileRequest {
@@ -53,6 +58,8 @@ export function parseFileRequest(value: unknown): FileRequest {
       const sizeBytes = readInteger(shape, "sizeBytes", FILE_BYTES);
       return { kind, file: readPath(shape, "file"), sizeBytes, mustBeNew, mayBegin: readOptionalFlag(shape, "mayBegin") };
     }
+    case "listen":
+      return { kind, device: readText(shape, "device", { max: 8, pattern: HOST_DEVICE }), port: readInteger(shape, "port", TCP_PORT) };
     case "commit":
       return { kind };
     default:

@@ -4,11 +4,14 @@ import { fault } from "../wire/index.ts";
 import type { NetworkConfig, NicPort } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { NetworkState } from "./network/plan-network.ts";
+import type { ConfigureOptions } from "./network/virtual-network.ts";
 
 export interface HostNetwork {
   /** @throws {Fault} what of it cannot be; then all is as it was */
-  configure(config: NetworkConfig): Promise<void>;
+  configure(config: NetworkConfig, options: ConfigureOptions): Promise<void>;
   describe(): NetworkDescription;
+  /** A socket that listens on one of the host's own interfaces; the caller closes it. @throws {Fault} */
+  listen(device: string, port: number): Promise<number>;
   /** What all of it is made from. */
   state(): NetworkState;
   /** @throws {Fault} InvalidArgument when there is no such port */
@@ -49,6 +52,10 @@ export class NoNetwork implements HostNetwork {
 
   showProgram(port: number): never {
     throw noSuchPort(port);
+  }
+
+  async listen(device: string): Promise<never> {
+    throw fault("NotFound", `The host has no interface ${device}.`, {});
   }
 
   async plugIn(): Promise<undefined> {}

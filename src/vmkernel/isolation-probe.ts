@@ -1,5 +1,5 @@
 /** Tries on this machine each thing that isolation needs, in the way in which it will be used. */
-import { existingPaths, filesOfPrograms, tryBpf, tryCgroup, tryCommand, tryPacketFilter, trySeccomp } from "../system/index.ts";
+import { existingPaths, filesOfPrograms, tryBpf, tryCgroup, tryCommand, tryPacketFilter, trySeccomp, tryTap } from "../system/index.ts";
 import { describeProbe, FULL_ISOLATION, type Isolation, type IsolationFeature, type IsolationProbe } from "./isolation.ts";
 import { planSandbox, SETPRIV } from "./vmm/sandbox.ts";
 
@@ -24,6 +24,7 @@ export async function probeIsolation(name: string): Promise<IsolationProbe> {
     seccomp: trySeccomp(),
     bpf: tryBpf(),
     packetFilter,
+    taps: tryTap(),
   };
   const failed = Object.entries(failures).filter(([, because]) => because !== undefined);
   return describeProbe({ ...namespaces, ...Object.fromEntries(failed) });

@@ -17,6 +17,7 @@ export const ISOLATION_FEATURES = [
   "seccomp",
   "bpf",
   "packetFilter",
+  "taps",
 ] as const;
 
 export type IsolationFeature = (typeof ISOLATION_FEATURES)[number];
@@ -94,6 +95,11 @@ const NEEDS: Readonly<Record<IsolationFeature, Need>> = {
     name: "nftables",
     weaker: "The host has no firewall: who reaches its ports is not limited, and what would limit it is refused.",
     remedy: `install nftables, and ${PRIVILEGED}: root needs CAP_NET_ADMIN, and the kernel CONFIG_NF_TABLES_INET and CONFIG_NFT_CT`,
+  },
+  taps: {
+    name: "taps",
+    weaker: "Virtual machines can't be plugged into virtual switches, so they have no network.",
+    remedy: "load the kernel's module tun, and let the host open /dev/net/tun",
   },
 };
 

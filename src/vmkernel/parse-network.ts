@@ -7,23 +7,26 @@ import { isIP } from "node:net";
 import type {
   HostAddress,
   HostNicConfig,
+  HostRoute,
   NetworkConfig,
   NetworkPolicy,
   PolicyOverrides,
   PortGroupConfig,
+  ResolverConfig,
   SecurityPolicy,
   ShapingPolicy,
   SwitchConfig,
   TeamingPolicy,
   VlanRange,
 } from "./network/config.ts";
-import { HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, NETSTACK } from "./network/host-nic.ts";
+import { HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, HOST_ROUTES_MAX, NETSTACK } from "./network/host-nic.ts";
 import {
   invalid,
   readFlag,
   readInteger,
   readOneOf,
   readOptional,
+  readOptionalFlag,
   readShape,
   readShapes,
   readText,
@@ -52,12 +55,46 @@ const DEVICE_NAME = { max: 15, pattern: /^(?!\.{1,2}$)[!-.0-9;-~]+$/ };
 const MAC = { max: 17, pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/ };
 const NETSTACK_NAME_MAX = 32;
 const ADDRESS_LENGTH_MAX = 45; // of an IPv6 address that ends with an IPv4 one
+const NAME_SERVERS_MAX = 8;
+const SEARCH_DOMAINS_MAX = 32;
+/** Labels of letters, digits, "-" and "_", apart by dots. */
+const DOMAIN_NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
 const PREFIX_BITS = { min: 1, max: 128 };
 
 /** @throws {Fault} InvalidArgument, which names the field */
 export function parseNetworkConfig(shape: Shape): NetworkConfig {
   const hostNics = readOptional(shape, "hostNics", readHostNics);
-  return { switches: readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch), ...(hostNics && { hostNics }) };
+  const hostRoutes = readOptional(shape, "hostRoutes", readHostRoutes);
+  const resolver = readOptional(shape, "resolver", readResolver);
+  const switches = readShapes(shape, "switches", SWITCHES_MAX).map(parseSwitch);
+  return { switches, ...(resolver && { resolver }), ...(hostNics && { hostNics }), ...(hostRoutes && { hostRoutes }) };
+}
+
+function readResolver(shape: Shape, name: string): ResolverConfig {
+  const resolver = readShape(shape, name);
+  const dhcpDevice = readOptional(resolver, "dhcpDevice", (at, field) =>
+    readText(at, field, { max: DEVICE_NAME.max, pattern: HOST_DEVICE }),
+  );
+  const nameServers = readTexts(resolver, "nameServers", {
+    max: ADDRESS_LENGTH_MAX,
+    pattern: /^[0-9a-f.:]+$/i,
+    countMax: NAME_SERVERS_MAX,
+  });
+  if (nameServers.some((address) => isIP(address) === 0)) throw invalid(`${resolver.at}.nameServers`, "one is no address");
+  const searchDomains = readTexts(resolver, "searchDomains", { max: 253, pattern: DOMAIN_NAME, countMax: SEARCH_DOMAINS_MAX });
+  return { nameServers, searchDomains, ...(dhcpDevice !== undefined && { dhcpDevice }) };
+}
+
+function readHostRoutes(shape: Shape, name: string): HostRoute[] {
+  return readShapes(shape, name, HOST_ROUTES_MAX).map((route) => {
+    const device = readOptional(route, "device", (at, field) => readText(at, field, { max: DEVICE_NAME.max, pattern: HOST_DEVICE }));
+    return {
+      netstack: readText(route, "netstack", { max: NETSTACK_NAME_MAX, pattern: NETSTACK }),
+      destination: readText(route, "destination", { max: ADDRESS_LENGTH_MAX + "/128".length }),
+      gateway: readText(route, "gateway", { max: ADDRESS_LENGTH_MAX }),
+      ...(device !== undefined && { device }),
+    };
+  });
 }
 
 function readHostNics(shape: Shape, name: string): HostNicConfig[] {
@@ -67,11 +104,14 @@ function readHostNics(shape: Shape, name: string): HostNicConfig[] {
     mac: readText(nic, "mac", MAC),
     mtu: readInteger(nic, "mtu", HOST_MTU),
     ip: readShapes(nic, "ip", HOST_ADDRESSES_MAX).map(parseHostAddress),
+    ...(readOptionalFlag(nic, "dhcp") && { dhcp: true as const }),
+    ...(readOptionalFlag(nic, "servesApi") && { servesApi: true as const }),
+    ...(readOptionalFlag(nic, "autoconf") && { autoconf: true as const }),
     netstack: readText(nic, "netstack", { max: NETSTACK_NAME_MAX, pattern: NETSTACK }),
   }));
 }
 
-/** There is no DHCP: an address that a server gives is not asked for. */
+/** What others on the network tell is not configured. */
 function parseHostAddress(shape: Shape): HostAddress {
   const kind = readOneOf(shape, "kind", ["static"]);
   const address = readText(shape, "address", { max: ADDRESS_LENGTH_MAX });
@@ -85,11 +125,13 @@ export function readPortGroupName(shape: Shape, name: string): string {
 }
 
 function parseSwitch(shape: Shape): SwitchConfig {
+  const discovery = readOptional(shape, "discovery", (at, name) => readOneOf(at, name, ["cdp", "lldp"]));
   return {
     name: readText(shape, "name", SWITCH_NAME),
     numPorts: readInteger(shape, "numPorts", NUM_PORTS),
     mtu: readInteger(shape, "mtu", MTU),
     uplinks: readDevices(shape, "uplinks"),
+    ...(discovery !== undefined && { discovery }),
     policy: parsePolicy(readShape(shape, "policy")),
     portGroups: readShapes(shape, "portGroups", PORT_GROUPS_MAX).map(parsePortGroup),
   };

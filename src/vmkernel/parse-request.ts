@@ -183,7 +183,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
       return { kind, vm: readVmId(shape, "vm"), login: parseLogin(readShape(shape, "login")), script: readScript(shape), commandLine };
     }
     case "configureNetwork":
-      return { kind, network: parseNetworkConfig(readShape(shape, "network")) };
+      return { kind, network: parseNetworkConfig(readShape(shape, "network")), mayCutOff: readOptionalFlag(shape, "mayCutOff") };
     case "configureResources":
       return { kind, resources: parseResourceConfig(readShape(shape, "resources")) };
     case "startService":

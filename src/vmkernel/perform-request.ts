@@ -106,7 +106,7 @@ export async function performRequest(
     case "changeMonitor":
       return monitors.change(request.machine) satisfies Result<"changeMonitor">;
     case "configureNetwork":
-      return nothing(network.configure(request.network));
+      return nothing(network.configure(request.network, { mayCutOff: request.mayCutOff === true }));
     case "describeNetwork":
       return network.describe() satisfies VmkernelResults["describeNetwork"];
     case "readNetworkState":

@@ -48,7 +48,7 @@ const everyRequest: readonly VmkernelRequest[] = [
   { kind: "shutdownGuest", vm: machineWith([]).vm },
   { kind: "saveScreen", vm: machineWith([]).vm, to: file },
   { kind: "pressKeys", vm: machineWith([]).vm, strokes: [{ usage: 0x04, modifiers: 0x02 }] },
-  { kind: "configureNetwork", network: { switches: [] } },
+  { kind: "configureNetwork", network: { switches: [] }, mayCutOff: true },
   { kind: "describeNetwork" },
   { kind: "readNetworkState" },
   { kind: "showProgram", port: 0xff00_0001 },

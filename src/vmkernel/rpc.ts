@@ -101,8 +101,11 @@ export type VmkernelRequest =
   | { readonly kind: "listGuestPrograms"; readonly vm: VmId }
   /** Makes a running machine this one, whole or not at all. Its name and its boot order are of the next power-on. */
   | { readonly kind: "changeMonitor"; readonly machine: MachineSpec }
-  /** The whole virtual network that the host shall have. It is so, or as it was; running VMs lose no frame. */
-  | { readonly kind: "configureNetwork"; readonly network: NetworkConfig }
+  /**
+   * The whole virtual network that the host shall have. It is so, or as it was; running VMs lose no frame.
+   * ResourceInUse where it takes an adapter by which the machine itself is on a network, unless `mayCutOff`.
+   */
+  | { readonly kind: "configureNetwork"; readonly network: NetworkConfig; readonly mayCutOff?: boolean }
   | { readonly kind: "describeNetwork" }
   /** What all of it is made from, for whoever wants to make it again and compare. */
   | { readonly kind: "readNetworkState" }

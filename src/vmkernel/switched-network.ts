@@ -1,47 +1,103 @@
 /** The host's virtual network as requests and monitors reach it, where the machine lets programs be loaded. */
-import type { VmId } from "../base/index.ts";
+import { messageWithCauses, type VmId } from "../base/index.ts";
+import { useNameServers } from "../system/index.ts";
+import { DhcpClients } from "./dhcp-clients.ts";
 import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
+import type { Isolation } from "./isolation.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
+  Beacons,
+  type ConfigureOptions,
+  chooseNameServers,
+  type Learned,
+  Neighbours,
   type NetworkConfig,
   type NetworkDescription,
   type NetworkState,
   type NicPort,
+  networkNamespace,
   type PortAttachment,
+  type UplinkDescription,
   VirtualNetwork,
 } from "./network/index.ts";
 
 export interface HostNetworkParts {
   /** Where its namespace, its pins and its record are. */
   readonly folder: string;
-  /** Whether the machine lets programs be loaded. */
-  readonly bpf: boolean;
+  /** A folder that everybody may enter. */
+  readonly run: string;
+  /** What the machine lets be done: without BPF and taps there is no network. */
+  readonly isolation: Isolation;
   readonly log: (line: string) => void;
   /** An uplink's link went up or down. */
   readonly changed: () => void;
 }
 
 /** Finds what an earlier vmkernel has left in the kernel. Before monitors are looked for. */
-export async function openHostNetwork({ bpf, ...parts }: HostNetworkParts): Promise<HostNetwork> {
-  if (!bpf) return new NoNetwork();
-  const network = new VirtualNetwork(parts);
+export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkParts): Promise<HostNetwork> {
+  if (!isolation.bpf || !isolation.taps) return new NoNetwork();
+  const { folder, log } = parts;
+  const learn = (device: string, told: Learned): Promise<void> => network.learn(device, told);
+  const settled = (state: NetworkState): void => {
+    clients.follow(state);
+    useNameServers(chooseNameServers(state));
+    neighbours.follow(state.config);
+    beacons.follow(state.config);
+  };
+  const changed = (): void => void network.followUplinks();
+  const beacons = new Beacons({ namespace: networkNamespace(folder), log, changed });
+  const neighbours = new Neighbours({ namespace: networkNamespace(folder), log });
+  const clients = new DhcpClients({ network: folder, run, isolation, learn, log });
+  const network = new VirtualNetwork({ ...parts, settled, isLost: (device) => beacons.isLost(device) });
   await network.adopt();
-  return new SwitchedNetwork(network);
+  const routers = followAutoconf(network, log);
+  return new SwitchedNetwork(network, neighbours, () => {
+    beacons[Symbol.dispose]();
+    neighbours[Symbol.dispose]();
+    clearInterval(routers);
+    clients.stop();
+  });
+}
+
+/** Routers tell when they like: seconds after an interface is up, and minutes later again. */
+const LOOK_AT_AUTOCONF_MS = 1000;
+
+/** The kernel gives interfaces the addresses that routers tell of; their ports have to know. */
+function followAutoconf(network: VirtualNetwork, log: (line: string) => void): NodeJS.Timeout {
+  const look = async (): Promise<void> => {
+    for (const [device, autoconf] of network.autoconfigured()) await network.learn(device, { autoconf });
+  };
+  return setInterval(() => {
+    look().catch((error: unknown) => log(`network: what routers tell: ${messageWithCauses(error)}`));
+  }, LOOK_AT_AUTOCONF_MS).unref();
 }
 
 class SwitchedNetwork implements HostNetwork {
   readonly #network: VirtualNetwork;
+  readonly #neighbours: Neighbours;
+  readonly #stopAsking: () => void;
 
-  constructor(network: VirtualNetwork) {
+  constructor(network: VirtualNetwork, neighbours: Neighbours, stopAsking: () => void) {
     this.#network = network;
+    this.#neighbours = neighbours;
+    this.#stopAsking = stopAsking;
   }
 
-  configure(config: NetworkConfig): Promise<void> {
-    return this.#network.configure(config);
+  configure(config: NetworkConfig, options: ConfigureOptions): Promise<void> {
+    return this.#network.configure(config, options);
+  }
+
+  listen(device: string, port: number): Promise<number> {
+    return this.#network.listen(device, port);
   }
 
   describe(): NetworkDescription {
-    return this.#network.describe();
+    const { switches, ...others } = this.#network.describe();
+    const withNeighbour = (uplink: UplinkDescription): UplinkDescription => {
+      const neighbour = this.#neighbours.of(uplink.device);
+      return neighbour === undefined ? uplink : { ...uplink, neighbour };
+    };
+    return { ...others, switches: switches.map((one) => ({ ...one, uplinks: one.uplinks.map(withNeighbour) })) };
   }
 
   state(): NetworkState {
@@ -72,10 +128,12 @@ class SwitchedNetwork implements HostNetwork {
   }
 
   close(): void {
+    this.#stopAsking();
     this.#network.close();
   }
 
   remove(): Promise<void> {
+    this.#stopAsking();
     return this.#network.remove();
   }
 }

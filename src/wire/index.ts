@@ -1,3 +1,5 @@
+export { CDP_ADDRESS, type CdpNeighbour, parseCdp } from "./discovery/parse-cdp.ts";
+export { LLDP_TYPE, type LldpNeighbour, parseLldp } from "./discovery/parse-lldp.ts";
 export { type KeyStroke, keyUsages, qcodeOf, qcodesOf } from "./hid/usb-keys.ts";
 export * from "./lines.ts";
 export * from "./qmp/index.ts";

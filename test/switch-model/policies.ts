@@ -3,7 +3,7 @@
  * Paper «Virtual Ports», «Virtual Switch VLANs»; vim25 HostNetworkPolicy. Written from those, and not from the compiler.
  */
 import type { NetworkPolicy, PortGroupConfig, SecurityPolicy, SwitchConfig } from "../../src/vmkernel/network/config.ts";
-import { VLAN_MAX } from "./frame.ts";
+import { type EthernetFrame, VLAN_MAX, writeFrame } from "./frame.ts";
 
 export const EST = 0;
 export const VGT = 4095;
@@ -31,14 +31,47 @@ export function carries(group: PortGroupConfig, vlan: number): boolean {
 }
 
 export interface Team {
-  /** By which the port sends, and hears groups. All links are up here, so standby ones are used where no active one is left in the order. */
-  readonly inUse: string | undefined;
+  /** By which the port sends this frame. */
+  sendsBy(frame: EthernetFrame): string | undefined;
+  /** By which it hears groups. */
+  readonly hears: readonly string[];
   /** From which it takes what is sent to it alone. */
   readonly all: readonly string[];
 }
 
-/** Of policies that have one answer: an explicit order, and port id where one uplink is active. */
-export function uplinksOf(owner: SwitchConfig, group: PortGroupConfig): Team {
+/**
+ * All links are up here, so standby ones are used where no active one is left in the order. Port id has one answer where one uplink is
+ * active: others are not asked of this model.
+ * @param address of the port, twelve hexadecimal digits
+ */
+export function uplinksOf(owner: SwitchConfig, group: PortGroupConfig, address: string): Team {
   const all = teamOf(owner, group);
-  return { inUse: all[0], all };
+  const { policy, active } = { ...owner.policy.teaming, ...group.overrides.teaming };
+  const hasOwn = group.overrides.teaming?.active !== undefined || group.overrides.teaming?.standby !== undefined;
+  const own = (hasOwn ? (group.overrides.teaming?.active ?? []) : active).filter((device) => all.includes(device));
+  const inUse = own.length > 0 ? own : all.slice(0, 1);
+  const pick = (hash: number): string | undefined => inUse[(hash % SLOTS) % Math.max(1, inUse.length)];
+  switch (policy) {
+    case "loadbalance_srcmac":
+      // The lowest bits of who speaks; and one address is in one place for the switches outside.
+      return { sendsBy: ({ source }) => pick(lastByte(source)), hears: [pick(lastByte(address)) ?? []].flat(), all };
+    case "loadbalance_ip":
+      // Linked uplinks: the wire sends a group's frame by one of them.
+      return { sendsBy: (frame) => pick(addressHash(frame)), hears: inUse, all };
+    default:
+      return { sendsBy: () => all[0], hears: all.slice(0, 1), all };
+  }
+}
+
+/** Uplinks are dealt out to so many places. */
+const SLOTS = 16;
+
+function lastByte(address: string): number {
+  return Number.parseInt(address.slice(-2), 16);
+}
+
+/** Where the addresses of IPv4 end in a frame without a tag, whatever the frame is; 0 where it is shorter. */
+function addressHash(frame: EthernetFrame): number {
+  const bytes = writeFrame(frame, undefined);
+  return bytes.length > 33 ? bytes.readUInt8(29) ^ bytes.readUInt8(33) : 0;
 }

@@ -101,9 +101,11 @@ function randomSecurity(random: Random): SecurityPolicy {
   };
 }
 
-/** By an order, or by port id where only one is active; both have one answer, which the model knows. */
+/** By a hash of the frame, an order, or port id where only one is active: each has one answer, which the model knows. */
 function randomTeaming(random: Random, uplinks: readonly string[]): Pick<TeamingPolicy, "policy" | "active" | "standby"> {
   const [first, ...others] = random.some(uplinks, 80);
+  if (uplinks.length > 1 && random.chance(40))
+    return { policy: random.pick(["loadbalance_srcmac", "loadbalance_ip"] as const), active: uplinks, standby: [] };
   if (first !== undefined && random.chance(50)) return { policy: "loadbalance_srcid", active: [first], standby: others };
   const active = [first, ...others].filter((device) => device !== undefined).filter(() => random.chance(60));
   const standby = others.filter((device) => !active.includes(device));

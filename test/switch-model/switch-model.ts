@@ -125,6 +125,7 @@ export class SwitchModel {
     const group = owner?.portGroups.find((one) => one.name === nic.portGroup);
     if (owner === undefined || group === undefined || !connected) return undefined;
     const security = securityOf(owner.policy, group);
+    const own = addressOf(nic, security);
     return {
       kind: "vm",
       name,
@@ -132,9 +133,9 @@ export class SwitchModel {
       owner,
       group,
       security,
-      team: uplinksOf(owner, group),
+      team: uplinksOf(owner, group, own.address),
       firewall: this.#firewallOf(name, nic),
-      ...addressOf(nic, security),
+      ...own,
     };
   }
 
@@ -162,26 +163,27 @@ export class SwitchModel {
   #fromVm(from: VmPort, { frame, vlan }: Passing): Routes {
     const members = this.#members(from, vlan);
     const mirrors = members.filter(({ security }) => security.allowPromiscuous);
-    if (frame.isGroup) return routes(from, [...members, ...uplinks(from.team.inUse)]);
+    if (frame.isGroup) return routes(from, [...members, ...uplinks(from.team.sendsBy(frame))]);
     const owner = claimant(frame.destination, members);
     if (owner === from) return routes(from, mirrors, "own address");
     if (owner !== undefined) return routes(from, [...mirrors, owner]);
     //= paper «Virtual Ports»
     //# no learning is required to populate forwarding tables.
-    return routes(from, [...mirrors, ...uplinks(from.team.inUse)], from.team.inUse === undefined ? "unknown destination" : undefined);
+    const uplink = from.team.sendsBy(frame);
+    return routes(from, [...mirrors, ...uplinks(uplink)], uplink === undefined ? "unknown destination" : undefined);
   }
 
   #fromUplink(from: UplinkPort, { frame, vlan }: Passing): Routes {
     const members = this.#members(from, vlan);
     // What went out by one uplink, the wire may send back by another; everybody here has had it.
     if (from.owner.uplinks.length > 1 && claimant(frame.source, members)) return routes(from, [], "reflected");
-    // The wire sends a group's frame to each uplink: the port takes the one that came by the uplink that it sends by.
+    // The wire sends a group's frame to each uplink: the port takes the one that came by the uplink that it hears.
     if (frame.isGroup)
       return routes(
         from,
-        members.filter(({ team }) => team.inUse === from.name),
+        members.filter(({ team }) => team.hears.includes(from.name)),
       );
-    const mirrors = members.filter(({ security, team }) => security.allowPromiscuous && team.inUse === from.name);
+    const mirrors = members.filter(({ security, team }) => security.allowPromiscuous && team.hears.includes(from.name));
     const owner = claimant(frame.destination, members);
     if (owner === undefined) return routes(from, mirrors, "unknown destination");
     return owner.team.all.includes(from.name) ? routes(from, [...mirrors, owner]) : routes(from, mirrors, "uplink not in the team");

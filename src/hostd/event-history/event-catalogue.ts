@@ -32,6 +32,7 @@ const rows = {
   LocalDatastoreCreatedEvent: ["info", "Local datastore created", "Created the datastore {datastore.name}"],
   DatastoreRenamedEvent: ["info", "Datastore renamed", "Renamed the datastore {oldName} to {newName}"],
   DatastoreDestroyedEvent: ["info", "Datastore removed", "Removed the datastore {datastore.name}"],
+  NetworkRollbackEvent: ["error", "Network changed back", "The network is as it was before {methodName}: nobody reached the host"],
   GeneralUserEvent: ["user", "User event", "{message}"],
   ResourcePoolCreatedEvent: ["info", "Resource pool created", "Created resource pool {resourcePool.name} in {parent.name}"],
   ResourcePoolReconfiguredEvent: ["info", "Resource pool reconfigured", "Updated configuration of {resourcePool.name}"],

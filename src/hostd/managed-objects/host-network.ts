@@ -1,6 +1,6 @@
 /**
  * vim25 HostNetworkSystem and HostVirtualNicManager: the host's virtual switches, port groups and own interfaces, the machine's adapters,
- * and the machine's way to the network, which this host shows and does not change. What can be changed is decided in network/.
+ * and the ways on from them. What can be changed is decided in network/.
  */
 import {
   fault,
@@ -25,6 +25,9 @@ import {
   removeVirtualNic,
   removeVirtualSwitch,
   selectVirtualNic,
+  updateDnsConfig,
+  updateIpRoutes,
+  updateIpRouteTable,
   updateNetworkConfig,
   updateVirtualNic,
   updateVirtualSwitch,
@@ -32,7 +35,9 @@ import {
 import { TEAMING_POLICIES } from "../network/parse-policy.ts";
 import { DEFAULT_STACK, NETSTACKS, NIC_TYPES, requireNicType } from "../network/plan-host-nics.ts";
 import { PORT_GROUPS_MAX } from "../network/plan-network.ts";
+import { showHint } from "../network/show-hints.ts";
 import { showHostNic, showHostNicSpec, showNetConfig } from "../network/show-host-nics.ts";
+import { showNetstack, showRouteConfig, showRouteTable } from "../network/show-netstacks.ts";
 import { adapterKey, showPortGroupSpec, showSwitches, showSwitchSpec } from "../network/show-network.ts";
 
 export const hostNetworkSystem = {
@@ -58,18 +63,21 @@ export const hostNetworkSystem = {
     UpdateVirtualNic: (_, { device, nic }, call) => updateVirtualNic(call, { device, nic }),
     RemoveVirtualNic: (_, { device }, call) => removeVirtualNic(call, device),
     async UpdateNetworkConfig(agent, { config, changeMode }, call) {
-      await updateNetworkConfig(call, { config, changeMode, current: networkConfig(agent) });
-      return {}; // the host gets no interface of its own by it
+      return { vnicDevice: await updateNetworkConfig(call, { config, changeMode, current: networkConfig(agent) }) };
     },
+    UpdateIpRouteConfig: (_, { config }, call) => updateIpRoutes(call, config),
+    UpdateIpRouteTableConfig: (_, { config }, call) => updateIpRouteTable(call, config),
+    UpdateDnsConfig: (agent, { config }, call) => updateDnsConfig(call, config, dnsConfig(agent)),
     async RefreshNetworkSystem(agent) {
       await agent.refreshMachine();
       agent.networks.lookSoon();
     },
-    QueryNetworkHint: (agent, { device: asked }) => {
+    QueryNetworkHint: async (agent, { device: asked }) => {
+      await agent.networks.look();
       const names = agent.networks.adapters().map(({ device }) => device);
       const unknown = asked?.find((device) => !names.includes(device));
       if (unknown !== undefined) throw fault("NotFound", `The host has no physical network adapter ${unknown.slice(0, 64)}.`, {});
-      return (asked ?? names).map((device) => ({ device })); // nothing listens for what their networks tell of themselves
+      return (asked ?? names).map((device) => showHint(device, agent.networks.neighbourOf(device), agent.clock.now()));
     },
   },
 } as const satisfies ManagedObjectType<"HostNetworkSystem", HostAgent>;
@@ -98,19 +106,20 @@ export const networkCapabilities: HostNetCapabilities = {
   nicTeamingPolicy: TEAMING_POLICIES,
   supportsVlan: true,
   usesServiceConsoleNic: false,
-  supportsNetworkHints: false,
+  supportsNetworkHints: true,
   maxPortGroupsPerVswitch: PORT_GROUPS_MAX,
   vswitchConfigSupported: true,
   vnicConfigSupported: true,
-  ipRouteConfigSupported: false,
-  dnsConfigSupported: false,
-  dhcpOnVnicSupported: false,
+  ipRouteConfigSupported: true,
+  dnsConfigSupported: true,
+  dhcpOnVnicSupported: true,
   ipV6Supported: true,
 };
 
 export function networkInfo(agent: HostAgent): HostNetworkInfo {
-  const [dns, route] = [dnsConfig(agent), routeConfig(agent)];
+  const dns = dnsConfig(agent);
   const { networks } = agent;
+  const { network, description } = networks;
   return {
     ...showSwitches(networks.network, networks.description, namesOf(agent)),
     proxySwitch: [],
@@ -118,25 +127,31 @@ export function networkInfo(agent: HostAgent): HostNetworkInfo {
     vnic: networks.network.hostNics.map((nic) => showHostNic(nic, networks.description)),
     consoleVnic: [],
     dnsConfig: dns,
-    ipRouteConfig: route,
+    ipRouteConfig: routeConfig(agent),
+    routeTableInfo: showRouteTable(network, DEFAULT_STACK),
+    ipV6Enabled: true,
+    atBootIpV6Enabled: true,
     netStackInstance: NETSTACKS.map((key) => ({
-      key,
-      name: key,
-      ...(key === DEFAULT_STACK ? { dnsConfig: dns, ipRouteConfig: route } : { ipRouteConfig: {} }),
+      ...showNetstack(network, description, key),
+      ...(key === DEFAULT_STACK && { dnsConfig: dns, ipRouteConfig: routeConfig(agent) }),
     })),
   };
 }
 
 /** As a client can say it again: it changes nothing then. */
 function networkConfig(agent: HostAgent): HostNetworkConfig {
-  const { network } = agent.networks;
+  const { network, description } = agent.networks;
   const deviceOf = namesOf(agent);
   return {
     vswitch: network.switches.map((vswitch) => ({ name: vswitch.name, spec: showSwitchSpec(vswitch, deviceOf) })),
     portgroup: portGroupsOf(network).map((placed) => ({ spec: showPortGroupSpec(placed, deviceOf) })),
     pnic: agent.networks.adapters().map(({ device }) => ({ device, spec: {} })),
     ...(network.hostNics.length > 0 && {
-      vnic: network.hostNics.map((nic) => ({ device: nic.device, portgroup: nic.portGroup, spec: showHostNicSpec(nic) })),
+      vnic: network.hostNics.map((nic) => ({
+        device: nic.device,
+        portgroup: nic.portGroup,
+        spec: showHostNicSpec(nic, description.learned?.[nic.device]),
+      })),
     }),
     dnsConfig: dnsConfig(agent),
     ipRouteConfig: routeConfig(agent),
@@ -168,14 +183,28 @@ function physicalNic({ networks, machine }: HostAgent, adapter: PhysicalAdapter)
   };
 }
 
-/** "esx1.example.org" is host esx1 in domain example.org. The machine's own configuration, which this host does not change. */
-export function dnsConfig({ identity, machine }: HostAgent): HostDnsConfig {
+/** "esx1.example.org" is host esx1 in domain example.org. Name servers are the machine's own, where no others are set. */
+export function dnsConfig({ identity, machine, networks }: HostAgent): HostDnsConfig {
   const [hostName = identity.hostName, ...domain] = identity.hostName.split(".");
-  const { nameServers, searchDomains } = machine().resolver;
-  return { dhcp: false, hostName, domainName: domain.join("."), address: nameServers, searchDomain: searchDomains };
+  const { resolver } = networks.network;
+  const { dhcpDevice } = resolver ?? {};
+  const lease = dhcpDevice === undefined ? undefined : networks.description.learned?.[dhcpDevice]?.lease;
+  const { nameServers, searchDomains } = lease ?? resolver ?? machine().resolver;
+  return {
+    dhcp: dhcpDevice !== undefined,
+    ...(dhcpDevice !== undefined && { virtualNicDevice: dhcpDevice }),
+    hostName,
+    domainName: domain.join("."),
+    address: nameServers,
+    searchDomain: searchDomains,
+  };
 }
 
+/** Of the netstack that interfaces have unless another is said; of the machine, as long as it has none. */
 function routeConfig(agent: HostAgent) {
+  const { network, description } = agent.networks;
+  const own = showRouteConfig(network, description, DEFAULT_STACK);
+  if (Object.keys(own).length > 0) return own;
   const gateway = agent.machine().defaultGateway;
   if (gateway === undefined) return {};
   return { defaultGateway: gateway.address, gatewayDevice: agent.networks.deviceOf(gateway.device) };

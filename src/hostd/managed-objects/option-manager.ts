@@ -2,7 +2,7 @@
 import type { HostAgent } from "../agent.ts";
 import { ADVANCED_OPTIONS, HOST_AGENT_SETTINGS } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
-import { matchOptions, optionDefs } from "../options/option-catalogue.ts";
+import { matchOptions, optionDefs, optionKeys } from "../options/option-catalogue.ts";
 
 export const optionManager = {
   type: "OptionManager",
@@ -12,9 +12,16 @@ export const optionManager = {
   },
   methods: {
     QueryOptions: ({ options }, { name }) => matchOptions(name).map((key) => options.show(key)),
-    async UpdateOptions({ options, changes, pools }, { changedValue }) {
+    async UpdateOptions({ options, changes, networks, pools }, { changedValue }) {
+      const before = optionKeys.map((key) => options.show(key));
       options.update(changedValue);
-      await pools.tell();
+      try {
+        await pools.tell();
+        if (changedValue.some(({ key }) => key.startsWith("Net."))) await networks.followOptions();
+      } catch (error) {
+        options.update(before); // what is not enforced is not set
+        throw error;
+      }
       changes.changed(HOST_AGENT_SETTINGS, ADVANCED_OPTIONS);
     },
   },

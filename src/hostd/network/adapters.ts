@@ -3,7 +3,6 @@
  * switch has it and the machine itself does not see it: so both are kept, with what the machine said of it last.
  */
 import type { Machine } from "../../vmkernel/index.ts";
-import type { HostIdentity } from "../agent.ts";
 import type { Connection } from "../database.ts";
 import type { Adapter } from "./plan-switch.ts";
 
@@ -19,9 +18,6 @@ interface KnownAdapter {
   /** As the machine told of it last. */
   readonly nic: NetworkDevice;
 }
-
-/** What listens on all addresses of the machine. */
-const EVERY_ADDRESS: readonly string[] = ["0.0.0.0", "::"];
 
 export class Adapters {
   readonly #database: Connection;
@@ -59,16 +55,11 @@ export class Adapters {
   }
 }
 
-/** Which of them a switch may have: none by which the machine is reached. Pure. */
-export function asUplinks(
-  adapters: readonly PhysicalAdapter[],
-  { defaultGateway }: Pick<Machine, "defaultGateway">,
-  { address }: Pick<HostIdentity, "address">,
-): readonly Adapter[] {
+/** Which of them the machine itself is on a network by. Pure. */
+export function asUplinks(adapters: readonly PhysicalAdapter[], { defaultGateway }: Pick<Machine, "defaultGateway">): readonly Adapter[] {
   return adapters.map(({ device, name, addresses }) => {
-    const isReached = EVERY_ADDRESS.includes(address) ? addresses.length > 0 : addresses.includes(address);
-    if (isReached) return { device, name, heldBecause: "clients reach this host's API by its address" };
     if (defaultGateway?.device === name) return { device, name, heldBecause: "the machine's default route leads through it" };
-    return { device, name };
+    const [address] = addresses;
+    return address === undefined ? { device, name } : { device, name, heldBecause: `the machine has the address ${address} by it` };
   });
 }

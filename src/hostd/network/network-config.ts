@@ -5,10 +5,12 @@
  */
 import type {
   HostNicConfig,
+  HostRoute,
   NetworkConfig,
   NetworkPolicy,
   PolicyOverrides,
   PortGroupConfig,
+  ResolverConfig,
   ShapingPolicy,
   SwitchConfig,
 } from "../../vmkernel/index.ts";
@@ -16,6 +18,9 @@ import type {
 export interface VirtualNetwork {
   readonly switches: readonly VirtualSwitch[];
   readonly hostNics: readonly HostNic[];
+  readonly hostRoutes: readonly HostRoute[];
+  /** For names that the host itself looks up; those of the machine where absent. */
+  readonly resolver?: ResolverConfig;
 }
 
 /** An interface of the host's own: vmk0. */
@@ -25,7 +30,7 @@ export interface HostNic extends HostNicConfig {
 }
 
 export interface VirtualSwitch extends SwitchConfig {
-  /** Shown as it was set. Nothing is ever announced, and what others announce is not kept. */
+  /** Nothing is ever announced. */
   readonly linkDiscovery: LinkDiscovery;
   readonly portGroups: readonly VirtualPortGroup[];
 }
@@ -75,6 +80,7 @@ export const FIRST_NETWORK: VirtualNetwork = {
     },
   ],
   hostNics: [],
+  hostRoutes: [],
 };
 
 /** Clients do not see a network for it that VMs could be connected to, as on ESXi. */
@@ -90,18 +96,44 @@ export function findPortGroup(network: VirtualNetwork, name: string): PlacedPort
   return portGroupsOf(network).find(({ portGroup }) => portGroup.name === name);
 }
 
-/** What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there. */
-export function toVmkernel({ switches, hostNics }: VirtualNetwork): NetworkConfig {
+/** Port groups that it had and has no more. */
+export function goneFrom(before: VirtualNetwork, wanted: VirtualNetwork): readonly string[] {
+  const names = portGroupsOf(before).map(({ portGroup }) => portGroup.name);
+  return names.filter((name) => findPortGroup(wanted, name) === undefined);
+}
+
+/** One that was stored before hosts had interfaces of their own, and routes, has none. */
+export function readStored(text: string): VirtualNetwork {
+  return { hostNics: [], hostRoutes: [], ...(JSON.parse(text) as Pick<VirtualNetwork, "switches"> & Partial<VirtualNetwork>) };
+}
+
+/** Of the port groups for which clients see a network. */
+export function networkNames(network: VirtualNetwork): readonly string[] {
+  return portGroupsOf(network).flatMap(({ portGroup }) => (isForHost(network, portGroup) ? [] : [portGroup.name]));
+}
+
+/**
+ * What vmkernel is told. It wants a rate of at least 1 also where nothing is shaped; clients see and set 0 there.
+ * @param blocksSwitchProtocols from guests, on every switch
+ */
+export function toVmkernel({ switches, hostNics, hostRoutes, resolver }: VirtualNetwork, blocksSwitchProtocols = true): NetworkConfig {
   return {
-    switches: switches.map(({ linkDiscovery: _, policy, portGroups, ...vswitch }) => ({
+    hostRoutes,
+    ...(resolver && { resolver }),
+    switches: switches.map(({ linkDiscovery, policy, portGroups, ...vswitch }) => ({
       ...vswitch,
-      policy: { ...policy, shaping: { ...policy.shaping, ...withRates(policy.shaping) } },
+      ...(linkDiscovery.operation === "listen" && { discovery: linkDiscovery.protocol }),
+      policy: {
+        ...policy,
+        security: { ...policy.security, blockSwitchProtocols: blocksSwitchProtocols },
+        shaping: { ...policy.shaping, ...withRates(policy.shaping) },
+      },
       portGroups: portGroups.map(({ isForHost: __, ...portGroup }) => ({
         ...portGroup,
         overrides: overridesWithRates(portGroup.overrides),
       })),
     })),
-    hostNics: hostNics.map(({ services: _, ...nic }) => nic),
+    hostNics: hostNics.map(({ services, ...nic }) => ({ ...nic, ...(services.includes("management") && { servesApi: true as const }) })),
   };
 }
 

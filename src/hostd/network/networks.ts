@@ -2,9 +2,16 @@
  * The host's virtual network at work: what it shall be is in the database, what is vmkernel has. A change is vmkernel's first and
  * stored when it took it; whatever ends in between, the stored one is what vmkernel is told again at the next start or connection.
  */
+import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Fault, Turns } from "../../base/index.ts";
-import { ConnectionLost, type NetworkDescription, type PortDescription } from "../../vmkernel/index.ts";
+import {
+  ConnectionLost,
+  type Neighbour,
+  type NetworkDescription,
+  type PortDescription,
+  type UplinkDescription,
+} from "../../vmkernel/index.ts";
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { Connection } from "../database.ts";
@@ -12,9 +19,21 @@ import { COMPUTE_RESOURCE, DATACENTER, HOST, HOST_MANAGERS, NETWORK_FOLDER, netw
 import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
 import { Adapters, asUplinks, type PhysicalAdapter } from "./adapters.ts";
-import { FIRST_NETWORK, findPortGroup, isForHost, portGroupsOf, toVmkernel, type VirtualNetwork } from "./network-config.ts";
+import { canCutOff, type Manager, uplinksOf } from "./decide-rollback.ts";
+import {
+  FIRST_NETWORK,
+  findPortGroup,
+  goneFrom,
+  isForHost,
+  networkNames,
+  readStored,
+  toVmkernel,
+  type VirtualNetwork,
+} from "./network-config.ts";
 import type { NetworkFacts } from "./plan-network.ts";
+import type { Adapter } from "./plan-switch.ts";
 import { networksOfVm, usersOf } from "./port-group-users.ts";
+import { type PendingRollback, Rollbacks } from "./rollbacks.ts";
 
 const SETTING = "network";
 const LOOK_DELAY_MS = 200; // what changes together is looked at once
@@ -23,6 +42,8 @@ export interface NetworksParts {
   readonly database: Connection;
   readonly vmkernel: Vmkernel;
   readonly agent: () => HostAgent;
+  /** The network is another, or vmkernel has it anew. */
+  readonly onSettled?: (network: VirtualNetwork) => void;
   /** A failure that stops nothing: a person is told. */
   readonly onBug: (error: unknown) => void;
 }
@@ -32,20 +53,31 @@ export interface PortGroupRenaming {
   readonly to: string;
 }
 
+/** What else is known of a change. */
+export interface ChangeParts {
+  /** Of a port group: its permissions follow it. */
+  readonly renaming?: PortGroupRenaming | undefined;
+  /** Who asked for it, by which method: when it cuts managers off, the network goes back. */
+  readonly by?: Manager & { readonly methodName: string };
+}
+
 export class Networks {
   readonly #database: Connection;
   readonly #vmkernel: Vmkernel;
   readonly #agent: () => HostAgent;
+  readonly #onSettled: (network: VirtualNetwork) => void;
   readonly #onBug: (error: unknown) => void;
   readonly #adapters: Adapters;
   readonly #turns = new Turns(1);
+  readonly #rollbacks: Rollbacks;
   #network: VirtualNetwork;
   #description: NetworkDescription = { switches: [] };
   #look: NodeJS.Timeout | undefined;
   /** `connection` is another object each time that vmkernel has described the VM's monitor anew. */
   readonly #seen = new WeakMap<Vm, { readonly networks: ReadonlySet<string>; readonly connection: object | undefined }>();
 
-  constructor({ database, vmkernel, agent, onBug }: NetworksParts) {
+  constructor({ database, vmkernel, agent, onSettled = () => {}, onBug }: NetworksParts) {
+    this.#onSettled = onSettled;
     this.#database = database;
     this.#vmkernel = vmkernel;
     this.#agent = agent;
@@ -53,6 +85,12 @@ export class Networks {
     this.#adapters = new Adapters(database);
     const row = database.prepare("SELECT value FROM setting WHERE key = ?").get(SETTING) as { value: string } | undefined;
     this.#network = row === undefined ? FIRST_NETWORK : readStored(row.value);
+    this.#rollbacks = new Rollbacks({
+      database,
+      clock: () => this.#agent().clock,
+      onDue: (pending) => this.#goBack(pending),
+      onFailed: onBug,
+    });
   }
 
   /** What it shall be. */
@@ -65,12 +103,7 @@ export class Networks {
     return this.#description;
   }
 
-  /** Of all port groups: what an adapter of a VM can name. */
-  portGroupNames(): readonly string[] {
-    return portGroupsOf(this.#network).map(({ portGroup }) => portGroup.name);
-  }
-
-  /** Of the port groups for which clients see a network. */
+  /** Of the port groups for which clients see a network: what an adapter of a VM can name. None that is for the host itself. */
   names(): readonly string[] {
     return networkNames(this.#network);
   }
@@ -87,13 +120,24 @@ export class Networks {
 
   /** The machine's adapters, those that switches have taken among them. */
   adapters(): readonly PhysicalAdapter[] {
-    const taken = new Set(this.#network.switches.flatMap(({ uplinks }) => uplinks));
+    const taken = new Set(uplinksOf(this.#network));
     return this.#adapters.list(this.#agent().machine().nics, taken);
   }
 
   /** What clients call an adapter of the machine; its own name for one that is not known. */
   deviceOf(name: string): string {
     return this.adapters().find((adapter) => adapter.name === name)?.device ?? name;
+  }
+
+  /** What the switch outside tells of itself at an adapter. @param device as clients call it */
+  neighbourOf(device: string): Neighbour | undefined {
+    const name = this.adapters().find((adapter) => adapter.device === device)?.name;
+    return this.#description.switches.flatMap(({ uplinks }) => uplinks).find((uplink) => uplink.device === name)?.neighbour;
+  }
+
+  /** At what is connected, now. */
+  async look(): Promise<void> {
+    await this.#describe();
   }
 
   /** At each look at the machine: what is new gets its name. */
@@ -105,40 +149,96 @@ export class Networks {
   async restore(): Promise<void> {
     try {
       await this.#turns.take(async () => {
-        await this.#tell(this.#network);
+        // A change that was never stored was not made, or is taken back now.
+        if (isDeepStrictEqual(this.#rollbacks.pending?.before, this.#network)) this.#rollbacks.done();
+        await this.#tell(this.#network, { mayCutOff: true });
         await this.#describe();
       });
     } catch (error) {
       this.#onBug(error);
     }
+    this.#onSettled(this.#network);
+    this.#rollbacks.arm();
   }
 
   /**
    * Changes the network, whole or not at all.
    * @param plan decides on what is there when its turn comes
-   * @param renaming of a port group: its permissions follow it
    * @throws {Fault} the plan's own, or HostConfigFault when vmkernel could not make it so
    */
-  async change(plan: (network: VirtualNetwork, facts: NetworkFacts) => VirtualNetwork, renaming?: PortGroupRenaming): Promise<void> {
+  async change(plan: (network: VirtualNetwork, facts: NetworkFacts) => VirtualNetwork, { renaming, by }: ChangeParts = {}): Promise<void> {
     await this.#turns.take(async () => {
       await this.#describe();
       const before = this.#network;
-      const wanted = plan(before, this.#facts());
+      const rollsBackMs = by === undefined ? 0 : this.#agent().options.get("Config.HostAgent.network.rollbackTimeout") * 1000;
+      const wanted = plan(before, this.#facts({ rollsBack: rollsBackMs > 0 }));
       if (isDeepStrictEqual(wanted, before)) return;
-      await this.#tell(wanted).catch((error: unknown) => {
-        if (!(error instanceof Fault)) throw error;
-        throw fault("HostConfigFault", `The network could not be made so: ${error.message}`, {}, { cause: error });
-      });
+      const guarded = by !== undefined && rollsBackMs > 0 && (await this.#canCutOff(before, wanted));
+      const sinceMs = this.#agent().clock.now();
+      const { methodName = "", ...changedBy } = by ?? { address: "", session: "" };
+      const pending = { before, permissions: this.#permissionsOn(goneFrom(before, wanted)), sinceMs, untilMs: sinceMs + rollsBackMs };
+      const cameToNothing = guarded
+        ? this.#rollbacks.prepare({ ...pending, changedBy, methodName, transactionId: randomUUID() })
+        : () => {};
       try {
-        this.#store(before, wanted, renaming);
+        await this.#become(wanted, { renaming, mayCutOff: guarded });
       } catch (error) {
-        await this.#tell(before);
+        cameToNothing();
         throw error;
       }
-      this.#network = wanted;
-      await this.#describe().catch(this.#onBug); // it is changed: what is connected will be looked at again
-      this.#changed(before);
+      if (guarded) this.#rollbacks.arm();
     });
+  }
+
+  /** Somebody who has a session asks for something: the host can still be managed. */
+  onRequest(by: Manager): void {
+    this.#rollbacks.onRequest(by);
+  }
+
+  async #goBack({ before, permissions, untilMs, sinceMs, methodName, transactionId }: PendingRollback): Promise<void> {
+    await this.#turns.take(async () => {
+      if (this.#rollbacks.pending?.transactionId !== transactionId) return;
+      await this.#become(before, { mayCutOff: true });
+      const { accounts, events } = this.#agent();
+      accounts.change(() => {
+        for (const permission of permissions) accounts.grant(permission);
+      });
+      this.#rollbacks.done();
+      const message = `The network is as it was before ${methodName}: within ${(untilMs - sinceMs) / 1000} seconds nobody reached the host to manage it`;
+      events.post("NetworkRollbackEvent", message, { userName: "" }, { methodName, transactionId });
+    });
+  }
+
+  /** vmkernel's first, and stored when it took it. */
+  async #become(wanted: VirtualNetwork, { renaming, mayCutOff }: Pick<ChangeParts, "renaming"> & CutOff): Promise<void> {
+    const before = this.#network;
+    await this.#tell(wanted, { mayCutOff }).catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error;
+      throw fault("HostConfigFault", `The network could not be made so: ${error.message}`, {}, { cause: error });
+    });
+    try {
+      this.#store(before, wanted, renaming);
+    } catch (error) {
+      await this.#tell(before, { mayCutOff: true });
+      throw error;
+    }
+    this.#network = wanted;
+    await this.#describe().catch(this.#onBug); // it is changed: what is connected will be looked at again
+    this.#changed(before);
+    this.#onSettled(wanted);
+  }
+
+  /** By what the machine's adapters are now, where some are taken: they are looked at but now and then. */
+  async #canCutOff(before: VirtualNetwork, wanted: VirtualNetwork): Promise<boolean> {
+    const had = new Set(uplinksOf(before));
+    if (uplinksOf(wanted).some((name) => !had.has(name))) await this.#agent().refreshMachine();
+    const held = this.#uplinks().filter(({ heldBecause }) => heldBecause !== undefined);
+    return canCutOff(before, wanted, new Set(held.map(({ name }) => name)));
+  }
+
+  /** An advanced setting that the switches go by is another: they are told. @throws {Fault} */
+  async followOptions(): Promise<void> {
+    await this.#turns.take(() => this.#tell(this.#network, { mayCutOff: false }));
   }
 
   /** Looks at what is connected soon: something has been, or is no more. */
@@ -163,8 +263,9 @@ export class Networks {
   }
 
   /** A vmkernel that dies over it is told again: what it made of it, the next one finds. */
-  async #tell(network: VirtualNetwork): Promise<void> {
-    const ask = () => this.#vmkernel.request({ kind: "configureNetwork", network: toVmkernel(network) });
+  async #tell(network: VirtualNetwork, { mayCutOff }: CutOff): Promise<void> {
+    const blocks = this.#agent().options.get("Net.BlockGuestBPDU") === 1;
+    const ask = () => this.#vmkernel.request({ kind: "configureNetwork", network: toVmkernel(network, blocks), mayCutOff });
     await ask().catch((error: unknown) => {
       if (error instanceof ConnectionLost) return ask();
       throw error;
@@ -178,21 +279,34 @@ export class Networks {
     this.#agent().changes.changed(HOST, HOST_MANAGERS.networkSystem);
   }
 
-  #facts(): NetworkFacts {
-    const { vms, machine, identity } = this.#agent();
-    return { adapters: asUplinks(this.adapters(), machine(), identity), inUse: usersOf(vms.list(), this.#description) };
+  /** An adapter by which the machine is reached is for nobody to take, unless the network goes back when that cuts managers off. */
+  #facts({ rollsBack }: { readonly rollsBack: boolean }): NetworkFacts {
+    const adapters = this.#uplinks().map(({ heldBecause, ...adapter }) =>
+      heldBecause === undefined || rollsBack ? adapter : { ...adapter, heldBecause },
+    );
+    return { adapters, inUse: usersOf(this.#agent().vms.list(), this.#description) };
+  }
+
+  #uplinks(): readonly Adapter[] {
+    const { machine } = this.#agent();
+    return asUplinks(this.adapters(), machine());
+  }
+
+  #permissionsOn(portGroups: readonly string[]) {
+    const entities = new Set(portGroups.map((name) => networkRef(name).value));
+    return this.#agent()
+      .accounts.permissions()
+      .filter(({ entity }) => entities.has(entity));
   }
 
   /** With the permissions on port groups that are gone, so that another of that name does not have them. */
   #store(before: VirtualNetwork, wanted: VirtualNetwork, renaming: PortGroupRenaming | undefined): void {
     const { accounts } = this.#agent();
-    const gone = portGroupsOf(before).filter(({ portGroup }) => findPortGroup(wanted, portGroup.name) === undefined);
-    const entities = new Set(gone.map(({ portGroup }) => networkRef(portGroup.name).value));
     accounts.change(() => {
       this.#database
         .prepare("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
         .run(SETTING, JSON.stringify(wanted));
-      for (const permission of accounts.permissions().filter(({ entity }) => entities.has(entity))) {
+      for (const permission of this.#permissionsOn(goneFrom(before, wanted))) {
         accounts.revoke(permission);
         if (renaming !== undefined && permission.entity === networkRef(renaming.from).value)
           accounts.grant({ ...permission, entity: networkRef(renaming.to).value });
@@ -211,18 +325,14 @@ export class Networks {
   }
 }
 
-/** One that was stored before hosts had interfaces of their own has none. */
-function readStored(text: string): VirtualNetwork {
-  const { switches, hostNics = [] } = JSON.parse(text) as Omit<VirtualNetwork, "hostNics"> & Partial<VirtualNetwork>;
-  return { switches, hostNics };
+interface CutOff {
+  /** Whether adapters may be taken by which the machine itself is on a network. */
+  readonly mayCutOff: boolean;
 }
 
-function networkNames(network: VirtualNetwork): readonly string[] {
-  return portGroupsOf(network).flatMap(({ portGroup }) => (isForHost(network, portGroup) ? [] : [portGroup.name]));
-}
-
-/** What clients see of it: counters they do not. */
-function shownOf({ switches }: NetworkDescription) {
+/** What clients see of it in properties: counters they do not, and neighbours they ask for. */
+function shownOf({ switches, learned }: NetworkDescription) {
   const port = ({ id, connectee, portGroup, effectiveMac }: PortDescription) => ({ id, connectee, portGroup, effectiveMac });
-  return switches.map(({ name, uplinks, ports }) => ({ name, uplinks, ports: ports.map(port) }));
+  const uplink = ({ device, hasLink, mac }: UplinkDescription) => ({ device, hasLink, mac });
+  return [learned, switches.map(({ name, uplinks, ports }) => ({ name, uplinks: uplinks.map(uplink), ports: ports.map(port) }))];
 }

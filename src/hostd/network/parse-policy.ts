@@ -40,7 +40,10 @@ export function parsePolicy(policy: HostNetworkPolicy | undefined, { at, uplinkO
  * What must hold of a policy as a whole, which a port group's and its switch's parts make together.
  * @throws {Fault} InvalidArgument
  */
-export function checkPolicy({ shaping }: NetworkPolicy, at: string): void {
+export function checkPolicy({ shaping, teaming }: NetworkPolicy, at: string): void {
+  // Linked uplinks are one to the switch outside: it sends no beacon of one back by another.
+  if (teaming.checkBeacon && teaming.policy === "loadbalance_ip")
+    throw invalidArgument(`${at}.nicTeaming.failureCriteria.checkBeacon`, "a team by IP hash cannot go by beacons");
   if (!shaping.enabled) return;
   const { averageBandwidth, peakBandwidth, burstSize } = shaping;
   if (averageBandwidth < 1) throw invalidArgument(`${at}.shapingPolicy.averageBandwidth`, "nothing would pass");
@@ -86,13 +89,12 @@ function uplinksOf(devices: readonly string[], { at, uplinkOf }: PolicyPlace): r
   });
 }
 
-/** Whether an adapter has a link is all that is looked at: there are no beacons yet. */
-function refuseCriteria({ checkSpeed, speed, checkDuplex, checkErrorPercent, checkBeacon }: HostNicFailureCriteria, at: string): void {
+/** Whether an adapter has a link, and whether beacons go through, is all that is looked at. */
+function refuseCriteria({ checkSpeed, speed, checkDuplex, checkErrorPercent }: HostNicFailureCriteria, at: string): void {
   if (checkSpeed !== undefined && checkSpeed !== "" && checkSpeed !== FAILURE_CRITERIA.checkSpeed) throw notSupported(`${at}.checkSpeed`);
   if ((speed ?? 0) > FAILURE_CRITERIA.speed) throw notSupported(`${at}.speed`);
   if (checkDuplex === true) throw notSupported(`${at}.checkDuplex`);
   if (checkErrorPercent === true) throw notSupported(`${at}.checkErrorPercent`);
-  if (checkBeacon === true) throw notSupported(`${at}.checkBeacon`);
 }
 
 function ifAny<Name extends string, T extends object>(name: Name, part: T): { readonly [N in Name]?: T } {

@@ -78,7 +78,11 @@ export function removeHostNic(network: VirtualNetwork, device: string): VirtualN
     const message = `${device} is in use: it is the last interface that is chosen for management.`;
     throw fault("HostConfigFault", message, {});
   }
-  return { ...network, hostNics: network.hostNics.filter((one) => one !== nic) };
+  // A route by it, and name servers that it would be told of, have nothing to hold on to.
+  const hostRoutes = network.hostRoutes.filter((route) => route.device !== device || route.netstack !== nic.netstack);
+  const { resolver, ...others } = network;
+  const kept = resolver?.dhcpDevice === device ? {} : { ...(resolver && { resolver }) };
+  return { ...others, ...kept, hostRoutes, hostNics: network.hostNics.filter((one) => one !== nic) };
 }
 
 export interface Choice {
@@ -174,25 +178,30 @@ function applySpec(nic: HostNic, spec: HostVirtualNicSpec): HostNic {
   if (spec.systemOwned === true) throw notSupported("nic.systemOwned");
   const mac = spec.mac === undefined ? nic.mac : parseMac(spec.mac);
   if (mac === undefined) throw invalidArgument("nic.mac", "it is no address of a single adapter");
+  const { dhcp: _, autoconf: __, ...others } = nic;
   return {
-    ...nic,
+    ...others,
     mac,
     portGroup: spec.portgroup ?? nic.portGroup,
     mtu: spec.mtu ?? nic.mtu,
-    ip: spec.ip === undefined ? nic.ip : addressesOf(spec.ip, nic.ip),
+    ...(spec.ip === undefined ? askingOf(nic) : addressesOf(spec.ip, nic)),
   };
 }
 
+type Addressing = Pick<HostNic, "ip" | "dhcp" | "autoconf">;
+
+function askingOf({ ip, dhcp, autoconf }: HostNic): Addressing {
+  return { ip, ...(dhcp && { dhcp }), ...(autoconf && { autoconf }) };
+}
+
 /** IPv4 is as it is said, or there is none; of IPv6 nothing is changed where nothing is said. */
-function addressesOf(ip: HostIpConfig, before: readonly HostAddress[]): readonly HostAddress[] {
-  if (ip.dhcp) throw notSupported("nic.ip.dhcp");
-  return [
-    ...ipv4Of(ip),
-    ...ipv6Of(
-      ip,
-      before.filter(({ address }) => isIPv6(address)),
-    ),
-  ];
+function addressesOf(config: HostIpConfig, { ip: before, autoconf: followed }: HostNic): Addressing {
+  const { dhcp, ipV6Config } = config;
+  // What a server gives is shown as its address: a client that says it again does not mean it.
+  const ipv4 = dhcp ? [] : ipv4Of(config);
+  const hadIpv6 = before.filter(({ address }) => isIPv6(address));
+  const autoconf = ipV6Config?.autoConfigurationEnabled ?? followed === true;
+  return { ip: [...ipv4, ...ipv6Of(config, hadIpv6)], ...(dhcp && { dhcp: true as const }), ...(autoconf && { autoconf: true as const }) };
 }
 
 function ipv4Of({ ipAddress = "", subnetMask = "" }: HostIpConfig): readonly HostAddress[] {
@@ -216,11 +225,11 @@ function prefixOf(mask: string): number {
 function ipv6Of({ ipV6Config }: HostIpConfig, before: readonly HostAddress[]): readonly HostAddress[] {
   if (ipV6Config === undefined) return before;
   const at = "nic.ip.ipV6Config";
-  if (ipV6Config.autoConfigurationEnabled === true) throw notSupported(`${at}.autoConfigurationEnabled`);
   if (ipV6Config.dhcpV6Enabled === true) throw notSupported(`${at}.dhcpV6Enabled`);
   const entries = ipV6Config.ipV6Address ?? [];
   let addresses = entries.some(({ operation }) => operation !== undefined) ? before : [];
-  for (const { ipAddress, prefixLength, operation = "add" } of entries) {
+  for (const { ipAddress, prefixLength, operation = "add", origin = "manual" } of entries) {
+    if (origin !== "manual") continue; // shown, and told by others
     if (!isIPv6(ipAddress)) throw invalidArgument(`${at}.ipV6Address.ipAddress`, "it is no address of IPv6");
     if (operation !== "add" && operation !== "remove") throw invalidArgument(`${at}.ipV6Address.operation`, "it is add or remove");
     addresses = addresses.filter(({ address }) => address !== ipAddress.toLowerCase());

@@ -14,7 +14,7 @@ const current: HostNetworkConfig = {
   dnsConfig: { dhcp: false, hostName: "esx1", domainName: "", address: ["192.0.2.1"] },
 };
 const update = (config: HostNetworkConfig, changeMode = "modify", by = facts) =>
-  updateNetwork(network, { config, changeMode, current }, by);
+  updateNetwork(network, { config, changeMode, current, newMac: () => "00:50:56:60:00:07" }, by);
 const nobody = { ...facts, inUse: new Map() };
 
 test("what the host shows can be said again, and nothing changes", () => {
@@ -39,6 +39,32 @@ test("changes are made in the order in which they can be made", () => {
   ]);
   expect(findPortGroup(planned, "lab")?.vswitch.name).toBe("vSwitch2");
   expect(findPortGroup(planned, "Management Network")?.portGroup.vlanId).toBe(5);
+});
+
+test("an interface of the host's own comes with its port group, its way on and its uplink, in one change, and goes so", () => {
+  const planned = update({
+    vswitch: [{ changeOperation: "add", name: "vSwitch2", spec: switchSpec() }],
+    portgroup: [{ changeOperation: "add", spec: portGroup("management", { vswitchName: "vSwitch2" }) }],
+    vnic: [
+      { changeOperation: "add", portgroup: "management", spec: { ip: { dhcp: false, ipAddress: "10.0.0.5", subnetMask: "255.0.0.0" } } },
+    ],
+    ipRouteConfig: { defaultGateway: "10.0.0.1" },
+    dnsConfig: { dhcp: false, hostName: "esx1", domainName: "", address: ["10.0.0.53"] },
+  });
+  expect(planned.hostNics).toMatchObject([
+    { device: "vmk0", portGroup: "management", mac: "00:50:56:60:00:07", ip: [{ address: "10.0.0.5" }] },
+  ]);
+  expect(planned.hostRoutes).toMatchObject([{ destination: "0.0.0.0/0", gateway: "10.0.0.1" }]);
+  expect(planned.resolver?.nameServers).toEqual(["10.0.0.53"]);
+  const config: HostNetworkConfig = {
+    vswitch: [{ changeOperation: "remove", name: "vSwitch2" }],
+    portgroup: [{ changeOperation: "remove", spec: portGroup("management", { vswitchName: "vSwitch2" }) }],
+    vnic: [{ changeOperation: "remove", device: "vmk0", portgroup: "" }],
+  };
+  const request = { config, changeMode: "modify", current, newMac: () => "" };
+  expect(updateNetwork(planned, request, facts).hostNics).toEqual([]);
+  const replaced = { ...request, config: { vnic: [] }, changeMode: "replace" };
+  expect(updateNetwork(planned, replaced, facts).hostNics).toEqual([]);
 });
 
 test("two switches exchange an adapter in one change", () => {
@@ -71,8 +97,12 @@ test.each<[string, () => unknown, readonly [string, unknown]]>([
   ],
   ["a port group without a spec", () => update({ portgroup: [{ changeOperation: "add" }] }), ["InvalidArgument", "config.portgroup.spec"]],
   ["a replacement without what is in use", () => update({ portgroup: [] }, "replace"), ["ResourceInUse", "VM Network"]],
-  ["an adapter of the host's own", () => update({ vnic: [{ device: "vmk0", portgroup: "VM Network" }] }), ["NotSupported", undefined]],
-  ["other name servers", () => update({ dnsConfig: { dhcp: true, hostName: "x", domainName: "" } }), ["NotSupported", undefined]],
+  [
+    "an interface of the host's own that is not there",
+    () => update({ vnic: [{ changeOperation: "edit", device: "vmk0", portgroup: "dmz", spec: {} }] }),
+    ["NotFound", undefined],
+  ],
+  ["another name of the host", () => update({ dnsConfig: { dhcp: false, hostName: "x", domainName: "" } }), ["NotSupported", undefined]],
   [
     "the speed of an adapter",
     () => update({ pnic: [{ device: "vmnic0", spec: { linkSpeed: { speedMb: 10, duplex: true } } }] }),

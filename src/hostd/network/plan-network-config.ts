@@ -2,9 +2,17 @@
  * UpdateNetworkConfig: many changes of the network in one, all of them or none. Pure.
  * Source: vim25 HostNetworkConfig, HostConfigChangeMode, HostConfigChangeOperation.
  */
-import { fault, type HostNetworkConfig, type HostPortGroupConfig, type HostVirtualSwitchConfig } from "../../wire/index.ts";
+import {
+  fault,
+  type HostNetworkConfig,
+  type HostPortGroupConfig,
+  type HostVirtualNicConfig,
+  type HostVirtualSwitchConfig,
+} from "../../wire/index.ts";
 import { portGroupsOf, type VirtualNetwork, type VirtualSwitch } from "./network-config.ts";
 import { invalidArgument, notSupported } from "./parse-policy.ts";
+import { addHostNic, DEFAULT_STACK, removeHostNic, updateHostNic } from "./plan-host-nics.ts";
+import { updateDns, updateNetstack, updateRoutes, updateRouteTable } from "./plan-netstacks.ts";
 import {
   addPortGroup,
   addSwitch,
@@ -18,16 +26,8 @@ import { devicesOf, newSwitch, withUplinks } from "./plan-switch.ts";
 
 const CHANGES_MAX = 1000; // as many as the host can have port groups
 
-/** Parts of the configuration that are the machine's own, or that are changed by other methods alone: they can be said again as they are. */
-const UNCHANGED = [
-  "dnsConfig",
-  "ipRouteConfig",
-  "consoleIpRouteConfig",
-  "routeTableConfig",
-  "netStackSpec",
-  "ipV6Enabled",
-  "vnic",
-] as const;
+/** Parts of the configuration that are the machine's own: they can be said again as they are. */
+const UNCHANGED = ["consoleIpRouteConfig", "ipV6Enabled"] as const;
 const ABSENT = ["proxySwitch", "consoleVnic", "dhcp", "nat"] as const;
 
 /**
@@ -36,31 +36,66 @@ const ABSENT = ["proxySwitch", "consoleVnic", "dhcp", "nat"] as const;
  */
 export function updateNetwork(
   network: VirtualNetwork,
-  { config, changeMode, current }: { readonly config: HostNetworkConfig; readonly changeMode: string; readonly current: HostNetworkConfig },
+  { config, changeMode, current, newMac }: ConfigRequest,
   facts: NetworkFacts,
 ): VirtualNetwork {
   refuseOtherParts(config, current);
-  const { vswitch = [], portgroup = [] } = config;
+  const { vswitch = [], portgroup = [], vnic = [] } = config;
+  if (vnic.length > CHANGES_MAX) throw invalidArgument("config.vnic", `there are more than ${CHANGES_MAX} changes`);
   if (vswitch.length > CHANGES_MAX) throw invalidArgument("config.vswitch", `there are more than ${CHANGES_MAX} changes`);
   if (portgroup.length > CHANGES_MAX) throw invalidArgument("config.portgroup", `there are more than ${CHANGES_MAX} changes`);
   switch (changeMode) {
     case "modify":
-      return modify(network, { vswitch, portgroup }, facts);
+      return withStacks(modify(network, { vswitch, portgroup, vnic }, { facts, newMac }), config, current);
     case "replace":
-      return modify(cleared(network, config), asChanges(network, config), facts);
+      return withStacks(modify(cleared(network, config), asChanges(network, config), { facts, newMac }), config, current);
     default:
       throw invalidArgument("changeMode", "it is modify or replace");
   }
 }
 
+interface ConfigRequest {
+  readonly config: HostNetworkConfig;
+  readonly changeMode: string;
+  readonly current: HostNetworkConfig;
+  /** For an interface that is added without one. */
+  readonly newMac: () => string;
+}
+
+/** Ways on and name servers, said again as they are shown or changed. */
+function withStacks(network: VirtualNetwork, config: HostNetworkConfig, current: HostNetworkConfig): VirtualNetwork {
+  const { dnsConfig, ipRouteConfig, routeTableConfig, netStackSpec = [] } = config;
+  const isNew = <Part extends "dnsConfig" | "ipRouteConfig" | "routeTableConfig">(part: Part): boolean => {
+    return config[part] !== undefined && !isSame(config[part], current[part]);
+  };
+  let planned = network;
+  for (const spec of netStackSpec) planned = updateNetstack(planned, spec);
+  if (isNew("ipRouteConfig") && ipRouteConfig !== undefined)
+    planned = updateRoutes(planned, { netstack: DEFAULT_STACK, config: ipRouteConfig, at: "config.ipRouteConfig" });
+  if (isNew("routeTableConfig") && routeTableConfig !== undefined)
+    planned = updateRouteTable(planned, { netstack: DEFAULT_STACK, config: routeTableConfig, at: "config.routeTableConfig" });
+  if (isNew("dnsConfig") && dnsConfig !== undefined && current.dnsConfig !== undefined)
+    planned = updateDns(planned, dnsConfig, current.dnsConfig);
+  return planned;
+}
+
 interface Changes {
+  readonly vnic: readonly HostVirtualNicConfig[];
   readonly vswitch: readonly HostVirtualSwitchConfig[];
   readonly portgroup: readonly HostPortGroupConfig[];
 }
 
-/** Port groups that go, go first, and switches last: a port group may leave one that goes. Adapters that change hands are free in between. */
-function modify(network: VirtualNetwork, { vswitch, portgroup }: Changes, facts: NetworkFacts): VirtualNetwork {
+/**
+ * Interfaces of the host and port groups that go, go first, and switches last: a port group may leave one that goes. Adapters that
+ * change hands are free in between.
+ */
+function modify(
+  network: VirtualNetwork,
+  { vswitch, portgroup, vnic }: Changes,
+  { facts, newMac }: { readonly facts: NetworkFacts } & Pick<ConfigRequest, "newMac">,
+): VirtualNetwork {
   let planned = network;
+  for (const { device = "" } of vnic.filter(goes)) planned = removeHostNic(planned, device);
   for (const { spec } of portgroup.filter(goes)) planned = removePortGroup(planned, spec?.name ?? "", facts);
   planned = { ...planned, switches: planned.switches.map((one) => letGo(one, vswitch, facts)) };
   for (const { changeOperation, name, spec } of vswitch.filter((change) => !goes(change))) {
@@ -73,6 +108,13 @@ function modify(network: VirtualNetwork, { vswitch, portgroup }: Changes, facts:
     planned = isAdd(changeOperation, "config.portgroup")
       ? addPortGroup(planned, spec, facts, at)
       : updatePortGroup(planned, { name: spec.name, spec, at }, facts);
+  }
+  for (const { changeOperation, device = "", portgroup: on, spec } of vnic.filter((change) => !goes(change))) {
+    if (spec === undefined) throw invalidArgument("config.vnic.spec", "it is missing");
+    const place = on === "" ? spec.portgroup : on;
+    planned = isAdd(changeOperation, "config.vnic")
+      ? addHostNic(planned, { portgroup: place ?? "", nic: spec, mac: newMac() }, facts)
+      : updateHostNic(planned, { device, nic: { ...spec, ...(place !== undefined && { portgroup: place }) } }, facts);
   }
   for (const { name } of vswitch.filter(goes)) planned = removeSwitch(planned, name, facts);
   return planned;
@@ -113,10 +155,12 @@ function cleared(network: VirtualNetwork, { vswitch }: HostNetworkConfig): Virtu
 }
 
 /** The changes that lead from the network to the lists that shall take its place; a list that is not there stays as it is. */
-function asChanges(network: VirtualNetwork, { vswitch, portgroup }: HostNetworkConfig): Changes {
+function asChanges(network: VirtualNetwork, { vswitch, portgroup, vnic }: HostNetworkConfig): Changes {
+  const devices = network.hostNics.map(({ device }) => device);
+  const wantedNics = vnic?.map((change) => ({ ...change, ...operation(devices.includes(change.device ?? "")) })) ?? [];
+  const goneNics = devices.filter((device) => vnic !== undefined && !vnic.some((change) => change.device === device));
   const switchNames = network.switches.map(({ name }) => name);
   const groupNames = portGroupsOf(network).map(({ portGroup }) => portGroup.name);
-  const operation = (exists: boolean) => ({ changeOperation: exists ? "edit" : "add" });
   const wantedSwitches = vswitch?.map((change) => ({ ...change, ...operation(switchNames.includes(change.name)) })) ?? [];
   const wantedGroups = portgroup?.map((change) => ({ ...change, ...operation(groupNames.includes(change.spec?.name ?? "")) })) ?? [];
   const goneSwitches = switchNames.filter((name) => vswitch !== undefined && !vswitch.some((change) => change.name === name));
@@ -124,6 +168,7 @@ function asChanges(network: VirtualNetwork, { vswitch, portgroup }: HostNetworkC
     ({ portGroup }) => portgroup !== undefined && !portgroup.some(({ spec }) => spec?.name === portGroup.name),
   );
   return {
+    vnic: [...wantedNics, ...goneNics.map((device) => ({ changeOperation: "remove", device, portgroup: "" }))],
     vswitch: [...wantedSwitches, ...goneSwitches.map((name) => ({ changeOperation: "remove", name }))],
     portgroup: [
       ...wantedGroups,
@@ -133,6 +178,10 @@ function asChanges(network: VirtualNetwork, { vswitch, portgroup }: HostNetworkC
       })),
     ],
   };
+}
+
+function operation(exists: boolean) {
+  return { changeOperation: exists ? "edit" : "add" };
 }
 
 function refuseOtherParts(config: HostNetworkConfig, current: HostNetworkConfig): void {

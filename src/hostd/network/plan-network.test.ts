@@ -98,7 +98,11 @@ describe("a virtual switch is refused", () => {
       withPolicy({ nicTeaming: { policy: "loadbalance_loadbased" } }),
       ["InvalidArgument", "spec.policy.nicTeaming.policy"],
     ],
-    ["that would look for beacons", withPolicy({ nicTeaming: { failureCriteria: { checkBeacon: true } } }), ["NotSupported", undefined]],
+    [
+      "that would look for beacons of linked adapters",
+      withPolicy({ nicTeaming: { policy: "loadbalance_ip", failureCriteria: { checkBeacon: true } } }),
+      ["InvalidArgument", "spec.policy.nicTeaming.failureCriteria.checkBeacon"],
+    ],
     ["that would look at duplex", withPolicy({ nicTeaming: { failureCriteria: { checkDuplex: true } } }), ["NotSupported", undefined]],
     [
       "whose peak is below its average",

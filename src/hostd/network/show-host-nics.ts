@@ -1,33 +1,42 @@
 /** The host's own interfaces as clients see them. Pure. Source: vim25 HostVirtualNic, VirtualNicManagerNetConfig. */
 import { isIPv4, isIPv6 } from "node:net";
-import type { NetworkDescription } from "../../vmkernel/index.ts";
+import type { Learned, NetworkDescription } from "../../vmkernel/index.ts";
 import type { HostVirtualNic, HostVirtualNicSpec, VirtualNicManagerNetConfig } from "../../wire/index.ts";
 import type { HostNic, VirtualNetwork } from "./network-config.ts";
 import { candidatesFor } from "./plan-host-nics.ts";
 
 /** @param description what is connected: it knows the ports */
-export function showHostNic(nic: HostNic, { switches }: NetworkDescription): HostVirtualNic {
+export function showHostNic(nic: HostNic, { switches, learned }: NetworkDescription): HostVirtualNic {
   const { device, portGroup } = nic;
   const port = switches.flatMap(({ ports }) => ports).find(({ connectee }) => connectee.kind === "host" && connectee.device === device);
   return {
     device,
     key: keyOf(nic),
     portgroup: portGroup,
-    spec: showHostNicSpec(nic),
+    spec: showHostNicSpec(nic, learned?.[device]),
     ...(port && { port: `key-vim.host.PortGroup.Port-${port.id}` }),
   };
 }
 
-export function showHostNicSpec({ portGroup, mac, mtu, ip, netstack }: HostNic): HostVirtualNicSpec {
-  const ipv4 = ip.find(({ address }) => isIPv4(address));
-  const ipV6Address = ip
+/** @param learned what it was told on its network: an address that a server gave is shown as its own */
+export function showHostNicSpec(
+  { portGroup, mac, mtu, ip, netstack, dhcp, autoconf }: HostNic,
+  { lease, autoconf: told = [] }: Learned = {},
+): HostVirtualNicSpec {
+  const ipv4 = ip.find(({ address }) => isIPv4(address)) ?? lease;
+  const ipV6Address = [...ip, ...told]
     .filter(({ address }) => isIPv6(address))
-    .map(({ address, prefixLength }) => ({ ipAddress: address, prefixLength, origin: "manual" }));
+    .map(({ kind, address, prefixLength }) => ({
+      ipAddress: address,
+      prefixLength,
+      origin: kind === "static" ? "manual" : "linklayer",
+      dadState: "preferred",
+    }));
   return {
     ip: {
-      dhcp: false,
+      dhcp: dhcp === true,
       ...(ipv4 && { ipAddress: ipv4.address, subnetMask: maskOf(ipv4.prefixLength) }),
-      ipV6Config: { autoConfigurationEnabled: false, dhcpV6Enabled: false, ipV6Address },
+      ipV6Config: { autoConfigurationEnabled: autoconf === true, dhcpV6Enabled: false, ipV6Address },
     },
     mac,
     mtu,

@@ -41,6 +41,21 @@ export const optionRows = {
     max: 32_768,
     default: 1024,
   },
+  "Net.BlockGuestBPDU": {
+    label: "Frames of switches from guests",
+    summary: "1: frames by which switches talk among themselves (STP, DTP, CDP, LLDP) are dropped when a guest sends them; 0: they pass",
+    min: 0,
+    max: 1,
+    default: 1,
+  },
+  "Config.HostAgent.network.rollbackTimeout": {
+    label: "Network rollback",
+    summary:
+      "Seconds within which somebody must reach the host after a change that can cut it off, or the network is as before; 0: no such change is made",
+    min: 0,
+    max: 3600,
+    default: 30, // several attempts of a client to connect again
+  },
 } as const satisfies Readonly<Record<string, OptionRow>>;
 
 export type OptionKey = keyof typeof optionRows;

@@ -41,10 +41,10 @@ test.each<[string, string, AnyValue | undefined, string]>([
 });
 
 test.each([
-  [undefined, 4],
-  ["", 4],
+  [undefined, 6],
+  ["", 6],
   ["Mem.", 2],
-  ["Config.HostAgent.", 2],
+  ["Config.HostAgent.", 3],
   [TIMEOUT, 1],
 ])("asked for %j, %d options are found", (name, count) => expect(matchOptions(name)).toHaveLength(count));
 

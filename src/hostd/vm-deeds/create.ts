@@ -115,7 +115,7 @@ export async function configContext(agent: HostAgent, vmxPath: DatastorePath, vm
     vmxPath,
     host: agent.host,
     datastores: agent.datastores(),
-    networks: agent.networks.portGroupNames(),
+    networks: agent.networks.names(),
     macsInUse: new Set(macs),
     isTaken: (file) => folderOf(file).path === folderOf(vmxPath).path && taken.has(fileNameOf(file)),
   };

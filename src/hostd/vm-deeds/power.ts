@@ -27,7 +27,7 @@ export function powerOn(call: Call, vm: Vm): Task {
         vm: vm.id,
         vmxPath: vm.vmxPath,
         datastores: agent.datastores(),
-        networks: agent.networks.portGroupNames(),
+        networks: agent.networks.names(),
         host: agent.host,
         ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
       });

@@ -97,7 +97,7 @@ async function planRunning(
     vm: vm.id,
     vmxPath: vm.vmxPath,
     datastores: agent.datastores(),
-    networks: agent.networks.portGroupNames(),
+    networks: agent.networks.names(),
     host: agent.host,
   });
   return { before, wanted };

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, createServer as createDoor, type Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import type { Fault } from "../../base/index.ts";
 import type { PerformedType } from "../../hostd/index.ts";
@@ -76,6 +76,8 @@ export interface SdkServer extends AsyncDisposable {
   readonly port: number;
   /** Shows another certificate to connections that come from now on; those that are open go on. @throws when it cannot be served */
   serveWith(tls: SdkServerOptions["tls"]): void;
+  /** Serves on a socket that listens already, too. @param fd the server's from now on. @returns how to stop that */
+  serveOn(fd: number): () => void;
   /** Stops listening and ends every connection. */
   close(): Promise<void>;
 }
@@ -108,9 +110,38 @@ export async function startSdkServer(options: SdkServerOptions): Promise<SdkServ
     server.once("error", reject);
     server.listen(options.listen, resolve);
   });
-  const close = () => closeServer(server, sockets);
+  const others = new Set<() => void>();
+  const close = () => {
+    for (const stop of others) stop();
+    return closeServer(server, sockets);
+  };
+  const serveOn = (fd: number): (() => void) => {
+    const stop = acceptFor(server, { fd, isFull: () => sockets.size >= limits.connectionsMax, onBug });
+    others.add(stop);
+    return () => {
+      others.delete(stop);
+      stop();
+    };
+  };
   const serveWith: SdkServer["serveWith"] = (tls) => server.setSecureContext(secureContextOf(tls));
-  return { port: (server.address() as AddressInfo).port, serveWith, close, [Symbol.asyncDispose]: close };
+  return { port: (server.address() as AddressInfo).port, serveWith, serveOn, close, [Symbol.asyncDispose]: close };
+}
+
+interface OtherSocket {
+  readonly fd: number;
+  readonly isFull: () => boolean;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Whoever connects there is served as on the server's own socket. */
+function acceptFor(server: Server, { fd, isFull, onBug }: OtherSocket): () => void {
+  const door = createDoor((socket) => {
+    if (isFull()) socket.destroy();
+    else server.emit("connection", socket);
+  });
+  door.on("error", onBug);
+  door.listen({ fd });
+  return () => void door.close();
 }
 
 function secureContextOf({ key, cert }: SdkServerOptions["tls"]): SecureContextOptions {

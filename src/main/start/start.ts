@@ -13,6 +13,7 @@ import { INSTALLATION } from "../machine.ts";
 import { initialPasswordPath, PASSWORD_VARIABLE } from "../root-password.ts";
 import { readRunFile } from "../run-file.ts";
 import { runDemoVm } from "./demo-vm.ts";
+import { makeManagementNic } from "./management-nic.ts";
 
 /** @throws {SystemError} one line for people; then the host that was started is stopped again */
 export async function startDemonstration(options: HostOptions): Promise<void> {
@@ -47,6 +48,8 @@ async function demonstrate(host: RunningHost, { paths }: HostOptions, report: (l
   await using client = await logIn(host, initialPasswordPath(paths));
   const vmkernel = await VmkernelClient.connect(paths.vmkernelSocket);
   try {
+    const management = await makeManagementNic(client);
+    if (management !== undefined) report(management);
     const console = await runDemoVm({ client, vmkernel, report, buildImage: () => buildGuest({ report }).image });
     report("the guest is up");
     return console;

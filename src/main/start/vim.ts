@@ -35,7 +35,7 @@ async function resultOf(client: VimClient, task: MoRef): Promise<unknown> {
   throw new SystemError(`task ${task.value} did not end within ${TASK_MS / 1000} s`);
 }
 
-async function readProperty(client: VimClient, obj: MoRef, path: string): Promise<unknown> {
+export async function readProperty(client: VimClient, obj: MoRef, path: string): Promise<unknown> {
   const result = await client.call(moRef("PropertyCollector", "ha-property-collector"), "RetrievePropertiesEx", {
     specSet: [{ propSet: [{ type: obj.type, pathSet: [path] }], objectSet: [{ obj }] }],
     options: {},

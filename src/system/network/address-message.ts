@@ -84,7 +84,7 @@ function broadcastOf({ bytes, prefixLength }: Cidr): Buffer {
   return broadcast;
 }
 
-function formatAddress(bytes: Buffer): string {
+export function formatAddress(bytes: Buffer): string {
   if (bytes.length === 4) return [...bytes].join(".");
   const groups = Array.from({ length: 8 }, (_, n) => bytes.readUInt16BE(2 * n).toString(16));
   return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1); // the short form, RFC 5952

@@ -4,6 +4,7 @@
  */
 import { close, closeSync } from "node:fs";
 import { assert, SystemError } from "../../base/index.ts";
+import { NativeMemory } from "../bpf/native-memory.ts";
 import { errnoName, libcCall } from "../libc.ts";
 import { messageCalls, messageHeader } from "../sockets/messages.ts";
 import { linkIndex } from "./links.ts";
@@ -18,6 +19,8 @@ const send = libcCall<[fd: number, bytes: Buffer, length: number, flags: number]
   "int64_t send(int fd, const void *bytes, size_t length, int flags)",
 );
 
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
@@ -26,6 +29,30 @@ const ETH_P_ALL = 0x0003;
 const PACKET_IGNORE_OUTGOING = 23;
 /** The longest that a link of any kind hands over: a segment that is yet to be cut, and its headers. */
 const FRAME_BYTES_MAX = 64 * 1024 + 256;
+
+/** Of classic BPF: opcode, how far to jump where it holds and where not, and a number. Source: bpf(4), linux/filter.h. */
+export type FilterInstruction = readonly [opcode: number, jumpTrue: number, jumpFalse: number, k: number];
+
+export interface FrameSocketOptions {
+  readonly receives: boolean;
+  readonly filter?: readonly FilterInstruction[];
+}
+
+/** Before it is bound, so that nothing comes in by it unasked. struct sock_fprog: | count:u16 | 0:6 | address:u64 | */
+function attachFilter(fd: number, filter: readonly FilterInstruction[]): void {
+  const bytes = Buffer.alloc(8 * filter.length);
+  for (const [index, [opcode, jumpTrue, jumpFalse, k]] of filter.entries()) {
+    bytes.writeUInt16LE(opcode, 8 * index);
+    bytes.writeUInt8(jumpTrue, 8 * index + 2);
+    bytes.writeUInt8(jumpFalse, 8 * index + 3);
+    bytes.writeUInt32LE(k, 8 * index + 4);
+  }
+  using instructions = NativeMemory.of(bytes);
+  const program = Buffer.alloc(16);
+  program.writeUInt16LE(filter.length, 0);
+  program.writeBigUInt64LE(instructions.address, 8);
+  setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
+}
 
 /**
  * A link seen as frames. It belongs to the namespace that it was opened in, and hears nothing more once the link has left it.
@@ -37,9 +64,9 @@ export class FrameSocket {
 
   /**
    * @param link in the namespace of the calling thread
-   * @param options `receives` false: for sending alone, so that nothing is copied to it
+   * @param options `receives` false: for sending alone, so that nothing is copied to it; `filter`: only what it lets through is
    */
-  constructor(link: string, { receives }: { readonly receives: boolean }) {
+  constructor(link: string, { receives, filter }: FrameSocketOptions) {
     this.#link = link;
     const index = linkIndex(link);
     if (index === undefined) throw new SystemError(`opening the network link ${link} for frames: there is none`);
@@ -48,6 +75,7 @@ export class FrameSocket {
       fd = openSocket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
       const yes = Buffer.from([1, 0, 0, 0]);
       for (const option of [PACKET_IGNORE_OUTGOING, PACKET_AUXDATA]) setsockopt(fd, SOL_PACKET, option, yes, yes.length);
+      if (filter !== undefined) attachFilter(fd, filter);
       const address = linkAddress(index, receives ? ETH_P_ALL : 0);
       bind(fd, address, address.length);
       this.#fd = fd;

@@ -3,8 +3,9 @@
  * A namespace has these from the machine's first one, which may be a router.
  * Source: Linux Documentation/networking/ip-sysctl.rst.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { SystemError } from "../../base/index.ts";
+import { checkLinkName } from "./link-name.ts";
 
 const RULES: readonly (readonly [path: string, value: string])[] = [
   // What arrives by one link leaves by no other: links of a namespace would be one network otherwise.
@@ -22,6 +23,32 @@ const RULES: readonly (readonly [path: string, value: string])[] = [
   ["ipv6/conf/default/accept_ra", "0"],
   ["ipv6/conf/default/autoconf", "0"],
 ];
+
+/**
+ * Whether a link takes addresses of IPv6, and the way on, from what routers tell. Its address in each network ends with what its MAC
+ * address says (EUI-64), and stays the same. While the link is up, routers are asked once IPv6 is enabled anew.
+ * Source: RFC 4862, RFC 4291 appendix A.
+ */
+export function followRouters(link: string, follows: boolean): void {
+  checkLinkName(link);
+  const folder = `/proc/sys/net/ipv6/conf/${link}`;
+  if (!existsSync(folder)) return; // a kernel without IPv6
+  const rules = { accept_ra: follows ? "1" : "0", autoconf: follows ? "1" : "0", addr_gen_mode: "0", use_tempaddr: "0" };
+  for (const [name, value] of Object.entries(rules)) {
+    try {
+      writeFileSync(`${folder}/${name}`, value);
+    } catch (cause) {
+      throw new SystemError(`setting ${name} of the network link ${link} to ${value}`, { cause });
+    }
+  }
+}
+
+/** Whether it does. */
+export function followsRouters(link: string): boolean {
+  checkLinkName(link);
+  const path = `/proc/sys/net/ipv6/conf/${link}/accept_ra`;
+  return existsSync(path) && readFileSync(path, "utf8").trim() !== "0";
+}
 
 export function setHostRules(): void {
   for (const [path, value] of RULES) {

@@ -1,7 +1,7 @@
 export { addAddress, listAddresses, removeAddress } from "./addresses.ts";
-export { FrameSocket, sendFrame } from "./frames.ts";
+export { type FilterInstruction, FrameSocket, type FrameSocketOptions, sendFrame } from "./frames.ts";
 export { type HeldTap, heldTaps } from "./held-taps.ts";
-export { setHostRules } from "./host-rules.ts";
+export { followRouters, followsRouters, setHostRules } from "./host-rules.ts";
 export type { Link, LinkSettings } from "./link-message.ts";
 export { checkLinkName } from "./link-name.ts";
 export { type LinkSpeed, readLinkSpeed } from "./link-speed.ts";
@@ -19,5 +19,7 @@ export {
   setLink,
 } from "./links.ts";
 export { inNamespace, isNamespace, makeNamespace, namespaceId, openNamespace, removeNamespace, withEmptyNamespace } from "./namespaces.ts";
-export { createTap, type TapOptions } from "./taps.ts";
+export type { Route } from "./route-message.ts";
+export { addRoute, listRoutes, removeRoute } from "./routes.ts";
+export { createTap, type TapOptions, tryTap } from "./taps.ts";
 export { LinkWatch, type LinkWatchOptions } from "./watch-links.ts";

@@ -3,14 +3,15 @@
  * Source: Linux Documentation/networking/tuntap.rst, include/uapi/linux/if_tun.h.
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { SystemError } from "../../base/index.ts";
-import { libcCall } from "../libc.ts";
+import { messageOf, SystemError } from "../../base/index.ts";
+import { errnoCode, libcCall } from "../libc.ts";
 import { checkLinkName } from "./link-name.ts";
 
 const ioctl = libcCall<[fd: number, request: number, argument: Buffer]>("int ioctl(int fd, uint64_t request, void *argument)");
 
 const TUN_DEVICE = "/dev/net/tun";
 const TUNSETIFF = 0x400454ca;
+const TUNGETFEATURES = 0x800454cf;
 const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
@@ -19,6 +20,20 @@ const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: | name:16 | here flags:u16 | … | */
 const IFREQ_BYTES = 40;
 const IFREQ_FLAGS_AT = 16;
+
+/** Whether taps can be made here: found by asking the kernel's driver what they can be. @returns undefined, or why not */
+export function tryTap(device = TUN_DEVICE): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(device, constants.O_RDWR | constants.O_NONBLOCK);
+    ioctl(fd, TUNGETFEATURES, Buffer.alloc(4));
+    return undefined;
+  } catch (error) {
+    return errnoCode(error) ?? messageOf(error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
 
 export interface TapOptions {
   /**

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { tryTap } from "../network/index.ts";
 import { existingPaths, tryBpf, tryCommand, trySeccomp } from "./index.ts";
 
 test.each([
@@ -16,4 +17,9 @@ test("the kernel answers about seccomp and BPF, by an errno or not at all", () =
 
 test("only paths that are there are kept, in order", () => {
   expect(existingPaths(["/usr", "/no/such/path", "/"])).toEqual(["/usr", "/"]);
+});
+
+test("a machine without taps is told from one with them by what its device says", () => {
+  expect(tryTap("/dev/net/no-tun")).toBe("ENOENT");
+  expect(tryTap("/dev/null")).toBe("ENOTTY"); // a device, and not that one
 });

@@ -1,7 +1,7 @@
 /** Connections to others: to a unix socket, and to a machine on the network that is not this one's loopback. */
-import { lookup } from "node:dns/promises";
 import { BlockList, connect, isIP, type Socket } from "node:net";
 import { SystemError } from "../../base/index.ts";
+import { resolveName } from "./resolver.ts";
 
 /** @throws {SystemError} when it is not there, nobody listens, or it does not answer in time */
 export function connectUnix(path: string, timeoutMs: number): Promise<Socket> {
@@ -19,7 +19,7 @@ export interface ConnectRules {
  * @throws {SystemError} also when it leads to this machine's loopback, whose services trust whoever reaches them
  */
 export async function connectTcp(host: string, port: number, timeoutMs: number, { mayConnect }: ConnectRules): Promise<Socket> {
-  const addresses = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host];
+  const addresses = isIP(host) === 0 ? await resolveName(host) : [host];
   const elsewhere = addresses.filter((candidate) => !isLoopback(candidate));
   if (elsewhere.length === 0) throw new SystemError(`${host} is this machine's loopback, which is not connected to`);
   const address = elsewhere.find(mayConnect);

@@ -18,6 +18,7 @@ const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_BINDTODEVICE = 25;
 /** Connections that wait to be accepted: as many as Node itself asks for. */
 const BACKLOG = 511;
 
@@ -56,10 +57,11 @@ export class PortTaken extends SystemError {}
 /**
  * @param host an IPv4 or IPv6 address
  * @param port 0 for any free one
+ * @param link by which whoever connects must come, whatever other links there are
  * @throws {PortTaken}
  */
-export function listenTcp(host: string, port: number): number {
-  const fd = bindTcp(host, port);
+export function listenTcp(host: string, port: number, link?: string): number {
+  const fd = bindTcp(host, port, link);
   try {
     listen(fd, BACKLOG);
     return fd;
@@ -70,10 +72,11 @@ export function listenTcp(host: string, port: number): number {
 }
 
 /** As {@link listenTcp}, and leaves it to whoever gets the socket to listen: until then who connects is refused. */
-export function bindTcp(host: string, port: number): number {
+export function bindTcp(host: string, port: number, link?: string): number {
   const { family, bytes } = tcpAddress(host, port);
   const fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   try {
+    if (link !== undefined) setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.from(`${link}\0`), Buffer.byteLength(link) + 1);
     // A host that was restarted must not wait for the last connections of its predecessor to time out.
     const yes = Buffer.from([1, 0, 0, 0]);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, yes, yes.length);

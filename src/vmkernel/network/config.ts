@@ -9,6 +9,17 @@ export interface NetworkConfig {
   readonly switches: readonly SwitchConfig[];
   /** The host's own interfaces; none where absent. */
   readonly hostNics?: readonly HostNicConfig[];
+  /** Of netstacks, beside those that come with their interfaces' addresses. */
+  readonly hostRoutes?: readonly HostRoute[];
+  /** For names of machines that the host itself connects to; the machine's own where absent. */
+  readonly resolver?: ResolverConfig;
+}
+
+export interface ResolverConfig {
+  /** Of the DHCP lease of this interface, as long as it has one with name servers: before those that are configured. */
+  readonly dhcpDevice?: string;
+  readonly nameServers: readonly string[];
+  readonly searchDomains: readonly string[];
 }
 
 /** An interface of the host itself on a port group: vim25 HostVirtualNic. */
@@ -21,15 +32,50 @@ export interface HostNicConfig {
   /** 1280–9000. */
   readonly mtu: number;
   readonly ip: readonly HostAddress[];
+  /** Its address of IPv4 is what a DHCP server gives it, and so is the way on from there where none is configured. */
+  readonly dhcp?: true;
+  /** It has an address of IPv6 in each network that routers tell of (RFC 4862), and takes the way on from them. */
+  readonly autoconf?: true;
+  /** The host's API is served on it: hostd may listen there. */
+  readonly servesApi?: true;
   /** Interfaces of one netstack share its routes; those of two never meet but by a switch. 1–32 letters, digits, "-" and "_". */
   readonly netstack: string;
 }
 
-/** IPv4 or IPv6. */
+/** IPv4 or IPv6. Only static ones are configured. */
 export interface HostAddress {
-  readonly kind: "static";
+  readonly kind: "static" | "dhcp" | "autoconf";
   readonly address: string;
   readonly prefixLength: number;
+}
+
+/** A way on from a netstack. */
+export interface HostRoute {
+  readonly netstack: string;
+  /** "0.0.0.0/0", "10.0.0.0/8", "2001:db8::/32". */
+  readonly destination: string;
+  /** On a network of one of the netstack's interfaces: until one has an address there, there is no such route. */
+  readonly gateway: string;
+  /** The interface; the one on whose network the gateway is where absent. */
+  readonly device?: string;
+}
+
+/** What one of the host's own interfaces was told on its network. */
+export interface Learned {
+  readonly lease?: Lease | undefined;
+  /** Those that the interface has by what routers told. */
+  readonly autoconf?: readonly HostAddress[] | undefined;
+}
+
+/** What a DHCP server gave. RFC 2131. */
+export interface Lease {
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway?: string;
+  readonly nameServers: readonly string[];
+  readonly searchDomains: readonly string[];
+  /** By the machine's clock. */
+  readonly untilMs: number;
 }
 
 export interface SwitchConfig {
@@ -41,6 +87,8 @@ export interface SwitchConfig {
   readonly mtu: number;
   /** Network devices of the machine ("eth1"): each belongs to one switch at most. */
   readonly uplinks: readonly string[];
+  /** What is listened to at its uplinks; nothing where absent. */
+  readonly discovery?: "cdp" | "lldp";
   readonly policy: NetworkPolicy;
   readonly portGroups: readonly PortGroupConfig[];
 }

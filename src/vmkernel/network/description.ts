@@ -1,10 +1,12 @@
 /** What the virtual network is, as vmkernel finds it: switches, and the ports that something is plugged into. Pure types. */
-import type { Connectee, NetworkPolicy } from "./config.ts";
+import type { Connectee, Learned, NetworkPolicy } from "./config.ts";
 
 export interface NetworkDescription {
   readonly switches: readonly SwitchDescription[];
   /** Ports whose port group is gone: they are on no switch, and pass nothing. */
   readonly unattached?: readonly PortDescription[];
+  /** By its device, what each of the host's own interfaces was told on its network. */
+  readonly learned?: Readonly<Record<string, Learned>>;
 }
 
 export interface SwitchDescription {
@@ -18,6 +20,17 @@ export interface UplinkDescription {
   /** Whether its link is up; false also for a device that is not there. */
   readonly hasLink: boolean;
   readonly mac?: string;
+  /** What the switch at its other end tells of itself. */
+  readonly neighbour?: Neighbour;
+}
+
+/** The last frame of discovery that came in by an uplink, as the switch outside sent it. */
+export interface Neighbour {
+  readonly protocol: "cdp" | "lldp";
+  /** Whole, base64; nobody has looked at it. */
+  readonly frame: string;
+  /** By the machine's clock. */
+  readonly heardAtMs: number;
 }
 
 export interface PortDescription {

@@ -9,25 +9,34 @@ import { isDeepStrictEqual } from "node:util";
 import { messageWithCauses } from "../../base/index.ts";
 import {
   addAddress,
+  addRoute,
   createVeth,
   deleteLink,
   disableIpv6,
   enableIpv6,
   findLink,
+  followRouters,
+  followsRouters,
   inNamespace,
   isNamespace,
   linkIndex,
   listAddresses,
+  listenTcp,
   listLinks,
+  listRoutes,
   makeNamespace,
   moveLink,
+  type Route,
   removeAddress,
   removeNamespace,
+  removeRoute,
   setHostRules,
   setLink,
 } from "../../system/index.ts";
-import type { HostNicConfig } from "./config.ts";
-import { cidrOf, hostPortDevice, isHostPort } from "./host-nic.ts";
+import { fault } from "../../wire/index.ts";
+import type { HostAddress, HostNicConfig, Learned, Lease, NetworkConfig } from "./config.ts";
+import { addressOf, cidrOf, hasInterfaceId, hostPortDevice, interfaceId, isHostPort, shortCidr } from "./host-nic.ts";
+import { type PlannedRoute, planHostRoutes } from "./plan-host-routes.ts";
 import type { Steps } from "./port-pins.ts";
 
 const STACK = "stack-";
@@ -50,29 +59,47 @@ export interface HostNicsParts {
   readonly log: (line: string) => void;
 }
 
+/** What all of them are made from. */
+export interface Ways {
+  readonly config: NetworkConfig;
+  readonly learned: Readonly<Record<string, Learned>>;
+}
+
+/** An interface with what it was told. */
+interface MadeNic extends HostNicConfig {
+  readonly lease: Lease | undefined;
+}
+
 export class HostNics {
   readonly #parts: HostNicsParts;
   /** As they were made, by their devices: what an earlier vmkernel made is not known, and looked at anew. */
-  readonly #made = new Map<string, HostNicConfig>();
+  readonly #made = new Map<string, MadeNic>();
+  #routes: Ways = { config: { switches: [] }, learned: {} };
 
   constructor(parts: HostNicsParts) {
     this.#parts = parts;
   }
 
   /** Makes those that are new, and changes those that are other than before. The switch's end of a new one is down yet. */
-  apply(wanted: readonly HostNicConfig[], undo: Steps): void {
+  apply(ways: Ways, undo: Steps): void {
+    const { config, learned } = ways;
     // Last of all: a netstack that was made for what could not be.
     undo.add(() => this.#removeStacksBut([...this.#made.values()]));
-    for (const nic of wanted) {
-      const before = this.#made.get(nic.device);
-      if (isDeepStrictEqual(before, nic)) continue;
-      const wasThere = this.#there(() => linkIndex(hostPortDevice(nic.device))) !== undefined;
-      undo.add(() => {
-        if (before !== undefined) this.#become(before);
-        else if (!wasThere) this.#delete(nic.device);
-      });
-      this.#become(nic);
-    }
+    const before = this.#routes;
+    undo.add(() => this.#settleRoutes(before));
+    for (const configured of config.hostNics ?? []) this.#applyNic({ ...configured, lease: learned[configured.device]?.lease }, undo);
+    this.#settleRoutes(ways);
+  }
+
+  #applyNic(nic: MadeNic, undo: Steps): void {
+    const before = this.#made.get(nic.device);
+    if (isDeepStrictEqual(before, nic)) return;
+    const wasThere = this.#there(() => linkIndex(hostPortDevice(nic.device))) !== undefined;
+    undo.add(() => {
+      if (before !== undefined) this.#become(before);
+      else if (!wasThere) this.#delete(nic.device);
+    });
+    this.#become(nic);
   }
 
   /** Those that are not configured any more, and netstacks that nothing is in. */
@@ -99,8 +126,44 @@ export class HostNics {
     this.#made.clear();
   }
 
+  /** Interfaces that follow what routers tell, with the addresses of IPv6 that they have by that. */
+  autoconfigured(): ReadonlyMap<string, readonly HostAddress[]> {
+    const following = [...this.#made.values()].filter(({ autoconf }) => autoconf === true);
+    return new Map(following.map((nic) => [nic.device, inNamespace(this.#stack(nic.netstack), () => autoconfOf(nic))]));
+  }
+
+  /**
+   * A socket that listens on all addresses of an interface, those that it will yet get among them.
+   * @returns a descriptor, the caller's to close
+   * @throws {Fault} NotFound, InvalidArgument where nothing is served on it
+   */
+  listen(device: string, port: number): number {
+    const nic = this.#made.get(device);
+    if (nic === undefined) throw fault("NotFound", `The host has no interface ${device}.`, {});
+    if (!nic.servesApi)
+      throw fault("InvalidArgument", `${device} is not an interface that the API is served on.`, { invalidProperty: "device" });
+    return inNamespace(this.#stack(nic.netstack), () => listenTcp(existsSync("/proc/sys/net/ipv6") ? "::" : "0.0.0.0", port, device));
+  }
+
+  /** A route that cannot be made is missing, and what it is about goes on. */
+  #settleRoutes(ways: Ways): void {
+    this.#routes = ways;
+    const { config, learned } = ways;
+    const nics = config.hostNics ?? [];
+    for (const netstack of new Set(nics.map((nic) => nic.netstack))) {
+      const own = nics.filter((nic) => nic.netstack === netstack);
+      const routes = (config.hostRoutes ?? []).filter((route) => route.netstack === netstack);
+      const planned = planHostRoutes(own, routes, learned);
+      this.#trying(`settling the routes of ${netstack}`, () =>
+        inNamespace(this.#stack(netstack), () => {
+          for (const { device } of own) settleRoutes(device, planned);
+        }),
+      );
+    }
+  }
+
   /** However it is now, and wherever. */
-  #become(nic: HostNicConfig): void {
+  #become(nic: MadeNic): void {
     const { device, netstack } = nic;
     this.#made.delete(device);
     this.#makeStack(netstack);
@@ -162,17 +225,47 @@ export class HostNics {
 }
 
 /** Address, MTU and IP addresses of an interface, within its netstack. */
-function settle({ device, mac, mtu, ip }: HostNicConfig): void {
-  const wanted = ip.map(cidrOf);
+function settle({ device, mac, mtu, ip, lease, autoconf }: MadeNic): void {
+  const wanted = [...ip, ...addressOf(lease)].map(cidrOf);
   if (!findLink("lo")?.isUp) setLink("lo", { up: true });
   setLink(device, { mac, mtu });
+  // Routers are asked, and what they told before is forgotten, as IPv6 begins.
+  const follows = autoconf === true;
+  if (followsRouters(device) !== follows) {
+    disableIpv6(device);
+    followRouters(device, follows);
+  }
   // An interface without an address of IPv6 does not speak it, not even to look for routers.
-  if (wanted.some(isIpv6)) enableIpv6(device);
+  if (wanted.some(isIpv6) || follows) enableIpv6(device);
   else disableIpv6(device);
   setLink(device, { up: true });
   const found = listAddresses(device);
-  for (const cidr of found) if (!wanted.includes(cidr) && !isOfLink(cidr)) removeAddress(device, cidr);
+  const told = new Set(autoconf === true ? autoconfOf({ device, mac }).map(cidrOf) : []);
+  for (const cidr of found) if (!wanted.includes(cidr) && !isOfLink(cidr) && !told.has(cidr)) removeAddress(device, cidr);
   for (const cidr of wanted) if (!found.includes(cidr)) addAddress(device, cidr);
+}
+
+/** Its own of IPv6 end with what its MAC address says. */
+function autoconfOf({ device, mac }: Pick<HostNicConfig, "device" | "mac">): readonly HostAddress[] {
+  const ending = interfaceId(mac);
+  return listAddresses(device).flatMap((cidr) => {
+    const [address = "", bits] = cidr.split("/");
+    if (!isIpv6(address) || isOfLink(cidr) || !hasInterfaceId(address, ending)) return [];
+    return [{ kind: "autoconf" as const, address, prefixLength: Number(bits) }];
+  });
+}
+
+/** Those of one interface, made and removed until they are as planned; what routers told is the kernel's. */
+function settleRoutes(device: string, planned: readonly PlannedRoute[]): void {
+  const wanted = planned.filter((route) => route.device === device);
+  const found = listRoutes(device).filter(({ protocol }) => protocol === undefined);
+  const same = (one: Pick<PlannedRoute, "destination">, other: Route): boolean => shortCidr(one.destination) === other.destination;
+  for (const route of found) {
+    if (!wanted.some((one) => same(one, route) && one.gateway === route.gateway)) removeRoute(device, route);
+  }
+  for (const { destination, gateway } of wanted) {
+    if (!found.some((route) => same({ destination }, route) && route.gateway === gateway)) addRoute(device, { destination, gateway });
+  }
 }
 
 function isIpv6(cidr: string): boolean {

@@ -1,9 +1,12 @@
+export { Beacons } from "./beacons.ts";
+export { chooseNameServers } from "./choose-name-servers.ts";
 export { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 export type { PortShape } from "./compile/port-shape.ts";
 export type * from "./config.ts";
 export type * from "./description.ts";
 export { checkHostNics, cidrOf, HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, NETSTACK } from "./host-nic.ts";
 export { netstackNamespace, netstacksIn } from "./host-nics.ts";
+export { Neighbours } from "./neighbours.ts";
 export {
   type NetworkPlan,
   type NetworkState,
@@ -13,4 +16,10 @@ export {
   planNetwork,
   settle,
 } from "./plan-network.ts";
-export { networkNamespace, type PortAttachment, VirtualNetwork, type VirtualNetworkParts } from "./virtual-network.ts";
+export {
+  type ConfigureOptions,
+  networkNamespace,
+  type PortAttachment,
+  VirtualNetwork,
+  type VirtualNetworkParts,
+} from "./virtual-network.ts";

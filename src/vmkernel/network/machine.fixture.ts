@@ -57,6 +57,11 @@ export class TestMachine {
     this.#taps.set(name, { fd, headerBytes: VIRTIO_HEADER_BYTES });
   }
 
+  /** A port of another network than its own. */
+  adopt(name: string, fd: number): void {
+    this.#taps.set(name, { fd, headerBytes: VIRTIO_HEADER_BYTES });
+  }
+
   fdOf(name: string): number {
     return this.#tap(name).fd;
   }

@@ -4,7 +4,7 @@
  */
 import { assert } from "../../base/index.ts";
 import type { Bandwidth, GuestShape, Neighbours, PortShape, UplinkShape } from "./compile/port-shape.ts";
-import type { Connectee, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapingPolicy, SwitchConfig } from "./config.ts";
+import type { Connectee, Learned, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapingPolicy, SwitchConfig } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
 import { portOfHostNic } from "./host-nic.ts";
 import { isGroupMac } from "./mac.ts";
@@ -30,6 +30,8 @@ export interface NetworkState {
   readonly config: NetworkConfig;
   /** In the order in which they were plugged in. */
   readonly ports: readonly PluggedPort[];
+  /** By its device, what each of the host's own interfaces was told on its network. */
+  readonly learned?: Readonly<Record<string, Learned>>;
   /** By their names; a switch keeps its number. */
   readonly switchNumbers: Readonly<Record<string, number>>;
 }
@@ -40,8 +42,9 @@ export const NOWHERE = SWITCH_NUMBER_MAX;
 const FIRST_PORT = 2;
 
 /** Gives every switch and port its number, those that have one theirs. The host's own interfaces have ports as long as they are configured. */
-export function settle({ config, ports: plugged, switchNumbers }: NetworkState): NetworkState {
-  const ports = withHostPorts(config, plugged);
+export function settle({ config, ports: plugged, switchNumbers, learned: told }: NetworkState): NetworkState {
+  const learned = stillLearned(config, told);
+  const ports = withHostPorts({ config, ports: plugged, learned });
   const kept = Object.entries(switchNumbers).filter(([name]) => config.switches.some((one) => one.name === name));
   const numbers = new Map(kept);
   for (const { name } of config.switches) {
@@ -53,7 +56,7 @@ export function settle({ config, ports: plugged, switchNumbers }: NetworkState):
     const at = (owner && numbers.get(owner.name)) ?? NOWHERE;
     return port.switchNumber === at ? port : { ...port, switchNumber: at, number: taken.takeAt(at) };
   });
-  return { config, ports: settled, switchNumbers: Object.fromEntries(numbers) };
+  return { config, ports: settled, switchNumbers: Object.fromEntries(numbers), ...(Object.keys(learned).length > 0 && { learned }) };
 }
 
 /** Numbers of ports, by the numbers of their switches. What a port had before it went to another switch is free with the next change. */
@@ -81,9 +84,23 @@ class TakenNumbers {
   }
 }
 
-function withHostPorts({ hostNics = [] }: NetworkConfig, plugged: readonly PluggedPort[]): readonly PluggedPort[] {
-  const ofHost = hostNics.map((nic): PluggedPort => {
-    const port = portOfHostNic(nic);
+/** An interface that asks no more has nothing that it was told. */
+function stillLearned({ hostNics = [] }: NetworkConfig, learned: NetworkState["learned"] = {}): Readonly<Record<string, Learned>> {
+  const kept = hostNics.flatMap(({ device, dhcp, autoconf }) => {
+    const { lease, autoconf: addresses } = learned[device] ?? {};
+    const still: Learned = { ...(dhcp && lease && { lease }), ...(autoconf && addresses && { autoconf: addresses }) };
+    return Object.keys(still).length > 0 ? [[device, still] as const] : [];
+  });
+  return Object.fromEntries(kept);
+}
+
+function withHostPorts({
+  config,
+  ports: plugged,
+  learned = {},
+}: Pick<NetworkState, "config" | "ports" | "learned">): readonly PluggedPort[] {
+  const ofHost = (config.hostNics ?? []).map((nic): PluggedPort => {
+    const port = portOfHostNic(nic, learned[nic.device]);
     const before = plugged.find(({ device }) => device === port.device);
     return { ...port, connected: true, switchNumber: before?.switchNumber ?? 0, number: before?.number ?? 0 };
   });
@@ -134,6 +151,8 @@ export interface Surroundings {
   /** Whether the kernel takes loops whose end it cannot see. Else each is compiled for as many members as a switch has. */
   readonly hasOpenLoops: boolean;
   readonly hasLink: (device: string) => boolean;
+  /** Whether an uplink with a link leads nowhere, as beacons tell; only teams that go by them ask. */
+  readonly isLost?: (device: string) => boolean;
   /** Of each team, the uplinks in use until now: see {@link teamKey}. */
   readonly inUse: ReadonlyMap<string, readonly string[]>;
 }
@@ -150,7 +169,14 @@ function planSwitch(state: NetworkState, config: SwitchConfig, surroundings: Sur
   assert(number !== undefined, `the switch ${config.name} has a number`);
   const own = state.ports.filter(({ switchNumber }) => switchNumber === number);
   const groups = config.portGroups.map((group) => groupOf(config, group));
-  const around: Around = { config, groups, ...(surroundings.hasOpenLoops ? {} : { membersMax: roundUp(own.length) }), surroundings };
+  const hostGroups = new Set((state.config.hostNics ?? []).map(({ portGroup }) => portGroup));
+  const around: Around = {
+    config,
+    groups,
+    hostGroups,
+    ...(surroundings.hasOpenLoops ? {} : { membersMax: roundUp(own.length) }),
+    surroundings,
+  };
   return {
     number,
     config,
@@ -176,6 +202,8 @@ interface Group {
 interface Around {
   readonly config: SwitchConfig;
   readonly groups: readonly Group[];
+  /** Names of port groups that an interface of the host is on. */
+  readonly hostGroups: ReadonlySet<string>;
   readonly membersMax?: number;
   readonly surroundings: Surroundings;
 }
@@ -203,9 +231,16 @@ function planPort(plugged: PluggedPort, around: Around): PlannedPort {
   const group = around.groups.find(({ name }) => name === nic.portGroup);
   assert(group !== undefined, `the port group ${nic.portGroup} is on the switch of its port`);
   const base = { ...baseOf(plugged), vlanId: group.vlanId, policy: group.policy };
+  const blockedBecause = isForHost(plugged, around) ? `The port group ${group.name} is the host's own.` : undefined;
+  if (blockedBecause !== undefined) return { ...base, blockedBecause, choice: NO_CHOICE, shape: { kind: "blocked" } };
   if (!connected) return { ...base, choice: NO_CHOICE, shape: { kind: "blocked" } };
   const choice = chooseUplink(group.policy.teaming.policy, teamOf(group, around), plugged.number);
   return { ...base, choice, shape: shapeOf(plugged, group, around), station: stationOf(plugged, group, choice, around) };
+}
+
+/** A port group is the host's or virtual machines', whoever asks: a guest is on none where an interface of the host is. */
+function isForHost({ connectee, nic }: PluggedPort, { hostGroups }: Around): boolean {
+  return connectee.kind !== "host" && hostGroups.has(nic.portGroup);
 }
 
 /** Of a port that has no port group to have one from. */
@@ -320,11 +355,16 @@ function slotsOf(choice: UplinkChoice): readonly string[] {
 
 function teamOf({ policy }: Group, { config, surroundings }: Around): readonly string[] {
   const before = surroundings.inUse.get(teamKey(config, policy)) ?? [];
-  return uplinksInUse(policy.teaming, surroundings.hasLink, before);
+  return uplinksInUse(policy.teaming, leadsBy(policy, surroundings), before);
+}
+
+/** Whether an uplink can be used, for teams of this policy. */
+function leadsBy({ teaming }: NetworkPolicy, { hasLink, isLost = () => false }: Surroundings): Surroundings["hasLink"] {
+  return (device) => hasLink(device) && !(teaming.checkBeacon && isLost(device));
 }
 
 function teamKey({ name }: SwitchConfig, { teaming }: NetworkPolicy): string {
-  return JSON.stringify([name, teaming.active, teaming.standby]);
+  return JSON.stringify([name, teaming.active, teaming.standby, ...(teaming.checkBeacon ? ["beacons"] : [])]);
 }
 
 /** What is in use from now on, for what is planned after this. */
@@ -333,7 +373,7 @@ export function teamsInUse({ switches }: NetworkConfig, surroundings: Surroundin
   for (const config of switches) {
     for (const policy of [config.policy, ...config.portGroups.map(({ overrides }) => effectivePolicy(config.policy, overrides))]) {
       const key = teamKey(config, policy);
-      teams.set(key, uplinksInUse(policy.teaming, surroundings.hasLink, surroundings.inUse.get(key) ?? []));
+      teams.set(key, uplinksInUse(policy.teaming, leadsBy(policy, surroundings), surroundings.inUse.get(key) ?? []));
     }
   }
   return teams;

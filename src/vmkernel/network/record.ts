@@ -4,11 +4,12 @@
  */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { checkConfig } from "./check-config.ts";
+import type { MachineAdapter } from "./machine-adapter.ts";
 import type { NetworkState } from "./plan-network.ts";
 
 export interface NetworkRecord extends NetworkState {
-  /** Adapters that were up when they were taken from the machine. */
-  readonly takenUp: readonly string[];
+  /** Adapters as they were when they were taken from the machine. */
+  readonly taken: readonly MachineAdapter[];
 }
 
 /** In one step: a reader finds the old record or the new one. */
@@ -24,7 +25,8 @@ export async function readRecord(path: string): Promise<NetworkRecord | undefine
     throw error;
   });
   if (text === undefined) return undefined;
-  const record = JSON.parse(text) as NetworkRecord;
+  const { takenUp = [], ...record } = JSON.parse(text) as NetworkRecord & { readonly takenUp?: readonly string[] };
   checkConfig(record.config);
-  return record;
+  // One that was written before there was more to remember of an adapter.
+  return { ...record, taken: record.taken ?? takenUp.map((name) => ({ name, isUp: true, addresses: [], routes: [] })) };
 }

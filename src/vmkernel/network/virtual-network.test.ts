@@ -2,7 +2,18 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { clsProgramId, findLink, hasTcx, inNamespace, listLinks } from "../../system/index.ts";
+import {
+  addAddress,
+  addRoute,
+  clsProgramId,
+  findLink,
+  hasTcx,
+  inNamespace,
+  listAddresses,
+  listLinks,
+  listRoutes,
+  setLink,
+} from "../../system/index.ts";
 import { hasBpf } from "./compile/compile.fixture.ts";
 import type { NicPort, PortGroupConfig } from "./config.ts";
 import { ACK, ARP_TYPE, BROADCAST, frame, IPV4_TYPE, icmp, ipv4, PROTOCOLS, SYN, tcp, udp } from "./frames.fixture.ts";
@@ -529,6 +540,31 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
     expect([machine.reach("a", between(A, STRANGER)), machine.reach("b", between(B, STRANGER))]).toEqual(["", "up0"]);
     await machine.network.configure({ switches: [makeSwitch({ groups: lan })] });
     expect(findLink("up0")).toBeDefined();
+  });
+
+  test("an adapter by which the machine is on a network is taken only where that may be cut off, and brings it all back", async () => {
+    await build({ groups: lan }, []);
+    setLink("up0", { up: true });
+    addAddress("up0", "192.0.2.2/24");
+    addAddress("up0", "2001:db8::2/64");
+    addRoute("up0", { destination: "10.0.0.0/8", gateway: "192.0.2.1", metric: 7 });
+    addRoute("up0", { destination: "0.0.0.0/0", gateway: "192.0.2.1" });
+    const had = () => [listAddresses("up0").filter((address) => !address.startsWith("fe80")), listRoutes("up0")];
+    const before = had();
+    const withUplink = { switches: [makeSwitch({ groups: lan, uplinks: ["up0"] })] };
+    await expect(machine.network.configure(withUplink)).rejects.toMatchObject({
+      fault: "ResourceInUse",
+      message: expect.stringContaining("default route"),
+    });
+    expect(had()).toEqual(before);
+    await machine.network.configure(withUplink, { mayCutOff: true });
+    expect(findLink("up0")).toBeUndefined();
+    machine.network.close();
+    machine.network = machine.anotherVmkernel();
+    await machine.network.adopt();
+    await machine.network.configure(withUplink); // it has it already
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan })] });
+    expect(had()).toEqual(before);
   });
 
   test("a host whose network nobody uses mounts nothing", async () => {

@@ -7,13 +7,13 @@
 import { closeSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { assert, messageWithCauses, Turns, Undo, type VmId } from "../../base/index.ts";
 import {
   createTap,
   deleteLink,
   disableIpv6,
   fetchLink,
-  findLink,
   hasOpenLoops,
   inNamespace,
   isNamespace,
@@ -34,13 +34,14 @@ import { fault } from "../../wire/index.ts";
 import { announcements, uplinksOfPorts } from "./announce.ts";
 import { checkConfig } from "./check-config.ts";
 import { RULES_MAX } from "./compile/firewall/rules.ts";
-import type { NetworkConfig, NicPort } from "./config.ts";
+import type { HostAddress, Learned, NetworkConfig, NicPort } from "./config.ts";
 import { describeNetwork } from "./describe-network.ts";
 import type { NetworkDescription } from "./description.ts";
 import { isHostPort } from "./host-nic.ts";
 import { HostNics } from "./host-nics.ts";
 import { KernelNetwork, type Links } from "./kernel-network.ts";
 import { isGroupMac, isMac } from "./mac.ts";
+import { type MachineAdapter, readMachineAdapter, refuseHeld, restoreMachineAdapter } from "./machine-adapter.ts";
 import {
   type NetworkPlan,
   type NetworkState,
@@ -71,6 +72,15 @@ export interface VirtualNetworkParts {
   readonly changed?: () => void;
   /** Before each port whose programs move to where they cost least. */
   readonly promotionGapMs?: number;
+  /** Whether an uplink with a link leads nowhere: see {@link Beacons}. */
+  readonly isLost?: (device: string) => boolean;
+  /** After each change, what all of it is made from now. */
+  readonly settled?: (state: NetworkState) => void;
+}
+
+export interface ConfigureOptions {
+  /** Whether it may take adapters by which the machine itself is on a network. */
+  readonly mayCutOff?: boolean;
 }
 
 /** The file that keeps the namespace of a network, beneath its folder. */
@@ -91,8 +101,8 @@ export class VirtualNetwork {
   #watch: LinkWatch | undefined;
   /** Of each team: see the plan. */
   #inUse: ReadonlyMap<string, readonly string[]> = new Map();
-  /** Adapters that were up when they were taken. */
-  #takenUp: readonly string[] = [];
+  /** Adapters as they were when they were taken. */
+  #taken: readonly MachineAdapter[] = [];
   /** By which uplink the switches outside know each port. */
   #announced: ReadonlyMap<string, string> = new Map();
   #promotions: Promise<void> | undefined;
@@ -119,7 +129,7 @@ export class VirtualNetwork {
       if (!isNamespace(this.#files.namespace)) return;
       const record = await this.#readRecord();
       if (record === undefined) return;
-      this.#takenUp = record.takenUp;
+      this.#taken = record.taken;
       this.#make();
       const links = this.#links();
       // A tap goes with the last monitor that has it. The host's own interfaces are made again where they are gone.
@@ -138,12 +148,41 @@ export class VirtualNetwork {
     }
   }
 
-  /** Whole or not at all; ports that are plugged in go on without losing a frame. @throws {Fault} what of it cannot be */
-  configure(config: NetworkConfig): Promise<void> {
+  /**
+   * Whole or not at all; ports that are plugged in go on without losing a frame.
+   * @throws {Fault} what of it cannot be; ResourceInUse for an adapter that holds the machine on a network, unless that may be cut off
+   */
+  configure(config: NetworkConfig, { mayCutOff = false }: ConfigureOptions = {}): Promise<void> {
     return this.#turn.take(async () => {
       checkConfig(config);
+      if (!mayCutOff) this.#refuseHeld(uplinksOf({ ...this.#state, config }));
       await this.#become({ ...this.#state, config });
     });
+  }
+
+  /** Uplinks lead elsewhere than before: teams may use others. */
+  followUplinks(): Promise<void> {
+    return this.#linksChanged();
+  }
+
+  /** What one of the host's own interfaces was told on its network: nothing where it asks no more. */
+  learn(device: string, told: Learned): Promise<void> {
+    return this.#turn.take(async () => {
+      const learned = { ...this.#state.learned, [device]: { ...this.#state.learned?.[device], ...told } };
+      if (isDeepStrictEqual(settle({ ...this.#state, learned }), this.#state)) return;
+      await this.#become({ ...this.#state, learned });
+      this.#parts.changed?.();
+    });
+  }
+
+  /** The addresses that the host's interfaces have by what routers told, to {@link learn}. */
+  autoconfigured(): ReadonlyMap<string, readonly HostAddress[]> {
+    return this.#hostNics.autoconfigured();
+  }
+
+  /** See {@link HostNics.listen}. */
+  listen(device: string, port: number): Promise<number> {
+    return this.#turn.take(async () => this.#hostNics.listen(device, port));
   }
 
   /** Its port is programmed before anyone can send by it. */
@@ -194,7 +233,8 @@ export class VirtualNetwork {
   describe(): NetworkDescription {
     const links = this.#links();
     const plan = planNetwork(this.#state, this.#surroundings(links));
-    const describe = (): NetworkDescription => describeNetwork(plan, links, this.#kernel);
+    const { learned } = this.#state;
+    const describe = (): NetworkDescription => ({ ...describeNetwork(plan, links, this.#kernel), ...(learned && { learned }) });
     return this.#kernel === undefined ? describe() : this.#there(describe);
   }
 
@@ -225,7 +265,7 @@ export class VirtualNetwork {
       rmSync(this.#parts.folder, { recursive: true, force: true });
       this.#state = NOTHING;
       this.#inUse = new Map();
-      this.#takenUp = [];
+      this.#taken = [];
     });
   }
 
@@ -236,14 +276,15 @@ export class VirtualNetwork {
     if (this.#kernel !== undefined) {
       await using undo = new Undo();
       this.#takeAdapters(uplinksOf(state), undo);
-      this.#hostNics.apply(state.config.hostNics ?? [], undo);
+      this.#hostNics.apply({ config: state.config, learned: state.learned ?? {} }, undo);
       const finish = this.#program(state, undo);
-      await writeRecord(this.#files.record, { ...state, takenUp: this.#takenUp });
+      await writeRecord(this.#files.record, { ...state, taken: this.#taken });
       undo.release();
       finish();
     }
     this.#state = state;
     if (this.#kernel !== undefined) await this.#afterChange();
+    this.#parts.settled?.(state);
   }
 
   /** @returns what is left to do once nothing is to be taken back */
@@ -333,7 +374,9 @@ export class VirtualNetwork {
   }
 
   #surroundings(links: Links): Surroundings {
-    return { hasOpenLoops: hasOpenLoops(), hasLink: (device) => links.get(device)?.hasCarrier === true, inUse: this.#inUse };
+    const { isLost } = this.#parts;
+    const hasLink = (device: string) => links.get(device)?.hasCarrier === true;
+    return { hasOpenLoops: hasOpenLoops(), hasLink, inUse: this.#inUse, ...(isLost && { isLost }) };
   }
 
   /** Those that were the machine's. */
@@ -341,15 +384,22 @@ export class VirtualNetwork {
     return this.#there(listLinks).filter(({ name }) => name !== LOOPBACK && !isPort(name));
   }
 
+  #refuseHeld(devices: readonly string[]): void {
+    for (const device of devices) {
+      const adapter = readMachineAdapter(device); // none where a switch has it already
+      if (adapter !== undefined) refuseHeld(adapter);
+    }
+  }
+
   /** One that the machine does not have may come later; until then it has no link. */
   #takeAdapters(devices: readonly string[], undo: Undo): void {
     const there = new Set(this.#adapters().map(({ name }) => name));
     for (const device of devices) {
-      const link = there.has(device) ? undefined : findLink(device);
-      if (link === undefined) continue;
+      const adapter = there.has(device) ? undefined : readMachineAdapter(device);
+      if (adapter === undefined) continue;
       moveLink(device, this.#files.namespace);
       undo.add(() => this.#giveBack(device));
-      this.#takenUp = [...this.#takenUp.filter((name) => name !== device), ...(link.isUp ? [device] : [])];
+      this.#taken = [...this.#taken.filter(({ name }) => name !== device), adapter];
       this.#there(() => disableIpv6(device));
     }
   }
@@ -364,8 +414,9 @@ export class VirtualNetwork {
   #giveBack(device: string): void {
     this.#there(() => setLink(device, { up: false, promiscuous: false }));
     fetchLink(device, this.#files.namespace);
-    if (this.#takenUp.includes(device)) setLink(device, { up: true });
-    this.#takenUp = this.#takenUp.filter((name) => name !== device);
+    const adapter = this.#taken.find(({ name }) => name === device);
+    if (adapter !== undefined) restoreMachineAdapter(adapter, this.#parts.log);
+    this.#taken = this.#taken.filter((one) => one !== adapter);
   }
 
   /** What has its programs by now. */

@@ -50,8 +50,11 @@ const RET_ALLOW = 0x7fff_0000;
 const RET_ERRNO = 0x0005_0000;
 const RET_KILL_PROCESS = 0x8000_0000;
 
-/** The filter, ready for the kernel. */
-export function assembleSeccompFilter(): Buffer {
+/** Kinds of sockets: AF_* of socket(2). */
+export const SOCKETS = { unix: AF_UNIX, ipv4: 2, packet: 17 } as const;
+
+/** The filter, ready for the kernel. @param sockets kinds that may be made */
+export function assembleSeccompFilter(sockets: readonly number[] = [SOCKETS.unix]): Buffer {
   return Buffer.concat([
     load(DATA.arch),
     // Another architecture has other numbers (int 0x80): nothing of ours ever calls so.
@@ -63,7 +66,13 @@ export function assembleSeccompFilter(): Buffer {
     ...when(EQUAL, SYS_CLONE3, ret(RET_ERRNO | ENOSYS)),
     ...Object.values(DENIED_CALLS).flatMap((number) => when(EQUAL, number, ret(RET_ERRNO | EPERM))),
     ...when(EQUAL, SYS_CLONE, load(DATA.argument(0)), ...when(ANY_BIT, CLONE_NAMESPACES, ret(RET_ERRNO | EPERM)), ret(RET_ALLOW)),
-    ...when(EQUAL, SYS_SOCKET, load(DATA.argument(0)), ...unless(EQUAL, AF_UNIX, ret(RET_ERRNO | EPERM)), ret(RET_ALLOW)),
+    ...when(
+      EQUAL,
+      SYS_SOCKET,
+      load(DATA.argument(0)),
+      ...sockets.flatMap((kind) => when(EQUAL, kind, ret(RET_ALLOW))),
+      ret(RET_ERRNO | EPERM),
+    ),
     ...when(
       EQUAL,
       SYS_IOCTL,
