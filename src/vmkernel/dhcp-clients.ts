@@ -3,10 +3,9 @@
  * vmkernel; the interface keeps its address meanwhile, and the next client asks for the same one.
  */
 import { chmodSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { messageWithCauses } from "../base/index.ts";
-import { type ConfinedProcess, filesOfPrograms, type OutputListener, terminate } from "../system/index.ts";
+import { type ConfinedProcess, filesOfPrograms, machineName, type OutputListener, terminate } from "../system/index.ts";
 import { planDhcpClient } from "./dhcp-sandbox.ts";
 import type { Isolation } from "./isolation.ts";
 import type { HostNicConfig, Learned, Lease } from "./network/config.ts";
@@ -120,7 +119,7 @@ export class DhcpClients {
       uid: FIRST_UID + Number(device.slice("vmk".length)),
       script,
       readOnlyPaths: await this.#readOnlyPaths,
-      hostName: hostname().split(".")[0] ?? "",
+      hostName: machineName().split(".")[0] ?? "",
       requested,
     });
     return startSandboxed(plan, { descriptors: [], log, stdin: "null", cgroup: undefined });

@@ -27,7 +27,7 @@ export async function readHardware(): Promise<Hardware> {
     readFile("/proc/stat", "utf8"),
   ]);
   return {
-    hostName: hostname(),
+    hostName: machineName(),
     uuid: UUID.test(uuid.toLowerCase()) ? uuid.toLowerCase() : undefined,
     vendor: vendor || "unknown",
     model: model || "unknown",
@@ -46,4 +46,9 @@ async function readDmi(name: string): Promise<string> {
 /** Another one after each start of the machine. */
 export async function readBootId(): Promise<string> {
   return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+}
+
+/** What the machine is called in its network. */
+export function machineName(): string {
+  return hostname();
 }

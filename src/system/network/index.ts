@@ -12,6 +12,7 @@ export {
   enableIpv6,
   fetchLink,
   findLink,
+  hasIpv6,
   linkIndex,
   listLinks,
   moveLink,

@@ -131,7 +131,7 @@ function setIpv6(name: string, { disabled }: { readonly disabled: boolean }): vo
   const folder = `/proc/sys/net/ipv6/conf/${name}`; // as the calling thread's namespace has it
   try {
     // A kernel without IPv6 has none, nor has a link whose MTU is below 1280: neither speaks.
-    if (!existsSync(folder) && (!existsSync("/proc/sys/net/ipv6") || findLink(name) !== undefined)) return;
+    if (!existsSync(folder) && (!hasIpv6() || findLink(name) !== undefined)) return;
     writeFileSync(`${folder}/disable_ipv6`, disabled ? "1" : "0");
   } catch (cause) {
     throw new SystemError(`${disabled ? "disabling" : "enabling"} IPv6 on the network link ${name}`, { cause });
@@ -144,4 +144,9 @@ function ask(request: NetlinkRequest, what: string): void {
   } catch (cause) {
     throw new SystemError(what, { cause });
   }
+}
+
+/** Whether the kernel speaks IPv6 at all. */
+export function hasIpv6(): boolean {
+  return existsSync("/proc/sys/net/ipv6");
 }

@@ -17,6 +17,7 @@ import {
   findLink,
   followRouters,
   followsRouters,
+  hasIpv6,
   inNamespace,
   isNamespace,
   linkIndex,
@@ -142,7 +143,7 @@ export class HostNics {
     if (nic === undefined) throw fault("NotFound", `The host has no interface ${device}.`, {});
     if (!nic.servesApi)
       throw fault("InvalidArgument", `${device} is not an interface that the API is served on.`, { invalidProperty: "device" });
-    return inNamespace(this.#stack(nic.netstack), () => listenTcp(existsSync("/proc/sys/net/ipv6") ? "::" : "0.0.0.0", port, device));
+    return inNamespace(this.#stack(nic.netstack), () => listenTcp(hasIpv6() ? "::" : "0.0.0.0", port, device));
   }
 
   /** A route that cannot be made is missing, and what it is about goes on. */

@@ -2,7 +2,7 @@
  * The ways on from a netstack, from what is configured and what its interfaces were told. Pure.
  * vim25 HostIpRouteConfig, HostIpRouteTableConfig; RFC 2132 §3.5.
  */
-import { BlockList, isIPv6 } from "node:net";
+import { contains, parseIpNetwork } from "../../base/index.ts";
 import type { HostNicConfig, HostRoute, Learned } from "./config.ts";
 import { addressOf } from "./host-nic.ts";
 
@@ -38,14 +38,12 @@ export function planHostRoutes(
 }
 
 function isOnNetwork({ ip, autoconf }: HostNicConfig, gateway: string, learned: Learned = {}): boolean {
-  const family = isIPv6(gateway) ? "ipv6" : "ipv4";
+  const way = parseIpNetwork(gateway);
   const addresses = [...ip, ...addressOf(learned.lease), ...(learned.autoconf ?? [])];
   // A router's own address on a link that speaks IPv6.
-  if (/^fe80:/i.test(gateway)) return autoconf === true || addresses.some(({ address }) => isIPv6(address));
+  if (/^fe80:/i.test(gateway)) return autoconf === true || addresses.some(({ address }) => parseIpNetwork(address)?.version === 6);
   return addresses.some(({ address, prefixLength }) => {
-    if (isIPv6(address) !== isIPv6(gateway)) return false;
-    const network = new BlockList();
-    network.addSubnet(address, prefixLength, family);
-    return network.check(gateway, family);
+    const network = parseIpNetwork(address, prefixLength);
+    return network !== undefined && way !== undefined && contains(network, way);
   });
 }
