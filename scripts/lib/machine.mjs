@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
 import { Problem } from "./problem.mjs";
 import { REPOSITORY } from "./repository.mjs";
 
-const NODE_MIN = { major: 20, minor: 11 }; // import.meta.dirname
+const NODE_MIN = { major: 20, minor: 18 }; // allowPartialTrustChain, for certificates that an authority signed
 const DEBIAN_MIN = 12;
 const MIB = 1024 * 1024;
 
