@@ -16,7 +16,7 @@ interface GrainPlace {
 /** @throws {Fault} InvalidDiskFormat. @returns the grain, cut to `lengthMin` */
 export function inflateGrain(deflated: Uint8Array, { name, at, lengthMax, lengthMin }: GrainPlace): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    inflate(deflated, { maxOutputLength: lengthMax }, (error, grain) => {
+    inflate(deflated, { maxOutputLength: lengthMax, chunkSize: Math.max(lengthMax, 64) }, (error, grain) => {
       if (error !== null) reject(invalidDisk(name, `has a grain at byte ${at} that cannot be inflated (${messageOf(error)})`));
       else if (grain.length < lengthMin)
         reject(invalidDisk(name, `has a grain of ${grain.length} bytes at byte ${at}; it must have ${lengthMin}`));
