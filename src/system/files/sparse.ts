@@ -26,7 +26,7 @@ export interface Range {
 export type Watch = (doneBytes: number) => void;
 
 /** The parts of the first `length` bytes that hold data, as the file is when each is asked for. */
-export function* dataRanges(file: OpenFile, length: number): Generator<Range> {
+export function* dataRanges(file: Pick<OpenFile, "fd">, length: number): Generator<Range> {
   for (let offset = nextData(file, 0, length); offset < length; ) {
     const end = Math.min(seekIn(file.fd, "hole", offset), length);
     yield { offset, length: end - offset };
@@ -125,7 +125,7 @@ async function writeAt(file: OpenFile, bytes: Uint8Array, offset: number): Promi
 }
 
 /** Where the next data begins; `end` when there is none before it. */
-function nextData(file: OpenFile, from: number, end: number): number {
+function nextData(file: Pick<OpenFile, "fd">, from: number, end: number): number {
   return from >= end ? end : seekOr(file, "data", { from, end });
 }
 
@@ -133,7 +133,7 @@ function nextHole(file: OpenFile, from: number, end: number): number {
   return from >= end ? end : seekOr(file, "hole", { from, end });
 }
 
-function seekOr(file: OpenFile, kind: "data" | "hole", { from, end }: { from: number; end: number }): number {
+function seekOr(file: Pick<OpenFile, "fd">, kind: "data" | "hole", { from, end }: { from: number; end: number }): number {
   try {
     return Math.min(seekIn(file.fd, kind, from), end);
   } catch (error) {
