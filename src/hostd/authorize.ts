@@ -129,6 +129,12 @@ export const rulesWithoutSchema = {
   CopyDatastoreFile_Task: always("Datastore.FileManagement"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyCollector: always(VIEW),
+  // A lease is its session's own, which nobody gets without the privilege to import or to export.
+  HttpNfcLeaseAbort: always(VIEW),
+  HttpNfcLeaseComplete: always(VIEW),
+  HttpNfcLeaseGetManifest: always(VIEW),
+  HttpNfcLeaseProgress: always(VIEW),
+  HttpNfcLeaseSetManifestChecksumType: always(VIEW),
   DestroyPropertyFilter: always(VIEW),
   DestroyChildren: always("Resource.DeletePool"),
   Destroy_Task: (args, target) => (isPool(target.value) ? ["Resource.DeletePool"] : destroyed(args, target)),

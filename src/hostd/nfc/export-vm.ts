@@ -1,0 +1,45 @@
+/** VirtualMachine.ExportVm: a lease by which the client fetches the disks of a VM that is off, and stays off meanwhile. */
+import { formatDatastorePath } from "../../base/index.ts";
+import { fault, type MoRef } from "../../wire/index.ts";
+import type { Call } from "../agent.ts";
+import { describeDisk } from "../disks/disk-deeds.ts";
+import { faultOf } from "../faults.ts";
+import type { Vm } from "../vm.ts";
+import { descriptorOf } from "../vm-config/index.ts";
+import { readableFiles } from "../vm-deeds/context.ts";
+import { diskFilesOf } from "./lease-files.ts";
+import { addressOf, openLease } from "./leases.ts";
+
+export async function exportVm(call: Call, vm: Vm): Promise<MoRef<"HttpNfcLease">> {
+  const { agent } = call;
+  const { config } = readableFiles(vm);
+  const capacities = new Map<string, number>();
+  for (const device of config.hardware.device ?? []) {
+    const descriptor = device.$type === "VirtualDisk" ? descriptorOf(device) : undefined;
+    // One that can't be read is told of now, and not when half of the others have been fetched.
+    if (descriptor !== undefined) capacities.set(formatDatastorePath(descriptor), (await describeDisk(agent, descriptor)).capacityBytes);
+  }
+  const files = diskFilesOf({
+    id: vm.id,
+    name: vm.name,
+    config,
+    diskOf: (descriptor) => {
+      const capacityBytes = capacities.get(formatDatastorePath(descriptor));
+      return capacityBytes === undefined ? undefined : { capacityBytes, eager: false };
+    },
+  });
+  const lease = openLease(call, "export");
+  call.startTask(vm.name, { kind: "none" }, async (progress) => {
+    const signal = progress.allowCancel();
+    signal.addEventListener("abort", () => lease.fail(fault("RequestCanceled", "The task was canceled by a user.", {})));
+    try {
+      lease.ready({ entity: vm.ref, files, ...addressOf(agent, lease) });
+      await lease.completed;
+      return undefined;
+    } catch (error) {
+      lease.fail(faultOf(error));
+      throw error;
+    }
+  });
+  return lease.parts.ref;
+}
