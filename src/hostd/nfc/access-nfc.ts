@@ -7,7 +7,7 @@ import { type DatastorePath, Fault, messageOf } from "../../base/index.ts";
 import type { DownloadFile, UploadFile } from "../../vmkernel/index.ts";
 import { fault, makeBaseDescriptor, type VmdkDescriptor } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { refuseAccess } from "../authorize.ts";
+import { refuseAccess, subjectOf } from "../authorize.ts";
 import { describeDisk } from "../disks/disk-deeds.ts";
 import { faultOf } from "../faults.ts";
 import { ROOT_POOL } from "../inventory-tree.ts";
@@ -71,8 +71,7 @@ export async function accessNfc(agent: HostAgent, request: NfcRequest, deed: (ac
 const notAuthenticated = { object: ROOT_POOL, privilegeId: PRIVILEGES.import };
 
 function authorize(agent: HostAgent, { parts: { direction, userName, target } }: Lease): void {
-  const subject = { userName, permissions: agent.accounts.permissions() };
-  const refusal = refuseAccess(target, agent.inventory.pathOf(target.value), [PRIVILEGES[direction]], subject);
+  const refusal = refuseAccess(target, agent.inventory.pathOf(target.value), [PRIVILEGES[direction]], subjectOf(agent, userName));
   if (refusal !== undefined) throw refusal;
 }
 
