@@ -72,11 +72,13 @@ const rulesOfGuestOperations = {
 const VIRTUAL_DISK_METHODS = [
   "CopyVirtualDisk_Task",
   "CreateVirtualDisk_Task",
+  "DefragmentVirtualDisk_Task",
   "DeleteVirtualDisk_Task",
   "EagerZeroVirtualDisk_Task",
   "ExtendVirtualDisk_Task",
   "InflateVirtualDisk_Task",
   "MoveVirtualDisk_Task",
+  "QueryVirtualDiskFragmentation",
   "QueryVirtualDiskGeometry",
   "QueryVirtualDiskInfo_Task",
   "QueryVirtualDiskUuid",

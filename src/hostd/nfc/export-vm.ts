@@ -29,7 +29,7 @@ export async function exportVm(call: Call, vm: Vm): Promise<MoRef<"HttpNfcLease"
     },
   });
   const lease = openLease(call, "export");
-  call.startTask(vm.name, { kind: "none" }, async (progress) => {
+  const task = call.startTask(vm.name, { kind: "none" }, async (progress) => {
     const signal = progress.allowCancel();
     signal.addEventListener("abort", () => lease.fail(fault("RequestCanceled", "The task was canceled by a user.", {})));
     try {
@@ -41,5 +41,6 @@ export async function exportVm(call: Call, vm: Vm): Promise<MoRef<"HttpNfcLease"
       throw error;
     }
   });
+  task.onEnd(() => lease.settle());
   return lease.parts.ref;
 }

@@ -29,10 +29,12 @@ export async function importVApp(call: Call, spec: ImportSpec, pool: number): Pr
     throw fault("NotSupported", "Only virtual machines are imported (VirtualMachineImportSpec): a host alone has no vApps.", {});
   const { configSpec } = spec as VirtualMachineImportSpec;
   const prepared = await prepareVm(call.agent, configSpec);
+  let opened: Lease | undefined;
   try {
     const images = imagesIn(configSpec, folderOf(prepared.vmxPath));
     if (prepared.created.folder === undefined) await requireAbsent(call.agent, images);
     const lease = openLease(call, "import");
+    opened = lease;
     const journal = { kind: "importVm", vmx: prepared.vmxPath, doomed: doomedFilesOf(prepared, images) } as const;
     const task = call.startTask(prepared.name, journal, async (progress, task) => {
       const signal = progress.allowCancel();
@@ -45,9 +47,13 @@ export async function importVApp(call: Call, spec: ImportSpec, pool: number): Pr
         throw error;
       }
     });
-    task.onEnd(() => prepared.claim[Symbol.dispose]());
+    task.onEnd(() => {
+      prepared.claim[Symbol.dispose]();
+      lease.settle();
+    });
     return lease.parts.ref;
   } catch (error) {
+    opened?.fail(faultOf(error)); // too many tasks are under way
     prepared.claim[Symbol.dispose]();
     throw error;
   }

@@ -84,6 +84,7 @@ export class Lease {
   entity: MoRef | undefined;
   readonly #files = new Map<string, FileState>();
   readonly #ended = defer<void>();
+  readonly #settled = defer<void>();
   #renewedAtMs: number;
   readonly #timer: NodeJS.Timeout;
 
@@ -143,8 +144,8 @@ export class Lease {
     this.parts.changes.changed(this.parts.ref);
   }
 
-  /** @throws {Fault} InvalidState while a file is under way or is there by half, Timedout */
-  complete(): void {
+  /** When it returns, the VM is nobody's but its owner's. @throws {Fault} InvalidState while a file is under way or is there by half, Timedout */
+  async complete(): Promise<void> {
     this.#requireNotOver();
     if (this.state !== "ready") throw notIn(this.state);
     const open = [...this.#files.values()].find(({ state }) => state === "moving" || state === "broken");
@@ -155,6 +156,7 @@ export class Lease {
     this.transferProgress = 100;
     this.#become("done");
     this.#ended.resolve();
+    await this.#settled.promise;
   }
 
   /** Ends it, and with it all that it stands for. A no-op for one that has ended. */
@@ -165,10 +167,16 @@ export class Lease {
     this.#ended.reject(because);
   }
 
-  /** @param given what the client says of why @throws {Fault} InvalidState */
-  abort(given: LocalizedMethodFault | undefined): void {
+  /** When it returns, what was made is gone. @param given what the client says of why @throws {Fault} InvalidState */
+  async abort(given: LocalizedMethodFault | undefined): Promise<void> {
     if (!this.isOpen) throw notIn(this.state);
     this.fail(fault("RequestCanceled", "The lease was aborted by its client.", {}), given);
+    await this.#settled.promise;
+  }
+
+  /** The task that the lease is about has ended. */
+  settle(): void {
+    this.#settled.resolve();
   }
 
   /** @throws {Fault} InvalidState, InvalidArgument */
