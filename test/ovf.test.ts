@@ -70,3 +70,11 @@ test.skipIf(path === "")(
     expect(readdirSync(host.datastore).filter((name) => !name.startsWith("."))).toEqual([]);
   },
 );
+
+test("pyVmomi takes a package in and out, and Python's own libraries and qemu-img read what came out", async () => {
+  const args = ["127.0.0.1", String(host.port), "root", "Correct-Horse-9", folder, "third"];
+  const { stdout } = await run("/usr/bin/python3", [join(import.meta.dirname, "clients/package.py"), ...args], { timeout: 60_000 });
+  expect(JSON.parse(stdout)).toEqual({ status: 200, members: ["third.ovf", "disk-0.vmdk"], disks: ["40 byte * 2^20"] });
+  const compare = ["compare", "-f", "raw", "-F", "vmdk", raw, join(folder, "third/disk-0.vmdk")];
+  expect(execFileSync("qemu-img", compare, { encoding: "utf8" })).toContain("identical");
+});

@@ -170,6 +170,7 @@ export const rulesOverSchema: Readonly<Record<string, Rule>> = {
   AcquireGenericServiceTicket: always(VIEW),
   ExecuteSoap: privilegesOfExecution, // each command its own
   ChangeAccessMode: always("Global.Settings", "Authorization.ModifyPermissions"), // it changes permissions as SetEntityPermissions does
+  CreateDescriptor: always(READ), // it tells all that the VM is
   ...ofEach(VIRTUAL_DISK_METHODS, always("Datastore.FileManagement")),
 };
 
@@ -202,6 +203,7 @@ export function datastoresConcerned(method: string, args: Readonly<Record<string
 /** The entity that a call is about although it is another object's, or undefined. */
 export function entityNamed(method: string, args: Readonly<Record<string, unknown>>): MoRef | undefined {
   if (Object.hasOwn(rulesOfPermissions, method)) return args.entity as MoRef | undefined;
+  if (method === "CreateDescriptor") return args.obj as MoRef | undefined;
   return Object.hasOwn(rulesOfGuestOperations, method) ? (args.vm as MoRef | undefined) : undefined;
 }
 
