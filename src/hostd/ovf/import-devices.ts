@@ -16,6 +16,7 @@ import {
 } from "../../wire/index.ts";
 import { SCSI_CONTROLLER_UNIT } from "../vm-config/index.ts";
 import { deviceIdOf } from "./device-id.ts";
+import { badResource, say, unsupported } from "./import-faults.ts";
 
 export interface ImportWish {
   readonly entityName: string;
@@ -328,25 +329,4 @@ function requireStream(disk: OvfDisk, file: OvfReference): void {
 
 function fileItem(file: OvfReference, item: Pick<OvfFileItem, "deviceId" | "cimType" | "create">): OvfFileItem {
   return { ...item, path: file.href, ...(file.sizeBytes === undefined ? {} : { size: file.sizeBytes }) };
-}
-
-const say = (item: OvfItem): string => `The OVF descriptor, line ${item.line}: the device '${item.elementName || item.instanceId}'`;
-
-function unsupported(item: OvfItem, why: string): Fault {
-  const { instanceId, resourceType: deviceType, line: lineNumber } = item;
-  return fault("OvfUnsupportedType", `${say(item)} is not supported: ${why}.`, {
-    name: item.elementName,
-    instanceId,
-    deviceType,
-    lineNumber,
-  });
-}
-
-function badResource(item: OvfItem, value: string, problem: string): Fault {
-  return fault("OvfInvalidValueReference", `${say(item)} names '${value}', which ${problem}.`, {
-    elementName: "Item",
-    attributeName: "HostResource",
-    value,
-    lineNumber: item.line,
-  });
 }

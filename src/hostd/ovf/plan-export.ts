@@ -163,16 +163,24 @@ const PLAIN_ITEM: Omit<OvfItem, "instanceId" | "resourceType" | "elementName"> =
 };
 
 function planItems(config: VirtualMachineConfigInfo, devices: readonly VirtualDevice[], diskIds: ReadonlyMap<number, string>): Items {
-  const { numCPU, numCoresPerSocket, memoryMB } = config.hardware;
   const warnings: Fault[] = [];
-  let lastId = 2;
-  const newId = () => String(++lastId);
-  const instanceIds = new Map(devices.map(({ key, $type }) => [key, CONTROLLERS.has($type ?? "") ? newId() : ""]));
-  const parentOf = ({ controllerKey = -1 }: VirtualDevice) => instanceIds.get(controllerKey);
+  const instanceIds = new Map(devices.map(({ key }, index) => [key, String(FIRST_DEVICE_ID + index)]));
   const used = new Set(
     devices.filter(({ $type }) => $type === "VirtualDisk" || $type === "VirtualCdrom").map(({ controllerKey }) => controllerKey),
   );
-  const cores = numCoresPerSocket === undefined || numCoresPerSocket <= 1 ? undefined : numCoresPerSocket;
+  const items = devices.flatMap((device): OvfItem[] => {
+    const item = exportDevice(device, { instanceIds, diskIds });
+    // An IDE channel of the board that nothing hangs on need not be named.
+    if (item !== undefined) return item.resourceType === RESOURCE.ide && !used.has(device.key) ? [] : [item];
+    if (!isOfEveryVm(device.$type ?? "")) warnings.push(leftOut(device, config));
+    return [];
+  });
+  return { items: [...computeItems(config), ...items], warnings };
+}
+
+const FIRST_DEVICE_ID = 3; // processors are 1, memory is 2
+
+function computeItems({ hardware: { numCPU, numCoresPerSocket, memoryMB } }: VirtualMachineConfigInfo): readonly OvfItem[] {
   const cpu: OvfItem = {
     ...PLAIN_ITEM,
     instanceId: "1",
@@ -181,7 +189,7 @@ function planItems(config: VirtualMachineConfigInfo, devices: readonly VirtualDe
     description: "Number of Virtual CPUs",
     allocationUnits: "hertz * 10^6",
     quantity: numCPU,
-    coresPerSocket: cores,
+    coresPerSocket: numCoresPerSocket === undefined || numCoresPerSocket <= 1 ? undefined : numCoresPerSocket,
   };
   const memory: OvfItem = {
     ...PLAIN_ITEM,
@@ -192,82 +200,52 @@ function planItems(config: VirtualMachineConfigInfo, devices: readonly VirtualDe
     allocationUnits: "byte * 2^20",
     quantity: memoryMB,
   };
-  const items = devices.flatMap((device): OvfItem[] => {
-    const { $type = "", unitNumber, deviceInfo } = device;
-    const elementName = deviceInfo?.label ?? $type;
-    const controller = CONTROLLERS.get($type);
-    if (controller !== undefined) {
-      if (controller.resourceType === RESOURCE.ide && !used.has(device.key)) return [];
-      const { resourceType, subType: resourceSubType, label } = controller;
-      const address = String((device as VirtualController).busNumber);
-      const description = `${label} Controller`;
-      return [
-        { ...PLAIN_ITEM, instanceId: instanceIds.get(device.key) ?? "", resourceType, resourceSubType, elementName, description, address },
-      ];
-    }
-    const place = { instanceId: newId(), elementName, parent: parentOf(device), addressOnParent: unitNumber };
-    switch ($type) {
-      case "VirtualDisk":
-        return [{ ...PLAIN_ITEM, ...place, resourceType: RESOURCE.disk, hostResources: [`ovf:/disk/${diskIds.get(device.key)}`] }];
-      case "VirtualCdrom":
-        return [
-          {
-            ...PLAIN_ITEM,
-            ...place,
-            resourceType: RESOURCE.cdrom,
-            resourceSubType: "vmware.cdrom.remotepassthrough",
-            automaticAllocation: false,
-            isRequired: false,
-          },
-        ];
-      case "VirtualFloppy":
-        return [
-          {
-            ...PLAIN_ITEM,
-            instanceId: place.instanceId,
-            elementName,
-            resourceType: RESOURCE.floppy,
-            automaticAllocation: false,
-            isRequired: false,
-          },
-        ];
-      case "VirtualUSBXHCIController":
-        return [
-          {
-            ...PLAIN_ITEM,
-            instanceId: place.instanceId,
-            elementName,
-            resourceType: RESOURCE.usb,
-            resourceSubType: "vmware.usb.xhci",
-            isRequired: false,
-          },
-        ];
-      default: {
-        const subType = NICS.get($type);
-        if (subType !== undefined)
-          return [exportNic(device as VirtualEthernetCard, { instanceId: place.instanceId, elementName, subType })];
-        if (!isOfEveryVm($type))
-          warnings.push(
-            fault("OvfUnsupportedDeviceExport", `${elementName} is left out: an OVF package has no such device.`, {
-              vmPath: config.files.vmPathName ?? "",
-            }),
-          );
-        return [];
-      }
-    }
-  });
-  return { items: [cpu, memory, ...items], warnings };
+  return [cpu, memory];
 }
 
-function exportNic(
-  { backing, connectable }: VirtualEthernetCard,
-  { instanceId, elementName, subType }: { readonly instanceId: string; readonly elementName: string; readonly subType: string },
-): OvfItem {
+interface Ids {
+  /** By the devices' keys. */
+  readonly instanceIds: ReadonlyMap<number, string>;
+  readonly diskIds: ReadonlyMap<number, string>;
+}
+
+/** @returns undefined for what a package has no item for */
+function exportDevice(device: VirtualDevice, { instanceIds, diskIds }: Ids): OvfItem | undefined {
+  const { $type = "", key, controllerKey = -1, unitNumber, deviceInfo } = device;
+  const plain = { ...PLAIN_ITEM, instanceId: instanceIds.get(key) ?? "", elementName: deviceInfo?.label ?? $type };
+  const placed = { ...plain, parent: instanceIds.get(controllerKey), addressOnParent: unitNumber };
+  const removable = { automaticAllocation: false, isRequired: false };
+  const controller = CONTROLLERS.get($type);
+  if (controller !== undefined) {
+    const { resourceType, subType: resourceSubType, label } = controller;
+    const address = String((device as VirtualController).busNumber);
+    return { ...plain, resourceType, resourceSubType, description: `${label} Controller`, address };
+  }
+  switch ($type) {
+    case "VirtualDisk":
+      return { ...placed, resourceType: RESOURCE.disk, hostResources: [`ovf:/disk/${diskIds.get(key)}`] };
+    case "VirtualCdrom":
+      return { ...placed, ...removable, resourceType: RESOURCE.cdrom, resourceSubType: "vmware.cdrom.remotepassthrough" };
+    case "VirtualFloppy":
+      return { ...plain, ...removable, resourceType: RESOURCE.floppy };
+    case "VirtualUSBXHCIController":
+      return { ...plain, isRequired: false, resourceType: RESOURCE.usb, resourceSubType: "vmware.usb.xhci" };
+    default: {
+      const subType = NICS.get($type);
+      return subType === undefined ? undefined : exportNic(device as VirtualEthernetCard, plain, subType);
+    }
+  }
+}
+
+function leftOut({ $type = "", deviceInfo }: VirtualDevice, { files }: VirtualMachineConfigInfo): Fault {
+  const text = `${deviceInfo?.label ?? $type} is left out: an OVF package has no such device.`;
+  return fault("OvfUnsupportedDeviceExport", text, { vmPath: files.vmPathName ?? "" });
+}
+
+function exportNic({ backing, connectable }: VirtualEthernetCard, plain: Omit<OvfItem, "resourceType">, subType: string): OvfItem {
   const { deviceName = "" } = (backing ?? {}) as { readonly deviceName?: string };
   return {
-    ...PLAIN_ITEM,
-    instanceId,
-    elementName,
+    ...plain,
     resourceType: RESOURCE.ethernet,
     resourceSubType: subType,
     description: `${subType} ethernet adapter on "${deviceName}"`,

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { makeCowd } from "../../wire/vmdk/cowd.fixture.ts";
+import { makeCowd } from "../../wire/index.ts";
 import { UNWATCHED } from "../controls.ts";
 import { createStorage, type Storage } from "./storage.ts";
 

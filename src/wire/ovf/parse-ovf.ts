@@ -7,6 +7,25 @@ import { parseXml, type XmlElement } from "../soap/xml.ts";
 import { fault } from "../vim25/fault.ts";
 import { DISK_BYTES_MAX, SECTOR_BYTES } from "../vmdk/index.ts";
 import {
+  at,
+  attribute,
+  bytesAttribute,
+  childOf,
+  childrenOf,
+  ITEMS_MAX,
+  invalidValue,
+  isPlainName,
+  isTrue,
+  listed,
+  NAME_MAX,
+  readStrings,
+  requireAttribute,
+  requireDistinct,
+  type Strings,
+  textOf,
+  tooMany,
+} from "./elements.ts";
+import {
   OVF_NAMESPACE,
   type OvfConfiguration,
   type OvfDisk,
@@ -23,10 +42,7 @@ import { bytesPerUnit } from "./units.ts";
 const LIMITS = { bytesMax: 2 * 1024 * 1024, elementsMax: 20_000 };
 const FILES_MAX = 512;
 const DISKS_MAX = 256; // as many as a VM can have
-const ITEMS_MAX = 1024;
 const NAMES_MAX = 256; // networks, options
-const TEXT_MAX = 64 * 1024; // licences that people are to read
-const NAME_MAX = 255;
 const ITEM_ELEMENTS = new Set(["Item", "StorageItem", "EthernetPortItem"]);
 
 /** @throws {Fault} OvfInvalidPackage and what is beneath it, OvfUnsupportedPackage likewise; each names the line */
@@ -58,8 +74,8 @@ export function parseOvf(text: string): OvfPackage {
       lineNumber: systems[1]?.line ?? 0,
     });
   const strings = readStrings(root);
-  const files = listed(sectionOf(root, "References"), "File", FILES_MAX).map(readFile);
-  const disks = listed(sectionOf(root, "DiskSection"), "Disk", DISKS_MAX).map((element) => readDisk(element, files));
+  const files = listed(childOf(root, "References"), "File", FILES_MAX).map(readFile);
+  const disks = listed(childOf(root, "DiskSection"), "Disk", DISKS_MAX).map((element) => readDisk(element, files));
   requireDistinct(files, "File", "id");
   requireDistinct(disks, "Disk", "diskId");
   const hrefs = new Map(files.map((file) => [file.href, file]));
@@ -73,11 +89,11 @@ export function parseOvf(text: string): OvfPackage {
   return {
     files,
     disks,
-    networks: listed(sectionOf(root, "NetworkSection"), "Network", NAMES_MAX).map((element) => ({
+    networks: listed(childOf(root, "NetworkSection"), "Network", NAMES_MAX).map((element) => ({
       name: requireAttribute(element, "name"),
       description: textOf(element, "Description", strings),
     })),
-    deploymentOptions: listed(sectionOf(root, "DeploymentOptionSection"), "Configuration", NAMES_MAX).map((element) =>
+    deploymentOptions: listed(childOf(root, "DeploymentOptionSection"), "Configuration", NAMES_MAX).map((element) =>
       readConfiguration(element, strings),
     ),
     system: readSystem(system, strings),
@@ -278,107 +294,3 @@ function configsOf(element: XmlElement, name: string): ReadonlyMap<string, strin
   ]);
   return new Map(entries);
 }
-
-type Strings = ReadonlyMap<string, string>;
-
-/** The texts that others stand for by their msgid, in the language of the descriptor. */
-function readStrings(root: XmlElement): Strings {
-  const [bundle] = childrenOf(root, "Strings");
-  const entries = listed(bundle, "Msg", ITEMS_MAX).map((child): [string, string] => [requireAttribute(child, "msgid"), child.text]);
-  return new Map(entries);
-}
-
-function textOf(parent: XmlElement | undefined, name: string, strings: Strings): string {
-  const child = parent === undefined ? undefined : childOf(parent, name);
-  const id = attribute(child, "msgid");
-  const text = (id === undefined ? undefined : strings.get(id)) ?? child?.text ?? "";
-  return text.trim().slice(0, TEXT_MAX);
-}
-
-const sectionOf = childOf;
-
-function childOf(element: XmlElement, name: string): XmlElement | undefined {
-  return element.children.find((child) => child.name === name);
-}
-
-function childrenOf(element: XmlElement, name: string): XmlElement[] {
-  return element.children.filter((child) => child.name === name);
-}
-
-function listed(section: XmlElement | undefined, name: string, countMax: number): XmlElement[] {
-  const found = section === undefined ? [] : childrenOf(section, name);
-  if (found.length > countMax) throw tooMany(section as XmlElement, name, countMax);
-  return found;
-}
-
-/** Of whatever namespace: tools write OVF's own attributes with its prefix and without. */
-function attribute(element: XmlElement | undefined, name: string): string | undefined {
-  return element?.attributes.find((candidate) => candidate.name === name)?.value;
-}
-
-function requireAttribute(element: XmlElement, name: string): string {
-  const value = attribute(element, name);
-  if (value !== undefined && value !== "" && value.length <= NAME_MAX * 4) return value;
-  throw fault("OvfMissingAttribute", at(element, `has no proper attribute ${name}`), {
-    elementName: element.name,
-    attributeName: name,
-    lineNumber: element.line,
-  });
-}
-
-function bytesAttribute(element: XmlElement, name: string): number | undefined {
-  const text = attribute(element, name);
-  if (text === undefined || text === "") return undefined;
-  const bytes = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (bytes <= DISK_BYTES_MAX) return bytes;
-  throw invalidValue(
-    { elementName: element.name, attributeName: name, value: text, line: element.line },
-    "is no size of a file: at most 62 TB",
-  );
-}
-
-const isTrue = (text: string | undefined): boolean => text === "true" || text === "1";
-
-/** Beside the descriptor, and no name that a client would take for another place. */
-function isPlainName(href: string): boolean {
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(href);
-  } catch {
-    return false;
-  }
-  return [href, decoded].every((name) => Buffer.byteLength(name) <= NAME_MAX && /^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u.test(name));
-}
-
-function requireDistinct(
-  named: readonly { readonly id: string; readonly line: number }[],
-  elementName: string,
-  attributeName: string,
-): void {
-  const seen = new Set<string>();
-  for (const { id, line } of named) {
-    if (seen.has(id)) throw invalidValue({ elementName, attributeName, value: id, line }, "is an id that another has already");
-    seen.add(id);
-  }
-}
-
-function tooMany(element: XmlElement, name: string, countMax: number): Fault {
-  const description = at(element, `has more than ${countMax} elements <${name}>`);
-  return fault("OvfXmlFormat", description, { description, lineNumber: element.line });
-}
-
-interface BadAttribute {
-  readonly elementName: string;
-  readonly attributeName: string;
-  readonly value: string;
-  readonly line: number;
-}
-
-function invalidValue({ elementName, attributeName, value, line }: BadAttribute, problem: string): Fault {
-  const shown = value.slice(0, NAME_MAX);
-  const message = `The OVF descriptor is invalid: line ${line}, <${elementName}> ${attributeName}='${shown}' ${problem}.`;
-  return fault("OvfInvalidValue", message, { elementName, attributeName, value: shown, lineNumber: line });
-}
-
-const at = (element: XmlElement, problem: string): string =>
-  `The OVF descriptor is invalid: line ${element.line}, <${element.name}> ${problem}.`;

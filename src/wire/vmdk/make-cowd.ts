@@ -1,4 +1,7 @@
-/** A COWD extent (vmfsSparse) as ESXi lays one out, made by hand for tests: header, directory, tables, grains of one sector. */
+/**
+ * A COWD extent (vmfsSparse) as ESXi lays one out: header, directory, tables, grains of one sector. Pure. The host writes none; it is for
+ * who makes a folder of ESXi's by hand, as tests do.
+ */
 import { SECTOR_BYTES } from "./descriptor.ts";
 import { COWD_TABLE_ENTRIES } from "./sparse-header.ts";
 
