@@ -1,6 +1,6 @@
 /** Real guests boot from disks that came as packages have them, and as other products have them. */
 import { execFile } from "node:child_process";
-import { mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -37,20 +37,46 @@ async function boots(vm: MoRef<"VirtualMachine">, name: string): Promise<void> {
   await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
 }
 
-test("a guest boots from a disk that came as a package's", { timeout: 2 * BOOT_MS }, async () => {
-  const stream = join(host.root, "guest.vmdk");
-  await convert("streamOptimized", stream);
+interface Import {
+  readonly lease: MoRef<"HttpNfcLease">;
+  readonly info: HttpNfcLeaseInfo;
+}
+
+async function beginImport(name: string, stream: string): Promise<Import> {
   const stores = (await read(client, moRef("ComputeResource", "ha-compute-res"), "datastore")) as MoRef<"Datastore">[];
   const { importSpec, error } = await client.call(moRef("OvfManager", "ha-ovf-manager"), "CreateImportSpec", {
     ovfDescriptor: ovfDescriptor({ bytes: statSync(stream).size, capacityMib: statSync(buildGuest().image).size / MIB }),
     resourcePool: ROOT_POOL,
     datastore: stores[0] as MoRef<"Datastore">,
-    cisp: { entityName: "packed", diskProvisioning: "thin", locale: "", deploymentOption: "" },
+    cisp: { entityName: name, diskProvisioning: "thin", locale: "", deploymentOption: "" },
   });
   expect(error).toBeUndefined();
   const lease = await client.call(ROOT_POOL, "ImportVApp", { spec: importSpec as VirtualMachineImportSpec });
   await waitFor(async () => (await read(client, lease, "state")) === "ready", 20_000);
-  const { deviceUrl, entity } = (await read(client, lease, "info")) as HttpNfcLeaseInfo;
+  return { lease, info: (await read(client, lease, "info")) as HttpNfcLeaseInfo };
+}
+
+test("an import that kill -9 of the host agent cuts short leaves no VM and no file", { timeout: BOOT_MS }, async () => {
+  const stream = join(host.root, "guest.vmdk");
+  await convert("streamOptimized", stream);
+  await beginImport("cut", stream);
+  expect(existsSync(join(datastore(), "cut/cut.vmx"))).toBe(true);
+  const { hostd } = await host.pids();
+  process.kill(hostd, "SIGKILL");
+  await waitFor(async () => (await host.command("host", "status", "--json")).code === 0 && (await host.pids()).hostd !== hostd, BOOT_MS);
+  client.close();
+  client = await host.login();
+  expect(existsSync(join(datastore(), "cut"))).toBe(false);
+  expect(await read(client, ROOT_POOL, "vm")).toEqual([]);
+});
+
+test("a guest boots from a disk that came as a package's", { timeout: 2 * BOOT_MS }, async () => {
+  const stream = join(host.root, "guest.vmdk");
+  await convert("streamOptimized", stream);
+  const {
+    lease,
+    info: { deviceUrl, entity },
+  } = await beginImport("packed", stream);
   const { pathname } = new URL(deviceUrl?.[0]?.url.replace("*", "127.0.0.1") ?? "");
   await run("curl", ["-sSfk", "-X", "POST", "-T", stream, `https://127.0.0.1:${host.port}${pathname}`]);
   await client.call(lease, "HttpNfcLeaseComplete", {});
