@@ -1,7 +1,7 @@
 /** VirtualMachine.ExportVm: a lease by which the client fetches the disks of a VM that is off, and stays off meanwhile. */
-import { formatDatastorePath } from "../../base/index.ts";
+import { type DatastorePath, Fault, formatDatastorePath } from "../../base/index.ts";
 import { fault, type MoRef } from "../../wire/index.ts";
-import type { Call } from "../agent.ts";
+import type { Call, HostAgent } from "../agent.ts";
 import { describeDisk } from "../disks/disk-deeds.ts";
 import { faultOf } from "../faults.ts";
 import type { Vm } from "../vm.ts";
@@ -17,7 +17,7 @@ export async function exportVm(call: Call, vm: Vm): Promise<MoRef<"HttpNfcLease"
   for (const device of config.hardware.device ?? []) {
     const descriptor = device.$type === "VirtualDisk" ? descriptorOf(device) : undefined;
     // One that can't be read is told of now, and not when half of the others have been fetched.
-    if (descriptor !== undefined) capacities.set(formatDatastorePath(descriptor), (await describeDisk(agent, descriptor)).capacityBytes);
+    if (descriptor !== undefined) capacities.set(formatDatastorePath(descriptor), await capacityOf(agent, descriptor));
   }
   const files = diskFilesOf({
     id: vm.id,
@@ -43,4 +43,20 @@ export async function exportVm(call: Call, vm: Vm): Promise<MoRef<"HttpNfcLease"
   });
   task.onEnd(() => lease.settle());
   return lease.parts.ref;
+}
+
+/** @throws {Fault} FileFault and its like, InvalidState for a disk of which no file is missing and that is none all the same */
+async function capacityOf(agent: HostAgent, descriptor: DatastorePath): Promise<number> {
+  try {
+    const { capacityBytes, foreign } = await describeDisk(agent, descriptor);
+    if (foreign === undefined) return capacityBytes;
+    throw fault(
+      "InvalidState",
+      `${formatDatastorePath(descriptor)} is a disk of type ${foreign}: it is exported once it has been converted.`,
+      {},
+    );
+  } catch (error) {
+    if (!(error instanceof Fault && error.fault === "InvalidDiskFormat")) throw error;
+    throw fault("InvalidState", error.message, {}, { cause: error });
+  }
 }
