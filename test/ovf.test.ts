@@ -66,6 +66,11 @@ test.skipIf(path === "")(
     execFileSync("tar", ["-cf", "../../first.ova", "first.ovf", "first.mf", "first-disk-0.vmdk"], { cwd: exported });
     await says("import.ova", "-name=second", "-m", "first.ova");
     expect(readFileSync(flat("second")).equals(readFileSync(raw))).toBe(true);
+    // A manifest that speaks of another disk: the client sees it by what the host says that it got, and gives up.
+    writeFileSync(join(exported, "first.mf"), `SHA256(first-disk-0.vmdk)= ${"0".repeat(64)}\n`);
+    await expect(says("import.ovf", "-name=third", "-m", join(exported, "first.ovf"))).rejects.toMatchObject({
+      stderr: expect.stringContaining("mismatch"),
+    });
     await says("vm.destroy", "first", "second");
     expect(readdirSync(host.datastore).filter((name) => !name.startsWith("."))).toEqual([]);
   },
