@@ -84,7 +84,7 @@ export function createImportSpec(
       deploymentOption: cisp.deploymentOption,
       diskProvisioning: cisp.diskProvisioning ?? "",
       networkMapping,
-      portGroups: agent.networks.portGroupNames(),
+      portGroups: agent.networks.names(),
       allowExtraConfig: cisp.importOption?.includes(ALLOW_EXTRA_CONFIG) === true,
     });
     const importSpec: VirtualMachineImportSpec = { $type: "VirtualMachineImportSpec", configSpec: plan.configSpec };
