@@ -8,10 +8,11 @@ import { join } from "node:path";
 import { hashPassword, systemRoles } from "../src/access/index.ts";
 import { Fault, hostPaths, systemClock, type VmId } from "../src/base/index.ts";
 import { Accounts } from "../src/hostd/accounts.ts";
-import { accessFile, captureScreen, createAgent, invoke, openDatabase, openDownload } from "../src/hostd/index.ts";
+import { accessFile, accessNfc, captureScreen, createAgent, invoke, openDatabase, openDownload } from "../src/hostd/index.ts";
 import {
   connectVim,
   createFolderDoor,
+  createNfcDoor,
   createScreenDoor,
   type FolderLimits,
   moRef,
@@ -166,6 +167,10 @@ export async function startAgent(
       onBug: (bug) => void bugs.push(bug),
       limits,
     }),
+    nfc: createNfcDoor({
+      access: (request, deed) => accessNfc(agent, request, deed),
+      onBug: (bug) => void bugs.push(bug),
+    }),
     openDownload: ({ sessionKey, clientAddress: address, userAgent, name }) =>
       openDownload(agent, { sessionSecret: sessionKey, client: { address, userAgent }, name }),
     screen: createScreenDoor({ capture: (request) => captureScreen(agent, request), onBug: (bug) => void bugs.push(bug) }),
@@ -204,8 +209,9 @@ export async function startAgent(
     },
     async stop({ keepFolder = false } = {}) {
       await server.close();
-      files.close();
+      agent.leases.close();
       await agent.tasks.drain();
+      files.close();
       database.close();
       log.close();
       auditLog.close();

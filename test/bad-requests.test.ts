@@ -132,7 +132,7 @@ test.each<[string, string, (path: string) => void, readonly string[]]>([
   ["missing", "missing.vmdk", () => {}, ["FileNotFound"]],
   ["text that is no descriptor", "text.vmdk", (path) => writeFileSync(path, "hello"), ["InvalidDiskFormat"]],
   [
-    "a sparse one, which is not supported yet",
+    "a sparse one that is cut short",
     "sparse.vmdk",
     (path) => writeFileSync(path, Buffer.from("KDMV\x01\0\0\0".padEnd(1024, "\0"))),
     ["InvalidDiskFormat", "UnsupportedDiskFormat"],

@@ -89,12 +89,13 @@ async function read<T>(path: string, body?: object): Promise<T> {
 }
 
 /** What a session makes for itself, how, and how it ends: whoever asks a method of it gets a new one. */
-const made: Readonly<Record<string, { readonly by: string; readonly args: object; readonly end: string }>> = {
+const made: Readonly<Record<string, { readonly by: string; readonly args: object | (() => object); readonly end: string }>> = {
   ContainerView: {
     by: "ViewManager/ViewManager/CreateContainerView",
     args: { container: ROOT_FOLDER, type: [], recursive: true },
     end: "DestroyView",
   },
+  HttpNfcLease: { by: "ResourcePool/ha-root-pool/ImportVApp", args: importArgs, end: "HttpNfcLeaseAbort" },
   InventoryView: { by: "ViewManager/ViewManager/CreateInventoryView", args: {}, end: "DestroyView" },
   ListView: { by: "ViewManager/ViewManager/CreateListView", args: { obj: [ROOT_FOLDER] }, end: "DestroyView" },
   EventHistoryCollector: { by: "EventManager/ha-eventmgr/CreateCollectorForEvents", args: { filter: {} }, end: "DestroyCollector" },
@@ -111,10 +112,21 @@ const made: Readonly<Record<string, { readonly by: string; readonly args: object
   },
 };
 
+let imports = 0;
+/** A VM of a name that none has yet. */
+function importArgs(): object {
+  const configSpec = { name: `imported-${imports++}`, guestId: "otherLinux64Guest", memoryMB: 64, files: { vmPathName: "[datastore1]" } };
+  return { spec: { _typeName: "VirtualMachineImportSpec", configSpec } };
+}
+
 /** @returns the id of a new object of a type that sessions make; undefined for any other */
 async function make(type: string): Promise<string | undefined> {
   const how = made[type];
-  return how === undefined ? undefined : (await read<MoRef>(how.by, how.args)).value;
+  if (how === undefined) return undefined;
+  const { value } = await read<MoRef>(how.by, typeof how.args === "function" ? how.args() : how.args);
+  // Until it is ready, a lease changes what there is by itself.
+  while (type === "HttpNfcLease" && (await read<string>(`${type}/${encodeURIComponent(value)}/state`)) === "initializing") {}
+  return value;
 }
 
 /** Ends what a call made for the session: there is room for a thousand. */

@@ -30,6 +30,7 @@ export const TEST_PACKAGES = {
   packer: "another: builds VMs by vsphere-iso",
   "ruby-rbvmomi": "another, for Ruby",
   xorriso: "makes the CD that Packer's VM boots from",
+  "qemu-utils": "qemu-img, another reader and writer of disks",
   curl: "an ordinary HTTP client, for files of the datastores",
   openssl: "looks at the host's certificate from outside",
 };

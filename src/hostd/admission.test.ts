@@ -31,6 +31,7 @@ test("every power state × method", () => {
       "poweredOn": [
         "PowerOnVM_Task",
         "UpgradeVM_Task",
+        "ExportVm",
         "UnregisterVM",
         "Destroy_Task",
         "ResetGuestInformation",
@@ -47,6 +48,7 @@ test("every power state × method", () => {
         "TerminateVM",
         "ReconfigVM_Task",
         "UpgradeVM_Task",
+        "ExportVm",
         "AcquireTicket",
         "PutUsbScanCodes",
         "CreateScreenshot_Task",

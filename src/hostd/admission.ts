@@ -17,6 +17,7 @@ const legalFrom = {
   TerminateVM: ["poweredOn"],
   ReconfigVM_Task: ["poweredOff", "poweredOn"], // what can't change while it runs is refused by the change
   UpgradeVM_Task: ["poweredOff"],
+  ExportVm: ["poweredOff"],
   UnregisterVM: ["poweredOff", "suspended"],
   Destroy_Task: ["poweredOff", "suspended"],
   Rename_Task: ["poweredOff", "poweredOn", "suspended"],
@@ -54,6 +55,7 @@ const reaches = {
   PowerOffVM_Task: "poweredOff",
   SuspendVM_Task: "suspended",
   TerminateVM: "poweredOff",
+  ExportVm: "poweredOff",
   UpgradeVM_Task: "poweredOff", // vim25 asks for the state that it is done in
 } as const satisfies Partial<Record<VmMethod, VirtualMachinePowerState>>;
 

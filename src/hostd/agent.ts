@@ -21,6 +21,7 @@ import type { HostPowerOperation } from "./host-power/power-host.ts";
 import type { HostState } from "./host-state.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Networks } from "./network/networks.ts";
+import type { Leases } from "./nfc/leases.ts";
 import type { Options } from "./options/options.ts";
 import type { Performance } from "./performance/performance.ts";
 import type { Journal } from "./recovery.ts";
@@ -73,6 +74,7 @@ export interface HostAgent {
   readonly services: Services;
   /** Open files of the datastores, from vmkernel. */
   readonly files: FileDoor;
+  readonly leases: Leases;
   readonly autoStart: AutoStart;
   readonly hostState: HostState;
   /** Writes down that the host is in maintenance mode, or not. */

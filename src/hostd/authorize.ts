@@ -72,11 +72,13 @@ const rulesOfGuestOperations = {
 const VIRTUAL_DISK_METHODS = [
   "CopyVirtualDisk_Task",
   "CreateVirtualDisk_Task",
+  "DefragmentVirtualDisk_Task",
   "DeleteVirtualDisk_Task",
   "EagerZeroVirtualDisk_Task",
   "ExtendVirtualDisk_Task",
   "InflateVirtualDisk_Task",
   "MoveVirtualDisk_Task",
+  "QueryVirtualDiskFragmentation",
   "QueryVirtualDiskGeometry",
   "QueryVirtualDiskInfo_Task",
   "QueryVirtualDiskUuid",
@@ -129,6 +131,12 @@ export const rulesWithoutSchema = {
   CopyDatastoreFile_Task: always("Datastore.FileManagement"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyCollector: always(VIEW),
+  // A lease is its session's own, which nobody gets without the privilege to import or to export.
+  HttpNfcLeaseAbort: always(VIEW),
+  HttpNfcLeaseComplete: always(VIEW),
+  HttpNfcLeaseGetManifest: always(VIEW),
+  HttpNfcLeaseProgress: always(VIEW),
+  HttpNfcLeaseSetManifestChecksumType: always(VIEW),
   DestroyPropertyFilter: always(VIEW),
   DestroyChildren: always("Resource.DeletePool"),
   Destroy_Task: (args, target) => (isPool(target.value) ? ["Resource.DeletePool"] : destroyed(args, target)),
@@ -162,6 +170,7 @@ export const rulesOverSchema: Readonly<Record<string, Rule>> = {
   AcquireGenericServiceTicket: always(VIEW),
   ExecuteSoap: privilegesOfExecution, // each command its own
   ChangeAccessMode: always("Global.Settings", "Authorization.ModifyPermissions"), // it changes permissions as SetEntityPermissions does
+  CreateDescriptor: always(READ), // it tells all that the VM is
   ...ofEach(VIRTUAL_DISK_METHODS, always("Datastore.FileManagement")),
 };
 
@@ -194,6 +203,7 @@ export function datastoresConcerned(method: string, args: Readonly<Record<string
 /** The entity that a call is about although it is another object's, or undefined. */
 export function entityNamed(method: string, args: Readonly<Record<string, unknown>>): MoRef | undefined {
   if (Object.hasOwn(rulesOfPermissions, method)) return args.entity as MoRef | undefined;
+  if (method === "CreateDescriptor") return args.obj as MoRef | undefined;
   return Object.hasOwn(rulesOfGuestOperations, method) ? (args.vm as MoRef | undefined) : undefined;
 }
 

@@ -26,6 +26,7 @@ import { Inventory } from "./inventory.ts";
 import { COMPUTE_RESOURCE, DATACENTER, DATASTORE_FOLDER, HOST, HOST_BROWSER, HOST_MANAGERS, ROOT_POOL } from "./inventory-tree.ts";
 import { ApiDoors } from "./network/api-doors.ts";
 import { Networks } from "./network/networks.ts";
+import { Leases } from "./nfc/leases.ts";
 import { Options } from "./options/options.ts";
 import { Performance } from "./performance/performance.ts";
 import { recoverTasks } from "./recover.ts";
@@ -132,6 +133,7 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
     firewall: new Firewall({ database, vmkernel, agent: () => agent }),
     services: new Services({ database, vmkernel, agent: () => agent }),
     files: parts.files,
+    leases: new Leases(),
     autoStart: new AutoStart(database, () => agent, parts.onBug),
     hostState: { isShuttingDown: false, maintenance: readMaintenance(database) },
     keepMaintenance: (isIn) => writeMaintenance(database, isIn),

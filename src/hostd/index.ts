@@ -21,4 +21,6 @@ export {
 export type { HostPowerOperation } from "./host-power/power-host.ts";
 export type { HttpCredentials } from "./http-credentials.ts";
 export { invoke, type Reply, type Request } from "./invoke.ts";
+export { accessNfc, type NfcAccess, type NfcMethod, type NfcOutcome, type NfcRequest } from "./nfc/access-nfc.ts";
+export type { MovedFile } from "./nfc/lease.ts";
 export { type PerformedMethod, type PerformedType, performedApi, performedMethods } from "./performed-api.ts";

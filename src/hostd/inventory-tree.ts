@@ -86,7 +86,6 @@ export const UNPERFORMED_MANAGERS = {
   datastoreNamespaceManager: { type: "DatastoreNamespaceManager", value: "ha-datastore-namespace-manager" },
   dvSwitchManager: { type: "DistributedVirtualSwitchManager", value: "ha-dvsmanager" },
   localizationManager: { type: "LocalizationManager", value: "ha-l10n-manager" },
-  ovfManager: { type: "OvfManager", value: "ha-ovf-manager" },
   serviceManager: { type: "ServiceManager", value: "ha-servicemanager" },
   storageResourceManager: { type: "StorageResourceManager", value: "ha-storage-resource-manager" },
   vStorageObjectManager: { type: "HostVStorageObjectManager", value: "ha-vstorage-object-manager" },

@@ -60,6 +60,7 @@ export class Inventory {
       [types.GuestFileManager, GUEST_FILE_MANAGER.value],
       [types.GuestProcessManager, GUEST_PROCESS_MANAGER.value],
       [types.SearchIndex, managers.searchIndex.value],
+      [types.OvfManager, managers.ovfManager.value],
       [types.ViewManager, managers.viewManager.value],
       [types.EnvironmentBrowser, ENVIRONMENT_BROWSER.value],
       [types.ReflectManagedMethodExecuter, METHOD_EXECUTER.value],

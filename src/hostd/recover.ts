@@ -13,6 +13,8 @@ import { removeDoomedFiles, removeIfEmpty } from "./vm-deeds/destroy.ts";
 import { restoreMachine } from "./vm-deeds/running-machine.ts";
 import { removeDiskIfThere, removeIfThere } from "./vm-files.ts";
 
+const UNDONE = "The host agent was restarted before the task was done; what it had begun was undone.";
+
 export async function recoverTasks(agent: HostAgent): Promise<void> {
   for (const { task, journal } of agent.tasks.interrupted()) await settle(agent, task, journal);
 }
@@ -28,6 +30,10 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
       await removeDoomedFiles(vmkernel, recovery.doomed, () => {});
       if (vm !== undefined) agent.vms.leave(vm);
       return agent.tasks.finish(task, {});
+    case "takeBack":
+      if (vm !== undefined) agent.vms.leave(vm);
+      await removeDoomedFiles(vmkernel, recovery.doomed, () => {});
+      return agent.tasks.finish(task, { error: faultToLocalized(fault("SystemError", UNDONE, { reason: UNDONE })) });
     case "deleteRest":
       try {
         await finishDeleting(agent, recovery.path);
@@ -48,8 +54,7 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
       for (const disk of disks) await removeDiskIfThere(vmkernel, disk);
       if (vmx !== undefined) await removeIfThere(vmkernel, vmx);
       if (folder !== undefined) await removeIfEmpty(vmkernel, folder);
-      const reason = "The host agent was restarted before the task was done; what it had begun was undone.";
-      return agent.tasks.finish(task, { error: faultToLocalized(fault("SystemError", reason, { reason })) });
+      return agent.tasks.finish(task, { error: faultToLocalized(fault("SystemError", UNDONE, { reason: UNDONE })) });
     }
   }
 }

@@ -44,6 +44,12 @@ test.each<[string, Journal, Partial<Facts>, unknown]>([
   ["a reconfigure whose new disk is not takes it back", grow, {}, { kind: "failed", remove: { disks: [path("v/v_1.vmdk")] } }],
   ["a destruction goes on", destroy, {}, { kind: "finish", doomed: (destroy as { doomed: unknown }).doomed }],
   ["a destruction that got as far as the registration is done", destroy, { registered: false }, { kind: "succeeded" }],
+  [
+    "an import that was cut short goes with its VM, which is registered already",
+    { kind: "importVm", vmx: path("v/v.vmx"), doomed: { disks: [path("v/v.vmdk")], files: [path("v/v.vmx")], folder: path("v") } },
+    {},
+    { kind: "takeBack", doomed: (destroy as { doomed: unknown }).doomed },
+  ],
   ["a deletion goes on", { kind: "deleteFiles", path: path("x") }, { registered: false }, { kind: "deleteRest", path: path("x") }],
 ])("%s", (_, journal, difference, recovery) => {
   expect(decideRecovery(journal, { ...facts, ...difference })).toEqual(recovery);

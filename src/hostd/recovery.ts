@@ -13,6 +13,8 @@ export type Journal =
   | { readonly kind: "power"; readonly vm: VmId; readonly wanted: "poweredOn" | "poweredOff" | "suspended" }
   /** The files did not exist before; all of them go unless the VM got registered. */
   | { readonly kind: "createVm"; readonly vmx: DatastorePath; readonly created: CreatedFiles }
+  /** As createVm; until the task has ended, the VM that is registered is one that is being filled, and goes too. */
+  | { readonly kind: "importVm"; readonly vmx: DatastorePath; readonly doomed: DoomedFiles }
   /** The files were there before and stay. */
   | { readonly kind: "registerVm"; readonly vmx: DatastorePath }
   /**
@@ -65,6 +67,8 @@ export type Recovery =
       readonly machine?: MachineSpec;
     }
   | { readonly kind: "finish"; readonly doomed: DoomedFiles }
+  /** The VM goes with its files, and the task has failed. */
+  | { readonly kind: "takeBack"; readonly doomed: DoomedFiles }
   | { readonly kind: "deleteRest"; readonly path: DatastorePath }
   /** What there is on the datastores decides. */
   | { readonly kind: "settleFiles"; readonly journal: FileJournal };
@@ -83,6 +87,8 @@ export function decideRecovery(journal: Journal, facts: Facts): Recovery {
       const { folder, disks } = journal.created;
       return { kind: "failed", remove: { disks, vmx: journal.vmx, ...(folder === undefined ? {} : { folder }) } };
     }
+    case "importVm":
+      return { kind: "takeBack", doomed: journal.doomed };
     case "registerVm":
       return facts.registered ? { kind: "succeeded" } : { kind: "failed", remove: nothing };
     case "reconfigure": {

@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { defer, hostPaths, messageWithCauses, systemClock } from "../base/index.ts";
 import {
   accessFile,
+  accessNfc,
   captureScreen,
   changeLockdownMode,
   createAgent,
@@ -22,6 +23,7 @@ import {
 import {
   createFolderDoor,
   createGuestFileDoor,
+  createNfcDoor,
   createScreenDoor,
   type SdkRefusal,
   type SdkServer,
@@ -99,6 +101,7 @@ async function main(): Promise<void> {
       take: (request, body) => takeGuestFile(agent, request, body),
       onBug,
     }),
+    nfc: createNfcDoor({ access: (request, deed) => accessNfc(agent, request, deed), onBug }),
     screen: createScreenDoor({ capture: (request) => captureScreen(agent, request), onBug }),
     openConsole: ({ ticket, clientAddress, userAgent }) => openConsole(agent, { ticket, client: { address: clientAddress, userAgent } }),
     onRefused,
@@ -138,6 +141,7 @@ async function main(): Promise<void> {
   });
   input.on("close", async () => {
     await sdk.close();
+    agent.leases.close();
     await agent.tasks.drain();
     database.close();
     process.exit(0);

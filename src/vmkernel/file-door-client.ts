@@ -35,6 +35,10 @@ export interface FileDoor {
     file: DatastorePath,
     rules: { readonly sizeBytes: number; readonly mustBeNew: boolean; readonly mayBegin: boolean },
   ): Promise<UploadFile>;
+  /** The data of a disk, to read. */
+  openDisk(descriptor: DatastorePath): Promise<DownloadFile>;
+  /** The data of a disk, to write anew; it reads as zeros. Closed without a commit, it holds what was written. */
+  beginDiskImport(descriptor: DatastorePath, options: { readonly eager: boolean }): Promise<UploadFile>;
 }
 
 /** @returns a socket that listens on one of the host's own interfaces, the caller's to close. @throws {Fault} NotFound, InvalidArgument */
@@ -50,12 +54,15 @@ type Opening = Exclude<FileRequest, { kind: "commit" }>;
 export function createFileDoor(path: string): FileDoor {
   const turns = new Turns(ASKING_MAX);
   const ask = (request: Opening) => turns.take(() => open(path, request));
+  const openToRead = async (request: Opening): Promise<DownloadFile> => {
+    const { fd, socket } = await ask(request);
+    socket.destroy();
+    return { fd, [Symbol.dispose]: onlyOnce(() => closeSync(fd)) };
+  };
   return {
-    async openDownload(file) {
-      const { fd, socket } = await ask({ kind: "openDownload", file });
-      socket.destroy();
-      return { fd, [Symbol.dispose]: onlyOnce(() => closeSync(fd)) };
-    },
+    openDownload: (file) => openToRead({ kind: "openDownload", file }),
+    openDisk: (descriptor) => openToRead({ kind: "openDisk", descriptor }),
+    beginDiskImport: async (descriptor, { eager }) => new Upload(await ask({ kind: "beginDiskImport", descriptor, eager })),
     beginUpload: async (file, { sizeBytes, mustBeNew }) =>
       new Upload(await ask({ kind: "beginUpload", file, mustBeNew, ...(sizeBytes === undefined ? {} : { sizeBytes }) })),
     resumeUpload: async (file, rules) => new Upload(await ask({ kind: "resumeUpload", file, ...rules })),

@@ -17,7 +17,7 @@ export interface FileDoorParts {
   readonly socket: string;
   /** Who owns the socket beside root: hostd's user and group. */
   readonly owner: { readonly uid: number; readonly gid: number };
-  readonly storage: Pick<Storage, "openForRead" | "openLog" | "beginUpload" | "resumeUpload">;
+  readonly storage: Pick<Storage, "openForRead" | "openLog" | "beginUpload" | "resumeUpload" | "openDisk" | "beginDiskImport">;
   /** Whether a monitor has the file open to write at its end, and only there. */
   readonly isGrowing: (file: DatastorePath) => boolean;
   /** A socket that listens on one of the host's own interfaces. */
@@ -152,6 +152,15 @@ class Conversation {
           closeSync(fd);
         }
       }
+      case "openDisk": {
+        this.#begin();
+        using open = await this.#storage.openDisk(request.descriptor, { writable: false });
+        return this.#pass(id, open.fd);
+      }
+      case "beginDiskImport":
+        this.#begin();
+        this.#upload = await this.#storage.beginDiskImport(request.descriptor, request);
+        return this.#pass(id, this.#upload.fd);
       case "commit":
         return this.#commit(id);
       default:

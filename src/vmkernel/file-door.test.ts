@@ -303,3 +303,30 @@ test("a socket that listens on an interface is passed, and none on what is no in
   await expect(askToListen(socket, { device: "vmk1", port })).rejects.toMatchObject({ fault: "NotFound" });
   await expect(askToListen(socket, { device: "eth0", port })).rejects.toMatchObject({ fault: "InvalidArgument" });
 });
+
+test("a disk that is to be filled reads as zeros, whatever was in it, and is another disk when it has been", async () => {
+  const disk = { capacityBytes: 4096 * 16, provisioning: "thin", adapterType: "lsilogic", uuid: `6000c29${"1".repeat(25)}` } as const;
+  const before = await storage.createDisk(at("a.vmdk"), disk);
+  give("a-flat.vmdk", "x".repeat(disk.capacityBytes));
+  const filling = await door.beginDiskImport(at("a.vmdk"), { eager: false });
+  expect(readFileSync(join(folder, "a-flat.vmdk")).every((byte) => byte === 0)).toBe(true);
+  await expect(door.openDisk(at("a.vmdk"))).rejects.toMatchObject({ fault: "FileLocked" });
+  await expect(door.beginDiskImport(at("a.vmdk"), { eager: false })).rejects.toMatchObject({ fault: "FileLocked" });
+  writeSync(filling.fd, "new", 0);
+  await filling.commit();
+  filling[Symbol.dispose]();
+  const after = await storage.describeDisk(at("a.vmdk"));
+  expect(after.contentId).not.toBe(before.contentId);
+  using open = await door.openDisk(at("a.vmdk"));
+  const piece = Buffer.alloc(3);
+  readSync(open.fd, piece, 0, 3, 0);
+  expect(piece.toString()).toBe("new");
+});
+
+test("a disk whose size was changed while it was filled is not committed", async () => {
+  const disk = { capacityBytes: 8192, provisioning: "thick", adapterType: "lsilogic", uuid: `6000c29${"2".repeat(25)}` } as const;
+  await storage.createDisk(at("a.vmdk"), disk);
+  using filling = await door.beginDiskImport(at("a.vmdk"), { eager: true });
+  ftruncateSync(filling.fd, 1);
+  await expect(filling.commit()).rejects.toMatchObject({ fault: "InvalidDiskFormat" });
+});

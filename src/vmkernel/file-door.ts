@@ -24,6 +24,10 @@ export type FileRequest =
     }
   /** A listening socket on one of the host's own interfaces that the API is served on. */
   | { readonly kind: "listen"; readonly device: string; readonly port: number }
+  /** The data of a flat disk to read. It cannot change meanwhile. FileLocked while a monitor has it. */
+  | { readonly kind: "openDisk"; readonly descriptor: DatastorePath }
+  /** The data of a flat disk to write anew, which reads as zeros now; `commit` makes it another disk than it was. */
+  | { readonly kind: "beginDiskImport"; readonly descriptor: DatastorePath; readonly eager: boolean }
   /** Names what was uploaded on this connection. */
   | { readonly kind: "commit" };
 
@@ -33,6 +37,8 @@ export interface FileResults {
   beginUpload: null;
   resumeUpload: null;
   listen: null;
+  openDisk: null;
+  beginDiskImport: null;
   commit: { readonly replaced: boolean };
 }
 
@@ -40,7 +46,15 @@ export interface FileResults {
 export const FILE_LINE_BYTES_MAX = 64 * 1024;
 const FILE_BYTES = { min: 0, max: 62 * 1024 ** 4 }; // vSphere's largest virtual disk
 const TCP_PORT = { min: 1, max: 65_535 };
-const KINDS = ["openDownload", "beginUpload", "resumeUpload", "listen", "commit"] as const satisfies readonly FileRequest["kind"][];
+const KINDS = [
+  "openDownload",
+  "beginUpload",
+  "resumeUpload",
+  "openDisk",
+  "beginDiskImport",
+  "listen",
+  "commit",
+] as const satisfies readonly FileRequest["kind"][];
 
 /** @param value untrusted: hostd parses hostile input, and may have been taken over by it. @throws {Fault} InvalidArgument */
 export function parseFileRequest(value: unknown): FileRequest {
@@ -60,6 +74,10 @@ export function parseFileRequest(value: unknown): FileRequest {
     }
     case "listen":
       return { kind, device: readText(shape, "device", { max: 8, pattern: HOST_DEVICE }), port: readInteger(shape, "port", TCP_PORT) };
+    case "beginDiskImport":
+      return { kind, descriptor: readPath(shape, "descriptor"), eager: readOptionalFlag(shape, "eager") };
+    case "openDisk":
+      return { kind, descriptor: readPath(shape, "descriptor") };
     case "commit":
       return { kind };
     default:

@@ -254,12 +254,13 @@ function parseDiskCopy(shape: Shape): DiskCopy {
 }
 
 function parseDiskChange(shape: Shape): DiskChange {
-  const kind = readOneOf(shape, "kind", ["extend", "inflate", "eagerZero", "shrink", "zeroFill", "setUuid"]);
+  const kind = readOneOf(shape, "kind", ["extend", "inflate", "eagerZero", "shrink", "zeroFill", "setUuid", "convert"]);
   switch (kind) {
     case "inflate":
     case "eagerZero":
     case "shrink":
     case "zeroFill":
+    case "convert":
       return { kind };
     case "extend": {
       const eager = readOptional(shape, "eager", readOptionalFlag);

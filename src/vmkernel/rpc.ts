@@ -6,7 +6,7 @@
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
 import type { ClockDiscipline, Connection, Machine, MachineLoad } from "../system/index.ts";
-import type { KeyStroke } from "../wire/index.ts";
+import type { KeyStroke, VmdkCreateType } from "../wire/index.ts";
 import type { HostFirewallConfig, HostFirewallState } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { IsolationFeature } from "./isolation.ts";
@@ -347,7 +347,9 @@ export type DiskChange =
   | { readonly kind: "shrink" }
   /** Overwrites all that the disk holds. Once begun it is finished. */
   | { readonly kind: "zeroFill" }
-  | { readonly kind: "setUuid"; readonly uuid: string };
+  | { readonly kind: "setUuid"; readonly uuid: string }
+  /** A disk of another format becomes a flat one, thin, where it lies. Nothing for one that is flat. */
+  | { readonly kind: "convert" };
 
 /** Two datastores may be folders of one file system or not: a move is one step where they are, and the asker copies where not. */
 export type Moved = "moved" | "otherFileSystem";
@@ -357,6 +359,8 @@ export interface DiskDescription {
   readonly allocatedBytes: number;
   /** "eagerZeroedThick": every block of it has been written. */
   readonly provisioning: "thin" | "thick" | "eagerZeroedThick";
+  /** Of a disk that is no flat file, and that a monitor can be given only when it has been converted: the createType of its descriptor. */
+  readonly foreign?: VmdkCreateType;
   readonly adapterType: string;
   readonly geometry: { readonly cylinders: number; readonly heads: number; readonly sectors: number };
   readonly uuid: string;

@@ -2,6 +2,7 @@ export { CDP_ADDRESS, type CdpNeighbour, parseCdp } from "./discovery/parse-cdp.
 export { LLDP_TYPE, type LldpNeighbour, parseLldp } from "./discovery/parse-lldp.ts";
 export { type KeyStroke, keyUsages, qcodeOf, qcodesOf } from "./hid/usb-keys.ts";
 export * from "./lines.ts";
+export * from "./ovf/index.ts";
 export * from "./qmp/index.ts";
 export { escapeAttribute, escapeText } from "./soap/escape.ts";
 export { parseXml, REQUEST_LIMITS, type XmlElement, type XmlLimits } from "./soap/xml.ts";

@@ -94,13 +94,14 @@ function passesDiskFilter(disk: DiskDescription | undefined, filter: NonNullable
   if (diskType.length === 0 && controllerType.length === 0 && thin === undefined) return true;
   if (disk === undefined) return false;
   return (
-    (diskType.length === 0 || diskType.includes(DISK_TYPE)) &&
+    (diskType.length === 0 || diskType.includes(diskTypeOf(disk))) &&
     (controllerType.length === 0 || controllerType.includes(controllerOf(disk) ?? "")) &&
     (thin === undefined || thin === (disk.provisioning === "thin"))
   );
 }
 
-const DISK_TYPE = "VirtualDiskFlatVer2BackingInfo"; // the only kind that describeDisk understands
+const diskTypeOf = ({ foreign }: DiskDescription): string =>
+  foreign !== undefined && /sparse|stream/i.test(foreign) ? "VirtualDiskSparseVer2BackingInfo" : "VirtualDiskFlatVer2BackingInfo";
 const controllers: ReadonlyMap<string, string> = new Map([
   ["lsilogic", "VirtualLsiLogicController"],
   ["buslogic", "VirtualBusLogicController"],
@@ -120,7 +121,9 @@ interface Showing {
 function infoOf(entry: FolderEntry, kind: FileKind, { spec: { details }, facts, query }: Showing): FileInfo {
   const isAskedFor = query !== undefined && kindsOfQuery.has(query.$type ?? "");
   const disk = isAskedFor ? facts.disks.get(entry.name) : undefined;
-  const fileSize = disk === undefined ? entry.sizeBytes : entry.sizeBytes + disk.allocatedBytes;
+  // Of a disk whose descriptor is inside of its data there is one file.
+  const isItsOwnData = disk?.extents.some(({ path }) => path.split("/").at(-1) === entry.name) === true;
+  const fileSize = (isItsOwnData ? 0 : entry.sizeBytes) + (disk?.allocatedBytes ?? 0);
   return {
     $type: isAskedFor || details?.fileType === true ? infoTypes[kind] : "FileInfo",
     path: entry.name,
@@ -135,7 +138,7 @@ function diskFields(disk: DiskDescription, details: VmDiskFileQuery["details"]):
   if (details === undefined) return {};
   const controllerType = controllerOf(disk);
   return {
-    ...(details.diskType && { diskType: DISK_TYPE }),
+    ...(details.diskType && { diskType: diskTypeOf(disk) }),
     ...(details.capacityKb && { capacityKb: Math.trunc(disk.capacityBytes / 1024) }),
     ...(details.controllerType === true && controllerType !== undefined && { controllerType }),
     ...(details.diskExtents === true && { diskExtents: disk.extents.map(({ path }) => path.split("/").at(-1) ?? path) }),

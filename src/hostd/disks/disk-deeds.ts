@@ -152,6 +152,23 @@ export function describeDisk({ vms }: HostAgent, descriptor: DatastorePath): Pro
   return vms.vmkernel.request({ kind: "describeDisk", descriptor });
 }
 
+/**
+ * DefragmentVirtualDisk_Task: a disk of this host is one file, and where its blocks lie is the file system's business: there is nothing
+ * to be done, as QueryVirtualDiskFragmentation says. Whether there is such a disk is found out all the same.
+ */
+export function defragmentDisk(call: Call, descriptor: DatastorePath): Task {
+  return call.startTask(descriptor.datastore, { kind: "none" }, async () => {
+    await describeDisk(call.agent, descriptor);
+    return undefined;
+  });
+}
+
+/** QueryVirtualDiskFragmentation: a percentage. Of sparse formats it would tell how their grains lie; disks here are flat. */
+export async function fragmentationOf(agent: HostAgent, descriptor: DatastorePath): Promise<number> {
+  await describeDisk(agent, descriptor);
+  return 0;
+}
+
 /** QueryVirtualDiskInfo_Task: the disk and the chain of its parents, which is the disk alone until there are linked clones. */
 export function queryDiskInfo(call: Call, descriptor: DatastorePath): Task {
   return call.startTask(descriptor.datastore, { kind: "none" }, async () => {

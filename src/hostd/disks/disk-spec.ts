@@ -78,8 +78,19 @@ export function formatDiskUuid(uuid: string): string {
   return formatSpacedUuid(uuid).replace(/^60 00 c2/, "60 00 C2");
 }
 
+/** vim25 VirtualDiskType of disks that other products made; of one that is stream-optimized it says what is nearest. */
+const FOREIGN_TYPES: ReadonlyMap<string, string> = new Map([
+  ["monolithicSparse", "sparseMonolithic"],
+  ["streamOptimized", "sparseMonolithic"],
+  ["twoGbMaxExtentSparse", "sparse2Gb"],
+  ["twoGbMaxExtentFlat", "thick2Gb"],
+  ["vmfsSparse", "delta"],
+]);
+
 /** vim25 VirtualDiskType of a disk that is there. */
-export function diskTypeOf({ provisioning }: Pick<DiskDescription, "provisioning">): string {
+export function diskTypeOf({ provisioning, foreign }: Pick<DiskDescription, "provisioning" | "foreign">): string {
+  const other = foreign === undefined ? undefined : FOREIGN_TYPES.get(foreign);
+  if (other !== undefined) return other;
   return provisioning === "thick" ? "preallocated" : provisioning;
 }
 

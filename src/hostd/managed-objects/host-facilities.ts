@@ -96,7 +96,6 @@ export const propertyless = {
   IscsiManager: { type: "IscsiManager", properties: {}, methods: {} },
   LocalizationManager: { type: "LocalizationManager", properties: {}, methods: {} },
   MessageBusProxy: { type: "MessageBusProxy", properties: {}, methods: {} },
-  OvfManager: { type: "OvfManager", properties: {}, methods: {} },
   ServiceManager: { type: "ServiceManager", properties: {}, methods: {} },
   StorageResourceManager: { type: "StorageResourceManager", properties: {}, methods: {} },
 } as const satisfies { readonly [T in Propertyless]: ManagedObjectType<T, HostAgent> };
@@ -106,7 +105,6 @@ type Propertyless =
   | "DistributedVirtualSwitchManager"
   | "HostVStorageObjectManager"
   | "LocalizationManager"
-  | "OvfManager"
   | "ServiceManager"
   | "StorageResourceManager"
   | "HostDiagnosticSystem"

@@ -32,10 +32,12 @@ import { hostCpuSchedulerSystem, hostPciPassthruSystem } from "./host-hardware.t
 import { hostNetworkSystem, hostVirtualNicManager } from "./host-network.ts";
 import { hostDatastoreSystem, hostStorageSystem } from "./host-storage.ts";
 import { hostSystem } from "./host-system.ts";
+import { httpNfcLease } from "./http-nfc-lease.ts";
 import { licenseManager } from "./license-manager.ts";
 import type { Entity } from "./managed-entity.ts";
 import { network } from "./network.ts";
 import { optionManager } from "./option-manager.ts";
+import { ovfManager } from "./ovf-manager.ts";
 import { performanceManager } from "./performance-manager.ts";
 import { propertyCollector, propertyFilter } from "./property-collector.ts";
 import { resourcePool } from "./resource-pool.ts";
@@ -89,12 +91,14 @@ export const managedObjectTypes = {
   HostVMotionSystem: hostVMotionSystem,
   HostVirtualNicManager: hostVirtualNicManager,
   HostLocalAccountManager: hostLocalAccountManager,
+  HttpNfcLease: httpNfcLease,
   UserDirectory: userDirectory,
   InternalDynamicTypeManager: dynamicTypeManager,
   InventoryView: inventoryView,
   ListView: listView,
   Network: network,
   OptionManager: optionManager,
+  OvfManager: ovfManager,
   PerformanceManager: performanceManager,
   PropertyCollector: propertyCollector,
   PropertyFilter: propertyFilter,

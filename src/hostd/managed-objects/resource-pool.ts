@@ -1,8 +1,9 @@
 /** vim25 ResourcePool: the host's root pool, and those that were made beneath it. What can be changed is decided in resources/. */
-import type { MoRef } from "../../wire/index.ts";
+import { fault, type MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { COMPUTE_RESOURCE } from "../inventory-tree.ts";
+import { COMPUTE_RESOURCE, HOST, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
+import { importVApp } from "../nfc/import-vapp.ts";
 import {
   createPoolIn,
   destroyPoolsIn,
@@ -43,9 +44,20 @@ export const resourcePool = {
     Destroy_Task: ({ pool, name }, _, call) => destroyPoolTask(call, pool, name).ref,
     Rename_Task: ({ pool, name }, { newName }, call) => renamePoolTask(call, pool, { name, newName }).ref,
     QueryResourceConfigOption: () => configurationOption,
+    async ImportVApp({ pool }, { spec, folder, host }, call) {
+      requirePlace(folder, VM_FOLDER);
+      requirePlace(host, HOST);
+      return await importVApp(call, spec, pool);
+    },
     RefreshRuntime: () => {}, // it is what it is whenever it is read
   },
 } as const satisfies ManagedObjectType<"ResourcePool", PoolEntity>;
+
+/** A host has one place for virtual machines, and needs none to be named. @throws {Fault} ManagedObjectNotFound when another is */
+function requirePlace(named: MoRef | undefined, only: MoRef): void {
+  if (named === undefined || named.value === only.value) return;
+  throw fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: named });
+}
 
 function childRefs({ pools }: HostAgent, pool: number): readonly MoRef<"ResourcePool">[] {
   return childrenOf(pools, pool).map(({ id }) => poolRef(id));

@@ -28,6 +28,7 @@ export const managers = {
   virtualDiskManager: { type: "VirtualDiskManager", value: "ha-vdiskmanager" },
   diagnosticManager: { type: "DiagnosticManager", value: "ha-diagnosticmgr" },
   licenseManager: LICENSE_MANAGER,
+  ovfManager: { type: "OvfManager", value: "ha-ovf-manager" },
   searchIndex: { type: "SearchIndex", value: "ha-searchindex" },
   ...UNPERFORMED_MANAGERS,
   guestOperationsManager: { type: "GuestOperationsManager", value: "ha-guest-operations-manager" },

@@ -2,7 +2,18 @@
 import type { DatastorePath } from "../../base/index.ts";
 import type { MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { changeDisk, copyDisk, createDisk, deleteDisk, describeDisk, moveDisk, queryDiskInfo, setDiskUuid } from "../disks/disk-deeds.ts";
+import {
+  changeDisk,
+  copyDisk,
+  createDisk,
+  defragmentDisk,
+  deleteDisk,
+  describeDisk,
+  fragmentationOf,
+  moveDisk,
+  queryDiskInfo,
+  setDiskUuid,
+} from "../disks/disk-deeds.ts";
 import { formatDiskUuid, parseCapacityKb, parseCopySpec, parseDiskUuid, parseNewDiskSpec } from "../disks/disk-spec.ts";
 import { parseClientPath, requireDatacenter } from "../files/client-path.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
@@ -52,6 +63,8 @@ export const virtualDiskManager = {
     ShrinkVirtualDisk_Task: (agent, { name, datacenter }, call) =>
       changeDisk(call, diskNamed(agent, { name, datacenter }), { kind: "shrink" }).ref,
     ZeroFillVirtualDisk_Task: (agent, named, call) => changeDisk(call, diskNamed(agent, named), { kind: "zeroFill" }).ref,
+    DefragmentVirtualDisk_Task: (agent, named, call) => defragmentDisk(call, diskNamed(agent, named)).ref,
+    QueryVirtualDiskFragmentation: (agent, named) => fragmentationOf(agent, diskNamed(agent, named)),
     QueryVirtualDiskInfo_Task: (agent, named, call) => queryDiskInfo(call, diskNamed(agent, named)).ref,
     QueryVirtualDiskUuid: async (agent, named) => formatDiskUuid((await describeDisk(agent, diskNamed(agent, named))).uuid),
     SetVirtualDiskUuid: (agent, { uuid, ...named }, call) => setDiskUuid(call, diskNamed(agent, named), parseDiskUuid(uuid)),

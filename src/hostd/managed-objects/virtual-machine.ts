@@ -20,6 +20,7 @@ import { createScreenshot } from "../console/screenshot.ts";
 import { ENVIRONMENT_BROWSER, HOST, networkRef, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import { networksOfVm, withNetworks } from "../network/port-group-users.ts";
+import { exportVm } from "../nfc/export-vm.ts";
 import { answerVm } from "../questions/answer.ts";
 import { questionOf } from "../questions/question-of.ts";
 import { poolRef } from "../resources/pool-tree.ts";
@@ -107,6 +108,7 @@ export const virtualMachine = {
     QueryUnownedFiles: () => [], // no datastore has a principal: what lies on one is its host's
     reloadVirtualMachineFromPath_Task: ({ vm }, { configurationPath }, call) => reloadFromPath(call, vm, configurationPath).ref,
     Reload: ({ agent, vm }) => agent.vms.refresh(vm),
+    ExportVm: ({ vm }, _, call) => exportVm(call, vm),
     UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),
     Destroy_Task: async ({ vm }, _, call) => (await destroyVm(call, vm)).ref,
   },

@@ -25,17 +25,26 @@ import {
 } from "../../wire/index.ts";
 import type { Call, HostAgent } from "../agent.ts";
 import { parseEntityName } from "../entity-name.ts";
+import type { CreatedFiles } from "../recovery.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
-import { type ConfigContext, planCreate } from "../vm-config/index.ts";
+import { type ConfigContext, type ConfigPlan, planCreate } from "../vm-config/index.ts";
 import { changeVmx, removeDiskIfThere, removeIfThere } from "../vm-files.ts";
 import { aboutVm } from "./context.ts";
 
 const FOLDER_TRIES_MAX = 1000; // name, name_1, name_2 … as ESXi numbers the folders of VMs with one name
 
-/** @param pool the resource pool that it comes to lie in */
-export async function createVm(call: Call, spec: VirtualMachineConfigSpec, pool: number): Promise<Task> {
-  const { agent } = call;
+/** A VM that is to be: planned, its files' names free, its .vmx path kept for it until the claim is let go. */
+export interface PreparedVm {
+  readonly name: string;
+  readonly vmxPath: DatastorePath;
+  readonly plan: ConfigPlan;
+  readonly created: CreatedFiles;
+  readonly claim: Disposable;
+}
+
+/** @throws {Fault} what the spec, or what is there already, stands in the way of */
+export async function prepareVm(agent: HostAgent, spec: VirtualMachineConfigSpec): Promise<PreparedVm> {
   const name = parseEntityName(spec.name, "configSpec.name");
   agent.vms.requireFreeName(name);
   const vmx = await chooseVmxPath(agent, name, spec.files?.vmPathName);
@@ -52,23 +61,48 @@ export async function createVm(call: Call, spec: VirtualMachineConfigSpec, pool:
       ...(vmx.folderIsNew ? { folder: folderOf(vmx.path) } : {}),
       disks: plan.disksToCreate.map(({ descriptor }) => descriptor),
     };
-    const task = call.startTask(name, { kind: "createVm", vmx: vmx.path, created }, async ({ report }, task) => {
+    return { name, vmxPath: vmx.path, plan, created, claim };
+  } catch (error) {
+    claim[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Makes the files and enters the VM into the inventory. @param undo gets how each step is taken back, the last one too */
+export async function makeVm(
+  agent: HostAgent,
+  { vmxPath, plan, created }: PreparedVm,
+  { pool, undo, report }: { readonly pool: number; readonly undo: Undo; readonly report: (percent: number) => void },
+): Promise<Vm> {
+  const { vmkernel } = agent.vms;
+  const { folder } = created;
+  if (folder !== undefined) {
+    undo.add(() => removeIfThere(vmkernel, folder));
+    await vmkernel.request({ kind: "makeFolder", folder });
+  }
+  for (const [index, { descriptor, disk }] of plan.disksToCreate.entries()) {
+    undo.add(() => removeDiskIfThere(vmkernel, descriptor));
+    await vmkernel.request({ kind: "createDisk", descriptor, disk });
+    report((80 * (index + 1)) / plan.disksToCreate.length);
+  }
+  undo.add(() => removeIfThere(vmkernel, vmxPath));
+  await vmkernel.request({ kind: "writeText", file: vmxPath, text: formatVmx(plan.vmx), mustBeNew: true });
+  const vm = await agent.vms.enter(vmxPath, pool);
+  undo.add(() => agent.vms.leave(vm));
+  return vm;
+}
+
+/** @param pool the resource pool that it comes to lie in */
+export async function createVm(call: Call, spec: VirtualMachineConfigSpec, pool: number): Promise<Task> {
+  const { agent } = call;
+  const prepared = await prepareVm(agent, spec);
+  const { name, vmxPath, created, claim } = prepared;
+  try {
+    const task = call.startTask(name, { kind: "createVm", vmx: vmxPath, created }, async ({ report }, task) => {
       await using undo = new Undo();
-      const { vmkernel } = agent.vms;
-      if (created.folder !== undefined) {
-        undo.add(() => removeIfThere(vmkernel, folderOf(vmx.path)));
-        await vmkernel.request({ kind: "makeFolder", folder: folderOf(vmx.path) });
-      }
-      for (const [index, { descriptor, disk }] of plan.disksToCreate.entries()) {
-        undo.add(() => removeDiskIfThere(vmkernel, descriptor));
-        await vmkernel.request({ kind: "createDisk", descriptor, disk });
-        report((80 * (index + 1)) / plan.disksToCreate.length);
-      }
-      undo.add(() => removeIfThere(vmkernel, vmx.path));
-      await vmkernel.request({ kind: "writeText", file: vmx.path, text: formatVmx(plan.vmx), mustBeNew: true });
-      const vm = await agent.vms.enter(vmx.path, pool);
+      const vm = await makeVm(agent, prepared, { pool, undo, report });
       undo.release();
-      agent.events.post("VmCreatedEvent", `Created virtual machine ${vm.name}`, aboutVm(call, vm, task), { template: false });
+      postCreated(call, vm, task);
       return virtualMachineRef(vm.ref);
     });
     task.onEnd(() => claim[Symbol.dispose]());
@@ -77,6 +111,10 @@ export async function createVm(call: Call, spec: VirtualMachineConfigSpec, pool:
     claim[Symbol.dispose]();
     throw error;
   }
+}
+
+export function postCreated(call: Call, vm: Vm, task: Task): void {
+  call.agent.events.post("VmCreatedEvent", `Created virtual machine ${vm.name}`, aboutVm(call, vm, task), { template: false });
 }
 
 interface Registration {

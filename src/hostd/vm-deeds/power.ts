@@ -11,17 +11,19 @@ import { guestVariablesOf, machineSpecOf } from "../vm-config/index.ts";
 import { forgetSuspension, rememberSuspension, suspendFileName } from "../vm-files.ts";
 import { bootWarning } from "./boot-warning.ts";
 import { aboutVm, readableFiles, requestPower } from "./context.ts";
+import { convertForeignDisks } from "./convert-disks.ts";
 import { settleMacs } from "./settle-macs.ts";
 
 export function powerOn(call: Call, vm: Vm): Task {
   const { agent } = call;
-  return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "poweredOn" }, async (_, task) => {
+  return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "poweredOn" }, async ({ report }, task) => {
     const about = aboutVm(call, vm, task);
     const { suspendedMemory } = readableFiles(vm);
     agent.events.post("VmStartingEvent", `${vm.name} is starting`, about, { template: false });
     try {
       using _room = agent.pools.reserve(vm, readableFiles(vm).config);
       await settleMacs(agent, vm, about);
+      if (suspendedMemory === undefined) await convertForeignDisks(agent, vm, report);
       const { vmx } = readableFiles(vm);
       const machine = machineSpecOf(vmx, {
         vm: vm.id,

@@ -5,10 +5,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FileAccess, FileOutcome } from "../../hostd/index.ts";
 import { cutTo, versionOf } from "../../system/index.ts";
-import { fault } from "../../wire/index.ts";
 import type { ContentRange } from "./parse-range.ts";
 import type { UploadPlan } from "./plan-upload.ts";
 import { receiveFile } from "./receive-file.ts";
+import { writeFault } from "./write-fault.ts";
 
 interface Incoming {
   readonly request: IncomingMessage;
@@ -60,14 +60,6 @@ async function receive({ request, response, stallMs }: Incoming, fd: number, pos
   } catch (cause) {
     throw writeFault(cause);
   }
-}
-
-function writeFault(cause: unknown): unknown {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  const options = { cause };
-  if (code === "ENOSPC" || code === "EDQUOT") return fault("NoDiskSpace", "The datastore is full.", { file: "", datastore: "" }, options);
-  if (code === "EFBIG") return fault("FileFault", "The datastore's file system holds no file that large.", { file: "" }, options);
-  return cause;
 }
 
 function answer(response: ServerResponse, status: 200 | 201 | 202, headers: Readonly<Record<string, string>> = {}): void {

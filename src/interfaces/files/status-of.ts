@@ -16,6 +16,10 @@ const statuses: Readonly<Record<string, number>> = {
   FileNameTooLong: 400,
   DirectoryNotEmpty: 409,
   InvalidPowerState: 409,
+  InvalidState: 409,
+  InvalidRequest: 405,
+  InvalidDiskFormat: 422,
+  Timedout: 410,
   FileAlreadyExists: 412, // only who said «Overwrite: F» is told so: RFC 4918 §10.6
   FileLocked: 423,
   NoDiskSpace: 507,

@@ -20,6 +20,7 @@ import { isFolderUrl } from "../files/parse-folder-url.ts";
 import { GUEST_FILE_PATH, type GuestFileDoor } from "../guest-file/guest-file-door.ts";
 import { admitJson, answerJson } from "../json/answer.ts";
 import { Documents, sendDocument } from "../json/documents.ts";
+import { NFC_ROOT, type NfcDoor } from "../nfc/nfc-door.ts";
 import { answerRequest, type SdkClient, type SdkHandlers } from "./answer.ts";
 import { BodyBudget, receiveBody } from "./request-body.ts";
 import { formatSessionCookie, readSessionCookie } from "./session-cookie.ts";
@@ -68,6 +69,8 @@ export interface SdkServerOptions extends SdkHandlers {
   readonly folder?: FolderDoor;
   /** Files into guests and out of them, at /guestFile. */
   readonly guestFile?: GuestFileDoor;
+  /** Disks of packages, at /nfc. */
+  readonly nfc?: NfcDoor;
   /** Pictures of VMs' screens, at /screen. */
   readonly screen?: ScreenDoor;
 }
@@ -170,6 +173,7 @@ class Endpoint {
   readonly #documents: Documents;
   readonly #folder: FolderDoor | undefined;
   readonly #guestFile: GuestFileDoor | undefined;
+  readonly #nfc: NfcDoor | undefined;
   readonly #screen: ScreenDoor | undefined;
   readonly #openDownload: OpenDownload | undefined;
   readonly #budget = new BodyBudget();
@@ -178,13 +182,14 @@ class Endpoint {
   constructor(
     handlers: SdkHandlers,
     limits: SdkLimits,
-    doors: { readonly documents: Documents } & Pick<SdkServerOptions, "folder" | "guestFile" | "screen" | "openDownload">,
+    doors: { readonly documents: Documents } & Pick<SdkServerOptions, "folder" | "guestFile" | "nfc" | "screen" | "openDownload">,
   ) {
     this.#handlers = handlers;
     this.#limits = limits;
     this.#documents = doors.documents;
     this.#folder = doors.folder;
     this.#guestFile = doors.guestFile;
+    this.#nfc = doors.nfc;
     this.#screen = doors.screen;
     this.#openDownload = doors.openDownload;
   }
@@ -227,7 +232,7 @@ class Endpoint {
       return await sendDocument(response, document, { acceptEncoding, head: request.method === "HEAD" });
     }
     if (path.startsWith(JSON_API_ROOT)) return await this.#json(request, response, path);
-    const fileDoor = isFolderUrl(path) ? this.#folder : path === GUEST_FILE_PATH ? this.#guestFile : undefined;
+    const fileDoor = this.#fileDoorOf(path);
     if (fileDoor !== undefined) {
       const { clientAddress: address, userAgent } = clientOf(request);
       return await fileDoor({ request, response, client: { address, userAgent } });
@@ -242,6 +247,12 @@ class Endpoint {
       return await serveDownload({ request, response, path, client: clientOf(request) }, this.#openDownload);
     }
     sendText(response, 404, "There is nothing here. The vSphere API is at /sdk.", {});
+  }
+
+  #fileDoorOf(path: string): FolderDoor | undefined {
+    if (isFolderUrl(path)) return this.#folder;
+    if (path === GUEST_FILE_PATH) return this.#guestFile;
+    return path.startsWith(NFC_ROOT) ? this.#nfc : undefined;
   }
 
   async #soap(request: IncomingMessage, response: ServerResponse): Promise<void> {

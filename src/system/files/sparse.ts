@@ -25,9 +25,9 @@ export interface Range {
 /** Told how far into the file the work has come. What it throws ends the work. */
 export type Watch = (doneBytes: number) => void;
 
-/** The parts of the first `length` bytes that hold data, as the file is when each is asked for. */
-export function* dataRanges(file: OpenFile, length: number): Generator<Range> {
-  for (let offset = nextData(file, 0, length); offset < length; ) {
+/** The parts of the first `length` bytes that hold data, as the file is when each is asked for. @param from where to begin */
+export function* dataRanges(file: Pick<OpenFile, "fd">, length: number, from = 0): Generator<Range> {
+  for (let offset = nextData(file, from, length); offset < length; ) {
     const end = Math.min(seekIn(file.fd, "hole", offset), length);
     yield { offset, length: end - offset };
     offset = nextData(file, end, length);
@@ -44,16 +44,22 @@ export function isFullyWritten(file: OpenFile, length: number): boolean {
   }
 }
 
-/** Copies what the first `length` bytes of `from` hold into `to`, which reads as zeros there: runs of zeros are not written. */
+/**
+ * Copies what `length` bytes of `from` hold into `to`, which reads as zeros there: runs of zeros are not written.
+ * @param begin where they begin in each of the two; `watch` is told how many of them are done
+ */
 export async function copyData(
   { from, to }: { readonly from: OpenFile; readonly to: OpenFile },
   length: number,
   watch: Watch,
+  begin: { readonly from: number; readonly to: number } = { from: 0, to: 0 },
 ): Promise<void> {
-  for (const range of dataRanges(from, length)) {
+  for (const range of dataRanges(from, begin.from + length, begin.from)) {
     for await (const { offset, bytes } of pieces(from, range)) {
-      for (const run of runs(bytes, false)) await writeAt(to, bytes.subarray(run.offset, run.offset + run.length), offset + run.offset);
-      watch(offset + bytes.length);
+      const done = offset - begin.from;
+      for (const run of runs(bytes, false))
+        await writeAt(to, bytes.subarray(run.offset, run.offset + run.length), begin.to + done + run.offset);
+      watch(done + bytes.length);
     }
   }
   watch(length);
@@ -125,7 +131,7 @@ async function writeAt(file: OpenFile, bytes: Uint8Array, offset: number): Promi
 }
 
 /** Where the next data begins; `end` when there is none before it. */
-function nextData(file: OpenFile, from: number, end: number): number {
+function nextData(file: Pick<OpenFile, "fd">, from: number, end: number): number {
   return from >= end ? end : seekOr(file, "data", { from, end });
 }
 
@@ -133,7 +139,7 @@ function nextHole(file: OpenFile, from: number, end: number): number {
   return from >= end ? end : seekOr(file, "hole", { from, end });
 }
 
-function seekOr(file: OpenFile, kind: "data" | "hole", { from, end }: { from: number; end: number }): number {
+function seekOr(file: Pick<OpenFile, "fd">, kind: "data" | "hole", { from, end }: { from: number; end: number }): number {
   try {
     return Math.min(seekIn(file.fd, kind, from), end);
   } catch (error) {

@@ -22,6 +22,7 @@ import type { DiskChange, DiskDescription } from "../rpc.ts";
 import { changeDescriptor, checkExtension, type DescriptorChanges } from "./disk-rules.ts";
 import { type DiskSource, describeDisk, isThin, type OpenExtent, openExtent, requireSpace, reserve } from "./disks.ts";
 import { naming } from "./file-fault.ts";
+import { convertDisk } from "./foreign-disk.ts";
 
 interface Job {
   readonly source: DiskSource;
@@ -39,6 +40,10 @@ export async function changeDisk(
   change: DiskChange,
   controls: Controls,
 ): Promise<DiskDescription> {
+  if (change.kind === "convert") {
+    await convertDisk(source, descriptor, controls);
+    return describeDisk(source, descriptor);
+  }
   const disk = await openExtent(source, descriptor, { writable: true });
   using file = disk.file;
   using root = source.open(descriptor);
@@ -51,7 +56,7 @@ export async function changeDisk(
 }
 
 /** @returns what the descriptor has to say from now; undefined when nothing else */
-async function changeData(job: Job, change: DiskChange): Promise<DescriptorChanges | undefined> {
+async function changeData(job: Job, change: Exclude<DiskChange, { kind: "convert" }>): Promise<DescriptorChanges | undefined> {
   switch (change.kind) {
     case "extend":
       return extend(job, change);

@@ -99,6 +99,13 @@ export function extentNameOf(descriptor: DatastorePath): string {
   return `${fileNameOf(descriptor).slice(0, -EXTENSION.length)}${FLAT_SUFFIX}`;
 }
 
+/** Whether the disk is one file, byte for byte; every other one is converted. */
+export function isFlat(descriptor: VmdkDescriptor): boolean {
+  const [extent, ...others] = descriptor.extents;
+  if (!FLAT_CREATE_TYPES.includes(descriptor.createType) || others.length > 0) return false;
+  return (extent?.type === "VMFS" || extent?.type === "FLAT") && extent.offset === 0;
+}
+
 /**
  * @returns the file that is the whole disk, byte for byte
  * @throws {Fault} InvalidDiskFormat for a disk that is anything else

@@ -1,6 +1,6 @@
 /** Virtual disks on a datastore: a descriptor and one flat extent beside it. */
 import { createHash } from "node:crypto";
-import { type DatastorePath, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
+import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
 import {
   allocateWhole,
   createUnnamedFile,
@@ -28,15 +28,18 @@ import {
   formatVmdkDescriptor,
   geometryIn,
   makeBaseDescriptor,
+  parseEmbeddedDescriptor,
   parseSpacedUuid,
+  parseSparseHeader,
   parseVmdkDescriptor,
+  SECTOR_BYTES,
   VMDK_DESCRIPTOR_BYTES_MAX,
   type VmdkDescriptor,
 } from "../../wire/index.ts";
 import type { DiskAttachment } from "../attachments.ts";
 import { type Controls, throwIfCanceled, UNWATCHED, watchBytes } from "../controls.ts";
 import type { DiskDescription, NewDisk } from "../rpc.ts";
-import { checkNewDisk, extentNameOf, flatExtentOf } from "./disk-rules.ts";
+import { checkNewDisk, extentNameOf, flatExtentOf, isFlat } from "./disk-rules.ts";
 import { fileFault, fileLocked, noDiskSpace } from "./file-fault.ts";
 
 const HARDWARE_VERSION = 21; // what a disk is made for, as ESXi 8.0.3 writes it
@@ -115,7 +118,8 @@ export async function describeDisk(source: DiskSource, descriptor: DatastorePath
   return {
     capacityBytes: capacityBytesOf(parsed),
     allocatedBytes: found.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0),
-    provisioning: isThin(parsed) ? "thin" : found.every(({ written }) => written) ? "eagerZeroedThick" : "thick",
+    ...(isFlat(parsed) ? {} : { foreign: parsed.createType }),
+    provisioning: isThin(parsed) || isSparse(parsed) ? "thin" : found.every(({ written }) => written) ? "eagerZeroedThick" : "thick",
     adapterType: parsed.ddb.get("adapterType") ?? "lsilogic",
     geometry: geometryIn(parsed),
     uuid: uuidOf(parsed, descriptor),
@@ -136,7 +140,8 @@ export async function deleteDisk(source: DiskSource, descriptor: DatastorePath):
       if (open !== undefined) held.push(lockOrRefuse(open, file, "exclusive"));
       return open !== undefined;
     });
-    for (const file of [...present, descriptor]) removeOne(root, file);
+    // A sparse disk may be the one file that its descriptor is in.
+    for (const file of [...present.filter(({ path }) => path !== descriptor.path), descriptor]) removeOne(root, file);
     using folder = openFolderBeneath(root, splitPath(descriptor.path).folder);
     await syncFile(folder);
   } finally {
@@ -207,15 +212,34 @@ export const STAT_BLOCK_BYTES = 512; // stat(2): the unit of st_blocks, whatever
 
 export const isThin = (descriptor: VmdkDescriptor): boolean => descriptor.ddb.get("thinProvisioned") === "1";
 
+const isSparse = ({ extents }: VmdkDescriptor): boolean => extents.some(({ type }) => type === "SPARSE" || type === "VMFSSPARSE");
+
 export async function readDescriptor(source: DiskSource, descriptor: DatastorePath): Promise<VmdkDescriptor> {
   try {
     using root = source.open(descriptor);
     using file = openFileBeneath(root, descriptor.path, "read");
-    // One byte more than a descriptor can have: a sparse disk still names itself in its first ones.
-    return parseVmdkDescriptor(await readUpTo(file, VMDK_DESCRIPTOR_BYTES_MAX + 1), formatDatastorePath(descriptor));
+    return parseDescriptorOf(await readUpTo(file, DESCRIPTOR_READ_BYTES), descriptor);
   } catch (error) {
     throw fileFault(error, descriptor, "reading");
   }
+}
+
+/** One byte more than a descriptor can have; a hosted sparse disk has its own inside, behind its header. */
+const DESCRIPTOR_READ_BYTES = 2 * VMDK_DESCRIPTOR_BYTES_MAX;
+
+function parseDescriptorOf(bytes: Buffer, descriptor: DatastorePath): VmdkDescriptor {
+  const name = formatDatastorePath(descriptor);
+  if (bytes.toString("latin1", 0, 4) !== "KDMV") return parseVmdkDescriptor(bytes, name);
+  const place = parseSparseHeader(bytes, name).descriptor;
+  if (place === undefined) throw fault("InvalidDiskFormat", `${name} is an extent of a sparse disk, not its descriptor.`, {});
+  const begin = place.sector * SECTOR_BYTES;
+  const end = begin + place.sectors * SECTOR_BYTES;
+  if (end > bytes.length) throw fault("InvalidDiskFormat", `${name} says that its descriptor lies at byte ${begin}, where it is not.`, {});
+  const parsed = parseEmbeddedDescriptor(bytes.subarray(begin, end), name);
+  if (parsed.extents.length !== 1)
+    throw fault("InvalidDiskFormat", `${name} has its descriptor inside, and ${parsed.extents.length} extents.`, {});
+  // The file may have been given another name since: the one extent is the file itself.
+  return { ...parsed, extents: parsed.extents.map((extent) => ({ ...extent, file: fileNameOf(descriptor), offset: 0 })) };
 }
 
 async function giveSize(job: { folder: OpenFile; extentFile: OpenFile; extent: DatastorePath; disk: NewDisk }): Promise<void> {

@@ -276,7 +276,7 @@ const flat = 'RW 8 VMFS "a-flat.vmdk"';
 
 test.each([
   ["no VMDK", "hello", "InvalidDiskFormat", "Disk DescriptorFile"],
-  ["a hosted sparse disk", `KDMV${"\0".repeat(200_000)}`, "InvalidDiskFormat", "KDMV"],
+  ["a hosted sparse disk whose header is none", `KDMV${"\0".repeat(200_000)}`, "InvalidDiskFormat", "version 0"],
   ["a large file of something else", "x".repeat(200_000), "InvalidDiskFormat", "larger than"],
   ["an extent outside", descriptor('RW 8 VMFS "../other/a-flat.vmdk"'), "InvalidDiskFormat", "no plain file name"],
   ["a missing extent", descriptor('RW 8 VMFS "b-flat.vmdk"'), "FileNotFound", "b-flat.vmdk"],

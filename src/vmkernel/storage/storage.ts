@@ -31,6 +31,7 @@ import type { DatastoreDescription, DiskChange, DiskDescription, FolderEntry, Mo
 import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
 import { changeDisk } from "./disk-changes.ts";
+import { beginDiskImport } from "./disk-streams.ts";
 import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
 import { createDisk, type DiskSource, deleteDisk, describeDisk, handOn, lockOrRefuse, openDisk } from "./disks.ts";
 import { fileLocked, naming } from "./file-fault.ts";
@@ -84,6 +85,8 @@ export interface Storage {
   openLog(file: DatastorePath): Promise<FileAttachment>;
   beginUpload(file: DatastorePath, rules: UploadRules): Promise<Upload>;
   resumeUpload(file: DatastorePath, rules: Parameters<typeof resumeUpload>[2]): Promise<Upload>;
+  /** A disk to be filled anew; it reads as zeros. Exclusive. */
+  beginDiskImport(descriptor: DatastorePath, options: { readonly eager: boolean }): Promise<Upload>;
 }
 
 /** What readText and writeText take: a .vmx is a few KiB, one with a guest's cloud-init data some hundred. */
@@ -125,6 +128,7 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     openLog: (file) => naming(file, "opening", () => openLog(source, file)),
     beginUpload: (file, rules) => naming(file, "writing", () => beginUpload(source, file, rules)),
     resumeUpload: (file, rules) => naming(file, "writing", () => resumeUpload(source, file, rules)),
+    beginDiskImport: (descriptor, options) => naming(descriptor, "writing", () => beginDiskImport(source, descriptor, options)),
     openNvram: (file, template) => naming(file, "opening", () => openNvram(source, file, template)),
   };
 }

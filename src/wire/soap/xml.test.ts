@@ -16,8 +16,9 @@ test("elements, attributes and text are resolved to their namespaces", () => {
       { namespace: "", name: "x", value: "1" },
       { namespace: "urn:e", name: "y", value: "2" },
     ],
-    children: [{ namespace: "urn:d", name: "b", attributes: [], children: [], text: "<c>" }],
+    children: [{ namespace: "urn:d", name: "b", attributes: [], children: [], text: "<c>", line: 1 }],
     text: "tu",
+    line: 1,
   } satisfies XmlElement);
 });
 

@@ -14,6 +14,8 @@ export interface XmlElement {
   readonly children: readonly XmlElement[];
   /** Everything between the tags that is not an element, joined. */
   readonly text: string;
+  /** Of the document, from 1: where its opening tag ends. */
+  readonly line: number;
 }
 
 export interface XmlAttribute {
@@ -39,6 +41,7 @@ interface OpenElement {
   readonly name: string;
   readonly attributes: readonly XmlAttribute[];
   readonly children: OpenElement[];
+  readonly line: number;
   text: string;
 }
 
@@ -84,7 +87,14 @@ function readDocument(text: string, elementsMax: number): XmlElement {
     elements++;
     if (elements > elementsMax) throw refuse(`it has more than ${elementsMax} elements`);
     if (open.length >= XML_DEPTH_MAX) throw refuse(`its elements nest deeper than ${XML_DEPTH_MAX}`);
-    const element: OpenElement = { namespace: tag.uri, name: tag.local, attributes: attributesOf(tag), children: [], text: "" };
+    const element: OpenElement = {
+      namespace: tag.uri,
+      name: tag.local,
+      attributes: attributesOf(tag),
+      children: [],
+      line: parser.line,
+      text: "",
+    };
     if (root === undefined) root = element;
     open.at(-1)?.children.push(element);
     open.push(element);

@@ -85,12 +85,12 @@ export function parseVmdkDescriptor(bytes: Uint8Array, name: string): VmdkDescri
     if (line === "" || line.startsWith("#")) return;
     if (/^(RW|RDONLY|NOACCESS)\s/.test(line)) extents.push(parseExtent(line, at));
     else parseEntry(line, at, { header, ddb });
-    if (extents.length > EXTENTS_MAX) throw invalid(at, `is extent ${extents.length} of a disk; ${EXTENTS_MAX} are the most`);
-    if (ddb.size > DDB_ENTRIES_MAX) throw invalid(at, `is entry ${ddb.size} of the disk data base; ${DDB_ENTRIES_MAX} are the most`);
+    if (extents.length > EXTENTS_MAX) throw invalidDisk(at, `is extent ${extents.length} of a disk; ${EXTENTS_MAX} are the most`);
+    if (ddb.size > DDB_ENTRIES_MAX) throw invalidDisk(at, `is entry ${ddb.size} of the disk data base; ${DDB_ENTRIES_MAX} are the most`);
   });
-  if (extents.length === 0) throw invalid(name, "has no extent");
+  if (extents.length === 0) throw invalidDisk(name, "has no extent");
   const sectors = extents.reduce((sum, extent) => sum + extent.sectors, 0);
-  if (sectors * SECTOR_BYTES > DISK_BYTES_MAX) throw invalid(name, `describes a disk of ${sectors} sectors, which is over 62 TB`);
+  if (sectors * SECTOR_BYTES > DISK_BYTES_MAX) throw invalidDisk(name, `describes a disk of ${sectors} sectors, which is over 62 TB`);
   const parentFileNameHint = header.get("parentfilenamehint");
   return {
     version: parseVersion(header.get("version"), name),
@@ -111,37 +111,40 @@ export function capacityBytesOf(descriptor: VmdkDescriptor): number {
 function decode(bytes: Uint8Array, name: string): string {
   const start = Buffer.from(bytes.subarray(0, 4)).toString("latin1");
   const binary = MAGICS.find(({ magic }) => start === magic);
-  if (binary !== undefined) throw invalid(name, `is ${binary.is}, not the descriptor of a flat one`);
+  if (binary !== undefined) throw invalidDisk(name, `is ${binary.is}, not the descriptor of a flat one`);
   if (bytes.length > VMDK_DESCRIPTOR_BYTES_MAX)
-    throw invalid(name, `is larger than ${VMDK_DESCRIPTOR_BYTES_MAX} bytes, so it is no disk descriptor`);
-  if (bytes.includes(0)) throw invalid(name, "is binary, so it is no disk descriptor");
+    throw invalidDisk(name, `is larger than ${VMDK_DESCRIPTOR_BYTES_MAX} bytes, so it is no disk descriptor`);
+  // qemu-img pads one with zeros to whole sectors.
+  const end = bytes.indexOf(0);
+  const text = end < 0 ? bytes : bytes.subarray(0, end);
+  if (bytes.subarray(text.length).some((byte) => byte !== 0)) throw invalidDisk(name, "is binary, so it is no disk descriptor");
   // Hosted products write windows-1252; what matters here is ASCII, so a byte beyond it may come out as any character.
-  const text = new TextDecoder("utf-8").decode(bytes);
-  if (!/^# *Disk DescriptorFile/i.test(text.trimStart())) throw invalid(name, 'does not begin with "# Disk DescriptorFile"');
-  return text;
+  const decoded = new TextDecoder("utf-8").decode(text);
+  if (!/^# *Disk DescriptorFile/i.test(decoded.trimStart())) throw invalidDisk(name, 'does not begin with "# Disk DescriptorFile"');
+  return decoded;
 }
 
 function parseExtent(line: string, at: string): VmdkExtent {
   const match = /^(\S+)\s+(\S+)\s+(\S+)(?:\s+"([^"]*)"(?:\s+(\S+))?)?$/.exec(line);
-  if (match === null) throw invalid(at, "is no proper extent: access, sectors, type, file, offset");
+  if (match === null) throw invalidDisk(at, "is no proper extent: access, sectors, type, file, offset");
   const [, accessText, sectorsText = "", typeText, file, offsetText] = match;
   const access = ACCESSES.find((candidate) => candidate === accessText);
   const type = EXTENT_TYPES.find((candidate) => candidate === typeText);
-  if (access === undefined || type === undefined) throw invalid(at, `has an extent of unknown type ${typeText}`);
+  if (access === undefined || type === undefined) throw invalidDisk(at, `has an extent of unknown type ${typeText}`);
   const sectors = parseSectors(sectorsText, at);
-  if (sectors === 0) throw invalid(at, "has an extent of no sectors");
+  if (sectors === 0) throw invalidDisk(at, "has an extent of no sectors");
   const offset = offsetText === undefined ? 0 : parseSectors(offsetText, at);
   if (file === undefined) {
-    if (type !== "ZERO") throw invalid(at, `has an extent of type ${type} without a file`);
+    if (type !== "ZERO") throw invalidDisk(at, `has an extent of type ${type} without a file`);
     return { access, sectors, type, offset };
   }
-  if (!isPlainFileName(file)) throw invalid(at, `has an extent in ${JSON.stringify(file)}, which is no plain file name`);
+  if (!isPlainFileName(file)) throw invalidDisk(at, `has an extent in ${JSON.stringify(file)}, which is no plain file name`);
   return { access, sectors, type, file, offset };
 }
 
 function parseSectors(text: string, at: string): number {
   const sectors = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(sectors * SECTOR_BYTES <= DISK_BYTES_MAX)) throw invalid(at, `has a size or offset of ${text} sectors`);
+  if (!(sectors * SECTOR_BYTES <= DISK_BYTES_MAX)) throw invalidDisk(at, `has a size or offset of ${text} sectors`);
   return sectors;
 }
 
@@ -153,31 +156,31 @@ function isPlainFileName(file: string): boolean {
 function parseEntry(line: string, at: string, into: { header: Map<string, string>; ddb: Map<string, string> }): void {
   const match = /^([A-Za-z][\w.:-]*)\s*=\s*(?:"([^"\p{Cc}]*)"|([^"\s\p{Cc}]*))$/u.exec(line);
   const key = match?.[1];
-  if (match === null || key === undefined) throw invalid(at, "is neither an extent nor key = value");
+  if (match === null || key === undefined) throw invalidDisk(at, "is neither an extent nor key = value");
   const value = match[2] ?? match[3] ?? "";
   const [map, name] = /^ddb\./i.test(key) ? [into.ddb, key.slice("ddb.".length)] : [into.header, key.toLowerCase()];
-  if (map.has(name)) throw invalid(at, `sets ${key} again`);
+  if (map.has(name)) throw invalidDisk(at, `sets ${key} again`);
   map.set(name, value);
 }
 
 function parseVersion(text: string | undefined, name: string): number {
   const version = VERSIONS.find((candidate) => String(candidate) === text);
-  if (version === undefined) throw invalid(name, `has the descriptor version ${text ?? "(none)"}; 1 to 3 are known`);
+  if (version === undefined) throw invalidDisk(name, `has the descriptor version ${text ?? "(none)"}; 1 to 3 are known`);
   return version;
 }
 
 function parseContentId(header: ReadonlyMap<string, string>, key: string, name: string): string {
   const text = header.get(key.toLowerCase()) ?? "";
-  if (!/^[0-9a-f]{1,8}$/i.test(text)) throw invalid(name, `has no proper ${key}`);
+  if (!/^[0-9a-f]{1,8}$/i.test(text)) throw invalidDisk(name, `has no proper ${key}`);
   return text.toLowerCase().padStart(8, "0");
 }
 
 function parseCreateType(text: string | undefined, name: string): VmdkCreateType {
   const createType = CREATE_TYPES.find((candidate) => candidate.toLowerCase() === text?.toLowerCase());
-  if (createType === undefined) throw invalid(name, `has the createType ${text ?? "(none)"}, which is not known`);
+  if (createType === undefined) throw invalidDisk(name, `has the createType ${text ?? "(none)"}, which is not known`);
   return createType;
 }
 
-function invalid(at: string, problem: string) {
+export function invalidDisk(at: string, problem: string) {
   return fault("InvalidDiskFormat", `${at} ${problem}.`, {});
 }

@@ -90,7 +90,7 @@ test.each([
   ["another text", "hello\n", 'does not begin with "# Disk DescriptorFile"'],
   ["a hosted sparse file", `KDMV${"\0".repeat(508)}`, "is a hosted sparse disk (KDMV)"],
   ["a VMFS sparse file", `COWD${"\0".repeat(508)}`, "is a VMFS sparse disk (COWD)"],
-  ["a zero byte", `${hosted(flat)}\0`, "is binary"],
+  ["a zero byte", `${hosted(flat)}\0more`, "is binary"],
   ["too many bytes", `${hosted(flat)}${"#".repeat(200_000)}`, "is larger than"],
   ["no extent", hosted(""), "has no extent"],
   ["too many extents", hosted(`${flat}\n`.repeat(1025)), "is extent 1025"],

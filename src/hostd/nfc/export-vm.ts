@@ -1,0 +1,62 @@
+/** VirtualMachine.ExportVm: a lease by which the client fetches the disks of a VM that is off, and stays off meanwhile. */
+import { type DatastorePath, Fault, formatDatastorePath } from "../../base/index.ts";
+import { fault, type MoRef } from "../../wire/index.ts";
+import type { Call, HostAgent } from "../agent.ts";
+import { describeDisk } from "../disks/disk-deeds.ts";
+import { faultOf } from "../faults.ts";
+import type { Vm } from "../vm.ts";
+import { descriptorOf } from "../vm-config/index.ts";
+import { readableFiles } from "../vm-deeds/context.ts";
+import { diskFilesOf } from "./lease-files.ts";
+import { addressOf, openLease } from "./leases.ts";
+
+export async function exportVm(call: Call, vm: Vm): Promise<MoRef<"HttpNfcLease">> {
+  const { agent } = call;
+  const { config } = readableFiles(vm);
+  const capacities = new Map<string, number>();
+  for (const device of config.hardware.device ?? []) {
+    const descriptor = device.$type === "VirtualDisk" ? descriptorOf(device) : undefined;
+    // One that can't be read is told of now, and not when half of the others have been fetched.
+    if (descriptor !== undefined) capacities.set(formatDatastorePath(descriptor), await capacityOf(agent, descriptor));
+  }
+  const files = diskFilesOf({
+    id: vm.id,
+    name: vm.name,
+    config,
+    diskOf: (descriptor) => {
+      const capacityBytes = capacities.get(formatDatastorePath(descriptor));
+      return capacityBytes === undefined ? undefined : { capacityBytes, eager: false };
+    },
+  });
+  const lease = openLease(call, "export");
+  const task = call.startTask(vm.name, { kind: "none" }, async (progress) => {
+    const signal = progress.allowCancel();
+    signal.addEventListener("abort", () => lease.fail(fault("RequestCanceled", "The task was canceled by a user.", {})));
+    try {
+      lease.ready({ entity: vm.ref, files, ...addressOf(agent, lease) });
+      await lease.completed;
+      return undefined;
+    } catch (error) {
+      lease.fail(faultOf(error));
+      throw error;
+    }
+  });
+  task.onEnd(() => lease.settle());
+  return lease.parts.ref;
+}
+
+/** @throws {Fault} FileFault and its like, InvalidState for a disk of which no file is missing and that is none all the same */
+async function capacityOf(agent: HostAgent, descriptor: DatastorePath): Promise<number> {
+  try {
+    const { capacityBytes, foreign } = await describeDisk(agent, descriptor);
+    if (foreign === undefined) return capacityBytes;
+    throw fault(
+      "InvalidState",
+      `${formatDatastorePath(descriptor)} is a disk of type ${foreign}: it is exported once it has been converted.`,
+      {},
+    );
+  } catch (error) {
+    if (!(error instanceof Fault && error.fault === "InvalidDiskFormat")) throw error;
+    throw fault("InvalidState", error.message, {}, { cause: error });
+  }
+}
