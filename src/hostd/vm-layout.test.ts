@@ -22,6 +22,8 @@ const described = (allocatedBytes: number, ...extents: DatastorePath[]): DiskDes
   uuid: "",
   contentId: "",
   extents,
+  parents: [],
+  children: [],
 });
 const layout = planLayout({
   vmxPath: { datastore: "one", path: "web/web.vmx" },

@@ -363,6 +363,12 @@ export interface DiskDescription {
   readonly contentId: string;
   /** The files of the disk besides its descriptor. */
   readonly extents: readonly DatastorePath[];
+  /** Descriptors, its own parent first; none for a disk that stands alone. */
+  readonly parents: readonly DatastorePath[];
+  /** Descriptors of the disks that it is the parent of. */
+  readonly children: readonly DatastorePath[];
+  /** The descriptor that this one is another name of: what it had is in that disk. */
+  readonly aliasOf?: DatastorePath;
 }
 
 export interface MonitorDescription {

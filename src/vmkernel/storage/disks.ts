@@ -13,15 +13,14 @@ import {
   OpenFile,
   openFileBeneath,
   openFolderBeneath,
-  readUpTo,
   removeBeneath,
   spaceOf,
   splitPath,
   syncFile,
-  tryLock,
   writeAll,
 } from "../../system/index.ts";
 import {
+  aliasOf,
   capacityBytesOf,
   FRESH_CONTENT_ID,
   fault,
@@ -29,23 +28,19 @@ import {
   geometryIn,
   makeBaseDescriptor,
   parseSpacedUuid,
-  parseVmdkDescriptor,
-  VMDK_DESCRIPTOR_BYTES_MAX,
   type VmdkDescriptor,
 } from "../../wire/index.ts";
 import type { DiskAttachment } from "../attachments.ts";
 import { type Controls, throwIfCanceled, UNWATCHED, watchBytes } from "../controls.ts";
 import type { DiskDescription, NewDisk } from "../rpc.ts";
+import { childrenOf, followAlias, openLayer, openParents, readChain, thaw } from "./chain.ts";
+import { extentOf, isChild } from "./chain-rules.ts";
+import { type DiskSource, readDescriptor } from "./descriptor-file.ts";
 import { checkNewDisk, extentNameOf, flatExtentOf } from "./disk-rules.ts";
-import { fileFault, fileLocked, noDiskSpace } from "./file-fault.ts";
+import { fileFault, noDiskSpace } from "./file-fault.ts";
+import { lockOrRefuse } from "./open-locked.ts";
 
 const HARDWARE_VERSION = 21; // what a disk is made for, as ESXi 8.0.3 writes it
-
-export interface DiskSource {
-  /** The datastore that `path` lies in. */
-  open(path: DatastorePath): OpenFile;
-  random(bytes: number): Uint8Array;
-}
 
 /** Makes the extent, then the descriptor. Neither has a name before it is whole, so a crash leaves nothing behind. */
 export async function createDisk(
@@ -115,12 +110,13 @@ export async function describeDisk(source: DiskSource, descriptor: DatastorePath
   return {
     capacityBytes: capacityBytesOf(parsed),
     allocatedBytes: found.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0),
-    provisioning: isThin(parsed) ? "thin" : found.every(({ written }) => written) ? "eagerZeroedThick" : "thick",
+    provisioning: isThin(parsed) || isChild(parsed) ? "thin" : found.every(({ written }) => written) ? "eagerZeroedThick" : "thick",
     adapterType: parsed.ddb.get("adapterType") ?? "lsilogic",
     geometry: geometryIn(parsed),
     uuid: uuidOf(parsed, descriptor),
     contentId: parsed.contentId,
     extents: files,
+    ...(await familyOf(source, descriptor, parsed)),
   };
 }
 
@@ -144,13 +140,42 @@ export async function deleteDisk(source: DiskSource, descriptor: DatastorePath):
   }
 }
 
-/** Opens and locks the one flat extent of a disk, as `disk-rules.ts` says what can be attached. */
+/** A disk with its parents, as `chain-rules.ts` says what can be attached. */
 export async function openDisk(source: DiskSource, descriptor: DatastorePath, access: { writable: boolean }): Promise<DiskAttachment> {
-  const { parsed, extent, capacityBytes, file: open } = await openExtent(source, descriptor, access);
-  using file = open;
-  const { size } = describeFile(file);
-  const uuid = uuidOf(parsed, descriptor);
-  return { file: extent, descriptor, uuid, capacityBytes, sizeBytes: size, writable: access.writable, ...handOn(file) };
+  if (access.writable) await source.families.take(async () => thaw(source, await followAlias(source, descriptor)));
+  const [top, ...links] = await readChain(source, descriptor);
+  extentOf(top.parsed, descriptor, access);
+  const layer = await openLayer(source, top, access);
+  try {
+    const parents = await openParents(source, links);
+    return {
+      ...layer,
+      uuid: uuidOf(top.parsed, descriptor),
+      parents,
+      [Symbol.dispose]() {
+        for (const one of [layer, ...parents]) one[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    layer[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Its parents, nearest first, and those that it is a parent of. */
+async function familyOf(
+  source: DiskSource,
+  descriptor: DatastorePath,
+  parsed: VmdkDescriptor,
+): Promise<Pick<DiskDescription, "parents" | "children" | "aliasOf">> {
+  const parents = isChild(parsed) ? (await readChain(source, descriptor)).slice(1).map(({ path }) => path) : [];
+  const alias = aliasOf(parsed);
+  const target = alias === undefined ? undefined : await source.resolve(alias, descriptor);
+  return {
+    parents,
+    children: await childrenOf(source, { path: descriptor, parsed }),
+    ...(target && { aliasOf: target }),
+  };
 }
 
 export interface OpenExtent {
@@ -169,6 +194,7 @@ export async function openExtent(
 ): Promise<OpenExtent> {
   const parsed = await readDescriptor(source, descriptor);
   const extent = inFolder(folderOf(descriptor), flatExtentOf(parsed, descriptor, { writable }));
+  if (writable) await source.families.take(() => thaw(source, descriptor));
   const capacityBytes = capacityBytesOf(parsed);
   try {
     using root = source.open(extent);
@@ -190,33 +216,9 @@ export async function openExtent(
   }
 }
 
-/** The open file as the fields of an attachment: from now the attachment closes it. */
-export function handOn(open: OpenFile): { readonly fd: number; [Symbol.dispose](): void } {
-  const kept = new OpenFile(open.release());
-  return { fd: kept.fd, [Symbol.dispose]: () => kept[Symbol.dispose]() };
-}
-
-/** Locks without waiting; closes the file when another holds it. @throws {Fault} FileLocked */
-export function lockOrRefuse(open: OpenFile, file: DatastorePath, kind: "shared" | "exclusive"): OpenFile {
-  if (tryLock(open.fd, kind)) return open;
-  open[Symbol.dispose]();
-  throw fileLocked(file);
-}
-
 export const STAT_BLOCK_BYTES = 512; // stat(2): the unit of st_blocks, whatever the file system's
 
 export const isThin = (descriptor: VmdkDescriptor): boolean => descriptor.ddb.get("thinProvisioned") === "1";
-
-export async function readDescriptor(source: DiskSource, descriptor: DatastorePath): Promise<VmdkDescriptor> {
-  try {
-    using root = source.open(descriptor);
-    using file = openFileBeneath(root, descriptor.path, "read");
-    // One byte more than a descriptor can have: a sparse disk still names itself in its first ones.
-    return parseVmdkDescriptor(await readUpTo(file, VMDK_DESCRIPTOR_BYTES_MAX + 1), formatDatastorePath(descriptor));
-  } catch (error) {
-    throw fileFault(error, descriptor, "reading");
-  }
-}
 
 async function giveSize(job: { folder: OpenFile; extentFile: OpenFile; extent: DatastorePath; disk: NewDisk }): Promise<void> {
   const { folder, extentFile, extent, disk } = job;

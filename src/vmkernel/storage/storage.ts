@@ -3,7 +3,7 @@
  * hostd and monitors get descriptors and texts; only vmkernel ever opens a path.
  */
 import { randomBytes } from "node:crypto";
-import { type DatastorePath, formatDatastorePath, inFolder } from "../../base/index.ts";
+import { type DatastorePath, formatDatastorePath, inFolder, Turns } from "../../base/index.ts";
 import {
   createFileBeneath,
   createUnnamedFile,
@@ -29,12 +29,17 @@ import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import type { Controls } from "../controls.ts";
 import type { DatastoreDescription, DiskChange, DiskDescription, FolderEntry, Moved, NewDisk } from "../rpc.ts";
 import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
+import { readChain } from "./chain.ts";
+import { createChild, type NewChild, removeDisk } from "./child-disks.ts";
+import { type CommitPlaces, commitDisk, commitWith } from "./commit-disk.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
+import type { DiskSource } from "./descriptor-file.ts";
 import { changeDisk } from "./disk-changes.ts";
 import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
-import { createDisk, type DiskSource, deleteDisk, describeDisk, handOn, lockOrRefuse, openDisk } from "./disks.ts";
+import { createDisk, describeDisk, openDisk } from "./disks.ts";
 import { fileLocked, naming } from "./file-fault.ts";
 import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
+import { handOn, lockOrRefuse } from "./open-locked.ts";
 import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uploads.ts";
 import { beginVmLog, VM_LOG } from "./vm-logs.ts";
 
@@ -60,7 +65,16 @@ export interface Storage {
   moveFile(transfer: FileTransfer): Promise<Moved>;
   createDisk(descriptor: DatastorePath, disk: NewDisk, controls?: Controls): Promise<DiskDescription>;
   describeDisk(descriptor: DatastorePath): Promise<DiskDescription>;
+  /** FileLocked for one that has children. Of one that is another name of a disk, the name alone goes. */
   deleteDisk(descriptor: DatastorePath): Promise<void>;
+  /** A disk that has what its parent has, and from now on what is written to it. Nobody writes the parent as long as it has children. */
+  createChildDisk(descriptor: DatastorePath, child: NewChild): Promise<DiskDescription>;
+  /** Puts what a child has into its parent, of which it must be the only child; from then on it is another name of the parent. */
+  commitDisk(descriptor: DatastorePath, controls: Controls): Promise<DiskDescription>;
+  /** For a disk that is written meanwhile: what `commitDisk` does, with the data put there by `deed`. */
+  commitWith(descriptor: DatastorePath, deed: (places: CommitPlaces) => Promise<void>): Promise<DiskDescription>;
+  /** The disk and its parents, as their descriptors have them. */
+  chainOf(descriptor: DatastorePath): Promise<readonly DatastorePath[]>;
   copyDisk(transfer: DiskTransfer, controls: Controls): Promise<DiskDescription>;
   /** Descriptor and extent, so that whatever cuts it short, one of the two places has the whole disk. */
   moveDisk(transfer: FileTransfer): Promise<Moved>;
@@ -95,7 +109,13 @@ const ENTRY_BYTES = 130; // what is written of an entry beside its name, at most
 /** @param volumes the folder that the datastores lie in, on the host; it exists */
 export function createStorage(volumes: string, random: (bytes: number) => Uint8Array = randomBytes): Storage {
   const datastores = new Datastores(volumes, random);
-  const source: DiskSource = { open: (path) => datastores.open(path), random };
+  const source: DiskSource = {
+    open: (path) => datastores.open(path),
+    random,
+    resolve: (name, from) => datastores.resolve(name, from),
+    nameIn: (from, file) => datastores.nameIn(from, file),
+    families: new Turns(1),
+  };
   return {
     listDatastores: () => datastores.list(),
     createDatastore: (name) => createDatastore(volumes, name),
@@ -112,7 +132,11 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     moveFile: (transfer) => naming(transfer.from, "moving", () => moveFile(source, transfer)),
     createDisk: (descriptor, disk, controls) => naming(descriptor, "creating", () => createDisk(source, descriptor, disk, controls)),
     describeDisk: (descriptor) => naming(descriptor, "reading", () => describeDisk(source, descriptor)),
-    deleteDisk: (descriptor) => naming(descriptor, "removing", () => deleteDisk(source, descriptor)),
+    deleteDisk: (descriptor) => naming(descriptor, "removing", () => removeDisk(source, descriptor)),
+    createChildDisk: (descriptor, child) => naming(descriptor, "creating", () => createChild(source, descriptor, child)),
+    commitDisk: (descriptor, controls) => naming(descriptor, "committing", () => commitDisk(source, descriptor, controls)),
+    commitWith: (descriptor, deed) => naming(descriptor, "committing", () => commitWith(source, descriptor, deed)),
+    chainOf: async (descriptor) => (await readChain(source, descriptor)).map(({ path }) => path),
     copyDisk: (transfer, controls) => naming(transfer.from, "reading", () => copyDisk(source, transfer, controls)),
     moveDisk: (transfer) => naming(transfer.from, "moving", () => moveDisk(source, transfer)),
     changeDisk: (descriptor, change, controls) => naming(descriptor, "changing", () => changeDisk(source, descriptor, change, controls)),

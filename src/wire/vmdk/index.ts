@@ -1,2 +1,3 @@
 export * from "./base-disk.ts";
+export * from "./child-disk.ts";
 export * from "./descriptor.ts";
