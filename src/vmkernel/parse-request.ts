@@ -58,6 +58,8 @@ const KINDS = [
   "remove",
   "createDisk",
   "describeDisk",
+  "createChildDisk",
+  "commitDisk",
   "deleteDisk",
   "copyFile",
   "moveFile",
@@ -79,6 +81,7 @@ const KINDS = [
   "runInGuest",
   "startInGuest",
   "listGuestPrograms",
+  "snapshotMonitor",
   "changeMonitor",
   "configureNetwork",
   "describeNetwork",
@@ -141,6 +144,21 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeDisk":
     case "deleteDisk":
       return { kind, descriptor: readPath(shape, "descriptor") };
+    case "createChildDisk": {
+      const uuid = readOptional(shape, "uuid", readUuid);
+      const vm = readOptional(shape, "vm", readVmId);
+      const places = { descriptor: readPath(shape, "descriptor"), parent: readPath(shape, "parent") };
+      return { kind, ...places, ...(uuid !== undefined && { uuid }), ...(vm !== undefined && { vm }) };
+    }
+    case "commitDisk": {
+      const vm = readOptional(shape, "vm", readVmId);
+      return { kind, descriptor: readPath(shape, "descriptor"), ...(vm !== undefined && { vm }) };
+    }
+    case "snapshotMonitor": {
+      const memory = readOptional(shape, "memory", readPath);
+      const machine = parseMachine(shape.fields.machine, "request.machine");
+      return { kind, machine, ...(memory !== undefined && { memory }), quiesce: readOptionalFlag(shape, "quiesce") };
+    }
     case "copyFile":
     case "moveFile":
     case "moveDisk":

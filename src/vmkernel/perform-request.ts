@@ -63,6 +63,12 @@ export async function performRequest(
       return storage.describeDisk(request.descriptor) satisfies Result<"describeDisk">;
     case "deleteDisk":
       return nothing(storage.deleteDisk(request.descriptor));
+    case "createChildDisk":
+      return monitors.createChildDisk(request) satisfies Result<"createChildDisk">;
+    case "commitDisk":
+      return monitors.commitDisk(request, controls) satisfies Result<"commitDisk">;
+    case "snapshotMonitor":
+      return monitors.snapshot(request, controls) satisfies Result<"snapshotMonitor">;
     case "copyFile":
       return nothing(storage.copyFile({ ...request, replace: request.replace === true }, controls));
     case "moveFile":

@@ -162,7 +162,7 @@ export async function settleAlias(source: DiskSource, alias: DatastorePath, targ
   markExtent(source, link, (await childrenOf(source, link)).length > 0);
 }
 
-/** Nobody opens the file for writing from now, where the file system can be told. */
+/** Nobody writes the file from now, where the file system can be told. */
 export function markExtent(source: DiskSource, { extent }: ChainLink, isFrozen: boolean): void {
   try {
     using root = source.open(extent);
@@ -183,19 +183,22 @@ function isMarked(source: DiskSource, { extent }: ChainLink): boolean {
   }
 }
 
+export interface LinkAccess {
+  readonly writable: boolean;
+  readonly isUnlocked?: boolean;
+}
+
 /**
  * Opens and locks the file of one disk of a chain.
  * @throws {Fault} FileLocked, InvalidDiskFormat for a file that is not what its descriptor says
  */
-export async function openLink(source: DiskSource, link: ChainLink, { writable }: { readonly writable: boolean }): Promise<OpenFile> {
+export async function openLink(source: DiskSource, link: ChainLink, access: LinkAccess): Promise<OpenFile> {
   const { extent, format, capacityBytes } = link;
+  const { writable } = access;
   try {
     using root = source.open(extent);
-    using open = lockOrRefuse(
-      openFileBeneath(root, extent.path, writable ? "readWrite" : "read"),
-      extent,
-      writable ? "exclusive" : "shared",
-    );
+    const plain = openFileBeneath(root, extent.path, writable ? "readWrite" : "read");
+    using open = access.isUnlocked === true ? plain : lockOrRefuse(plain, extent, writable ? "exclusive" : "shared");
     const { size, nlink } = describeFile(open);
     const file = formatDatastorePath(extent);
     if (nlink === 0) throw fault("FileNotFound", `File ${file} was not found`, { file });
@@ -228,7 +231,26 @@ export async function openParents(source: DiskSource, parents: readonly ChainLin
   }
 }
 
-export async function openLayer(source: DiskSource, link: ChainLink, access: { readonly writable: boolean }): Promise<LayerAttachment> {
+/**
+ * The kernel's mark is off while a disk with children is written, which only putting a child into it does; who else would write it
+ * still finds its children.
+ */
+export async function whileWritten<T>(source: DiskSource, descriptor: DatastorePath, deed: () => Promise<T>): Promise<T> {
+  markExtent(source, linkOf(descriptor, await readDescriptor(source, descriptor)), false);
+  try {
+    return await deed();
+  } finally {
+    await settleMark(source, descriptor);
+  }
+}
+
+/** The mark is there when there are children. From then on nobody writes the file, whoever has it open. */
+export async function settleMark(source: DiskSource, descriptor: DatastorePath): Promise<void> {
+  const link = linkOf(descriptor, await readDescriptor(source, descriptor));
+  markExtent(source, link, (await childrenOf(source, link)).length > 0);
+}
+
+export async function openLayer(source: DiskSource, link: ChainLink, access: LinkAccess): Promise<LayerAttachment> {
   using file = await openLink(source, link, access);
   const { size } = describeFile(file);
   const { path: descriptor, extent, format, capacityBytes } = link;

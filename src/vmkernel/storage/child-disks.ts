@@ -79,6 +79,7 @@ export function createChild(
     makeSparse(extentFile, length);
     await writeAllPieces(extentFile.fd, pieces);
     const frozen = await freeze(source, top, await source.nameIn(parent, descriptor));
+    if (isWritten !== true) markExtent(source, top, true);
     const child = makeChildDescriptor(frozen, {
       parentFileNameHint: await source.nameIn(descriptor, parent),
       longContentId: Buffer.from(source.random(16)).toString("hex"),
@@ -101,7 +102,6 @@ async function freeze(source: DiskSource, link: ChainLink, child: string) {
   const own = parsed.contentId === FRESH_CONTENT_ID ? withContentId(parsed, Buffer.from(source.random(16)).toString("hex")) : parsed;
   const frozen = withChildren(own, [...real, child]);
   await replaceDescriptor(source, path, frozen);
-  markExtent(source, link, true);
   return frozen;
 }
 

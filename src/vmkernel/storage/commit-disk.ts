@@ -8,7 +8,7 @@ import { createUnnamedFile, describeFile, openFolderBeneath, replaceFile, splitP
 import { aliasOf, fault, makeAlias } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
 import type { DiskDescription } from "../rpc.ts";
-import { type ChainLink, childrenOf, followAlias, markExtent, openLink, readChain, settleAlias } from "./chain.ts";
+import { type ChainLink, childrenOf, followAlias, openLink, readChain, settleAlias, whileWritten } from "./chain.ts";
 import { type OpenLink, writeMerged, writeRuns } from "./chain-data.ts";
 import { type DiskSource, readDescriptor, replaceDescriptor } from "./descriptor-file.ts";
 import { describeDisk, requireSpace } from "./disks.ts";
@@ -18,6 +18,8 @@ import { fileFault } from "./file-fault.ts";
 export interface CommitPlaces {
   readonly child: ChainLink;
   readonly parent: ChainLink;
+  /** Makes the child another name of the parent; done after the deed at the latest. */
+  finish(): Promise<void>;
 }
 
 /** @throws {Fault} FileLocked when somebody has one of the two open, or the parent has other children */
@@ -45,10 +47,11 @@ export async function commitWith(
   const [child, parent] = await readChain(source, descriptor);
   if (parent === undefined) throw fault("InvalidDiskFormat", `${formatDatastorePath(descriptor)} has no parent to be put into.`, {});
   await requireOnlyChild(source, child, parent);
-  // The mark of the kernel goes for the moment in which the file is opened; who else would write it still finds children.
-  markExtent(source, parent, false);
-  await deed({ child, parent });
-  await source.families.take(() => becomeAlias(source, child.path, parent.path));
+  const finish = () => source.families.take(() => becomeAlias(source, child.path, parent.path));
+  await whileWritten(source, parent.path, async () => {
+    await deed({ child, parent, finish });
+    await finish();
+  });
   return describeDisk(source, descriptor);
 }
 

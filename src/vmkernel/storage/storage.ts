@@ -25,11 +25,11 @@ import {
   writeAll,
 } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { DiskAttachment, FileAttachment } from "../attachments.ts";
+import type { DiskAttachment, FileAttachment, LayerAttachment } from "../attachments.ts";
 import type { Controls } from "../controls.ts";
 import type { DatastoreDescription, DiskChange, DiskDescription, FolderEntry, Moved, NewDisk } from "../rpc.ts";
+import { openLayer, readChain, settleMark, whileWritten } from "./chain.ts";
 import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
-import { readChain } from "./chain.ts";
 import { createChild, type NewChild, removeDisk } from "./child-disks.ts";
 import { type CommitPlaces, commitDisk, commitWith } from "./commit-disk.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
@@ -82,6 +82,12 @@ export interface Storage {
   changeDisk(descriptor: DatastorePath, change: DiskChange, controls: Controls): Promise<DiskDescription>;
   /** Exclusive to its holder when writable, shared with other readers when not. FileLocked when that can't be. */
   openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
+  /** The disk's own file, without those of its parents. Unlocked: for a monitor that holds the disk already. */
+  openOwn(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<LayerAttachment>;
+  /** Lets the file of a disk with children be written meanwhile, by whom something is put into it. */
+  whileWritten<T>(descriptor: DatastorePath, deed: () => Promise<T>): Promise<T>;
+  /** Has the file system itself keep the file of a disk from being written when it has children, and not when it has none. */
+  settleMark(descriptor: DatastorePath): Promise<void>;
   /** An ISO or floppy image, read-only. Shared: several VMs may have it in their drives. */
   openImage(file: DatastorePath): Promise<FileAttachment>;
   /** A log that is written at its end; made when it is not there. Exclusive. */
@@ -141,6 +147,12 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     moveDisk: (transfer) => naming(transfer.from, "moving", () => moveDisk(source, transfer)),
     changeDisk: (descriptor, change, controls) => naming(descriptor, "changing", () => changeDisk(source, descriptor, change, controls)),
     openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
+    openOwn: (descriptor, { writable }) =>
+      naming(descriptor, "opening", async () =>
+        openLayer(source, (await readChain(source, descriptor))[0], { writable, isUnlocked: true }),
+      ),
+    whileWritten: (descriptor, deed) => whileWritten(source, descriptor, deed),
+    settleMark: (descriptor) => settleMark(source, descriptor),
     openImage: (file) => naming(file, "opening", () => openShared(source, file)),
     openAppend: (file) => naming(file, "opening", () => openAppend(source, file)),
     beginVmLog: (home, keepOld) => naming(inFolder(home, VM_LOG), "creating", () => beginVmLog(source, home, keepOld)),

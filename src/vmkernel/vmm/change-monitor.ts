@@ -238,7 +238,7 @@ function fdFor(use: DescriptorUse | undefined, { disks, files }: OpenFiles): num
   }
 }
 
-async function freeSet(talk: Talk): Promise<number> {
+export async function freeSet(talk: Talk): Promise<number> {
   const taken = listOf(await talk.execute("query-fdsets")).map((set) => Number(set["fdset-id"]));
   return Math.max(0, ...taken) + 1;
 }
@@ -327,7 +327,7 @@ export async function dropNodes(talk: Talk, isMeant: (node: string) => boolean):
     const still: string[] = [];
     for (const name of left) {
       await talk.execute("blockdev-del", { "node-name": name }).catch((error) => {
-        if (!isQmpError(error, /in use/)) throw error;
+        if (!isQmpError(error, /in use|is busy/)) throw error;
         still.push(name);
       });
     }
