@@ -291,7 +291,6 @@ describe("changing a disk", () => {
 });
 
 test.each<[string, object]>([
-  ["CreateChildDisk_Task", { childName: "[datastore1] c.vmdk", parentName: "[datastore1] p.vmdk", isLinkedClone: true }],
   ["DefragmentVirtualDisk_Task", { name: "[datastore1] a.vmdk" }],
   ["QueryVirtualDiskFragmentation", { name: "[datastore1] a.vmdk" }],
   ["ImportUnmanagedSnapshot", { vdisk: "[datastore1] a.vmdk", vvolId: "x" }],
@@ -301,18 +300,12 @@ test.each<[string, object]>([
 });
 
 test.each<[string, object]>([
-  ["CloneVM_Task", { folder: moRef("Folder", "ha-folder-vm"), name: "x", spec: { location: {}, powerOn: false, template: false } }],
   ["InstantClone_Task", { spec: { name: "x", location: {} } }],
   ["RelocateVM_Task", { spec: {} }],
-  ["CreateSnapshot_Task", { name: "x", memory: false, quiesce: false }],
-  ["CreateSnapshotEx_Task", { name: "x", memory: false }],
-  ["RevertToCurrentSnapshot_Task", {}],
-  ["RemoveAllSnapshots_Task", {}],
-  ["ConsolidateVMDisks_Task", {}],
   ["ExportVm", {}],
   ["PromoteDisks_Task", { unlink: true }],
   ["QueryChangedDiskAreas", { deviceKey: 2000, startOffset: 0, changeId: "*" }],
-])("until there are snapshots, clones and exports, %s is not supported, by its name", async (method, args) => {
+])("until there are exports and moves, %s is not supported, by its name", async (method, args) => {
   await create("a.vmdk");
   const vm = await vmWith(path("a.vmdk"), `n${number}`);
   const answer = await faultOf(ask(vm, method, args));

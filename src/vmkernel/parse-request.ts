@@ -129,10 +129,10 @@ export function parseRequest(value: unknown): VmkernelRequest {
       return { kind, from: readText(shape, "from", { max }), to: readText(shape, "to", { max }) };
     }
     case "readText":
-      return { kind, file: readPath(shape, "file") };
+      return { kind, file: readPath(shape, "file"), ...readEncoding(shape) };
     case "writeText": {
       const text = readText(shape, "text", { max: TEXT_LENGTH_MAX });
-      return { kind, file: readPath(shape, "file"), text, mustBeNew: readOptionalFlag(shape, "mustBeNew") };
+      return { kind, file: readPath(shape, "file"), text, mustBeNew: readOptionalFlag(shape, "mustBeNew"), ...readEncoding(shape) };
     }
     case "listFolder":
     case "makeFolder":
@@ -227,6 +227,11 @@ export function parseStreamRequest(value: unknown): StreamRequest | undefined {
   const shape = asShape(value, "request");
   const kind: StreamRequest["kind"] | undefined = STREAM_KINDS.find((candidate) => candidate === shape.fields.kind);
   return kind && { kind, vm: readVmId(shape, "vm") };
+}
+
+function readEncoding(shape: Shape): { readonly encoding?: "latin1" } {
+  const encoding = readOptional(shape, "encoding", (from, name) => readOneOf(from, name, ["latin1"]));
+  return encoding === undefined ? {} : { encoding };
 }
 
 function parseStroke(shape: Shape): KeyStroke {

@@ -48,9 +48,9 @@ export async function performRequest(
       monitors.refuseUsing(request.name);
       return nothing(storage.removeDatastore(request.name));
     case "readText":
-      return storage.readText(request.file) satisfies Result<"readText">;
+      return storage.readText(request.file, request) satisfies Result<"readText">;
     case "writeText":
-      return nothing(storage.writeText(request.file, request.text, { mustBeNew: request.mustBeNew === true }));
+      return nothing(storage.writeText(request.file, request.text, { ...request, mustBeNew: request.mustBeNew === true }));
     case "listFolder":
       return storage.listFolder(request.folder) satisfies Result<"listFolder">;
     case "makeFolder":

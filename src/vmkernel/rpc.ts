@@ -34,9 +34,16 @@ export type VmkernelRequest =
   /** An empty one. ResourceInUse otherwise. */
   | { readonly kind: "removeDatastore"; readonly name: string }
   /** Files. Paths are opened beneath the datastore's root without following a symlink. */
-  | { readonly kind: "readText"; readonly file: DatastorePath }
+  /** `encoding`: latin1 for a file that is no text; each character is a byte. */
+  | { readonly kind: "readText"; readonly file: DatastorePath; readonly encoding?: "latin1" }
   /** Replaces the file in one step (a temporary beside it, fsync, rename), so that a reader sees the old text or the new. */
-  | { readonly kind: "writeText"; readonly file: DatastorePath; readonly text: string; readonly mustBeNew?: boolean }
+  | {
+      readonly kind: "writeText";
+      readonly file: DatastorePath;
+      readonly text: string;
+      readonly mustBeNew?: boolean;
+      readonly encoding?: "latin1";
+    }
   | { readonly kind: "listFolder"; readonly folder: DatastorePath }
   | { readonly kind: "makeFolder"; readonly folder: DatastorePath }
   /** A file, or a folder that is empty. FileNotFound when it is not there. */

@@ -46,6 +46,7 @@ import { task, taskHistoryCollector, taskManager } from "./task.ts";
 import { containerView, inventoryView, listView, viewManager } from "./view-manager.ts";
 import { virtualDiskManager } from "./virtual-disk-manager.ts";
 import { virtualMachine } from "./virtual-machine.ts";
+import { virtualMachineSnapshot } from "./virtual-machine-snapshot.ts";
 
 export const managedObjectTypes = {
   ...propertyless,
@@ -109,6 +110,7 @@ export const managedObjectTypes = {
   ViewManager: viewManager,
   VirtualDiskManager: virtualDiskManager,
   VirtualMachine: virtualMachine,
+  VirtualMachineSnapshot: virtualMachineSnapshot,
 } as const;
 
 type Types = typeof managedObjectTypes;

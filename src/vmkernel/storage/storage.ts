@@ -50,8 +50,8 @@ export interface Storage {
   renameDatastore(names: { readonly from: string; readonly to: string }): Promise<void>;
   removeDatastore(name: string): Promise<void>;
   /** At most {@link TEXT_BYTES_MAX}, UTF-8. */
-  readText(file: DatastorePath): Promise<string>;
-  writeText(file: DatastorePath, text: string, options?: { readonly mustBeNew?: boolean }): Promise<void>;
+  readText(file: DatastorePath, options?: TextOptions): Promise<string>;
+  writeText(file: DatastorePath, text: string, options?: TextOptions & { readonly mustBeNew?: boolean }): Promise<void>;
   /** A file that must not be there yet, whole or not at all. */
   writeNew(file: DatastorePath, bytes: Uint8Array): Promise<void>;
   listFolder(folder: DatastorePath): Promise<FolderEntry[]>;
@@ -106,6 +106,11 @@ export interface Storage {
   resumeUpload(file: DatastorePath, rules: Parameters<typeof resumeUpload>[2]): Promise<Upload>;
 }
 
+export interface TextOptions {
+  /** For a file that is no text: each character is a byte. */
+  readonly encoding?: "latin1";
+}
+
 /** What readText and writeText take: a .vmx is a few KiB, one with a guest's cloud-init data some hundred. */
 export const TEXT_BYTES_MAX = 1024 * 1024;
 /** A listing goes to hostd as one line, which ends the connection when it is longer than a line can be: some 50,000 short names. */
@@ -127,9 +132,9 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     createDatastore: (name) => createDatastore(volumes, name),
     renameDatastore: (names) => renameDatastore(volumes, names),
     removeDatastore: (name) => removeDatastore(volumes, name),
-    readText: (file) => naming(file, "reading", () => readText(source, file)),
+    readText: (file, options) => naming(file, "reading", () => readText(source, file, options)),
     writeText: (file, text, options) =>
-      naming(file, "writing", () => writeText(source, file, { text, mustBeNew: options?.mustBeNew ?? false })),
+      naming(file, "writing", () => writeText(source, file, { ...options, text, mustBeNew: options?.mustBeNew ?? false })),
     writeNew: (file, bytes) => naming(file, "writing", () => writeWhole(source, file, { bytes, mustBeNew: true })),
     listFolder: (folder) => naming(folder, "listing", () => listFolder(source, folder)),
     makeFolder: (folder) => naming(folder, "creating", () => makeFolder(source, folder)),
@@ -165,10 +170,11 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
   };
 }
 
-async function readText(source: DiskSource, file: DatastorePath): Promise<string> {
+async function readText(source: DiskSource, file: DatastorePath, { encoding }: TextOptions = {}): Promise<string> {
   using root = source.open(file);
   using open = openFileBeneath(root, file.path, "read");
   const bytes = await readWhole(open, TEXT_BYTES_MAX);
+  if (encoding !== undefined) return bytes.toString(encoding);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
@@ -180,9 +186,9 @@ async function readText(source: DiskSource, file: DatastorePath): Promise<string
 async function writeText(
   source: DiskSource,
   file: DatastorePath,
-  { text, mustBeNew }: { text: string; mustBeNew: boolean },
+  { text, mustBeNew, encoding = "utf8" }: { text: string; mustBeNew: boolean; encoding?: BufferEncoding },
 ): Promise<void> {
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(text, encoding);
   const path = formatDatastorePath(file);
   if (bytes.length > TEXT_BYTES_MAX)
     throw fault("InvalidArgument", `${path} would be larger than ${TEXT_BYTES_MAX} bytes`, { invalidProperty: "text" });

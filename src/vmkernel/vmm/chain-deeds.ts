@@ -27,8 +27,12 @@ const OPAQUE = "hot";
 const JOB_POLL_MS = 50;
 const JOB_PREFIX = "commit";
 
-/** All disks at one moment, or none. @throws {QmpError} */
-export async function putOnTop(talk: Talk, tops: readonly NewTop[]): Promise<void> {
+/**
+ * All disks at one moment, or none.
+ * @returns takes from QEMU what it could write the files below by; it lets them go only while the guest runs
+ * @throws {QmpError}
+ */
+export async function putOnTop(talk: Talk, tops: readonly NewTop[]): Promise<() => Promise<void>> {
   await using undo = new Undo();
   const kept: { readonly set: number; readonly fd: number }[] = [];
   for (const { key, below, top } of tops) {
@@ -49,8 +53,10 @@ export async function putOnTop(talk: Talk, tops: readonly NewTop[]): Promise<voi
   }));
   await talk.execute("transaction", { actions });
   undo.release();
-  // QEMU has opened what is below anew, to read; what it could write it by goes.
-  for (const { set, fd } of kept) await keepOnly(talk, set, fd);
+  return async () => {
+    // QEMU has opened what is below anew, to read.
+    for (const { set, fd } of kept) await keepOnly(talk, set, fd);
+  };
 }
 
 export interface Commit {

@@ -29,8 +29,7 @@ export async function snapshotMachine(monitor: Monitor, { wanted, tops, memory, 
   await monitor.keepRecord({ ...monitor.record, phase: { kind: "changing", to: wanted } });
   try {
     if (memory !== undefined) await withMemory(monitor, tops, memory);
-    else if (quiesce) await monitor.whileFrozen(() => putOnTop(monitor, tops));
-    else await putOnTop(monitor, tops);
+    else await monitor.whileFrozen(quiesce, async () => (await putOnTop(monitor, tops))());
   } catch (error) {
     await takeStock(monitor, wanted).catch(() => {}); // a monitor that does not answer any more is ended by who hears of it
     throw asFault(error, machine);
@@ -39,12 +38,14 @@ export async function snapshotMachine(monitor: Monitor, { wanted, tops, memory, 
 }
 
 async function withMemory(monitor: Monitor, tops: readonly NewTop[], memory: { readonly fd: number }): Promise<void> {
+  let letGo: () => Promise<void> = async () => {};
   await monitor.execute("stop");
   try {
-    await putOnTop(monitor, tops);
+    letGo = await putOnTop(monitor, tops);
     await monitor.saveMemory(memory.fd);
   } finally {
     await monitor.resumeGuest();
+    await letGo();
   }
 }
 

@@ -274,9 +274,9 @@ export class Monitor {
     return saveMemory(this.#conversation(), fd);
   }
 
-  /** Does something while the guest's file systems are at rest; its agent brings them there, if it has one. */
-  async whileFrozen(deed: () => Promise<void>): Promise<void> {
-    if (this.#guest.isChannelOpen) await this.#guest.whileFrozen(deed);
+  /** Does something, if it is so wished while the guest's file systems are at rest: its agent brings them there, if it has one. */
+  async whileFrozen(isWished: boolean, deed: () => Promise<void>): Promise<void> {
+    if (isWished && this.#guest.isChannelOpen) await this.#guest.whileFrozen(deed);
     else await deed();
   }
 

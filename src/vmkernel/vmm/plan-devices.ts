@@ -201,7 +201,9 @@ interface LayerPlace {
 
 /** The node of one file of a disk. What it lies on is named, never looked up: no file of a disk names another. */
 export function planLayer(key: number, layer: PlannedLayer, { number, isParent, parent }: LayerPlace): string[] {
-  const file = `file.driver=file,file.filename=${descriptorPath(number)}`;
+  // Who has the file is decided by the lock that came with the descriptor. QEMU's own locks stay with every descriptor that it was
+  // ever given, and are in its way when it changes between reading and writing a file.
+  const file = `file.driver=file,file.locking=off,file.filename=${descriptorPath(number)}`;
   const access = isParent ? ",read-only=on" : "";
   const name = layerNode(key, layer.descriptor);
   // The size of the disk, not of the file: an extent may be longer than what its descriptor says of it.
