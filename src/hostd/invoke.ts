@@ -152,6 +152,9 @@ function admit(agent: HostAgent, object: BoundObject, method: string): Fault | u
   return refuseInHostState(method, agent.hostState) ?? (vm === undefined ? undefined : refuseInState(method, vm.situation));
 }
 
+/** Only reads its VM: others may do the same meanwhile. */
+const leavesFree: ReadonlySet<string> = new Set(["CloneVM_Task"]);
+
 interface Calling extends Pick<Call, "ref" | "session" | "setSession" | "failed"> {
   readonly request: Request;
   readonly subject: TaskSubject;
@@ -171,7 +174,7 @@ function callOf(agent: HostAgent, { request, ref, session, subject, setSession, 
     startTask(entityName, journal, deed): Task {
       const vm = agent.vms.find(subject.entity.value);
       const task = agent.tasks.start({ ...subject, entityName }, journal, (progress) => deed(progress, task));
-      if (vm !== undefined) vm.occupy(task);
+      if (vm !== undefined && !leavesFree.has(request.method)) vm.occupy(task);
       return task;
     },
   };

@@ -16,7 +16,7 @@ import { gatherChains } from "./snapshots/chain-facts.ts";
 import { nextStep } from "./snapshots/plan-cleaning.ts";
 import { isMemoryOfSnapshot, readSnapshots } from "./snapshots/snapshot-files.ts";
 import type { Vm, VmFiles } from "./vm.ts";
-import { diskPathsOf, MEMORY_ADDED_KEY, readConfig } from "./vm-config/index.ts";
+import { type DiskToCreate, diskPathsOf, MEMORY_ADDED_KEY, readConfig } from "./vm-config/index.ts";
 import { planLayout } from "./vm-layout.ts";
 import type { Vmkernel } from "./vmkernel.ts";
 import type { Vms } from "./vms.ts";
@@ -135,11 +135,22 @@ export async function removeDiskIfThere(vmkernel: Vmkernel, descriptor: Datastor
     await vmkernel.request({ kind: "deleteDisk", descriptor });
   } catch (error) {
     if (!isFileNotFound(error)) throw error;
-    const extent = { ...descriptor, path: descriptor.path.replace(/\.vmdk$/i, "-flat.vmdk") };
-    if (extent.path !== descriptor.path) await removeIfThere(vmkernel, extent);
+    for (const suffix of ["-flat.vmdk", "-delta.vmdk"]) {
+      const extent = { ...descriptor, path: descriptor.path.replace(/\.vmdk$/i, suffix) };
+      if (extent.path !== descriptor.path) await removeIfThere(vmkernel, extent);
+    }
   }
 }
 
 function isFileNotFound(error: unknown): boolean {
   return typeof error === "object" && error !== null && "fault" in error && error.fault === "FileNotFound";
+}
+
+/** Makes a disk that a plan has: one of its own, or a child. */
+export async function makeDisk(
+  vmkernel: Vmkernel,
+  { descriptor, disk, parent }: Pick<DiskToCreate, "descriptor" | "disk" | "parent">,
+): Promise<void> {
+  if (parent === undefined) await vmkernel.request({ kind: "createDisk", descriptor, disk });
+  else await vmkernel.request({ kind: "createChildDisk", descriptor, parent, uuid: disk.uuid });
 }

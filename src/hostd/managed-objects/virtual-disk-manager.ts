@@ -2,7 +2,17 @@
 import type { DatastorePath } from "../../base/index.ts";
 import type { MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
-import { changeDisk, copyDisk, createDisk, deleteDisk, describeDisk, moveDisk, queryDiskInfo, setDiskUuid } from "../disks/disk-deeds.ts";
+import {
+  changeDisk,
+  copyDisk,
+  createChildDisk,
+  createDisk,
+  deleteDisk,
+  describeDisk,
+  moveDisk,
+  queryDiskInfo,
+  setDiskUuid,
+} from "../disks/disk-deeds.ts";
 import { formatDiskUuid, parseCapacityKb, parseCopySpec, parseDiskUuid, parseNewDiskSpec } from "../disks/disk-spec.ts";
 import { parseClientPath, requireDatacenter } from "../files/client-path.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
@@ -40,6 +50,11 @@ export const virtualDiskManager = {
       (await copyDisk(call, placesNamed(agent, named), parseCopySpec(destSpec))).ref,
     MoveVirtualDisk_Task: async (agent, { force, ...named }, call) =>
       (await moveDisk(call, placesNamed(agent, named), { force: force === true })).ref,
+    CreateChildDisk_Task: async (agent, { childName, childDatacenter, parentName, parentDatacenter, isLinkedClone }, call) => {
+      const child = diskNamed(agent, { name: childName, datacenter: childDatacenter });
+      const parent = diskNamed(agent, { name: parentName, datacenter: parentDatacenter });
+      return (await createChildDisk(call, child, { parent, isLinkedClone })).ref;
+    },
     DeleteVirtualDisk_Task: (agent, named, call) => deleteDisk(call, diskNamed(agent, named)).ref,
     ExtendVirtualDisk_Task(agent, { newCapacityKb, eagerZero, ...named }, call) {
       const capacityBytes = parseCapacityKb(newCapacityKb, "newCapacityKb");
@@ -52,7 +67,8 @@ export const virtualDiskManager = {
     ShrinkVirtualDisk_Task: (agent, { name, datacenter }, call) =>
       changeDisk(call, diskNamed(agent, { name, datacenter }), { kind: "shrink" }).ref,
     ZeroFillVirtualDisk_Task: (agent, named, call) => changeDisk(call, diskNamed(agent, named), { kind: "zeroFill" }).ref,
-    QueryVirtualDiskInfo_Task: (agent, named, call) => queryDiskInfo(call, diskNamed(agent, named)).ref,
+    QueryVirtualDiskInfo_Task: (agent, { includeParents, ...named }, call) =>
+      queryDiskInfo(call, diskNamed(agent, named), includeParents).ref,
     QueryVirtualDiskUuid: async (agent, named) => formatDiskUuid((await describeDisk(agent, diskNamed(agent, named))).uuid),
     SetVirtualDiskUuid: (agent, { uuid, ...named }, call) => setDiskUuid(call, diskNamed(agent, named), parseDiskUuid(uuid)),
     async QueryVirtualDiskGeometry(agent, named) {

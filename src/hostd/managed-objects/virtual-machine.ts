@@ -27,6 +27,7 @@ import { childrenOf, snapshotInfo, snapshotRef } from "../snapshots/snapshot-tre
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
 import { aboutVm, readableFiles } from "../vm-deeds/context.ts";
+import { cloneVm } from "../vm-deeds/clone.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, standbyGuest, suspend, terminate } from "../vm-deeds/power.ts";
 import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts";
@@ -119,6 +120,7 @@ export const virtualMachine = {
       (await revertToCurrent(call, vm, { suppressPowerOn: suppressPowerOn === true })).ref,
     RemoveAllSnapshots_Task: ({ vm }, { consolidate }, call) => removeAllSnapshots(call, vm, consolidate !== false).ref,
     ConsolidateVMDisks_Task: ({ vm }, _, call) => consolidateDisks(call, vm).ref,
+    CloneVM_Task: async ({ vm }, { folder, name, spec }, call) => (await cloneVm(call, vm, { folder, name, spec })).ref,
     UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),
     Destroy_Task: async ({ vm }, _, call) => (await destroyVm(call, vm)).ref,
   },

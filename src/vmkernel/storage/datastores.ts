@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type DatastorePath, fileNameOf, folderOf, inFolder, isSafePath, parseDatastorePath } from "../../base/index.ts";
 import {
   createUnnamedFile,
+  describeFile,
   isErrno,
   makeFolderBeneath,
   nameFile,
@@ -30,6 +31,7 @@ const VOLUMES = "/vmfs/volumes/";
 export class Datastores {
   readonly #volumes: string;
   readonly #random: (bytes: number) => Uint8Array;
+  readonly #uuids = new Map<string, string>();
 
   /** @param volumes folder on the host, which exists */
   constructor(volumes: string, random: (bytes: number) => Uint8Array) {
@@ -103,7 +105,16 @@ export class Datastores {
     return { name, root: join(this.#volumes, name), uuid: await this.#uuidOf(folder), ...spaceOf(folder) };
   }
 
+  /** Read once of each folder: a datastore that is renamed, or mounted elsewhere, is another folder or the same one. */
   async #uuidOf(folder: OpenFile): Promise<string> {
+    const { dev, ino } = describeFile(folder);
+    const key = `${dev}:${ino}`;
+    const known = this.#uuids.get(key) ?? (await this.#readUuid(folder));
+    this.#uuids.set(key, known);
+    return known;
+  }
+
+  async #readUuid(folder: OpenFile): Promise<string> {
     try {
       using file = openFileBeneath(folder, UUID_FILE, "read");
       const uuid = (await readWhole(file, UUID_BYTES_MAX)).toString("utf8").trim();
@@ -123,7 +134,7 @@ export class Datastores {
       return uuid;
     } catch (error) {
       // Another request was faster: its UUID is the datastore's.
-      if (isErrno(error, "EEXIST")) return this.#uuidOf(folder);
+      if (isErrno(error, "EEXIST")) return this.#readUuid(folder);
       throw error;
     }
   }

@@ -22,6 +22,7 @@ import {
 import {
   aliasOf,
   capacityBytesOf,
+  childrenIn,
   FRESH_CONTENT_ID,
   fault,
   formatVmdkDescriptor,
@@ -34,7 +35,7 @@ import type { DiskAttachment } from "../attachments.ts";
 import { type Controls, throwIfCanceled, UNWATCHED, watchBytes } from "../controls.ts";
 import type { DiskDescription, NewDisk } from "../rpc.ts";
 import { childrenOf, followAlias, openLayer, openParents, readChain, thaw } from "./chain.ts";
-import { extentOf, isChild } from "./chain-rules.ts";
+import { extentOf, isChild, type Link } from "./chain-rules.ts";
 import { type DiskSource, readDescriptor } from "./descriptor-file.ts";
 import { checkNewDisk, extentNameOf, flatExtentOf } from "./disk-rules.ts";
 import { fileFault, noDiskSpace } from "./file-fault.ts";
@@ -162,6 +163,16 @@ export async function openDisk(source: DiskSource, descriptor: DatastorePath, ac
   }
 }
 
+/** Nobody asks which of a hundred clones are really there: of so many, those that are listed are told. */
+async function childrenToTell(source: DiskSource, link: Link): Promise<readonly DatastorePath[]> {
+  const listed = childrenIn(link.parsed);
+  if (listed.length <= CHILDREN_LOOKED_AT_MAX) return childrenOf(source, link);
+  const found = await Promise.all(listed.map((name) => source.resolve(name, link.path)));
+  return found.filter((path) => path !== undefined);
+}
+
+const CHILDREN_LOOKED_AT_MAX = 8;
+
 /** Its parents, nearest first, and those that it is a parent of. */
 async function familyOf(
   source: DiskSource,
@@ -173,7 +184,7 @@ async function familyOf(
   const target = alias === undefined ? undefined : await source.resolve(alias, descriptor);
   return {
     parents,
-    children: await childrenOf(source, { path: descriptor, parsed }),
+    children: await childrenToTell(source, { path: descriptor, parsed }),
     ...(target && { aliasOf: target }),
   };
 }

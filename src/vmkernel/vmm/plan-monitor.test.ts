@@ -48,9 +48,9 @@ test("a disk with parents is opened from its base on, each by its own descriptor
   });
   expect(lines(whole).filter((line) => line.startsWith("-blockdev"))).toMatchInlineSnapshot(`
     [
-      "-blockdev driver=raw,node-name=drive2000-25579083,size=1073741824,read-only=on,file.driver=file,file.filename=/dev/fdset/4",
-      "-blockdev driver=qcow2,node-name=drive2000-f155e483,read-only=on,l2-cache-size=262144,l2-cache-entry-size=4096,file.driver=file,file.filename=/dev/fdset/5,backing=drive2000-25579083",
-      "-blockdev driver=qcow2,node-name=drive2000-24b8e919,l2-cache-size=262144,l2-cache-entry-size=4096,file.driver=file,file.filename=/dev/fdset/6,backing=drive2000-f155e483",
+      "-blockdev driver=raw,node-name=drive2000-25579083,size=1073741824,read-only=on,file.driver=file,file.locking=off,file.filename=/dev/fdset/4",
+      "-blockdev driver=qcow2,node-name=drive2000-f155e483,read-only=on,l2-cache-size=262144,l2-cache-entry-size=4096,file.driver=file,file.locking=off,file.filename=/dev/fdset/5,backing=drive2000-25579083",
+      "-blockdev driver=qcow2,node-name=drive2000-24b8e919,l2-cache-size=262144,l2-cache-entry-size=4096,file.driver=file,file.locking=off,file.filename=/dev/fdset/6,backing=drive2000-f155e483",
     ]
   `);
   expect(whole.descriptors.slice(1)).toEqual([
