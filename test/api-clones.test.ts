@@ -15,7 +15,7 @@ const FOLDER = moRef("Folder", "ha-folder-vm");
 const askDisks = (method: string, args: object): Promise<MoRef> =>
   (client.call as (ref: MoRef, method: string, args: object) => Promise<unknown>).call(client, DISKS, method, args) as Promise<MoRef>;
 const LINKED = "createNewChildDiskBacking";
-const CLONES = 12; // a hundred are made in bench/disks.bench.ts
+const CLONES = 12;
 let agent: TestAgent;
 let client: VimClient;
 let parent: MoRef<"VirtualMachine">;

@@ -28,6 +28,9 @@ beforeAll(async () => {
     await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
     vms.push(vm);
   }
+  const [first] = vms;
+  const snapshot = { name: "so that a disk descends from another", memory: false, quiesce: false };
+  await succeeded(client, await client.call(first as MoRef<"VirtualMachine">, "CreateSnapshot_Task", snapshot));
   await client.call(ACCESS, "ChangeLockdownMode", { mode: "lockdownNormal" }); // from now on root is out, and that is looked at too
   client.close();
 });

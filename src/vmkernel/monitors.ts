@@ -17,6 +17,7 @@ import {
   snapshot,
 } from "./chains.ts";
 import type { Controls } from "./controls.ts";
+import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";

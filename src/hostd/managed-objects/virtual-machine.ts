@@ -17,7 +17,7 @@ import type { Call, HostAgent } from "../agent.ts";
 import { acquireTicket, dropConnections, queryConnections } from "../console/acquire-ticket.ts";
 import { pressKeys } from "../console/press-keys.ts";
 import { createScreenshot } from "../console/screenshot.ts";
-import { ENVIRONMENT_BROWSER, HOST, networkRef, VM_FOLDER } from "../inventory-tree.ts";
+import { ENVIRONMENT_BROWSER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import { networksOfVm, withNetworks } from "../network/port-group-users.ts";
 import { answerVm } from "../questions/answer.ts";
@@ -34,6 +34,7 @@ import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts
 import { reloadFromPath } from "../vm-deeds/reload.ts";
 import { refuseToolsImage } from "../vm-deeds/tools.ts";
 import { consolidateDisks, createSnapshot, removeAllSnapshots, revertToCurrent } from "../vm-deeds/snapshots.ts";
+import { poolFor } from "./folder.ts";
 import { ipStackOf } from "./guest-ip-stack.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
@@ -120,7 +121,8 @@ export const virtualMachine = {
       (await revertToCurrent(call, vm, { suppressPowerOn: suppressPowerOn === true })).ref,
     RemoveAllSnapshots_Task: ({ vm }, { consolidate }, call) => removeAllSnapshots(call, vm, consolidate !== false).ref,
     ConsolidateVMDisks_Task: ({ vm }, _, call) => consolidateDisks(call, vm).ref,
-    CloneVM_Task: async ({ vm }, { folder, name, spec }, call) => (await cloneVm(call, vm, { folder, name, spec })).ref,
+    CloneVM_Task: async ({ vm }, { folder, name, spec }, call) =>
+      (await cloneVm(call, vm, { folder, name, spec, pool: poolFor(call, spec.location.pool ?? ROOT_POOL) })).ref,
     UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),
     Destroy_Task: async ({ vm }, _, call) => (await destroyVm(call, vm)).ref,
   },

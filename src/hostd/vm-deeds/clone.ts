@@ -32,6 +32,8 @@ export interface CloneWish {
   readonly folder: MoRef<"Folder">;
   readonly name: string;
   readonly spec: VirtualMachineCloneSpec;
+  /** The resource pool that it comes to lie in. */
+  readonly pool: number;
 }
 
 const LINKED = "createNewChildDiskBacking";
@@ -43,7 +45,7 @@ interface Origin {
   readonly disks: readonly { readonly node: string; readonly descriptor: DatastorePath }[];
 }
 
-export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec }: CloneWish): Promise<Task> {
+export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, pool }: CloneWish): Promise<Task> {
   const { agent } = call;
   const { vmkernel } = agent.vms;
   const name = parseEntityName(wanted, "name");
@@ -83,7 +85,7 @@ export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec }
       }
       undo.add(() => removeIfThere(vmkernel, vmx.path));
       await vmkernel.request({ kind: "writeText", file: vmx.path, text, mustBeNew: true });
-      const clone = await agent.vms.enter(vmx.path);
+      const clone = await agent.vms.enter(vmx.path, pool);
       undo.release();
       agent.events.post("VmCreatedEvent", `Created virtual machine ${name} as a clone of ${vm.name}`, aboutVm(call, clone, task), {
         template: false,
