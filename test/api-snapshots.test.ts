@@ -107,6 +107,11 @@ test("a snapshot keeps the VM's disks as they are; what is independent has no pa
     },
   ]);
   expect(await read(client, first, "config")).toMatchObject({ name: "web" });
+  const files = { type: "FileManager", value: "ha-nfc-file-manager" } as const;
+  for (const name of ["web-flat.vmdk", "web.vmdk", "web-000001-delta.vmdk", "web.vmsd", "web-Snapshot1.vmsn"])
+    expect(await faultOf(client.call(files, "DeleteDatastoreFile_Task", { name: `[datastore1] web/${name}` }))).toMatchObject({
+      fault: "FileLocked",
+    });
 });
 
 test("a tree grows where it was gone back to, and what was given up is gone", async () => {

@@ -429,7 +429,9 @@ test("Debian's pyVmomi clones a VM as its users do on a host without vCenter", a
   const args = [script, "127.0.0.1", String(host.port), "root", "Correct-Horse-9", `vm${number}`, `cloned${number}`];
   const { stdout } = await promisify(execFile)("/usr/bin/python3", args, { timeout: 60_000 });
   expect(JSON.parse(stdout)).toEqual({
-    cloneVM: expect.stringContaining("CloneVM_Task"),
+    cloneVM: `cloned${number}-1`,
+    linked: [path("a.vmdk")],
+    tree: [["for clones", "poweredOff"]],
     result: `[datastore1] cloned${number}/cloned${number}.vmdk`,
     disks: [[`[datastore1] cloned${number}/cloned${number}.vmdk`, 2048]],
     sameUuid: false,

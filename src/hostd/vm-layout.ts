@@ -209,6 +209,12 @@ export function storageSummary(layout: VmLayout): VirtualMachineStorageSummary {
   return { ...usageOf(allFilesOf(layout), layout.disks), timestamp: new Date(layout.readAtMs) };
 }
 
+/** The files of its disks, of what they descend from and of those that its snapshots have; and what its snapshots have kept. */
+export function filesOfDisks({ own, disks, snapshots }: VmLayout): readonly DatastorePath[] {
+  const chained = [...disks, ...snapshots.flatMap(({ disks: kept }) => kept)].flatMap(({ units }) => units.flat());
+  return [...own.filter(({ type }) => /^snapshot/.test(type)), ...chained].map(({ path }) => path);
+}
+
 /** What lies in another folder than the VM may be another VM's too, as the parent of a linked clone is. */
 function usageOf(files: readonly LayoutFile[], disks: readonly LayoutDisk[]) {
   const sum = (of: readonly LayoutFile[]) => of.reduce((total, { bytes }) => total + bytes, 0);

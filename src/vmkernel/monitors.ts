@@ -5,7 +5,6 @@
 import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
 import { usesDatastore } from "./datastore-use.ts";
-import type { HostFirewall } from "./firewall/index.ts";
 import {
   type ChainParts,
   type ChildRequest,
