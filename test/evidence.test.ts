@@ -112,8 +112,8 @@ test("a device that is in the guest and not in its configuration turns red", asy
 });
 
 test("a second monitor that holds a running VM's disk turns red", async () => {
-  const [one, two] = await monitors();
-  const disk = join(hostPaths(host.root).volumes, "datastore1/images/one-boot-flat.vmdk");
+  const [two, one] = await monitors(); // the first has a snapshot, so its base is written by nobody, not by a test either
+  const disk = join(hostPaths(host.root).volumes, "datastore1/images/two-boot-flat.vmdk");
   const thief = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", openSync(disk, "r+")] });
   children.push(thief);
   await waitFor(() => thief.pid !== undefined, 5000);

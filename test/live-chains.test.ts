@@ -2,7 +2,7 @@
  * Snapshots of a guest that writes all the time: every write that it was told of is there afterwards, whatever was put on top of its
  * disk or into what lies below meanwhile, and whoever was killed over it.
  */
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
 import type { DeviceSpec, MachineSpec } from "../src/vmkernel/index.ts";
@@ -104,6 +104,7 @@ test.runIf(isRoot)(
     await snapshot("data", "data-000001");
     await writesOn();
     expect(access()).toEqual({ "data-flat.vmdk": "read", "data-000001-delta.vmdk": "write" });
+    expect(() => openSync(kernel.hostPath("1/data-flat.vmdk"), "r+")).toThrow();
     await snapshot("data-000001", "data-000002");
     await snapshot("data-000002", "data-000003");
     await writesOn();

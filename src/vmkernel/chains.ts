@@ -92,6 +92,7 @@ export function snapshot(
         throw error;
       }
       // The monitor has let go of what it could write them by: from now on it is one of those who read.
+      for (const { below } of tops) await storage.settleMark(below.descriptor);
       for (const { below } of tops)
         if (!tryLock(below.fd, "shared")) log(`VM ${machine.vm}: ${formatDatastorePath(below.file)} is held by another`);
       return monitor.describe();
