@@ -139,17 +139,22 @@ async function commitRunning(
   return storage.commitWith(descriptor, async ({ child, parent, finish }) => {
     await requireOnlyUser(storage, running, monitor, parent.path);
     using into = await openBothWays(storage, parent.path);
-    const above = chain[at - 1];
-    using overlay = at > 1 && above !== undefined ? await openBothWays(storage, above) : undefined;
+    const above = at > 1 ? chain[at - 1] : undefined;
     const { machine } = monitor.record;
     const devices = machine.devices.map((device) => (device.key === disk.key ? { ...disk, descriptor: parent.path } : device));
-    const places = { top: { descriptor: disk.descriptor }, child: { descriptor: child.path }, parent: into, overlay };
     const wanted = at === 0 ? { ...machine, devices } : undefined;
-    const deed = () => commitInMachine(monitor, { key: disk.key, ...places, wanted, switched: finish }, controls);
-    await (overlay === undefined ? deed() : storage.whileWritten(overlay.descriptor, deed));
-    const held =
-      at === 0 ? [tryLock(into.write.fd, "exclusive")] : [into, overlay].map((one) => one === undefined || tryLock(one.read.fd, "shared"));
-    if (held.includes(false)) log(`VM ${machine.vm}: ${formatDatastorePath(parent.extent)} is held by another`);
+    const deed = async (overlay?: BothWays) => {
+      const places = { top: { descriptor: disk.descriptor }, child: { descriptor: child.path }, parent: into, overlay };
+      await commitInMachine(monitor, { key: disk.key, ...places, wanted, switched: finish }, controls);
+      const isHeld = at === 0 ? tryLock(into.write.fd, "exclusive") : tryLock(into.read.fd, "shared");
+      if (!isHeld || (overlay !== undefined && !tryLock(overlay.read.fd, "shared")))
+        log(`VM ${machine.vm}: ${formatDatastorePath(parent.extent)} is held by another`);
+    };
+    if (above === undefined) return await deed(); // awaited here: `into` is closed at the end of this block
+    await storage.whileWritten(above, async () => {
+      using overlay = await openBothWays(storage, above);
+      await deed(overlay);
+    });
   });
 }
 

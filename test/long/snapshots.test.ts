@@ -2,11 +2,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { hostPaths } from "../src/base/index.ts";
-import type { VimClient } from "../src/interfaces/index.ts";
-import type { MoRef } from "../src/wire/index.ts";
-import { datastoreText, installGuestImage, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
-import { bootableSpec, createVm, ended, lastTick, read, succeeded } from "./vm.ts";
+import { hostPaths } from "../../src/base/index.ts";
+import type { VimClient } from "../../src/interfaces/index.ts";
+import type { MoRef } from "../../src/wire/index.ts";
+import { datastoreText, installGuestImage, sleep, startHost, type TestHost, waitFor } from "../harness.ts";
+import { bootableSpec, createVm, ended, lastTick, read, succeeded } from "../vm.ts";
 
 const GUEST_MS = 120_000;
 let host: TestHost;
