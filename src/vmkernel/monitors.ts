@@ -4,7 +4,6 @@
  */
 import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
-import { usesDatastore } from "./datastore-use.ts";
 import {
   type ChainParts,
   type ChildRequest,
@@ -16,6 +15,7 @@ import {
   snapshot,
 } from "./chains.ts";
 import type { Controls } from "./controls.ts";
+import { usesDatastore } from "./datastore-use.ts";
 import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";

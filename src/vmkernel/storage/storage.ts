@@ -29,9 +29,9 @@ import type { DiskAttachment, FileAttachment, LayerAttachment } from "../attachm
 import type { Controls } from "../controls.ts";
 import type { DatastoreDescription, DiskChange, DiskDescription, FolderEntry, Moved, NewDisk } from "../rpc.ts";
 import { openLayer, readChain, settleMark, whileWritten } from "./chain.ts";
-import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
 import { createChild, type NewChild, removeDisk } from "./child-disks.ts";
 import { type CommitPlaces, commitDisk, commitWith } from "./commit-disk.ts";
+import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
 import type { DiskSource } from "./descriptor-file.ts";
 import { changeDisk } from "./disk-changes.ts";
