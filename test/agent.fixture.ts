@@ -2,11 +2,11 @@
  * A host agent for a test that starts no guest: the real agent, database, storage and HTTPS server in this process, and a client
  * that speaks to it over the wire. Whoever needs monitors starts a whole host (harness.ts).
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashPassword, systemRoles } from "../src/access/index.ts";
-import { Fault, hostPaths, systemClock, type VmId } from "../src/base/index.ts";
+import { type DatastorePath, Fault, hostPaths, systemClock, type VmId } from "../src/base/index.ts";
 import { Accounts } from "../src/hostd/accounts.ts";
 import { accessFile, accessNfc, captureScreen, createAgent, invoke, openDatabase, openDownload } from "../src/hostd/index.ts";
 import {
@@ -46,6 +46,7 @@ import {
 } from "../src/vmkernel/index.ts";
 import { parseRequest } from "../src/vmkernel/parse-request.ts";
 import { fault } from "../src/wire/index.ts";
+import { removeFrozen } from "./harness.ts";
 
 const LOG_BOUND = { bytesMax: 2 ** 20, olderMax: 1 };
 const PASSWORD = "Correct-Horse-9";
@@ -121,7 +122,7 @@ export async function startAgent(
   const port = listen?.port ?? 443;
   const record = join(folder, "firewall.json");
   const firewall = await KernelFirewall.open({ table: "bulkhead-agent", scope, apiPort: port, record, namespace });
-  const monitors = new ShownMonitors();
+  const monitors = new ShownMonitors(storage);
   const vmkernel = await noMonitors(folder, { storage, network, monitors, firewall, adapters });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const files = await FileDoorServer.listen({
@@ -216,7 +217,7 @@ export async function startAgent(
       log.close();
       auditLog.close();
       removeNamespace(namespace);
-      if (!keepFolder) rmSync(folder, { recursive: true, force: true });
+      if (!keepFolder) removeFrozen(folder);
       if (bugs.length > 0) throw new AggregateError(bugs, "the agent met bugs");
     },
   };
@@ -240,9 +241,20 @@ class ShownNetwork extends NoNetwork {
   }
 }
 
+type ChildRequest = Extract<VmkernelRequest, { kind: "createChildDisk" }>;
+
 /** Monitors that are powered on, off and shown, and run no guest. */
 class ShownMonitors {
+  readonly #storage: Storage;
   readonly #running = new Map<VmId, MonitorDescription>();
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+  }
+
+  createChildDisk = ({ descriptor, ...child }: ChildRequest) => this.#storage.createChildDisk(descriptor, child);
+  commitDisk = ({ descriptor }: { readonly descriptor: DatastorePath }, controls: Controls) =>
+    this.#storage.commitDisk(descriptor, controls);
 
   list = () => [...this.#running.values()];
 

@@ -28,6 +28,9 @@ beforeAll(async () => {
     await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
     vms.push(vm);
   }
+  const [first] = vms;
+  const snapshot = { name: "so that a disk descends from another", memory: false, quiesce: false };
+  await succeeded(client, await client.call(first as MoRef<"VirtualMachine">, "CreateSnapshot_Task", snapshot));
   await client.call(ACCESS, "ChangeLockdownMode", { mode: "lockdownNormal" }); // from now on root is out, and that is looked at too
   client.close();
 });
@@ -109,8 +112,8 @@ test("a device that is in the guest and not in its configuration turns red", asy
 });
 
 test("a second monitor that holds a running VM's disk turns red", async () => {
-  const [one, two] = await monitors();
-  const disk = join(hostPaths(host.root).volumes, "datastore1/images/one-boot-flat.vmdk");
+  const [two, one] = await monitors(); // the first has a snapshot, so its base is written by nobody, not by a test either
+  const disk = join(hostPaths(host.root).volumes, "datastore1/images/two-boot-flat.vmdk");
   const thief = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", openSync(disk, "r+")] });
   children.push(thief);
   await waitFor(() => thief.pid !== undefined, 5000);

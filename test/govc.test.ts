@@ -167,8 +167,19 @@ test.skipIf(path === "")("govc makes disks, changes, copies and moves them, and 
   await says("vm.disk.attach", "-vm=attached", "-disk=moved/c.vmdk", "-link=false", "-controller=pvscsi-1000");
   expect(await says("device.info", "-vm=attached", "disk-*")).toContain("[datastore1] moved/c.vmdk");
   expect(await complains("datastore.mv", "moved/c.vmdk", "disks/d.vmdk")).toContain("belongs to the virtual machine attached");
-  expect(await complains("datastore.disk.create", "disks/a.vmdk", "disks/child.vmdk")).toContain("CreateChildDisk_Task is not supported");
-  expect(await complains("vm.clone", "-vm=attached", "-on=false", "clone")).toContain("not supported");
+  // govc 0.46 sends the parent's name as the child's.
+  expect(await complains("datastore.disk.create", "disks/a.vmdk", "disks/child.vmdk")).toContain("already exists");
+  await says("snapshot.create", "-vm=attached", "-m=false", "-q=false", "-d=first", "one");
+  await says("snapshot.create", "-vm=attached", "-m=false", "-q=false", "two");
+  expect(await says("snapshot.tree", "-vm=attached", "-D")).toMatch(/one[\s\S]*two/);
+  await says("vm.clone", "-vm=attached", "-on=false", "-link", "-snapshot=one", "clone");
+  expect(await says("device.info", "-vm=clone", "disk-*")).toContain("[datastore1] clone/clone.vmdk");
+  expect(await complains("vm.destroy", "attached")).toContain("is the parent of");
+  await says("vm.destroy", "clone");
+  await says("snapshot.revert", "-vm=attached", "one");
+  await says("snapshot.remove", "-vm=attached", "two");
+  await says("snapshot.remove", "-vm=attached", "*");
+  expect(await says("device.info", "-vm=attached", "disk-*")).toContain("[datastore1] moved/c.vmdk");
   await says("vm.unregister", "attached");
   for (const name of ["disks", "moved", "attached"]) await says("datastore.rm", name);
 });

@@ -1,5 +1,5 @@
 /** A whole host for a test: the real command, vmkernel, hostd and guests, in a folder of its own and on a port of its own. */
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
@@ -112,7 +112,7 @@ function hostAt({ root, address, port }: HostPlace, supervisor: ChildProcess): O
       }
       removeFirewall(root);
       removeMounts(root);
-      if (!keepRoot) rmSync(root, { recursive: true, force: true });
+      if (!keepRoot) removeFrozen(root);
     },
   };
   return host;
@@ -128,6 +128,12 @@ function removeFirewall(root: string): void {
   }
   execFileSync("nft", ["delete", "table", "inet", table]);
   throw new Error(`still in the packet filter when the host had stopped: ${table}`);
+}
+
+/** Removes a folder with all in it, parents of disks too: the file system itself keeps those, until it is told otherwise. */
+export function removeFrozen(folder: string): void {
+  spawnSync("chattr", ["-R", "-f", "-i", folder]); // its failures are at files that have no such mark
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** A host that has stopped has mounted nothing: datastores may be, by others. @throws when one has, and then it is unmounted */

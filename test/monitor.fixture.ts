@@ -1,12 +1,12 @@
 /** A vmkernel process of its own on a folder of its own, and a VM on it that boots the tiny guest. Run from the built output. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { buildGuest } from "../guest/build.mjs";
 import { type DatastorePath, type HostPaths, hostPaths, type VmId } from "../src/base/index.ts";
 import { type DeviceSpec, type MachineSpec, VmkernelClient, type VmkernelEvent } from "../src/vmkernel/index.ts";
-import { removeMounts } from "./harness.ts";
+import { removeFrozen, removeMounts } from "./harness.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../dist/main/vmkernel.js");
 const START_TIMEOUT_MS = 30_000;
@@ -36,7 +36,9 @@ export class TestKernel implements AsyncDisposable {
   /** @returns its line on standard output, and how long that took */
   async start(...args: readonly string[]): Promise<{ readonly ready: string; readonly tookMs: number }> {
     const began = performance.now();
-    const child = spawn(process.execPath, [PROGRAM, "--root", this.paths.root, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [PROGRAM, "--root", this.paths.root, "--api-port", "443", ...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     this.#process = child;
     child.stderr.on("data", (chunk) => {
       this.#errors += chunk;
@@ -78,7 +80,7 @@ export class TestKernel implements AsyncDisposable {
     await ended;
     this.client.close();
     removeMounts(this.paths.root);
-    rmSync(this.paths.root, { recursive: true, force: true });
+    removeFrozen(this.paths.root);
   }
 
   /** A folder with a disk of the tiny guest, and the machine that boots it; `devices` beside the usual ones. */

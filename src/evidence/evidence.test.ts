@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { VmId } from "../base/index.ts";
-import { describeProcess, listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
+import { describeProcess, fileIdentity, listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
 import type { MonitorInspection } from "../vmkernel/index.ts";
 import { formatEvidence, judge, summarize } from "./index.ts";
 import { machineWith } from "./machine.fixture.ts";
-import { datastoresSeenBy, type Observation, observeMonitor } from "./observe.ts";
+import { datastoresSeenBy, type Observation, observeMonitor, observeParents } from "./observe.ts";
 
 /**
  * Each property is broken on purpose with a real process in the place of a monitor: one that is root, holds capabilities, has no
@@ -53,6 +53,7 @@ const NO_MEMORY: Observation["memory"] = { owners: [], doubled: [], randomizatio
 
 function observation(monitors: Observation["monitors"], withheld: Observation["withheld"] = []): Observation {
   return {
+    parents: [],
     withheld,
     weaknesses: withheld.map((feature) => `this machine has no ${feature}`),
     accelerator: { kind: "tcg", because: "" },
@@ -228,4 +229,17 @@ test("a host agent that was passed a file keeps the claim", async () => {
     datastoresOfHostd: datastoresSeenBy(pid, [{ root: `${folder}-other` }]),
   };
   expect(judge(observed).find(({ claim }) => claim.startsWith("No path leads"))).toMatchObject({ verdict: "pass" });
+});
+
+test("a disk that others descend from, and that some process could write, is told of with the process", async () => {
+  const file = join(folder, "parent");
+  writeFileSync(file, "");
+  const attachment = { id: fileIdentity(file) ?? "", path: "[ds] golden.vmdk", writable: false, isDisk: true };
+  const claim = "No process of the machine can write a disk that others descend from: a snapshot's, or the parent of linked clones.";
+  await waitingProcess(file, "r");
+  expect(verdicts({ ...observation([]), parents: observeParents([{ attachments: [attachment] }]) })[claim]).toBe("pass");
+  const writer = await waitingProcess(file, "r+");
+  const parents = observeParents([{ attachments: [attachment] }]);
+  expect(parents).toEqual([{ id: attachment.id, path: attachment.path, writers: [writer] }]);
+  expect(verdicts({ ...observation([]), parents })[claim]).toBe("fail");
 });

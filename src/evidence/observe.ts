@@ -6,6 +6,7 @@ import { type DatastorePath, formatDatastorePath, messageOf } from "../base/inde
 import {
   allPids,
   describeProcess,
+  descriptorsOf,
   fileIdentity,
   type HeldTap,
   heldTaps,
@@ -33,20 +34,32 @@ export interface Attachment {
   readonly id: FileId;
   readonly path: string;
   readonly writable: boolean;
+  /** Data of a disk. */
+  readonly isDisk: boolean;
 }
 
 export interface ObservedMonitor {
   readonly inspection: MonitorInspection;
   readonly process: ProcessDescription;
   readonly threads: readonly ThreadDescription[];
-  /** Files that its configuration gives it. */
+  /** Files that its configuration gives it, as it may have them open. */
   readonly attachments: readonly Attachment[];
   /** Processes anywhere on the machine that have its uid. */
   readonly pidsOfUid: readonly number[];
   readonly taps: readonly HeldTap[];
 }
 
+/** A disk that others descend from, of any VM of the host. */
+export interface ObservedParent {
+  readonly id: FileId;
+  readonly path: string;
+  /** Processes anywhere on the machine that have it open for writing. */
+  readonly writers: readonly number[];
+}
+
 export interface Observation {
+  /** Of all disks that running VMs descend from. */
+  readonly parents: readonly ObservedParent[];
   /** What of isolation the machine withholds, and a sentence for each. */
   readonly withheld: readonly IsolationFeature[];
   readonly weaknesses: readonly string[];
@@ -100,6 +113,7 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
   const sockets = tcpSockets();
   const firewall = await vmkernel.request({ kind: "readFirewallState" });
   return {
+    parents: observeParents(monitors),
     withheld,
     weaknesses,
     accelerator,
@@ -119,6 +133,39 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     firewall: await observeFirewall(firewall, { namespace: `/proc/${pids.vmkernel ?? "self"}/ns/net`, tcpSockets: sockets }),
     door: door === undefined ? undefined : await tryDoor(door),
   };
+}
+
+/** Looks at every process of the machine, whoever started it, for one that could write what others descend from. */
+export function observeParents(monitors: readonly Pick<ObservedMonitor, "attachments">[]): readonly ObservedParent[] {
+  const read = new Map(
+    monitors.flatMap(({ attachments }) =>
+      attachments.filter(({ writable, isDisk }) => !writable && isDisk).map(({ id, path }) => [id, path]),
+    ),
+  );
+  if (read.size === 0) return [];
+  const writers = writersOf(new Set(read.keys()));
+  return [...read].map(([id, path]) => ({ id, path, writers: writers.get(id) ?? [] }));
+}
+
+function writersOf(ids: ReadonlySet<FileId>): ReadonlyMap<FileId, readonly number[]> {
+  const found = new Map<FileId, number[]>();
+  for (const pid of allPids()) {
+    for (const { access, device, inode } of descriptorsIfThere(pid)) {
+      const id = `${device}:${inode}`;
+      if (!ids.has(id) || access === "read" || access === "path") continue;
+      const known = found.get(id) ?? [];
+      if (!known.includes(pid)) found.set(id, [...known, pid]);
+    }
+  }
+  return found;
+}
+
+function descriptorsIfThere(pid: number): ReturnType<typeof descriptorsOf> {
+  try {
+    return descriptorsOf(pid);
+  } catch {
+    return []; // it ended meanwhile
+  }
 }
 
 /** Looks at the process that an inspection names. */
@@ -164,16 +211,23 @@ async function attachmentsOf(
   datastores: readonly DatastoreDescription[],
 ): Promise<readonly Attachment[]> {
   const found: Attachment[] = [];
-  const add = (path: DatastorePath | undefined, writable: boolean): void => {
+  const add = (path: DatastorePath | undefined, writable: boolean, isDisk = false): void => {
     const root = datastores.find(({ name }) => name === path?.datastore)?.root;
     if (path === undefined || root === undefined) return;
     const id = fileIdentity(`${root}/${path.path}`);
-    if (id !== undefined) found.push({ id, path: formatDatastorePath(path), writable });
+    if (id !== undefined) found.push({ id, path: formatDatastorePath(path), writable, isDisk });
+  };
+  /** A disk is written, and what it descends from is read: it may be another VM's too. */
+  const addDisk = async (descriptor: DatastorePath): Promise<void> => {
+    const disk = await vmkernel.request({ kind: "describeDisk", descriptor });
+    for (const extent of disk.extents) add(extent, true, true);
+    for (const parent of disk.parents)
+      for (const extent of (await vmkernel.request({ kind: "describeDisk", descriptor: parent })).extents) add(extent, false, true);
   };
   for (const device of machine.devices) {
     switch (device.kind) {
       case "disk":
-        for (const extent of (await vmkernel.request({ kind: "describeDisk", descriptor: device.descriptor })).extents) add(extent, true);
+        await addDisk(device.descriptor);
         break;
       case "cdrom":
       case "floppy":

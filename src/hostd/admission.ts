@@ -20,6 +20,15 @@ const legalFrom = {
   ExportVm: ["poweredOff"],
   UnregisterVM: ["poweredOff", "suspended"],
   Destroy_Task: ["poweredOff", "suspended"],
+  CreateSnapshot_Task: ["poweredOff", "poweredOn"],
+  CreateSnapshotEx_Task: ["poweredOff", "poweredOn"],
+  RevertToCurrentSnapshot_Task: ["poweredOff", "poweredOn", "suspended"],
+  RemoveAllSnapshots_Task: ["poweredOff", "poweredOn"],
+  ConsolidateVMDisks_Task: ["poweredOff", "poweredOn"],
+  // Of a snapshot, which are deeds on its VM.
+  RevertToSnapshot_Task: ["poweredOff", "poweredOn", "suspended"],
+  RemoveSnapshot_Task: ["poweredOff", "poweredOn"],
+  RenameSnapshot: ["poweredOff", "poweredOn", "suspended"],
   Rename_Task: ["poweredOff", "poweredOn", "suspended"],
   AcquireTicket: ["poweredOn"],
   PutUsbScanCodes: ["poweredOn"],
@@ -117,5 +126,6 @@ function isVmMethod(method: string): method is VmMethod {
 
 /** The methods of the table that a VM in that situation would refuse: vim25 VirtualMachine.disabledMethod. */
 export function disabledMethods(vm: VmSituation): readonly VmMethod[] {
-  return (Object.keys(legalFrom) as VmMethod[]).filter((method) => refuseInState(method, vm) !== undefined);
+  const { methods } = managedObjectType("VirtualMachine");
+  return (Object.keys(legalFrom) as VmMethod[]).filter((method) => methods.has(method) && refuseInState(method, vm) !== undefined);
 }

@@ -71,6 +71,7 @@ const rulesOfGuestOperations = {
 /** Of VirtualDiskManager: what is asked of a disk by its name alone. */
 const VIRTUAL_DISK_METHODS = [
   "CopyVirtualDisk_Task",
+  "CreateChildDisk_Task",
   "CreateVirtualDisk_Task",
   "DefragmentVirtualDisk_Task",
   "DeleteVirtualDisk_Task",
@@ -128,6 +129,7 @@ export const rulesWithoutSchema = {
   ReadNextTasks: always(VIEW),
   ReadPreviousTasks: always(VIEW),
   CancelTask: always("Global.CancelTask"),
+  CloneVM_Task: always("VirtualMachine.Provisioning.Clone"),
   CopyDatastoreFile_Task: always("Datastore.FileManagement"),
   DeleteDatastoreFile_Task: always("Datastore.DeleteFile"),
   DestroyCollector: always(VIEW),
@@ -188,6 +190,7 @@ const datastoreArguments: Readonly<Record<string, readonly string[]>> = {
   MoveDatastoreFile_Task: FROM_AND_TO.file,
   ...ofEach(VIRTUAL_DISK_METHODS, ["name"]),
   CopyVirtualDisk_Task: FROM_AND_TO.disk,
+  CreateChildDisk_Task: ["childName", "parentName"],
   MoveVirtualDisk_Task: FROM_AND_TO.disk,
 };
 

@@ -28,6 +28,7 @@ import { PropertyCollectorState } from "./property-collector/collector.ts";
 import { sourceFor } from "./property-source.ts";
 import { childrenOf, poolIdOf, poolRef } from "./resources/pool-tree.ts";
 import type { Session } from "./sessions.ts";
+import { parseSnapshotMoid } from "./snapshots/snapshot-tree.ts";
 import type { Vm } from "./vm.ts";
 
 type Bound = BoundObject;
@@ -81,6 +82,8 @@ export class Inventory {
     if (moid === managers.propertyCollector.value) return this.#collectorOf(session);
     const vm = this.#agent.vms.find(moid);
     if (vm !== undefined) return this.#bindVm(vm);
+    const snapshot = this.#snapshotAt(moid);
+    if (snapshot !== undefined) return bind(managedObjectTypes.VirtualMachineSnapshot, moid, { agent: this.#agent, ...snapshot });
     const task = this.#agent.tasks.find(moid);
     if (task !== undefined) return bind(managedObjectTypes.Task, moid, task);
     const portGroup = portGroupOf(moid);
@@ -94,6 +97,20 @@ export class Inventory {
     if (description === undefined) return undefined;
     const entity = { agent: this.#agent, ref: datastoreRef(description), name: description.name, parent: DATASTORE_FOLDER, description };
     return bind(managedObjectTypes.Datastore, moid, entity);
+  }
+
+  /** A snapshot is there as long as its VM's list has it. */
+  #snapshotAt(moid: string): { readonly vm: Vm; readonly uid: number } | undefined {
+    const named = parseSnapshotMoid(moid);
+    const vm = named && this.#agent.vms.find(named.vm);
+    if (vm === undefined || named === undefined || vm.files.kind !== "readable") return undefined;
+    return vm.files.snapshots.snapshots.some(({ uid }) => uid === named.uid) ? { vm, uid: named.uid } : undefined;
+  }
+
+  /** The VM that an object is a part of: itself, or that of a snapshot. */
+  vmOf(ref: MoRef): Vm | undefined {
+    if (ref.type === "VirtualMachine") return this.#agent.vms.find(ref.value);
+    return ref.type === "VirtualMachineSnapshot" ? this.#snapshotAt(ref.value)?.vm : undefined;
   }
 
   #bindNetwork(portGroup: string): Bound | undefined {
@@ -135,6 +152,8 @@ export class Inventory {
 
   parentOf(moid: string): MoRef | undefined {
     if (this.#agent.vms.find(moid) !== undefined) return VM_FOLDER;
+    const snapshot = this.#snapshotAt(moid);
+    if (snapshot !== undefined) return snapshot.vm.ref;
     if (this.#agent.datastores().some(({ uuid }) => uuid === moid)) return DATASTORE_FOLDER;
     const portGroup = portGroupOf(moid);
     if (portGroup !== undefined && this.#agent.networks.has(portGroup)) return NETWORK_FOLDER;

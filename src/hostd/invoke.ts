@@ -79,7 +79,7 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   const refusal = admit(agent, object, request.method); // 3 admit
   const [first] = entities;
   const subject: TaskSubject = {
-    entity: first === request.target ? entityOfTask(object.ref) : first,
+    entity: first === request.target ? entityOfTask(agent, object.ref) : first,
     entityName: "",
     method: request.method,
     vmodlMethod: schemaMethod.vmodl,
@@ -115,8 +115,10 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   };
 }
 
-/** A task is about an entity of the inventory; what a manager does, it does on the host. */
-function entityOfTask(ref: MoRef): MoRef {
+/** A task is about an entity of the inventory: of a snapshot, its VM; what a manager does, it does on the host. */
+function entityOfTask({ inventory }: HostAgent, ref: MoRef): MoRef {
+  const vm = inventory.vmOf(ref);
+  if (vm !== undefined) return vm.ref;
   return isSubtype(ref.type, "ManagedEntity") ? ref : HOST;
 }
 
@@ -146,9 +148,12 @@ function authorize(agent: HostAgent, { request, entity, method, session }: Askin
 }
 
 function admit(agent: HostAgent, object: BoundObject, method: string): Fault | undefined {
-  const vm = object.ref.type === "VirtualMachine" ? agent.vms.find(object.ref.value) : undefined;
+  const vm = agent.inventory.vmOf(object.ref);
   return refuseInHostState(method, agent.hostState) ?? (vm === undefined ? undefined : refuseInState(method, vm.situation));
 }
+
+/** Only reads its VM: others may do the same meanwhile. */
+const leavesFree: ReadonlySet<string> = new Set(["CloneVM_Task"]);
 
 interface Calling extends Pick<Call, "ref" | "session" | "setSession" | "failed"> {
   readonly request: Request;
@@ -169,7 +174,7 @@ function callOf(agent: HostAgent, { request, ref, session, subject, setSession, 
     startTask(entityName, journal, deed): Task {
       const vm = agent.vms.find(subject.entity.value);
       const task = agent.tasks.start({ ...subject, entityName }, journal, (progress) => deed(progress, task));
-      if (vm !== undefined) vm.occupy(task);
+      if (vm !== undefined && !leavesFree.has(request.method)) vm.occupy(task);
       return task;
     },
   };

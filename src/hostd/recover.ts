@@ -6,6 +6,8 @@ import { faultOf } from "./faults.ts";
 import { finishDeleting } from "./files/delete-files.ts";
 import { settleFiles } from "./files/settling.ts";
 import { decideRecovery, type Facts, type Journal } from "./recovery.ts";
+import { settleSnapshots } from "./snapshots/settle-snapshots.ts";
+import { snapshotRef } from "./snapshots/snapshot-tree.ts";
 import type { Task } from "./tasks.ts";
 import type { Vm } from "./vm.ts";
 import { changeVersionOf, diskPathsOf } from "./vm-config/index.ts";
@@ -41,6 +43,13 @@ async function settle(agent: HostAgent, task: Task, journal: Journal): Promise<v
         return agent.tasks.finish(task, { error: faultToLocalized(faultOf(error)) });
       }
       return agent.tasks.finish(task, {});
+    case "settleSnapshots":
+      try {
+        if (vm !== undefined) await settleSnapshots(agent, vm, recovery.journal);
+      } catch (error) {
+        return agent.tasks.finish(task, { error: faultToLocalized(faultOf(error)) });
+      }
+      return agent.tasks.finish(task, { result: resultOf(journal, vm) });
     case "settleFiles":
       try {
         await settleFiles(agent, recovery.journal);
@@ -77,6 +86,7 @@ function factsOf(agent: HostAgent, vm: Vm | undefined): Facts {
 function resultOf(journal: Journal, vm: Vm | undefined): AnyValue | undefined {
   if (journal.kind === "makeDisk") return { anyType: "string", value: formatDatastorePath(journal.descriptor) };
   if (journal.kind === "moveDisk") return { anyType: "string", value: formatDatastorePath(journal.to) };
+  if (journal.kind === "createSnapshot") return { anyType: "VirtualMachineSnapshot", value: snapshotRef(journal.vm, journal.entry.uid) };
   const entered = journal.kind === "createVm" || journal.kind === "registerVm";
   return entered && vm !== undefined ? { anyType: "VirtualMachine", value: vm.ref } : undefined;
 }

@@ -5,6 +5,7 @@
 import type { DatastorePath, VmId } from "../base/index.ts";
 import type { MachineSpec } from "../vmkernel/index.ts";
 import type { FileJournal } from "./files/plan-settling.ts";
+import type { SnapshotsJournal } from "./snapshots/settle-snapshots.ts";
 
 export type Journal =
   /** Nothing outlives the process: the task failed. */
@@ -32,6 +33,8 @@ export type Journal =
   | { readonly kind: "destroyVm"; readonly vm: VmId; readonly doomed: DoomedFiles }
   /** Once begun, a deletion is finished. */
   | { readonly kind: "deleteFiles"; readonly path: DatastorePath }
+  /** Settled by what is there. */
+  | SnapshotsJournal
   | FileJournal;
 
 /** What a task makes, in the order in which it makes it. */
@@ -70,6 +73,7 @@ export type Recovery =
   /** The VM goes with its files, and the task has failed. */
   | { readonly kind: "takeBack"; readonly doomed: DoomedFiles }
   | { readonly kind: "deleteRest"; readonly path: DatastorePath }
+  | { readonly kind: "settleSnapshots"; readonly journal: SnapshotsJournal }
   /** What there is on the datastores decides. */
   | { readonly kind: "settleFiles"; readonly journal: FileJournal };
 
@@ -102,6 +106,11 @@ export function decideRecovery(journal: Journal, facts: Facts): Recovery {
       return facts.registered ? { kind: "finish", doomed: journal.doomed } : { kind: "succeeded" };
     case "deleteFiles":
       return { kind: "deleteRest", path: journal.path };
+    case "createSnapshot":
+    case "revertSnapshot":
+    case "removeSnapshots":
+    case "consolidate":
+      return facts.registered ? { kind: "settleSnapshots", journal } : { kind: "failed", remove: nothing };
     case "makeDisk":
     case "moveDisk":
     case "deleteDisk":

@@ -12,14 +12,17 @@ import {
 } from "../base/index.ts";
 import type { DiskDescription, FolderEntry } from "../vmkernel/index.ts";
 import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx, type VmxChanges } from "../wire/index.ts";
+import { gatherChains } from "./snapshots/chain-facts.ts";
+import { nextStep } from "./snapshots/plan-cleaning.ts";
+import { isMemoryOfSnapshot, readSnapshots } from "./snapshots/snapshot-files.ts";
 import type { Vm, VmFiles } from "./vm.ts";
-import { diskPathsOf, MEMORY_ADDED_KEY, readConfig } from "./vm-config/index.ts";
+import { type DiskToCreate, diskPathsOf, MEMORY_ADDED_KEY, readConfig } from "./vm-config/index.ts";
 import { planLayout } from "./vm-layout.ts";
 import type { Vmkernel } from "./vmkernel.ts";
 import type { Vms } from "./vms.ts";
 
 /** Names the memory file of a suspended VM, relative to its folder. */
-const SUSPEND_STATE_KEY = "checkpoint.vmState";
+export const SUSPEND_STATE_KEY = "checkpoint.vmState";
 
 /** Reads a VM's folder. A file that can't be read or understood makes the VM unreadable, with the reason, and stops nothing else. */
 export async function readVmFiles(vmkernel: Vmkernel, vm: Pick<Vm, "vmxPath">, clock: Clock = systemClock): Promise<VmFiles> {
@@ -35,8 +38,36 @@ export async function readVmFiles(vmkernel: Vmkernel, vm: Pick<Vm, "vmxPath">, c
     const modifiedAtMs = entries.find(({ name }) => name === fileNameOf(vm.vmxPath))?.modifiedAtMs ?? 0;
     const config = readConfig(vmx, { vmxPath: vm.vmxPath, disks, datastores, modifiedAtMs });
     const devices = config.hardware.device ?? [];
-    const layout = planLayout({ vmxPath: vm.vmxPath, entries, devices, disks, readAtMs: clock.now() });
-    return { kind: "readable", vmx, config, layout, suspendedMemory: suspendedMemoryIn(entries, vmx, vm.vmxPath) };
+    const { snapshots, texts } = await readSnapshots(vmkernel, vm.vmxPath, entries);
+    const snapshotConfigs = new Map(
+      [...texts].flatMap(([uid, text]) => {
+        const kept = readKept(text, { vmxPath: vm.vmxPath, disks, datastores, modifiedAtMs });
+        return kept === undefined ? [] : [[uid, kept] as const];
+      }),
+    );
+    const isChained =
+      snapshots.snapshots.length > 0 || [...disks.values()].some(({ parents, aliasOf }) => parents.length > 0 || aliasOf !== undefined);
+    const facts = isChained ? await gatherChains(vmkernel, { vmx, vmxPath: vm.vmxPath, snapshots, datastores }) : undefined;
+    const layout = planLayout({
+      vmxPath: vm.vmxPath,
+      entries,
+      devices,
+      disks,
+      snapshots,
+      chains: facts?.described ?? disks,
+      datastores,
+      readAtMs: clock.now(),
+    });
+    return {
+      kind: "readable",
+      vmx,
+      config,
+      layout,
+      snapshots,
+      snapshotConfigs,
+      consolidationNeeded: facts !== undefined && nextStep({ ...facts, wantedByOthers: new Set() }) !== undefined,
+      suspendedMemory: suspendedMemoryIn(entries, vmx, vm.vmxPath),
+    };
   } catch (error) {
     return { kind: "unreadable", because: messageOf(error) };
   }
@@ -48,6 +79,14 @@ async function describeDisk(vmkernel: Vmkernel, descriptor: DatastorePath): Prom
     return await vmkernel.request({ kind: "describeDisk", descriptor });
   } catch {
     return undefined;
+  }
+}
+
+function readKept(text: string, reading: Parameters<typeof readConfig>[1]): ReturnType<typeof readConfig> | undefined {
+  try {
+    return readConfig(parseVmx(text, "a snapshot"), reading);
+  } catch {
+    return undefined; // reverting to it is what fails, with the reason
   }
 }
 
@@ -68,9 +107,9 @@ export async function rememberSuspension(vms: Vms, vm: Vm, name: string, memoryA
   await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: name, [MEMORY_ADDED_KEY]: memoryAddedMiB.join(",") });
 }
 
-/** Removes the memory file and its name in the .vmx, in this order: without the file the name means nothing. */
+/** Removes the memory file and its name in the .vmx, in this order: without the file the name means nothing. A snapshot's stays. */
 export async function forgetSuspension(vms: Vms, vm: Vm, memory: DatastorePath): Promise<void> {
-  await removeIfThere(vms.vmkernel, memory);
+  if (!isMemoryOfSnapshot(vm, memory)) await removeIfThere(vms.vmkernel, memory);
   await changeVmx(vms, vm, { [SUSPEND_STATE_KEY]: "", [MEMORY_ADDED_KEY]: "" });
 }
 
@@ -96,11 +135,22 @@ export async function removeDiskIfThere(vmkernel: Vmkernel, descriptor: Datastor
     await vmkernel.request({ kind: "deleteDisk", descriptor });
   } catch (error) {
     if (!isFileNotFound(error)) throw error;
-    const extent = { ...descriptor, path: descriptor.path.replace(/\.vmdk$/i, "-flat.vmdk") };
-    if (extent.path !== descriptor.path) await removeIfThere(vmkernel, extent);
+    for (const suffix of ["-flat.vmdk", "-delta.vmdk"]) {
+      const extent = { ...descriptor, path: descriptor.path.replace(/\.vmdk$/i, suffix) };
+      if (extent.path !== descriptor.path) await removeIfThere(vmkernel, extent);
+    }
   }
 }
 
 function isFileNotFound(error: unknown): boolean {
   return typeof error === "object" && error !== null && "fault" in error && error.fault === "FileNotFound";
+}
+
+/** Makes a disk that a plan has: one of its own, or a child. */
+export async function makeDisk(
+  vmkernel: Vmkernel,
+  { descriptor, disk, parent }: Pick<DiskToCreate, "descriptor" | "disk" | "parent">,
+): Promise<void> {
+  if (parent === undefined) await vmkernel.request({ kind: "createDisk", descriptor, disk });
+  else await vmkernel.request({ kind: "createChildDisk", descriptor, parent, uuid: disk.uuid });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { DatastorePath } from "../base/index.ts";
+import type { DatastorePath, VmId } from "../base/index.ts";
 import type { DiskDescription, FolderEntry } from "../vmkernel/index.ts";
 import { encodeResponse, NEWEST_VERSION, type VirtualDevice } from "../wire/index.ts";
 import { formatLayout, formatLayoutEx, isFileOfVm, planLayout, storageInfo, storageSummary } from "./vm-layout.ts";
@@ -22,7 +22,10 @@ const described = (allocatedBytes: number, ...extents: DatastorePath[]): DiskDes
   uuid: "",
   contentId: "",
   extents,
+  parents: [],
+  children: [],
 });
+const vm = "1" as VmId;
 const layout = planLayout({
   vmxPath: { datastore: "one", path: "web/web.vmx" },
   entries: [
@@ -46,7 +49,7 @@ const layout = planLayout({
 const refOf = (name: string) => ({ type: "Datastore", value: `ref-${name}` }) as const;
 
 test("the files of a VM are its own, with their kinds, and nothing else that lies beside them", () => {
-  const { file: files = [] } = formatLayoutEx(layout);
+  const { file: files = [] } = formatLayoutEx(layout, vm);
   expect(files.map(({ key, name, type, size }) => `${key} ${name} ${type} ${size}`)).toEqual([
     "0 [one] web/web.vmx config 20",
     "1 [one] web/web.nvram nvram 8",
@@ -60,11 +63,11 @@ test("the files of a VM are its own, with their kinds, and nothing else that lie
 });
 
 test("a disk names its files by their keys; one that is not there has none", () => {
-  expect(formatLayoutEx(layout).disk).toEqual([
+  expect(formatLayoutEx(layout, vm).disk).toEqual([
     { key: 2000, chain: [{ fileKey: [4, 5] }] },
     { key: 2001, chain: [{ fileKey: [6, 7] }] },
   ]);
-  expect(formatLayout(layout)).toMatchObject({
+  expect(formatLayout(layout, vm)).toMatchObject({
     configFile: ["web.nvram"],
     logFile: ["vmware.log"],
     disk: [
@@ -89,8 +92,8 @@ test("a datastore that is gone has no usage", () => {
 test("clients can read it: it is what the schema says it is", () => {
   const encode = (returnType: string, returnValue: unknown) =>
     encodeResponse({ method: "Fetch", returnType, returnValue, version: NEWEST_VERSION });
-  encode("VirtualMachineFileLayout", formatLayout(layout));
-  encode("VirtualMachineFileLayoutEx", formatLayoutEx(layout));
+  encode("VirtualMachineFileLayout", formatLayout(layout, vm));
+  encode("VirtualMachineFileLayoutEx", formatLayoutEx(layout, vm));
   encode("VirtualMachineStorageInfo", storageInfo(layout, refOf));
   encode("VirtualMachineStorageSummary", storageSummary(layout));
 });

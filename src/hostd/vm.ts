@@ -4,7 +4,7 @@
  */
 import { type DatastorePath, folderOf, formatDatastorePath, type VmId } from "../base/index.ts";
 import type { MonitorDescription } from "../vmkernel/index.ts";
-import type { MoRef, VirtualMachineConfigInfo, VirtualMachinePowerState, Vmx } from "../wire/index.ts";
+import type { MoRef, SnapshotList, VirtualMachineConfigInfo, VirtualMachinePowerState, Vmx } from "../wire/index.ts";
 import type { VmSituation } from "./admission.ts";
 import { questionOf } from "./questions/question-of.ts";
 import type { Task } from "./tasks.ts";
@@ -17,6 +17,12 @@ export type VmFiles =
       readonly vmx: Vmx;
       readonly config: VirtualMachineConfigInfo;
       readonly layout: VmLayout;
+      /** What its .vmsd says. */
+      readonly snapshots: SnapshotList;
+      /** The configuration that each snapshot has kept, by its uid; one that can't be read is left out. */
+      readonly snapshotConfigs: ReadonlyMap<number, VirtualMachineConfigInfo>;
+      /** Disks are left that could be put into one another. */
+      readonly consolidationNeeded: boolean;
       /** The guest's memory from a suspension that has not been resumed; the file is there and whole. */
       readonly suspendedMemory: DatastorePath | undefined;
     }

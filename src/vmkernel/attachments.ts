@@ -12,11 +12,19 @@ export interface FileAttachment extends Disposable {
   readonly writable: boolean;
 }
 
-/** The flat extent of a disk, open and locked. `file` is the extent. */
-export interface DiskAttachment extends FileAttachment {
+/** The file of a disk, open and locked. `file` is the extent. */
+export interface LayerAttachment extends FileAttachment {
   readonly descriptor: DatastorePath;
+  /** "raw": byte for byte. "qcow2": what is its own, without the name of any other file. */
+  readonly format: "raw" | "qcow2";
   /** What the guest sees. The extent may be longer: then the monitor must be told this size. */
   readonly capacityBytes: number;
+}
+
+/** A disk with all that it is made of. */
+export interface DiskAttachment extends LayerAttachment {
+  /** Nearest first; open to read, and locked so that nobody writes them. Closed with the disk. */
+  readonly parents: readonly LayerAttachment[];
   /** 16 bytes as 32 hex digits, "6000c29…": the disk's serial number in the guest. */
   readonly uuid: string;
 }

@@ -4,6 +4,17 @@
  */
 import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
+import {
+  type ChainParts,
+  type ChildRequest,
+  type CommitRequest,
+  commitDisk,
+  createChildDisk,
+  type SnapshotRequest,
+  settleCommit,
+  snapshot,
+} from "./chains.ts";
+import type { Controls } from "./controls.ts";
 import { usesDatastore } from "./datastore-use.ts";
 import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
@@ -12,7 +23,7 @@ import type { MachineSpec } from "./machine.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
 import { openAttachments } from "./open-attachments.ts";
 import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor } from "./resources/index.ts";
-import type { MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
+import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
 import { VirtualPorts } from "./virtual-ports.ts";
@@ -96,6 +107,7 @@ export class Monitors {
       await this.#logs.goOn(adopted.monitor.record.machine);
       this.#logs.note(adopted.vm, "Another vmkernel has taken it up");
       this.#keep(adopted.monitor);
+      await settleCommit(this.#chains(), adopted.monitor);
       await this.#virtualPorts.settle(adopted.monitor);
     }
     const vms = new Set(this.#running.keys());
@@ -207,6 +219,32 @@ export class Monitors {
   async configureResources(config: ResourceConfig): Promise<void> {
     this.#sharing.configure(config.sharedPagesPerSecond);
     await this.#cpu.configure(config);
+  }
+
+  /** @throws {Fault} FileLocked when somebody writes the parent, but for the VM that is named */
+  createChildDisk(request: ChildRequest): Promise<DiskDescription> {
+    return createChildDisk(this.#chains(), request);
+  }
+
+  /** @throws {Fault} FileLocked when somebody else has one of the disks, or the parent has other children */
+  commitDisk(request: CommitRequest, controls: Controls): Promise<DiskDescription> {
+    return commitDisk(this.#chains(), request, controls);
+  }
+
+  /** @throws {Fault} what is wrong with the disks, before anything has changed; FilesystemQuiesceFault */
+  snapshot(request: SnapshotRequest, controls: Controls): Promise<MonitorDescription> {
+    return snapshot(this.#chains(), request, controls);
+  }
+
+  #chains(): ChainParts {
+    return {
+      storage: this.#parts.storage,
+      limits: this.#parts.limits,
+      running: this.#running,
+      require: (vm) => this.#require(vm, "poweredOn"),
+      inTurn: (vm, deed) => this.#inTurn(vm, deed),
+      log: this.#parts.log,
+    };
   }
 
   shutdownGuest(vm: VmId): Promise<void> {

@@ -58,6 +58,8 @@ const KINDS = [
   "remove",
   "createDisk",
   "describeDisk",
+  "createChildDisk",
+  "commitDisk",
   "deleteDisk",
   "copyFile",
   "moveFile",
@@ -79,6 +81,7 @@ const KINDS = [
   "runInGuest",
   "startInGuest",
   "listGuestPrograms",
+  "snapshotMonitor",
   "changeMonitor",
   "configureNetwork",
   "describeNetwork",
@@ -126,10 +129,10 @@ export function parseRequest(value: unknown): VmkernelRequest {
       return { kind, from: readText(shape, "from", { max }), to: readText(shape, "to", { max }) };
     }
     case "readText":
-      return { kind, file: readPath(shape, "file") };
+      return { kind, file: readPath(shape, "file"), ...readEncoding(shape) };
     case "writeText": {
       const text = readText(shape, "text", { max: TEXT_LENGTH_MAX });
-      return { kind, file: readPath(shape, "file"), text, mustBeNew: readOptionalFlag(shape, "mustBeNew") };
+      return { kind, file: readPath(shape, "file"), text, mustBeNew: readOptionalFlag(shape, "mustBeNew"), ...readEncoding(shape) };
     }
     case "listFolder":
     case "makeFolder":
@@ -141,6 +144,21 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeDisk":
     case "deleteDisk":
       return { kind, descriptor: readPath(shape, "descriptor") };
+    case "createChildDisk": {
+      const uuid = readOptional(shape, "uuid", readUuid);
+      const vm = readOptional(shape, "vm", readVmId);
+      const places = { descriptor: readPath(shape, "descriptor"), parent: readPath(shape, "parent") };
+      return { kind, ...places, ...(uuid !== undefined && { uuid }), ...(vm !== undefined && { vm }) };
+    }
+    case "commitDisk": {
+      const vm = readOptional(shape, "vm", readVmId);
+      return { kind, descriptor: readPath(shape, "descriptor"), ...(vm !== undefined && { vm }) };
+    }
+    case "snapshotMonitor": {
+      const memory = readOptional(shape, "memory", readPath);
+      const machine = parseMachine(shape.fields.machine, "request.machine");
+      return { kind, machine, ...(memory !== undefined && { memory }), quiesce: readOptionalFlag(shape, "quiesce") };
+    }
     case "copyFile":
     case "moveFile":
     case "moveDisk":
@@ -209,6 +227,11 @@ export function parseStreamRequest(value: unknown): StreamRequest | undefined {
   const shape = asShape(value, "request");
   const kind: StreamRequest["kind"] | undefined = STREAM_KINDS.find((candidate) => candidate === shape.fields.kind);
   return kind && { kind, vm: readVmId(shape, "vm") };
+}
+
+function readEncoding(shape: Shape): { readonly encoding?: "latin1" } {
+  const encoding = readOptional(shape, "encoding", (from, name) => readOneOf(from, name, ["latin1"]));
+  return encoding === undefined ? {} : { encoding };
 }
 
 function parseStroke(shape: Shape): KeyStroke {

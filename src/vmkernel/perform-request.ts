@@ -48,9 +48,9 @@ export async function performRequest(
       monitors.refuseUsing(request.name);
       return nothing(storage.removeDatastore(request.name));
     case "readText":
-      return storage.readText(request.file) satisfies Result<"readText">;
+      return storage.readText(request.file, request) satisfies Result<"readText">;
     case "writeText":
-      return nothing(storage.writeText(request.file, request.text, { mustBeNew: request.mustBeNew === true }));
+      return nothing(storage.writeText(request.file, request.text, { ...request, mustBeNew: request.mustBeNew === true }));
     case "listFolder":
       return storage.listFolder(request.folder) satisfies Result<"listFolder">;
     case "makeFolder":
@@ -63,6 +63,12 @@ export async function performRequest(
       return storage.describeDisk(request.descriptor) satisfies Result<"describeDisk">;
     case "deleteDisk":
       return nothing(storage.deleteDisk(request.descriptor));
+    case "createChildDisk":
+      return monitors.createChildDisk(request) satisfies Result<"createChildDisk">;
+    case "commitDisk":
+      return monitors.commitDisk(request, controls) satisfies Result<"commitDisk">;
+    case "snapshotMonitor":
+      return monitors.snapshot(request, controls) satisfies Result<"snapshotMonitor">;
     case "copyFile":
       return nothing(storage.copyFile({ ...request, replace: request.replace === true }, controls));
     case "moveFile":

@@ -34,15 +34,38 @@ export type VmkernelRequest =
   /** An empty one. ResourceInUse otherwise. */
   | { readonly kind: "removeDatastore"; readonly name: string }
   /** Files. Paths are opened beneath the datastore's root without following a symlink. */
-  | { readonly kind: "readText"; readonly file: DatastorePath }
+  /** `encoding`: latin1 for a file that is no text; each character is a byte. */
+  | { readonly kind: "readText"; readonly file: DatastorePath; readonly encoding?: "latin1" }
   /** Replaces the file in one step (a temporary beside it, fsync, rename), so that a reader sees the old text or the new. */
-  | { readonly kind: "writeText"; readonly file: DatastorePath; readonly text: string; readonly mustBeNew?: boolean }
+  | {
+      readonly kind: "writeText";
+      readonly file: DatastorePath;
+      readonly text: string;
+      readonly mustBeNew?: boolean;
+      readonly encoding?: "latin1";
+    }
   | { readonly kind: "listFolder"; readonly folder: DatastorePath }
   | { readonly kind: "makeFolder"; readonly folder: DatastorePath }
   /** A file, or a folder that is empty. FileNotFound when it is not there. */
   | { readonly kind: "remove"; readonly path: DatastorePath }
   | { readonly kind: "createDisk"; readonly descriptor: DatastorePath; readonly disk: NewDisk }
   | { readonly kind: "describeDisk"; readonly descriptor: DatastorePath }
+  /**
+   * A disk that has what `parent` has, and its own from then on; nobody writes the parent as long as it has children. `vm`: the VM
+   * whose monitor writes the parent, and is to go on with the child (snapshotMonitor).
+   */
+  | {
+      readonly kind: "createChildDisk";
+      readonly descriptor: DatastorePath;
+      readonly parent: DatastorePath;
+      readonly uuid?: string;
+      readonly vm?: VmId;
+    }
+  /**
+   * Puts what a child has into its parent, of which it must be the only child; the descriptor is another name of the parent then, and
+   * goes with deleteDisk. `vm`: the VM that has the disk, whose guest may write meanwhile.
+   */
+  | { readonly kind: "commitDisk"; readonly descriptor: DatastorePath; readonly vm?: VmId }
   /** The descriptor and its extents. FileLocked while a monitor holds it. */
   | { readonly kind: "deleteDisk"; readonly descriptor: DatastorePath }
   /** The file is there whole or not at all. FileLocked while a monitor writes the source, or holds what would be replaced. */
@@ -99,6 +122,11 @@ export type VmkernelRequest =
   | { readonly kind: "startInGuest"; readonly vm: VmId; readonly login: GuestLogin; readonly script: string; readonly commandLine: string }
   /** What startInGuest started: what runs, and what ended within the last five minutes. */
   | { readonly kind: "listGuestPrograms"; readonly vm: VmId }
+  /**
+   * The disks of a running machine go on in children that are there, all at one moment; `memory`: the guest's memory of that moment is
+   * written there, and the guest stands still meanwhile. On failure it runs on, and the file is gone.
+   */
+  | { readonly kind: "snapshotMonitor"; readonly machine: MachineSpec; readonly memory?: DatastorePath; readonly quiesce?: boolean }
   /** Makes a running machine this one, whole or not at all. Its name and its boot order are of the next power-on. */
   | { readonly kind: "changeMonitor"; readonly machine: MachineSpec }
   /**
@@ -159,6 +187,8 @@ export interface VmkernelResults {
   remove: null;
   createDisk: DiskDescription;
   describeDisk: DiskDescription;
+  createChildDisk: DiskDescription;
+  commitDisk: DiskDescription;
   deleteDisk: null;
   copyFile: null;
   moveFile: Moved;
@@ -180,6 +210,7 @@ export interface VmkernelResults {
   runInGuest: GuestRun;
   startInGuest: GuestStart;
   listGuestPrograms: readonly GuestProgram[];
+  snapshotMonitor: MonitorDescription;
   changeMonitor: MonitorDescription;
   configureNetwork: null;
   describeNetwork: NetworkDescription;
@@ -367,6 +398,12 @@ export interface DiskDescription {
   readonly contentId: string;
   /** The files of the disk besides its descriptor. */
   readonly extents: readonly DatastorePath[];
+  /** Descriptors, its own parent first; none for a disk that stands alone. */
+  readonly parents: readonly DatastorePath[];
+  /** Descriptors of the disks that it is the parent of. */
+  readonly children: readonly DatastorePath[];
+  /** The descriptor that this one is another name of: what it had is in that disk. */
+  readonly aliasOf?: DatastorePath;
 }
 
 export interface MonitorDescription {

@@ -3,6 +3,7 @@ export { LLDP_TYPE, type LldpNeighbour, parseLldp } from "./discovery/parse-lldp
 export { type KeyStroke, keyUsages, qcodeOf, qcodesOf } from "./hid/usb-keys.ts";
 export * from "./lines.ts";
 export * from "./ovf/index.ts";
+export * from "./qcow2/index.ts";
 export * from "./qmp/index.ts";
 export { escapeAttribute, escapeText } from "./soap/escape.ts";
 export { parseXml, REQUEST_LIMITS, type XmlElement, type XmlLimits } from "./soap/xml.ts";
@@ -10,6 +11,8 @@ export { encodeTarFile, TAR_END, type TarFile } from "./tar/tar.ts";
 export * from "./telnet/index.ts";
 export * from "./vim25/index.ts";
 export * from "./vmdk/index.ts";
+export * from "./vmsd/index.ts";
+export * from "./vmsn/index.ts";
 export * from "./vmx/index.ts";
 export * from "./websocket/frames.ts";
 export { type Handshake, planHandshake } from "./websocket/handshake.ts";

@@ -47,9 +47,23 @@ const disksApart: Claim = {
   },
 };
 
+/** Paper «Linked Clones»: what many VMs read is written by none of them, nor by anybody else. */
+const parentsUnwritten: Claim = {
+  claim: "No process of the machine can write a disk that others descend from: a snapshot's, or the parent of linked clones.",
+  heading: "Linked Clones",
+  judge: ({ parents }) =>
+    judgeLooks(
+      parents.map(({ id, path, writers }) => ({
+        fact: `${path} (${id}) is open for writing in ${writers.length === 0 ? "no process" : `process ${writers.join(" and ")}`}`,
+        holds: writers.length === 0,
+      })),
+      "No running VM has a disk that descends from another.",
+    ),
+};
+
 /** Anonymous memory files have an inode each, and no other process can name them. */
 function isPrivateMemory(target: string): boolean {
   return target.startsWith("/memfd:");
 }
 
-export const deviceClaims: readonly Claim[] = [devicesAsConfigured, disksApart];
+export const deviceClaims: readonly Claim[] = [devicesAsConfigured, disksApart, parentsUnwritten];

@@ -56,6 +56,8 @@ const disk: DiskDescription = {
   uuid: "",
   contentId: "",
   extents: [{ datastore: "d", path: "x/b-flat.vmdk" }],
+  parents: [],
+  children: [],
 };
 const entries = [entry("b.vmdk"), entry("b-flat.vmdk"), entry("c.vmx"), entry("z", "folder"), entry("broken.vmdk")];
 const facts = { disks: new Map([["b.vmdk", disk]]), configVersions: new Map([["c.vmx", 8]]) };

@@ -35,6 +35,22 @@ export async function createDisk(call: Call, descriptor: DatastorePath, disk: Om
   });
 }
 
+/** A disk on a parent that nobody writes from then on. A linked clone is another disk to its guest; else it is the same one later. */
+export async function createChildDisk(
+  call: Call,
+  descriptor: DatastorePath,
+  { parent, isLinkedClone }: { readonly parent: DatastorePath; readonly isLinkedClone: boolean },
+): Promise<Task> {
+  const { agent } = call;
+  await requireAbsent(agent, [descriptor]);
+  const uuid = isLinkedClone ? { uuid: makeDiskUuid({ random: randomBytes }) } : {};
+  const journal = { kind: "makeDisk", descriptor } as const;
+  return call.startTask(descriptor.datastore, journal, async () => {
+    await settling(agent, journal, () => agent.vms.vmkernel.request({ kind: "createChildDisk", descriptor, parent, ...uuid }));
+    return pathAsResult(descriptor);
+  });
+}
+
 export async function copyDisk(call: Call, places: Places, copy: Omit<DiskCopy, "uuid">): Promise<Task> {
   const { agent } = call;
   const { same } = checkPlaces(places, PLACE_NAMES);
@@ -169,10 +185,20 @@ export async function fragmentationOf(agent: HostAgent, descriptor: DatastorePat
   return 0;
 }
 
-/** QueryVirtualDiskInfo_Task: the disk and the chain of its parents, which is the disk alone until there are linked clones. */
-export function queryDiskInfo(call: Call, descriptor: DatastorePath): Task {
+/** QueryVirtualDiskInfo_Task: the disk and, if it is so wished, the chain of its parents. */
+export function queryDiskInfo(call: Call, descriptor: DatastorePath, includeParents: boolean): Task {
   return call.startTask(descriptor.datastore, { kind: "none" }, async () => {
-    const disk = await describeDisk(call.agent, descriptor);
-    return { anyType: "VirtualDiskInfo[]", value: [{ unit: { name: formatDatastorePath(descriptor) }, diskType: diskTypeOf(disk) }] };
+    const { parents } = await describeDisk(call.agent, descriptor);
+    const value = [];
+    for (const path of includeParents ? [descriptor, ...parents] : [descriptor]) {
+      const disk = await describeDisk(call.agent, path);
+      const [parent] = disk.parents;
+      value.push({
+        unit: { name: formatDatastorePath(path) },
+        diskType: parent === undefined ? diskTypeOf(disk) : "delta",
+        ...(parent && { parent: formatDatastorePath(parent) }),
+      });
+    }
+    return { anyType: "VirtualDiskInfo[]", value };
   });
 }

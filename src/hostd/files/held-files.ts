@@ -3,6 +3,7 @@ import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { Vm } from "../vm.ts";
 import { diskPathsOf } from "../vm-config/index.ts";
+import { filesOfDisks } from "../vm-layout.ts";
 import type { HeldFile } from "./plan-delete.ts";
 
 /** The files that these VMs live by; of every registered one when none are named. */
@@ -14,7 +15,9 @@ export function filesOf(vm: Vm, datastores: ReturnType<HostAgent["datastores"]>)
   if (vm.files.kind === "unreadable") return [vm.vmxPath];
   const disks = diskPathsOf(vm.files.vmx, vm.vmxPath, datastores);
   const data = disks.map(({ datastore, path }) => ({ datastore, path: path.replace(/\.vmdk$/i, "-flat.vmdk") }));
-  return [vm.vmxPath, ...disks, ...data, ...(vm.files.suspendedMemory === undefined ? [] : [vm.files.suspendedMemory])];
+  // What its disks descend from, and what its snapshots have, may lie anywhere.
+  const chained = filesOfDisks(vm.files.layout);
+  return [vm.vmxPath, ...disks, ...data, ...chained, ...(vm.files.suspendedMemory === undefined ? [] : [vm.files.suspendedMemory])];
 }
 
 /** The VMs that have this disk. */

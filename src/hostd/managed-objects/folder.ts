@@ -34,7 +34,7 @@ function requireVmFolder(target: MoRef): void {
 }
 
 /** @throws {Fault} NoPermission for whom the pool is not to be used by */
-function poolFor({ agent, session }: Call, pool: MoRef): number {
+export function poolFor({ agent, session }: Call, pool: MoRef): number {
   const id = agent.pools.require(pool);
   const subject = subjectOf(agent, session?.userName);
   const refusal = refuseAccess(pool, agent.inventory.pathOf(pool.value, session), ["Resource.AssignVMToPool"], subject);

@@ -48,6 +48,7 @@ import { task, taskHistoryCollector, taskManager } from "./task.ts";
 import { containerView, inventoryView, listView, viewManager } from "./view-manager.ts";
 import { virtualDiskManager } from "./virtual-disk-manager.ts";
 import { virtualMachine } from "./virtual-machine.ts";
+import { virtualMachineSnapshot } from "./virtual-machine-snapshot.ts";
 
 export const managedObjectTypes = {
   ...propertyless,
@@ -113,6 +114,7 @@ export const managedObjectTypes = {
   ViewManager: viewManager,
   VirtualDiskManager: virtualDiskManager,
   VirtualMachine: virtualMachine,
+  VirtualMachineSnapshot: virtualMachineSnapshot,
 } as const;
 
 type Types = typeof managedObjectTypes;

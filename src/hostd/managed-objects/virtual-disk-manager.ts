@@ -5,6 +5,7 @@ import type { HostAgent } from "../agent.ts";
 import {
   changeDisk,
   copyDisk,
+  createChildDisk,
   createDisk,
   defragmentDisk,
   deleteDisk,
@@ -51,6 +52,11 @@ export const virtualDiskManager = {
       (await copyDisk(call, placesNamed(agent, named), parseCopySpec(destSpec))).ref,
     MoveVirtualDisk_Task: async (agent, { force, ...named }, call) =>
       (await moveDisk(call, placesNamed(agent, named), { force: force === true })).ref,
+    CreateChildDisk_Task: async (agent, { childName, childDatacenter, parentName, parentDatacenter, isLinkedClone }, call) => {
+      const child = diskNamed(agent, { name: childName, datacenter: childDatacenter });
+      const parent = diskNamed(agent, { name: parentName, datacenter: parentDatacenter });
+      return (await createChildDisk(call, child, { parent, isLinkedClone })).ref;
+    },
     DeleteVirtualDisk_Task: (agent, named, call) => deleteDisk(call, diskNamed(agent, named)).ref,
     ExtendVirtualDisk_Task(agent, { newCapacityKb, eagerZero, ...named }, call) {
       const capacityBytes = parseCapacityKb(newCapacityKb, "newCapacityKb");
@@ -65,7 +71,8 @@ export const virtualDiskManager = {
     ZeroFillVirtualDisk_Task: (agent, named, call) => changeDisk(call, diskNamed(agent, named), { kind: "zeroFill" }).ref,
     DefragmentVirtualDisk_Task: (agent, named, call) => defragmentDisk(call, diskNamed(agent, named)).ref,
     QueryVirtualDiskFragmentation: (agent, named) => fragmentationOf(agent, diskNamed(agent, named)),
-    QueryVirtualDiskInfo_Task: (agent, named, call) => queryDiskInfo(call, diskNamed(agent, named)).ref,
+    QueryVirtualDiskInfo_Task: (agent, { includeParents, ...named }, call) =>
+      queryDiskInfo(call, diskNamed(agent, named), includeParents).ref,
     QueryVirtualDiskUuid: async (agent, named) => formatDiskUuid((await describeDisk(agent, diskNamed(agent, named))).uuid),
     SetVirtualDiskUuid: (agent, { uuid, ...named }, call) => setDiskUuid(call, diskNamed(agent, named), parseDiskUuid(uuid)),
     async QueryVirtualDiskGeometry(agent, named) {

@@ -17,21 +17,25 @@ import type { Call, HostAgent } from "../agent.ts";
 import { acquireTicket, dropConnections, queryConnections } from "../console/acquire-ticket.ts";
 import { pressKeys } from "../console/press-keys.ts";
 import { createScreenshot } from "../console/screenshot.ts";
-import { ENVIRONMENT_BROWSER, HOST, networkRef, VM_FOLDER } from "../inventory-tree.ts";
+import { ENVIRONMENT_BROWSER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "../inventory-tree.ts";
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import { networksOfVm, withNetworks } from "../network/port-group-users.ts";
 import { exportVm } from "../nfc/export-vm.ts";
 import { answerVm } from "../questions/answer.ts";
 import { questionOf } from "../questions/question-of.ts";
 import { poolRef } from "../resources/pool-tree.ts";
+import { childrenOf, snapshotInfo, snapshotRef } from "../snapshots/snapshot-tree.ts";
 import type { Vm } from "../vm.ts";
 import { asRunning } from "../vm-config/index.ts";
+import { cloneVm } from "../vm-deeds/clone.ts";
 import { aboutVm, readableFiles } from "../vm-deeds/context.ts";
 import { destroyVm, unregisterVm } from "../vm-deeds/destroy.ts";
 import { powerOff, powerOn, rebootGuest, reset, sendNmi, shutdownGuest, standbyGuest, suspend, terminate } from "../vm-deeds/power.ts";
 import { reconfigure, rename, upgradeHardware } from "../vm-deeds/reconfigure.ts";
 import { reloadFromPath } from "../vm-deeds/reload.ts";
+import { consolidateDisks, createSnapshot, removeAllSnapshots, revertToCurrent } from "../vm-deeds/snapshots.ts";
 import { refuseToolsImage } from "../vm-deeds/tools.ts";
+import { poolFor } from "./folder.ts";
 import { ipStackOf } from "./guest-ip-stack.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
@@ -76,7 +80,9 @@ export const virtualMachine = {
       return found === undefined ? [] : [found];
     },
     network: ({ agent, vm }) => [...networksOfVm(vm)].filter((name) => agent.networks.has(name)).map(networkRef),
-    rootSnapshot: () => [],
+    snapshot: ({ vm }) => (vm.files.kind === "readable" ? snapshotInfo(vm.ref, vm.files.snapshots) : undefined),
+    rootSnapshot: ({ vm }) =>
+      vm.files.kind === "readable" ? childrenOf(vm.files.snapshots.snapshots, undefined).map(({ uid }) => snapshotRef(vm.id, uid)) : [],
     guestHeartbeatStatus: (self) => heartbeat(self),
   },
   methods: {
@@ -109,6 +115,16 @@ export const virtualMachine = {
     reloadVirtualMachineFromPath_Task: ({ vm }, { configurationPath }, call) => reloadFromPath(call, vm, configurationPath).ref,
     Reload: ({ agent, vm }) => agent.vms.refresh(vm),
     ExportVm: ({ vm }, _, call) => exportVm(call, vm),
+    CreateSnapshot_Task: async ({ vm }, { name, description = "", memory, quiesce }, call) =>
+      (await createSnapshot(call, vm, { name, description, memory, quiesce })).ref,
+    CreateSnapshotEx_Task: async ({ vm }, { name, description = "", memory, quiesceSpec }, call) =>
+      (await createSnapshot(call, vm, { name, description, memory, quiesce: quiesceSpec !== undefined })).ref,
+    RevertToCurrentSnapshot_Task: async ({ vm }, { suppressPowerOn }, call) =>
+      (await revertToCurrent(call, vm, { suppressPowerOn: suppressPowerOn === true })).ref,
+    RemoveAllSnapshots_Task: ({ vm }, { consolidate }, call) => removeAllSnapshots(call, vm, consolidate !== false).ref,
+    ConsolidateVMDisks_Task: ({ vm }, _, call) => consolidateDisks(call, vm).ref,
+    CloneVM_Task: async ({ vm }, { folder, name, spec }, call) =>
+      (await cloneVm(call, vm, { folder, name, spec, pool: poolFor(call, spec.location.pool ?? ROOT_POOL) })).ref,
     UnregisterVM: ({ vm }, _, call) => unregisterVm(call, vm),
     Destroy_Task: async ({ vm }, _, call) => (await destroyVm(call, vm)).ref,
   },
@@ -140,7 +156,7 @@ function runtime({ vm, agent }: VmEntity): VirtualMachineRuntimeInfo {
     recordReplayState: "inactive",
     question: questionOf(vm),
     onlineStandby: false,
-    consolidationNeeded: false,
+    consolidationNeeded: vm.files.kind === "readable" && vm.files.consolidationNeeded,
     ...(vm.monitor === undefined ? {} : { bootTime: new Date(vm.monitor.startedAtMs) }),
     ...(vm.files.kind === "readable" ? { maxMemoryUsage: vm.files.config.hardware.memoryMB } : {}),
   };
@@ -254,13 +270,13 @@ function configSummary(self: VmEntity): VirtualMachineConfigSummary {
 
 /** What a VM of this host can do, true today. */
 export const vmCapability: VirtualMachineCapability = {
-  snapshotOperationsSupported: false,
-  multipleSnapshotsSupported: false,
-  snapshotConfigSupported: false,
-  poweredOffSnapshotsSupported: false,
-  memorySnapshotsSupported: false,
-  revertToSnapshotSupported: false,
-  quiescedSnapshotsSupported: false,
+  snapshotOperationsSupported: true,
+  multipleSnapshotsSupported: true,
+  snapshotConfigSupported: true,
+  poweredOffSnapshotsSupported: true,
+  memorySnapshotsSupported: true,
+  revertToSnapshotSupported: true,
+  quiescedSnapshotsSupported: true,
   disableSnapshotsSupported: false,
   lockSnapshotsSupported: false,
   consolePreferencesSupported: false,

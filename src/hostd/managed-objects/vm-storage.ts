@@ -9,8 +9,8 @@ function ofLayout<T>({ vm }: VmEntity, format: (layout: VmLayout) => T): T | und
 }
 
 export const vmStorageProperties = {
-  layout: (self: VmEntity) => ofLayout(self, formatLayout),
-  layoutEx: (self: VmEntity) => ofLayout(self, formatLayoutEx),
+  layout: (self: VmEntity) => ofLayout(self, (layout) => formatLayout(layout, self.vm.id)),
+  layoutEx: (self: VmEntity) => ofLayout(self, (layout) => formatLayoutEx(layout, self.vm.id)),
   storage: (self: VmEntity) => ofLayout(self, (layout) => storageInfo(layout, (name) => self.agent.inventory.datastoreNamed(name))),
 };
 

@@ -293,17 +293,6 @@ test.each<[string, readonly VirtualDeviceConfigSpec[], string, object]>([
     "DeviceBackingNotSupported",
     { backing: "VirtualDiskRawDiskMappingVer1BackingInfo" },
   ],
-  [
-    "a parent disk",
-    [
-      add(
-        flatBacking({ parent: { $type: "VirtualDiskFlatVer2BackingInfo", fileName: "[datastore1] b/b.vmdk", diskMode: "persistent" } }),
-        "create",
-      ),
-    ],
-    "DeviceBackingNotSupported",
-    {},
-  ],
   ["several writers", [add(flatBacking({ sharing: "sharingMultiWriter" }), "create")], "DeviceBackingNotSupported", {}],
   ["an unknown mode", [add(flatBacking({ diskMode: "forever" }), "create")], "InvalidDeviceBacking", {}],
   [

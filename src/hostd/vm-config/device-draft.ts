@@ -31,6 +31,8 @@ export interface DeviceQuestion {
 export interface DiskToCreate {
   readonly descriptor: DatastorePath;
   readonly disk: NewDisk;
+  /** What it is to be a child of: then its size and kind are the parent's. */
+  readonly parent?: DatastorePath;
   /** A disk of that name is to be deleted first, if there is one. */
   readonly replaces: boolean;
 }

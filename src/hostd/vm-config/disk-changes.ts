@@ -21,9 +21,10 @@ export function planDisk(draft: Draft, { fileOperation }: VirtualDeviceConfigSpe
   if (fileOperation === "destroy") throw invalidDevice({ index }, "A device that comes cannot have its file removed.", "fileOperation");
   const inPlan = (file: DatastorePath) => disksOf(draft).includes(formatDatastorePath(file));
   const files = { place, random, isTaken: (file: DatastorePath) => inPlan(file) || isTaken(file) };
-  const { descriptor, disk } = planNewDisk(placed, files, index);
+  const { descriptor, disk, parent } = planNewDisk(placed, files, index);
   requireOwnFile(draft, descriptor, index);
-  draft.disksToCreate.push({ descriptor, disk, replaces: fileOperation === "replace" });
+  if (parent !== undefined) draft.disksToAttach.push(parent);
+  draft.disksToCreate.push({ descriptor, disk, ...(parent && { parent }), replaces: fileOperation === "replace" });
   return withFile({ ...placed, capacityInKB: disk.capacityBytes / 1024, capacityInBytes: disk.capacityBytes } as VirtualDisk, descriptor);
 }
 

@@ -86,6 +86,11 @@ export const allNodes: readonly Node[] = busNames.flatMap((bus) =>
   ),
 );
 
+/** The key of the device at a node as a .vmx names it, "scsi0:1"; -1 for none. */
+export function keyOfNode(prefix: string): number {
+  return allNodes.find((node) => node.prefix === prefix)?.key ?? -1;
+}
+
 export const DISKS_MAX = allNodes.length;
 
 function isUnit(bus: Bus, unit: number): boolean {

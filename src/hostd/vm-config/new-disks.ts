@@ -24,8 +24,10 @@ export function planNewDisk(
   device: VirtualDevice,
   files: DiskFiles,
   index: number,
-): { readonly descriptor: DatastorePath; readonly disk: NewDisk } {
+): { readonly descriptor: DatastorePath; readonly disk: NewDisk; readonly parent?: DatastorePath } {
   const backing = backingOf(device, "VirtualDiskFlatVer2BackingInfo");
+  if (backing?.parent !== undefined)
+    return planChildDisk(device, backing.fileName, parseDiskFile(backing.parent.fileName, files.place), files);
   const capacity = capacityBytesOf(device as VirtualDisk);
   const capacityBytes = Math.ceil(capacity / DISK_BYTES.step) * DISK_BYTES.step;
   if (!(capacityBytes >= DISK_BYTES.min && capacityBytes <= DISK_BYTES.max)) {
@@ -40,6 +42,13 @@ export function planNewDisk(
       uuid: parseCanonicalUuid(backing?.uuid ?? "") ?? makeDiskUuid(files),
     },
   };
+}
+
+/** A linked clone: another disk to its guest, so it has a UUID of its own. */
+function planChildDisk(device: VirtualDevice, name: string, parent: DatastorePath, files: DiskFiles) {
+  const capacityBytes = capacityBytesOf(device as VirtualDisk);
+  const disk = { capacityBytes, provisioning: "thin", adapterType: "lsilogic", uuid: makeDiskUuid(files) } as const;
+  return { descriptor: nameNewDisk(name, files), disk, parent };
 }
 
 /** The descriptor of a disk that is there already. */
@@ -68,14 +77,18 @@ function nameNewDisk(text: string, files: DiskFiles): DatastorePath {
 }
 
 function isDescriptorName(file: DatastorePath): boolean {
-  return /[^/]\.vmdk$/.test(file.path) && !/-flat\.vmdk$/.test(fileNameOf(file));
+  return /[^/]\.vmdk$/.test(file.path) && !/-(flat|delta)\.vmdk$/.test(fileNameOf(file));
 }
 
 function noDiskName(file: DatastorePath) {
   const path = formatDatastorePath(file);
-  return fault("InvalidDatastorePath", `Invalid datastore path '${path}': a disk's name ends with .vmdk, and not with -flat.vmdk.`, {
-    datastorePath: path,
-  });
+  return fault(
+    "InvalidDatastorePath",
+    `Invalid datastore path '${path}': a disk's name ends with .vmdk, and not with -flat.vmdk or -delta.vmdk.`,
+    {
+      datastorePath: path,
+    },
+  );
 }
 
 /** 16 bytes that begin with VMware's company id, as NAA identifiers do. */

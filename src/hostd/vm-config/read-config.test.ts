@@ -117,6 +117,8 @@ test("disks get their sizes from their descriptions", () => {
     uuid: "6000c29a1b2c3d4e5f60718293a4b5c6",
     contentId: "fffffffe",
     extents: [],
+    parents: [],
+    children: [],
   } as const;
   const config = readConfig(vmx, {
     ...place,
@@ -144,6 +146,8 @@ test.each([
     uuid: "0".repeat(32),
     contentId: "fffffffe",
     extents: [],
+    parents: [],
+    children: [],
   };
   const geometry = { cylinders: 1, heads: 16, sectors: 63 };
   const disks = new Map([["[datastore1] web/db-1.vmdk", { ...disk, geometry }]]);

@@ -29,7 +29,7 @@ import type { CreatedFiles } from "../recovery.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { type ConfigContext, type ConfigPlan, planCreate } from "../vm-config/index.ts";
-import { changeVmx, removeDiskIfThere, removeIfThere } from "../vm-files.ts";
+import { changeVmx, makeDisk, removeDiskIfThere, removeIfThere } from "../vm-files.ts";
 import { aboutVm } from "./context.ts";
 
 const FOLDER_TRIES_MAX = 1000; // name, name_1, name_2 … as ESXi numbers the folders of VMs with one name
@@ -80,9 +80,9 @@ export async function makeVm(
     undo.add(() => removeIfThere(vmkernel, folder));
     await vmkernel.request({ kind: "makeFolder", folder });
   }
-  for (const [index, { descriptor, disk }] of plan.disksToCreate.entries()) {
-    undo.add(() => removeDiskIfThere(vmkernel, descriptor));
-    await vmkernel.request({ kind: "createDisk", descriptor, disk });
+  for (const [index, planned] of plan.disksToCreate.entries()) {
+    undo.add(() => removeDiskIfThere(vmkernel, planned.descriptor));
+    await makeDisk(vmkernel, planned);
     report((80 * (index + 1)) / plan.disksToCreate.length);
   }
   undo.add(() => removeIfThere(vmkernel, vmxPath));
@@ -176,7 +176,7 @@ async function listIfThere(agent: HostAgent, folder: DatastorePath): Promise<rea
   }
 }
 
-const virtualMachineRef = (ref: MoRef): AnyValue => ({ anyType: "VirtualMachine", value: ref });
+export const virtualMachineRef = (ref: MoRef): AnyValue => ({ anyType: "VirtualMachine", value: ref });
 
 export function parseVmxPath(agent: HostAgent, text: string): DatastorePath {
   const path = parseDatastorePath(text);
@@ -201,7 +201,7 @@ interface ChosenVmx {
  * Where the .vmx goes. A client names a datastore ("[datastore1]"), and the folder is named after the VM and numbered when it is
  * taken; or it names a folder or the .vmx itself, and gets exactly that.
  */
-async function chooseVmxPath(agent: HostAgent, name: string, vmPathName: string | undefined): Promise<ChosenVmx> {
+export async function chooseVmxPath(agent: HostAgent, name: string, vmPathName: string | undefined): Promise<ChosenVmx> {
   const text = vmPathName ?? "";
   const path = parseDatastorePath(text);
   if (path === undefined) throw fault("InvalidDatastorePath", `Invalid datastore path '${text}'.`, { datastorePath: text });

@@ -3,9 +3,11 @@ import { type DatastorePath, fileNameOf, formatDatastorePath, inFolder } from ".
 import { fault } from "../../wire/index.ts";
 import type { Call } from "../agent.ts";
 import type { DoomedFiles } from "../recovery.ts";
+import { gatherChains, pathOf, wantedByOthers } from "../snapshots/chain-facts.ts";
+import { planDestruction } from "../snapshots/plan-cleaning.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
-import { diskPathsOf, serialFilesOf } from "../vm-config/index.ts";
+import { serialFilesOf } from "../vm-config/index.ts";
 import { removeDiskIfThere, removeIfThere } from "../vm-files.ts";
 import { isFileOfVm } from "../vm-layout.ts";
 import type { Vmkernel } from "../vmkernel.ts";
@@ -30,20 +32,22 @@ export async function destroyVm(call: Call, vm: Vm): Promise<Task> {
 }
 
 /**
- * What belongs to the VM: its disks, and in its folder the files that a VM has. An image in its CD drive is not its own, and
- * neither is a disk that another VM has too: that one is refused, for one of the two would lose it.
+ * What belongs to the VM: its disks and those of its snapshots, and in its folder the files that a VM has. An image in its CD drive
+ * is not its own, and neither is a disk that another VM has or depends on: that one is refused, for one of the two would lose it.
  */
 async function findDoomedFiles(call: Call, vm: Vm): Promise<DoomedFiles> {
   const { vms } = call.agent;
-  const { vmx } = readableFiles(vm);
+  const { vmx, snapshots } = readableFiles(vm);
   const datastores = call.agent.datastores();
-  const disks = diskPathsOf(vmx, vm.vmxPath, datastores);
-  for (const other of vms.list()) {
-    if (other === vm || other.files.kind !== "readable") continue;
-    const theirs = new Set(diskPathsOf(other.files.vmx, other.vmxPath, datastores).map(formatDatastorePath));
-    const shared = disks.map(formatDatastorePath).find((disk) => theirs.has(disk));
-    if (shared !== undefined) throw fault("FileLocked", `Unable to access file ${shared}: ${other.name} has it too`, { file: shared });
-  }
+  const chains = await gatherChains(vms.vmkernel, { vmx, vmxPath: vm.vmxPath, snapshots, datastores });
+  const theirs = wantedByOthers(call.agent, vm);
+  const { disks: chained, needed } = planDestruction(chains);
+  const shared = chained.find((disk) => theirs.has(disk));
+  if (shared !== undefined)
+    throw fault("FileLocked", `Unable to access file ${shared}: another virtual machine has it too`, { file: shared });
+  if (needed !== undefined)
+    throw fault("FileLocked", `Unable to remove ${needed.parent}: it is the parent of ${needed.child}`, { file: needed.parent });
+  const disks = chained.map(pathOf);
   const entries = await vms.vmkernel.request({ kind: "listFolder", folder: vm.home });
   const base = fileNameOf(vm.vmxPath).replace(/\.vmx$/i, "");
   const serial = new Set(serialFilesOf(vmx, vm.vmxPath, datastores).map(formatDatastorePath));

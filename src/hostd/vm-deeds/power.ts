@@ -15,52 +15,63 @@ import { convertForeignDisks } from "./convert-disks.ts";
 import { settleMacs } from "./settle-macs.ts";
 
 export function powerOn(call: Call, vm: Vm): Task {
+  return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "poweredOn" }, async ({ report }, task) =>
+    powerOnWithin(call, vm, { task, report }),
+  );
+}
+
+interface Within {
+  readonly task: Task;
+  /** How far a conversion of its disks is, in percent. */
+  readonly report?: (percent: number) => void;
+}
+
+/** As a part of a task. */
+export async function powerOnWithin(call: Call, vm: Vm, { task, report = () => {} }: Within): Promise<undefined> {
   const { agent } = call;
-  return call.startTask(vm.name, { kind: "power", vm: vm.id, wanted: "poweredOn" }, async ({ report }, task) => {
-    const about = aboutVm(call, vm, task);
-    const { suspendedMemory } = readableFiles(vm);
-    agent.events.post("VmStartingEvent", `${vm.name} is starting`, about, { template: false });
-    try {
-      using _room = agent.pools.reserve(vm, readableFiles(vm).config);
-      await settleMacs(agent, vm, about);
-      if (suspendedMemory === undefined) await convertForeignDisks(agent, vm, report);
-      const { vmx } = readableFiles(vm);
-      const machine = machineSpecOf(vmx, {
-        vm: vm.id,
-        vmxPath: vm.vmxPath,
-        datastores: agent.datastores(),
-        networks: agent.networks.names(),
-        host: agent.host,
-        ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
-      });
-      const { guestVariables, warning: untold } = guestVariablesOf(vmx);
-      const { sharingGroup, warning: unshared } = sharingOf(agent, vmx);
-      for (const warning of [bootWarning(machine), untold, unshared].filter((sentence) => sentence !== undefined))
-        agent.events.post("VmMessageWarningEvent", `${vm.name}: ${warning}`, about, { template: false, message: warning });
-      const monitor = await requestPower(
-        agent.vms,
-        vm,
-        { kind: "powerOn", machine, guestVariables, ...(sharingGroup !== undefined && { sharingGroup }) },
-        "poweredOn",
-      );
-      if (monitor !== undefined) vm.monitor = monitor;
-    } catch (error) {
-      // A monitor that was listed while it started is gone. While vmkernel is away this waits for the next connection.
-      await agent.vms.synchronize().catch(() => {});
-      const reason = faultToLocalized(faultOf(error));
-      agent.events.post("VmFailedToPowerOnEvent", `Cannot power on ${vm.name}: ${reason.localizedMessage}`, about, {
-        template: false,
-        reason,
-      });
-      throw error;
-    }
-    vm.changed();
-    agent.events.post("VmPoweredOnEvent", `${vm.name} is powered on`, about, { template: false });
-    // The memory has been handed back to the guest: nothing may ever resume from it again.
-    if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
-    else await agent.vms.refresh(vm); // it has a new log
-    return undefined;
-  });
+  const about = aboutVm(call, vm, task);
+  const { suspendedMemory } = readableFiles(vm);
+  agent.events.post("VmStartingEvent", `${vm.name} is starting`, about, { template: false });
+  try {
+    using _room = agent.pools.reserve(vm, readableFiles(vm).config);
+    await settleMacs(agent, vm, about);
+    if (suspendedMemory === undefined) await convertForeignDisks(agent, vm, report);
+    const { vmx } = readableFiles(vm);
+    const machine = machineSpecOf(vmx, {
+      vm: vm.id,
+      vmxPath: vm.vmxPath,
+      datastores: agent.datastores(),
+      networks: agent.networks.names(),
+      host: agent.host,
+      ...(suspendedMemory === undefined ? {} : { resumeFrom: suspendedMemory }),
+    });
+    const { guestVariables, warning: untold } = guestVariablesOf(vmx);
+    const { sharingGroup, warning: unshared } = sharingOf(agent, vmx);
+    for (const warning of [bootWarning(machine), untold, unshared].filter((sentence) => sentence !== undefined))
+      agent.events.post("VmMessageWarningEvent", `${vm.name}: ${warning}`, about, { template: false, message: warning });
+    const monitor = await requestPower(
+      agent.vms,
+      vm,
+      { kind: "powerOn", machine, guestVariables, ...(sharingGroup !== undefined && { sharingGroup }) },
+      "poweredOn",
+    );
+    if (monitor !== undefined) vm.monitor = monitor;
+  } catch (error) {
+    // A monitor that was listed while it started is gone. While vmkernel is away this waits for the next connection.
+    await agent.vms.synchronize().catch(() => {});
+    const reason = faultToLocalized(faultOf(error));
+    agent.events.post("VmFailedToPowerOnEvent", `Cannot power on ${vm.name}: ${reason.localizedMessage}`, about, {
+      template: false,
+      reason,
+    });
+    throw error;
+  }
+  vm.changed();
+  agent.events.post("VmPoweredOnEvent", `${vm.name} is powered on`, about, { template: false });
+  // The memory has been handed back to the guest: nothing may ever resume from it again.
+  if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
+  else await agent.vms.refresh(vm); // it has a new log
+  return undefined;
 }
 
 interface SharedMemory {

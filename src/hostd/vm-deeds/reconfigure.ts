@@ -21,7 +21,7 @@ import {
   readAllocations,
   vcpusOf,
 } from "../vm-config/index.ts";
-import { changeVmx, removeDiskIfThere } from "../vm-files.ts";
+import { changeVmx, makeDisk, removeDiskIfThere } from "../vm-files.ts";
 import { aboutVm, readableFiles } from "./context.ts";
 import { configContext, requireAbsent } from "./create.ts";
 import { changeMachine, restoreMachine } from "./running-machine.ts";
@@ -48,10 +48,11 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
   return call.startTask(vm.name, journal, async ({ report }, task) => {
     await using undo = new Undo();
     const { vmkernel } = agent.vms;
-    for (const [index, { descriptor, disk, replaces }] of plan.disksToCreate.entries()) {
+    for (const [index, planned] of plan.disksToCreate.entries()) {
+      const { descriptor, replaces } = planned;
       if (replaces) await removeDiskIfThere(vmkernel, descriptor);
       else undo.add(() => removeDiskIfThere(vmkernel, descriptor));
-      await vmkernel.request({ kind: "createDisk", descriptor, disk });
+      await makeDisk(vmkernel, planned);
       report((80 * (index + 1)) / plan.disksToCreate.length);
     }
     if (running !== undefined) {

@@ -49,3 +49,8 @@ export function versionOf(fd: number): FileVersion {
 export function cutTo(fd: number, lengthBytes: number): void {
   ftruncateSync(fd, lengthBytes);
 }
+
+/** Bytes at places of a file, which it need not have yet. */
+export async function writeAllPieces(fd: number, pieces: readonly { readonly offset: number; readonly bytes: Buffer }[]): Promise<void> {
+  for (const { offset, bytes } of pieces) await writeAllAt(fd, [bytes], offset);
+}

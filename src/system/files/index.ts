@@ -2,6 +2,7 @@ export * from "./append-log.ts";
 export * from "./beneath.ts";
 export * from "./descriptor.ts";
 export * from "./identity.ts";
+export * from "./immutable.ts";
 export * from "./inspect.ts";
 export * from "./memory-file.ts";
 export * from "./open-file.ts";

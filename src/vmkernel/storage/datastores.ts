@@ -1,8 +1,9 @@
 /** Datastores: the folders `<volumes>/<name>`. A path is opened beneath its datastore's folder, never by its text. */
 import { join } from "node:path";
-import { type DatastorePath, isSafePath, parseDatastorePath } from "../../base/index.ts";
+import { type DatastorePath, fileNameOf, folderOf, inFolder, isSafePath, parseDatastorePath } from "../../base/index.ts";
 import {
   createUnnamedFile,
+  describeFile,
   isErrno,
   makeFolderBeneath,
   nameFile,
@@ -25,10 +26,12 @@ const FIRST_DATASTORE = "datastore1"; // what an installed ESXi calls the one it
 export const UUID_FILE = ".datastore-uuid";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{12}$/; // as VMFS writes it
 const UUID_BYTES_MAX = 64;
+const VOLUMES = "/vmfs/volumes/";
 
 export class Datastores {
   readonly #volumes: string;
   readonly #random: (bytes: number) => Uint8Array;
+  readonly #uuids = new Map<string, string>();
 
   /** @param volumes folder on the host, which exists */
   constructor(volumes: string, random: (bytes: number) => Uint8Array) {
@@ -64,6 +67,28 @@ export class Datastores {
     }
   }
 
+  /** What a descriptor in `from` means by a name; undefined for one that is no place in a datastore of this host. */
+  async resolve(name: string, from: DatastorePath): Promise<DatastorePath | undefined> {
+    if (!name.startsWith(VOLUMES))
+      return isSafePath(name) && name !== "" && !name.includes("/") ? inFolder(folderOf(from), name) : undefined;
+    const [volume = "", ...rest] = name.slice(VOLUMES.length).split("/");
+    const path = rest.join("/");
+    if (path === "" || !isSafePath(path)) return undefined;
+    for (const datastore of this.#names()) {
+      using folder = openHostFolder(join(this.#volumes, datastore));
+      if (datastore === volume || (await this.#uuidOf(folder)) === volume) return { datastore, path };
+    }
+    return undefined;
+  }
+
+  /** How a descriptor in `from` names a file: beside it by its name, elsewhere by its datastore's UUID, which outlives a renaming. */
+  async nameIn(from: DatastorePath, file: DatastorePath): Promise<string> {
+    const [here, there] = [folderOf(from), folderOf(file)];
+    if (here.datastore === there.datastore && here.path === there.path) return fileNameOf(file);
+    using folder = this.open({ datastore: file.datastore, path: "" });
+    return `${VOLUMES}${await this.#uuidOf(folder)}/${file.path}`;
+  }
+
   // A symbolic link is no datastore: what it points to could change under a lock. Another disk is mounted on a folder.
   #names(): string[] {
     using volumes = openHostFolder(this.#volumes);
@@ -80,7 +105,16 @@ export class Datastores {
     return { name, root: join(this.#volumes, name), uuid: await this.#uuidOf(folder), ...spaceOf(folder) };
   }
 
+  /** Read once of each folder: a datastore that is renamed, or mounted elsewhere, is another folder or the same one. */
   async #uuidOf(folder: OpenFile): Promise<string> {
+    const { dev, ino } = describeFile(folder);
+    const key = `${dev}:${ino}`;
+    const known = this.#uuids.get(key) ?? (await this.#readUuid(folder));
+    this.#uuids.set(key, known);
+    return known;
+  }
+
+  async #readUuid(folder: OpenFile): Promise<string> {
     try {
       using file = openFileBeneath(folder, UUID_FILE, "read");
       const uuid = (await readWhole(file, UUID_BYTES_MAX)).toString("utf8").trim();
@@ -100,7 +134,7 @@ export class Datastores {
       return uuid;
     } catch (error) {
       // Another request was faster: its UUID is the datastore's.
-      if (isErrno(error, "EEXIST")) return this.#uuidOf(folder);
+      if (isErrno(error, "EEXIST")) return this.#readUuid(folder);
       throw error;
     }
   }

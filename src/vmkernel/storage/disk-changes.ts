@@ -2,7 +2,6 @@
 import { assertNever, type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 import {
   allocateWhole,
-  createUnnamedFile,
   dataRanges,
   fillHoles,
   isFullyWritten,
@@ -10,17 +9,16 @@ import {
   type OpenFile,
   openFolderBeneath,
   punchZeros,
-  replaceFile,
   splitPath,
   syncFile,
-  writeAll,
   writeZeros,
 } from "../../system/index.ts";
-import { fault, formatVmdkDescriptor } from "../../wire/index.ts";
+import { fault } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
 import type { DiskChange, DiskDescription } from "../rpc.ts";
+import { type DiskSource, readDescriptor, replaceDescriptor } from "./descriptor-file.ts";
 import { changeDescriptor, checkExtension, type DescriptorChanges } from "./disk-rules.ts";
-import { type DiskSource, describeDisk, isThin, type OpenExtent, openExtent, requireSpace, reserve } from "./disks.ts";
+import { describeDisk, isThin, type OpenExtent, openExtent, requireSpace, reserve } from "./disks.ts";
 import { naming } from "./file-fault.ts";
 import { convertDisk } from "./foreign-disk.ts";
 
@@ -133,12 +131,9 @@ async function zeroFill({ source, disk, file, controls }: Job): Promise<Descript
   return { longContentId: Buffer.from(source.random(16)).toString("hex") };
 }
 
-async function writeDescriptor({ descriptor, disk, folder }: Job, changes: DescriptorChanges): Promise<void> {
-  using text = createUnnamedFile(folder);
-  await writeAll(text, Buffer.from(formatVmdkDescriptor(changeDescriptor(disk.parsed, changes))));
-  await syncFile(text);
-  replaceFile(text, folder, splitPath(descriptor.path).name);
-  await syncFile(folder);
+async function writeDescriptor({ source, descriptor }: Job, changes: DescriptorChanges): Promise<void> {
+  // Read again: opening the disk may have taken children out of it that were gone.
+  await replaceDescriptor(source, descriptor, changeDescriptor(await readDescriptor(source, descriptor), changes));
 }
 
 function notForIts(descriptor: DatastorePath, kind: string) {

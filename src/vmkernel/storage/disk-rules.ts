@@ -12,11 +12,13 @@ import {
   SECTOR_BYTES,
   type VmdkCreateType,
   type VmdkDescriptor,
+  withChildren,
 } from "../../wire/index.ts";
 import type { NewDisk } from "../rpc.ts";
 
 const EXTENSION = ".vmdk";
 const FLAT_SUFFIX = "-flat.vmdk";
+const DELTA_SUFFIX = "-delta.vmdk";
 
 /** Disks whose data lies in a file byte for byte. */
 const FLAT_CREATE_TYPES: readonly VmdkCreateType[] = ["vmfs", "vmfsThin", "monolithicFlat", "twoGbMaxExtentFlat"];
@@ -25,8 +27,9 @@ const FLAT_CREATE_TYPES: readonly VmdkCreateType[] = ["vmfs", "vmfsThin", "monol
 export function checkDiskName(descriptor: DatastorePath): void {
   const name = fileNameOf(descriptor);
   const path = formatDatastorePath(descriptor);
-  if (!name.endsWith(EXTENSION) || name === EXTENSION || name.endsWith(FLAT_SUFFIX)) {
-    throw fault("InvalidDatastorePath", `${path} cannot be a disk's name: it must end with .vmdk, and not with ${FLAT_SUFFIX}.`, {
+  if (!name.endsWith(EXTENSION) || name === EXTENSION || name.endsWith(FLAT_SUFFIX) || name.endsWith(DELTA_SUFFIX)) {
+    const problem = `${path} cannot be a disk's name: it must end with .vmdk, and not with ${FLAT_SUFFIX} or ${DELTA_SUFFIX}.`;
+    throw fault("InvalidDatastorePath", problem, {
       datastorePath: path,
     });
   }
@@ -71,7 +74,8 @@ export interface DescriptorChanges {
 /** The descriptor of a flat disk with those changes; what it says besides stays. */
 export function changeDescriptor(descriptor: VmdkDescriptor, changes: DescriptorChanges): VmdkDescriptor {
   const { extentFile, capacityBytes, thin, adapterType, uuid, longContentId } = changes;
-  const ddb = new Map(descriptor.ddb);
+  const { ddb: old } = extentFile === undefined ? descriptor : withChildren(descriptor, []); // children are those of the file
+  const ddb = new Map(old);
   if (adapterType !== undefined) ddb.set("adapterType", adapterType);
   if (thin === true) ddb.set("thinProvisioned", "1");
   if (thin === false) ddb.delete("thinProvisioned");
@@ -106,6 +110,16 @@ export function isFlat(descriptor: VmdkDescriptor): boolean {
   return (extent?.type === "VMFS" || extent?.type === "FLAT") && extent.offset === 0;
 }
 
+/** Whether a monitor can have it as it is: a flat disk, or what a child of this host has of its own. */
+export function isNative(descriptor: VmdkDescriptor): boolean {
+  return isFlat(descriptor) || descriptor.extents.some(({ type }) => type === "QCOW2");
+}
+
+/** The name of the file with what a child has of its own. */
+export function deltaNameOf(descriptor: DatastorePath): string {
+  return `${fileNameOf(descriptor).slice(0, -EXTENSION.length)}${DELTA_SUFFIX}`;
+}
+
 /**
  * @returns the file that is the whole disk, byte for byte
  * @throws {Fault} InvalidDiskFormat for a disk that is anything else
@@ -115,7 +129,7 @@ export function flatExtentOf(descriptor: VmdkDescriptor, path: DatastorePath, { 
   if (!FLAT_CREATE_TYPES.includes(descriptor.createType))
     throw refuse(`is a disk of type ${descriptor.createType}; only flat ones are offered`);
   if (descriptor.parentContentId !== NO_PARENT)
-    throw refuse("is the child of another disk (a snapshot or a linked clone), which is not offered yet");
+    throw refuse("is the child of another disk (a snapshot or a linked clone), which cannot be done to it");
   const [extent, ...others] = descriptor.extents;
   if (extent === undefined || others.length > 0) throw refuse(`has ${descriptor.extents.length} extents; only disks of one are offered`);
   if ((extent.type !== "VMFS" && extent.type !== "FLAT") || extent.file === undefined)

@@ -16,8 +16,9 @@ import {
   writeAll,
 } from "../../system/index.ts";
 import { fault, formatVmdkDescriptor } from "../../wire/index.ts";
+import type { DiskSource } from "./descriptor-file.ts";
 import { changeDescriptor } from "./disk-rules.ts";
-import { type DiskSource, isThin, openExtent, reserve, STAT_BLOCK_BYTES } from "./disks.ts";
+import { isThin, openExtent, reserve, STAT_BLOCK_BYTES } from "./disks.ts";
 import { naming } from "./file-fault.ts";
 import type { Upload } from "./uploads.ts";
 

@@ -1,5 +1,5 @@
 /** Copying and moving a virtual disk: its data, and a descriptor that names it. At every moment one of the two places has a whole disk. */
-import { type DatastorePath, Fault, folderOf, inFolder } from "../../base/index.ts";
+import { type DatastorePath, Fault, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
 import {
   copyData,
   createUnnamedFile,
@@ -18,23 +18,15 @@ import {
   syncFile,
   writeAll,
 } from "../../system/index.ts";
-import { formatVmdkDescriptor } from "../../wire/index.ts";
+import { formatVmdkDescriptor, type VmdkDescriptor, withoutParent } from "../../wire/index.ts";
 import { type Controls, watchBytes } from "../controls.ts";
-import type { DiskCopy, DiskDescription, Moved } from "../rpc.ts";
+import type { DiskCopy, DiskDescription, Moved, NewDisk } from "../rpc.ts";
+import { openLink, readChain } from "./chain.ts";
+import { writeRuns } from "./chain-data.ts";
+import { removeDisk } from "./child-disks.ts";
+import type { DiskSource } from "./descriptor-file.ts";
 import { changeDescriptor, checkDiskName, checkNewDisk, extentNameOf } from "./disk-rules.ts";
-import {
-  type DiskSource,
-  deleteDisk,
-  describeDisk,
-  isThin,
-  nameDisk,
-  type OpenExtent,
-  openExtent,
-  requireSpace,
-  reserve,
-  STAT_BLOCK_BYTES,
-  uuidOf,
-} from "./disks.ts";
+import { describeDisk, isThin, nameDisk, type OpenExtent, openExtent, requireSpace, reserve, STAT_BLOCK_BYTES, uuidOf } from "./disks.ts";
 import { fileFault, naming } from "./file-fault.ts";
 import type { FileTransfer } from "./file-transfers.ts";
 import { type ForeignDisk, flatDescriptor, openForeign } from "./foreign-disk.ts";
@@ -48,10 +40,8 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
   const { from, to, replace, copy } = transfer;
   using foreign = await openForeign(source, from, "shared");
   if (foreign !== undefined) return await copyForeign(source, { ...transfer, foreign }, controls);
-  const disk = await openExtent(source, from, { writable: false });
-  using file = disk.file;
-  const provisioning =
-    copy.provisioning ?? (isThin(disk.parsed) ? "thin" : isFullyWritten(file, disk.capacityBytes) ? "eagerZeroedThick" : "thick");
+  using disk = await openForCopy(source, from);
+  const provisioning = copy.provisioning ?? disk.provisioning;
   const { capacityBytes } = disk;
   const uuid = copy.uuid ?? uuidOf(disk.parsed, from);
   checkNewDisk(to, { capacityBytes, provisioning, adapterType: copy.adapterType ?? "lsilogic", uuid });
@@ -63,15 +53,15 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
     using extentFile = createUnnamedFile(folder);
     await naming(extent, "writing", async () => {
       if (provisioning === "thin") {
-        requireSpace(folder, extent, describeFile(file).blocks * STAT_BLOCK_BYTES);
+        requireSpace(folder, extent, disk.allocatedBytes);
         makeSparse(extentFile, capacityBytes);
       } else await reserve(extentFile, { folder, extent, length: capacityBytes });
       const watch = watchBytes(controls, capacityBytes);
-      await copyData({ from: file, to: extentFile }, capacityBytes, watch);
+      await disk.copyTo(extentFile, watch);
       if (provisioning === "eagerZeroedThick") await fillHoles(extentFile, { offset: 0, length: capacityBytes }, watch);
     });
     const text = formatVmdkDescriptor(
-      changeDescriptor(disk.parsed, {
+      changeDescriptor(withoutParent(disk.parsed), {
         extentFile: extentNameOf(to),
         thin: provisioning === "thin",
         uuid,
@@ -122,6 +112,49 @@ async function copyForeign(
     await nameDisk({ folder, extentFile, extent, descriptor: to, text }, { controls, before });
   });
   return describeDisk(source, to);
+}
+
+interface CopySource extends Disposable {
+  readonly parsed: VmdkDescriptor;
+  readonly capacityBytes: number;
+  readonly provisioning: NewDisk["provisioning"];
+  /** By it and its parents: more than a copy can take. */
+  readonly allocatedBytes: number;
+  copyTo(extent: OpenFile, watch: (doneBytes: number) => void): Promise<void>;
+}
+
+/** The disk and its parents, open to read: a copy has no parent. */
+async function openForCopy(source: DiskSource, from: DatastorePath): Promise<CopySource> {
+  const chain = await readChain(source, from);
+  const [{ parsed, capacityBytes }] = chain;
+  const opened: OpenFile[] = [];
+  const close = () => {
+    for (const file of opened) file[Symbol.dispose]();
+  };
+  try {
+    for (const link of chain) opened.push(await openLink(source, link, { writable: false }));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const [file, ...parents] = opened as [OpenFile, ...OpenFile[]];
+  const isThick = !isThin(parsed) && parents.length === 0;
+  return {
+    parsed,
+    capacityBytes,
+    provisioning: !isThick ? "thin" : isFullyWritten(file, capacityBytes) ? "eagerZeroedThick" : "thick",
+    allocatedBytes: opened.reduce((sum, one) => sum + describeFile(one).blocks * STAT_BLOCK_BYTES, 0),
+    async copyTo(extent, watch) {
+      if (parents.length === 0) return copyData({ from: file, to: extent }, capacityBytes, watch);
+      const links = chain.map(({ format, extent: name }, index) => ({
+        file: opened[index] as OpenFile,
+        format,
+        name: formatDatastorePath(name),
+      }));
+      await writeRuns(links, extent, capacityBytes, watch);
+    },
+    [Symbol.dispose]: close,
+  };
 }
 
 /**
@@ -186,7 +219,7 @@ async function nameAgain(source: DiskSource, { disk, file, folder, to, replace }
 
 async function deleteIfThere(source: DiskSource, descriptor: DatastorePath): Promise<void> {
   try {
-    await deleteDisk(source, descriptor);
+    await removeDisk(source, descriptor);
   } catch (error) {
     if (!(error instanceof Fault && error.fault === "FileNotFound")) throw error;
   }

@@ -1,6 +1,6 @@
 /** Virtual disks on a datastore: a descriptor and one flat extent beside it. */
 import { createHash } from "node:crypto";
-import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
+import { type DatastorePath, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
 import {
   allocateWhole,
   createUnnamedFile,
@@ -13,42 +13,35 @@ import {
   OpenFile,
   openFileBeneath,
   openFolderBeneath,
-  readUpTo,
   removeBeneath,
   spaceOf,
   splitPath,
   syncFile,
-  tryLock,
   writeAll,
 } from "../../system/index.ts";
 import {
+  aliasOf,
   capacityBytesOf,
+  childrenIn,
   FRESH_CONTENT_ID,
   fault,
   formatVmdkDescriptor,
   geometryIn,
   makeBaseDescriptor,
-  parseEmbeddedDescriptor,
   parseSpacedUuid,
-  parseSparseHeader,
-  parseVmdkDescriptor,
-  SECTOR_BYTES,
-  VMDK_DESCRIPTOR_BYTES_MAX,
   type VmdkDescriptor,
 } from "../../wire/index.ts";
 import type { DiskAttachment } from "../attachments.ts";
 import { type Controls, throwIfCanceled, UNWATCHED, watchBytes } from "../controls.ts";
 import type { DiskDescription, NewDisk } from "../rpc.ts";
-import { checkNewDisk, extentNameOf, flatExtentOf, isFlat } from "./disk-rules.ts";
-import { fileFault, fileLocked, noDiskSpace } from "./file-fault.ts";
+import { childrenOf, followAlias, openLayer, openParents, readChain, thaw } from "./chain.ts";
+import { extentOf, isChild, type Link } from "./chain-rules.ts";
+import { type DiskSource, readDescriptor } from "./descriptor-file.ts";
+import { checkNewDisk, extentNameOf, flatExtentOf, isNative } from "./disk-rules.ts";
+import { fileFault, noDiskSpace } from "./file-fault.ts";
+import { lockOrRefuse } from "./open-locked.ts";
 
 const HARDWARE_VERSION = 21; // what a disk is made for, as ESXi 8.0.3 writes it
-
-export interface DiskSource {
-  /** The datastore that `path` lies in. */
-  open(path: DatastorePath): OpenFile;
-  random(bytes: number): Uint8Array;
-}
 
 /** Makes the extent, then the descriptor. Neither has a name before it is whole, so a crash leaves nothing behind. */
 export async function createDisk(
@@ -118,13 +111,15 @@ export async function describeDisk(source: DiskSource, descriptor: DatastorePath
   return {
     capacityBytes: capacityBytesOf(parsed),
     allocatedBytes: found.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0),
-    ...(isFlat(parsed) ? {} : { foreign: parsed.createType }),
-    provisioning: isThin(parsed) || isSparse(parsed) ? "thin" : found.every(({ written }) => written) ? "eagerZeroedThick" : "thick",
+    ...(isNative(parsed) ? {} : { foreign: parsed.createType }),
+    provisioning:
+      isThin(parsed) || isChild(parsed) || isSparse(parsed) ? "thin" : found.every(({ written }) => written) ? "eagerZeroedThick" : "thick",
     adapterType: parsed.ddb.get("adapterType") ?? "lsilogic",
     geometry: geometryIn(parsed),
     uuid: uuidOf(parsed, descriptor),
     contentId: parsed.contentId,
     extents: files,
+    ...(await familyOf(source, descriptor, parsed)),
   };
 }
 
@@ -149,13 +144,52 @@ export async function deleteDisk(source: DiskSource, descriptor: DatastorePath):
   }
 }
 
-/** Opens and locks the one flat extent of a disk, as `disk-rules.ts` says what can be attached. */
+/** A disk with its parents, as `chain-rules.ts` says what can be attached. */
 export async function openDisk(source: DiskSource, descriptor: DatastorePath, access: { writable: boolean }): Promise<DiskAttachment> {
-  const { parsed, extent, capacityBytes, file: open } = await openExtent(source, descriptor, access);
-  using file = open;
-  const { size } = describeFile(file);
-  const uuid = uuidOf(parsed, descriptor);
-  return { file: extent, descriptor, uuid, capacityBytes, sizeBytes: size, writable: access.writable, ...handOn(file) };
+  if (access.writable) await source.families.take(async () => thaw(source, await followAlias(source, descriptor)));
+  const [top, ...links] = await readChain(source, descriptor);
+  extentOf(top.parsed, descriptor, access);
+  const layer = await openLayer(source, top, access);
+  try {
+    const parents = await openParents(source, links);
+    return {
+      ...layer,
+      uuid: uuidOf(top.parsed, descriptor),
+      parents,
+      [Symbol.dispose]() {
+        for (const one of [layer, ...parents]) one[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    layer[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Nobody asks which of a hundred clones are really there: of so many, those that are listed are told. */
+async function childrenToTell(source: DiskSource, link: Link): Promise<readonly DatastorePath[]> {
+  const listed = childrenIn(link.parsed);
+  if (listed.length <= CHILDREN_LOOKED_AT_MAX) return childrenOf(source, link);
+  const found = await Promise.all(listed.map((name) => source.resolve(name, link.path)));
+  return found.filter((path) => path !== undefined);
+}
+
+const CHILDREN_LOOKED_AT_MAX = 8;
+
+/** Its parents, nearest first, and those that it is a parent of. */
+async function familyOf(
+  source: DiskSource,
+  descriptor: DatastorePath,
+  parsed: VmdkDescriptor,
+): Promise<Pick<DiskDescription, "parents" | "children" | "aliasOf">> {
+  const parents = isChild(parsed) ? (await readChain(source, descriptor)).slice(1).map(({ path }) => path) : [];
+  const alias = aliasOf(parsed);
+  const target = alias === undefined ? undefined : await source.resolve(alias, descriptor);
+  return {
+    parents,
+    children: await childrenToTell(source, { path: descriptor, parsed }),
+    ...(target && { aliasOf: target }),
+  };
 }
 
 export interface OpenExtent {
@@ -174,6 +208,7 @@ export async function openExtent(
 ): Promise<OpenExtent> {
   const parsed = await readDescriptor(source, descriptor);
   const extent = inFolder(folderOf(descriptor), flatExtentOf(parsed, descriptor, { writable }));
+  if (writable) await source.families.take(() => thaw(source, descriptor));
   const capacityBytes = capacityBytesOf(parsed);
   try {
     using root = source.open(extent);
@@ -195,52 +230,11 @@ export async function openExtent(
   }
 }
 
-/** The open file as the fields of an attachment: from now the attachment closes it. */
-export function handOn(open: OpenFile): { readonly fd: number; [Symbol.dispose](): void } {
-  const kept = new OpenFile(open.release());
-  return { fd: kept.fd, [Symbol.dispose]: () => kept[Symbol.dispose]() };
-}
-
-/** Locks without waiting; closes the file when another holds it. @throws {Fault} FileLocked */
-export function lockOrRefuse(open: OpenFile, file: DatastorePath, kind: "shared" | "exclusive"): OpenFile {
-  if (tryLock(open.fd, kind)) return open;
-  open[Symbol.dispose]();
-  throw fileLocked(file);
-}
-
 export const STAT_BLOCK_BYTES = 512; // stat(2): the unit of st_blocks, whatever the file system's
 
 export const isThin = (descriptor: VmdkDescriptor): boolean => descriptor.ddb.get("thinProvisioned") === "1";
 
 const isSparse = ({ extents }: VmdkDescriptor): boolean => extents.some(({ type }) => type === "SPARSE" || type === "VMFSSPARSE");
-
-export async function readDescriptor(source: DiskSource, descriptor: DatastorePath): Promise<VmdkDescriptor> {
-  try {
-    using root = source.open(descriptor);
-    using file = openFileBeneath(root, descriptor.path, "read");
-    return parseDescriptorOf(await readUpTo(file, DESCRIPTOR_READ_BYTES), descriptor);
-  } catch (error) {
-    throw fileFault(error, descriptor, "reading");
-  }
-}
-
-/** One byte more than a descriptor can have; a hosted sparse disk has its own inside, behind its header. */
-const DESCRIPTOR_READ_BYTES = 2 * VMDK_DESCRIPTOR_BYTES_MAX;
-
-function parseDescriptorOf(bytes: Buffer, descriptor: DatastorePath): VmdkDescriptor {
-  const name = formatDatastorePath(descriptor);
-  if (bytes.toString("latin1", 0, 4) !== "KDMV") return parseVmdkDescriptor(bytes, name);
-  const place = parseSparseHeader(bytes, name).descriptor;
-  if (place === undefined) throw fault("InvalidDiskFormat", `${name} is an extent of a sparse disk, not its descriptor.`, {});
-  const begin = place.sector * SECTOR_BYTES;
-  const end = begin + place.sectors * SECTOR_BYTES;
-  if (end > bytes.length) throw fault("InvalidDiskFormat", `${name} says that its descriptor lies at byte ${begin}, where it is not.`, {});
-  const parsed = parseEmbeddedDescriptor(bytes.subarray(begin, end), name);
-  if (parsed.extents.length !== 1)
-    throw fault("InvalidDiskFormat", `${name} has its descriptor inside, and ${parsed.extents.length} extents.`, {});
-  // The file may have been given another name since: the one extent is the file itself.
-  return { ...parsed, extents: parsed.extents.map((extent) => ({ ...extent, file: fileNameOf(descriptor), offset: 0 })) };
-}
 
 async function giveSize(job: { folder: OpenFile; extentFile: OpenFile; extent: DatastorePath; disk: NewDisk }): Promise<void> {
   const { folder, extentFile, extent, disk } = job;

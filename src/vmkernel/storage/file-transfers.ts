@@ -22,8 +22,10 @@ import {
 import { fault } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
 import type { Moved } from "../rpc.ts";
-import { type DiskSource, lockOrRefuse, requireSpace, STAT_BLOCK_BYTES } from "./disks.ts";
+import type { DiskSource } from "./descriptor-file.ts";
+import { requireSpace, STAT_BLOCK_BYTES } from "./disks.ts";
 import { fileFault, fileLocked, naming } from "./file-fault.ts";
+import { lockOrRefuse } from "./open-locked.ts";
 
 export interface FileTransfer {
   readonly from: DatastorePath;

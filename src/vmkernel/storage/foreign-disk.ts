@@ -33,9 +33,11 @@ import {
   type VmdkExtent,
 } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
-import { changeDescriptor, extentNameOf, isFlat } from "./disk-rules.ts";
-import { type DiskSource, lockOrRefuse, readDescriptor, requireSpace, STAT_BLOCK_BYTES } from "./disks.ts";
+import { type DiskSource, readDescriptor } from "./descriptor-file.ts";
+import { changeDescriptor, extentNameOf, isNative } from "./disk-rules.ts";
+import { requireSpace, STAT_BLOCK_BYTES } from "./disks.ts";
 import { naming } from "./file-fault.ts";
+import { lockOrRefuse } from "./open-locked.ts";
 
 type Lock = "shared" | "exclusive";
 
@@ -67,7 +69,7 @@ const READ_TYPES: readonly VmdkExtent["type"][] = ["FLAT", "VMFS", "SPARSE", "VM
 /** @returns undefined for a flat disk, which needs none of this. @throws {Fault} InvalidDiskFormat for what can't be read either */
 export async function openForeign(source: DiskSource, descriptor: DatastorePath, lock: Lock): Promise<ForeignDisk | undefined> {
   const parsed = await readDescriptor(source, descriptor);
-  if (isFlat(parsed)) return undefined;
+  if (isNative(parsed)) return undefined;
   if (parsed.parentContentId !== NO_PARENT)
     throw invalid(descriptor, "is the child of another disk, in a format that is not offered for children");
   const opened: OpenExtent[] = [];

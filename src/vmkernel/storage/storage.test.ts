@@ -160,6 +160,8 @@ test("a thin disk takes no space and a thick one all of it", async () => {
     uuid: newDisk().uuid,
     contentId: "fffffffe",
     extents: [at("vm/thin-flat.vmdk")],
+    parents: [],
+    children: [],
   });
   const thick = await storage.createDisk(at("vm/thick.vmdk"), newDisk({ provisioning: "thick" }));
   expect(thick).toMatchObject({ provisioning: "thick", capacityBytes: 4 * MIB });
@@ -277,7 +279,7 @@ const flat = 'RW 8 VMFS "a-flat.vmdk"';
 test.each([
   ["no VMDK", "hello", "InvalidDiskFormat", "Disk DescriptorFile"],
   ["a hosted sparse disk whose header is none", `KDMV${"\0".repeat(200_000)}`, "InvalidDiskFormat", "version 0"],
-  ["a large file of something else", "x".repeat(200_000), "InvalidDiskFormat", "larger than"],
+  ["a large file of something else", "x".repeat(600_000), "InvalidDiskFormat", "larger than"],
   ["an extent outside", descriptor('RW 8 VMFS "../other/a-flat.vmdk"'), "InvalidDiskFormat", "no plain file name"],
   ["a missing extent", descriptor('RW 8 VMFS "b-flat.vmdk"'), "FileNotFound", "b-flat.vmdk"],
   ["an extent that is a symlink", descriptor('RW 8 VMFS "link-flat.vmdk"'), "CannotAccessFile", "symbolic link"],

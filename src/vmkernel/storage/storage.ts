@@ -3,7 +3,7 @@
  * hostd and monitors get descriptors and texts; only vmkernel ever opens a path.
  */
 import { randomBytes } from "node:crypto";
-import { type DatastorePath, formatDatastorePath, inFolder } from "../../base/index.ts";
+import { type DatastorePath, formatDatastorePath, inFolder, Turns } from "../../base/index.ts";
 import {
   createFileBeneath,
   createUnnamedFile,
@@ -25,17 +25,22 @@ import {
   writeAll,
 } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { DiskAttachment, FileAttachment } from "../attachments.ts";
+import type { DiskAttachment, FileAttachment, LayerAttachment } from "../attachments.ts";
 import type { Controls } from "../controls.ts";
 import type { DatastoreDescription, DiskChange, DiskDescription, FolderEntry, Moved, NewDisk } from "../rpc.ts";
+import { openLayer, readChain, settleMark, whileWritten } from "./chain.ts";
+import { createChild, type NewChild, removeDisk } from "./child-disks.ts";
+import { type CommitPlaces, commitDisk, commitWith } from "./commit-disk.ts";
 import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
+import type { DiskSource } from "./descriptor-file.ts";
 import { changeDisk } from "./disk-changes.ts";
 import { beginDiskImport } from "./disk-streams.ts";
 import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
-import { createDisk, type DiskSource, deleteDisk, describeDisk, handOn, lockOrRefuse, openDisk } from "./disks.ts";
+import { createDisk, describeDisk, openDisk } from "./disks.ts";
 import { fileLocked, naming } from "./file-fault.ts";
 import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
+import { handOn, lockOrRefuse } from "./open-locked.ts";
 import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uploads.ts";
 import { beginVmLog, VM_LOG } from "./vm-logs.ts";
 
@@ -46,8 +51,8 @@ export interface Storage {
   renameDatastore(names: { readonly from: string; readonly to: string }): Promise<void>;
   removeDatastore(name: string): Promise<void>;
   /** At most {@link TEXT_BYTES_MAX}, UTF-8. */
-  readText(file: DatastorePath): Promise<string>;
-  writeText(file: DatastorePath, text: string, options?: { readonly mustBeNew?: boolean }): Promise<void>;
+  readText(file: DatastorePath, options?: TextOptions): Promise<string>;
+  writeText(file: DatastorePath, text: string, options?: TextOptions & { readonly mustBeNew?: boolean }): Promise<void>;
   /** A file that must not be there yet, whole or not at all. */
   writeNew(file: DatastorePath, bytes: Uint8Array): Promise<void>;
   listFolder(folder: DatastorePath): Promise<FolderEntry[]>;
@@ -61,7 +66,16 @@ export interface Storage {
   moveFile(transfer: FileTransfer): Promise<Moved>;
   createDisk(descriptor: DatastorePath, disk: NewDisk, controls?: Controls): Promise<DiskDescription>;
   describeDisk(descriptor: DatastorePath): Promise<DiskDescription>;
+  /** FileLocked for one that has children. Of one that is another name of a disk, the name alone goes. */
   deleteDisk(descriptor: DatastorePath): Promise<void>;
+  /** A disk that has what its parent has, and from now on what is written to it. Nobody writes the parent as long as it has children. */
+  createChildDisk(descriptor: DatastorePath, child: NewChild): Promise<DiskDescription>;
+  /** Puts what a child has into its parent, of which it must be the only child; from then on it is another name of the parent. */
+  commitDisk(descriptor: DatastorePath, controls: Controls): Promise<DiskDescription>;
+  /** For a disk that is written meanwhile: what `commitDisk` does, with the data put there by `deed`. */
+  commitWith(descriptor: DatastorePath, deed: (places: CommitPlaces) => Promise<void>): Promise<DiskDescription>;
+  /** The disk and its parents, as their descriptors have them. */
+  chainOf(descriptor: DatastorePath): Promise<readonly DatastorePath[]>;
   copyDisk(transfer: DiskTransfer, controls: Controls): Promise<DiskDescription>;
   /** Descriptor and extent, so that whatever cuts it short, one of the two places has the whole disk. */
   moveDisk(transfer: FileTransfer): Promise<Moved>;
@@ -69,6 +83,12 @@ export interface Storage {
   changeDisk(descriptor: DatastorePath, change: DiskChange, controls: Controls): Promise<DiskDescription>;
   /** Exclusive to its holder when writable, shared with other readers when not. FileLocked when that can't be. */
   openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
+  /** The disk's own file, without those of its parents. Unlocked: for a monitor that holds the disk already. */
+  openOwn(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<LayerAttachment>;
+  /** Lets the file of a disk with children be written meanwhile, by whom something is put into it. */
+  whileWritten<T>(descriptor: DatastorePath, deed: () => Promise<T>): Promise<T>;
+  /** Has the file system itself keep the file of a disk from being written when it has children, and not when it has none. */
+  settleMark(descriptor: DatastorePath): Promise<void>;
   /** An ISO or floppy image, read-only. Shared: several VMs may have it in their drives. */
   openImage(file: DatastorePath): Promise<FileAttachment>;
   /** A log that is written at its end; made when it is not there. Exclusive. */
@@ -89,6 +109,11 @@ export interface Storage {
   beginDiskImport(descriptor: DatastorePath, options: { readonly eager: boolean }): Promise<Upload>;
 }
 
+export interface TextOptions {
+  /** For a file that is no text: each character is a byte. */
+  readonly encoding?: "latin1";
+}
+
 /** What readText and writeText take: a .vmx is a few KiB, one with a guest's cloud-init data some hundred. */
 export const TEXT_BYTES_MAX = 1024 * 1024;
 /** A listing goes to hostd as one line, which ends the connection when it is longer than a line can be: some 50,000 short names. */
@@ -98,15 +123,21 @@ const ENTRY_BYTES = 130; // what is written of an entry beside its name, at most
 /** @param volumes the folder that the datastores lie in, on the host; it exists */
 export function createStorage(volumes: string, random: (bytes: number) => Uint8Array = randomBytes): Storage {
   const datastores = new Datastores(volumes, random);
-  const source: DiskSource = { open: (path) => datastores.open(path), random };
+  const source: DiskSource = {
+    open: (path) => datastores.open(path),
+    random,
+    resolve: (name, from) => datastores.resolve(name, from),
+    nameIn: (from, file) => datastores.nameIn(from, file),
+    families: new Turns(1),
+  };
   return {
     listDatastores: () => datastores.list(),
     createDatastore: (name) => createDatastore(volumes, name),
     renameDatastore: (names) => renameDatastore(volumes, names),
     removeDatastore: (name) => removeDatastore(volumes, name),
-    readText: (file) => naming(file, "reading", () => readText(source, file)),
+    readText: (file, options) => naming(file, "reading", () => readText(source, file, options)),
     writeText: (file, text, options) =>
-      naming(file, "writing", () => writeText(source, file, { text, mustBeNew: options?.mustBeNew ?? false })),
+      naming(file, "writing", () => writeText(source, file, { ...options, text, mustBeNew: options?.mustBeNew ?? false })),
     writeNew: (file, bytes) => naming(file, "writing", () => writeWhole(source, file, { bytes, mustBeNew: true })),
     listFolder: (folder) => naming(folder, "listing", () => listFolder(source, folder)),
     makeFolder: (folder) => naming(folder, "creating", () => makeFolder(source, folder)),
@@ -115,11 +146,21 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     moveFile: (transfer) => naming(transfer.from, "moving", () => moveFile(source, transfer)),
     createDisk: (descriptor, disk, controls) => naming(descriptor, "creating", () => createDisk(source, descriptor, disk, controls)),
     describeDisk: (descriptor) => naming(descriptor, "reading", () => describeDisk(source, descriptor)),
-    deleteDisk: (descriptor) => naming(descriptor, "removing", () => deleteDisk(source, descriptor)),
+    deleteDisk: (descriptor) => naming(descriptor, "removing", () => removeDisk(source, descriptor)),
+    createChildDisk: (descriptor, child) => naming(descriptor, "creating", () => createChild(source, descriptor, child)),
+    commitDisk: (descriptor, controls) => naming(descriptor, "committing", () => commitDisk(source, descriptor, controls)),
+    commitWith: (descriptor, deed) => naming(descriptor, "committing", () => commitWith(source, descriptor, deed)),
+    chainOf: async (descriptor) => (await readChain(source, descriptor)).map(({ path }) => path),
     copyDisk: (transfer, controls) => naming(transfer.from, "reading", () => copyDisk(source, transfer, controls)),
     moveDisk: (transfer) => naming(transfer.from, "moving", () => moveDisk(source, transfer)),
     changeDisk: (descriptor, change, controls) => naming(descriptor, "changing", () => changeDisk(source, descriptor, change, controls)),
     openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
+    openOwn: (descriptor, { writable }) =>
+      naming(descriptor, "opening", async () =>
+        openLayer(source, (await readChain(source, descriptor))[0], { writable, isUnlocked: true }),
+      ),
+    whileWritten: (descriptor, deed) => whileWritten(source, descriptor, deed),
+    settleMark: (descriptor) => settleMark(source, descriptor),
     openImage: (file) => naming(file, "opening", () => openShared(source, file)),
     openAppend: (file) => naming(file, "opening", () => openAppend(source, file)),
     beginVmLog: (home, keepOld) => naming(inFolder(home, VM_LOG), "creating", () => beginVmLog(source, home, keepOld)),
@@ -133,10 +174,11 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
   };
 }
 
-async function readText(source: DiskSource, file: DatastorePath): Promise<string> {
+async function readText(source: DiskSource, file: DatastorePath, { encoding }: TextOptions = {}): Promise<string> {
   using root = source.open(file);
   using open = openFileBeneath(root, file.path, "read");
   const bytes = await readWhole(open, TEXT_BYTES_MAX);
+  if (encoding !== undefined) return bytes.toString(encoding);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
@@ -148,9 +190,9 @@ async function readText(source: DiskSource, file: DatastorePath): Promise<string
 async function writeText(
   source: DiskSource,
   file: DatastorePath,
-  { text, mustBeNew }: { text: string; mustBeNew: boolean },
+  { text, mustBeNew, encoding = "utf8" }: { text: string; mustBeNew: boolean; encoding?: BufferEncoding },
 ): Promise<void> {
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(text, encoding);
   const path = formatDatastorePath(file);
   if (bytes.length > TEXT_BYTES_MAX)
     throw fault("InvalidArgument", `${path} would be larger than ${TEXT_BYTES_MAX} bytes`, { invalidProperty: "text" });

@@ -19,9 +19,10 @@ import {
   syncFile,
 } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
-import { type DiskSource, lockOrRefuse } from "./disks.ts";
+import type { DiskSource } from "./descriptor-file.ts";
 import { naming, noDiskSpace } from "./file-fault.ts";
 import { MadeFolders, openWay } from "./missing-folders.ts";
+import { lockOrRefuse } from "./open-locked.ts";
 
 /** What an upload that can be resumed is called until it is whole: it can be looked at, listed and removed like any file. */
 export const PARTIAL_SUFFIX = ".partial";

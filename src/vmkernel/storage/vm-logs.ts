@@ -5,7 +5,8 @@
 import { type DatastorePath, inFolder } from "../../base/index.ts";
 import { createFileBeneath, isErrno, namesIn, openFolderBeneath, removeBeneath, renameInFolder } from "../../system/index.ts";
 import type { FileAttachment } from "../attachments.ts";
-import { type DiskSource, handOn, lockOrRefuse } from "./disks.ts";
+import type { DiskSource } from "./descriptor-file.ts";
+import { handOn, lockOrRefuse } from "./open-locked.ts";
 
 export const VM_LOG = "vmware.log";
 

@@ -226,11 +226,19 @@ function doing(talk: Talk, command: string, args: object): () => Promise<void> {
 }
 
 function fdFor(use: DescriptorUse | undefined, { disks, files }: OpenFiles): number | undefined {
-  const file = use?.kind === "disk" ? disks.get(use.key) : use?.kind === "image" ? files.get(use.key) : undefined;
-  return file?.fd;
+  switch (use?.kind) {
+    case "disk":
+      return disks.get(use.key)?.fd;
+    case "parent":
+      return disks.get(use.key)?.parents[use.index]?.fd;
+    case "image":
+      return files.get(use.key)?.fd;
+    default:
+      return undefined;
+  }
 }
 
-async function freeSet(talk: Talk): Promise<number> {
+export async function freeSet(talk: Talk): Promise<number> {
   const taken = listOf(await talk.execute("query-fdsets")).map((set) => Number(set["fdset-id"]));
   return Math.max(0, ...taken) + 1;
 }
@@ -311,25 +319,28 @@ function placeOf(props: Readonly<Record<string, unknown>>): number {
 
 /** Takes nodes away and closes their files. One that another is made of goes after that one. */
 export async function dropNodes(talk: Talk, isMeant: (node: string) => boolean): Promise<void> {
-  const nodes = listOf(await talk.execute("query-named-block-nodes")).filter((node) => isMeant(String(node["node-name"])));
+  const all = listOf(await talk.execute("query-named-block-nodes"));
+  const nodes = all.filter((node) => isMeant(String(node["node-name"])));
   let left = nodes.map((node) => String(node["node-name"]));
   for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
     before = left.length;
     const still: string[] = [];
     for (const name of left) {
       await talk.execute("blockdev-del", { "node-name": name }).catch((error) => {
-        if (!isQmpError(error, /in use/)) throw error;
+        if (!isQmpError(error, /in use|is busy/)) throw error;
         still.push(name);
       });
     }
     left = still;
   }
-  for (const set of setsOf(nodes)) await talk.execute("remove-fd", { "fdset-id": set });
+  // What another still lies on stays, and its file with it.
+  const used = setsOf(listOf(await talk.execute("query-named-block-nodes")));
+  for (const set of setsOf(nodes)) if (!used.has(set)) await talk.execute("remove-fd", { "fdset-id": set });
 }
 
 /** The descriptors that nodes were opened by. A node that shows less than its file says its file in JSON. */
-function setsOf(nodes: readonly { readonly [field: string]: unknown }[]): ReadonlySet<number> {
-  return new Set(nodes.flatMap(({ file }) => /\/dev\/fdset\/(\d+)/.exec(String(file))?.[1] ?? []).map(Number));
+export function setsOf(nodes: readonly { readonly [field: string]: unknown }[]): ReadonlySet<number> {
+  return new Set(nodes.flatMap(({ file }) => [...String(file).matchAll(/\/dev\/fdset\/(\d+)/g)].map(([, set]) => Number(set))));
 }
 
 /** Takes away what a change that was cut short had prepared and no device got. */

@@ -89,6 +89,16 @@ export class GuestAgent {
     }
   }
 
+  /** Does something while the guest's file systems are as they would be after an orderly end. @throws {AgentError} when it can't freeze them */
+  async whileFrozen<T>(deed: () => Promise<T>): Promise<T> {
+    try {
+      await this.#inTurn((_, conversation) => conversation.ask(FREEZE, {}, LONG_ANSWER_TIMEOUT_MS));
+      return await deed();
+    } finally {
+      await this.#thaw();
+    }
+  }
+
   async #thaw(): Promise<void> {
     for (let tries = 0; tries < THAW_TRIES; tries += 1) {
       const answered = await this.execute(THAW, {}).then(

@@ -78,6 +78,11 @@ export class GuestWatch {
     return this.#isTaken(() => this.#agent.flush());
   }
 
+  /** @throws {AgentError} when the guest can't freeze its file systems; then nothing was done */
+  whileFrozen<T>(deed: () => Promise<T>): Promise<T> {
+    return this.#agent.whileFrozen(deed);
+  }
+
   async #isTaken(request: () => Promise<void>): Promise<boolean> {
     if (!this.#isChannelOpen) return false;
     try {

@@ -1,6 +1,8 @@
 export { type Accelerator, chooseAccelerator, type SelfTestPlace } from "./accelerator.ts";
 export * from "./adopt.ts";
-export { changeMachine, putBack } from "./change-machine.ts";
+export { type BothWays, endCommits } from "./chain-deeds.ts";
+export { commitInMachine, snapshotMachine } from "./change-chain.ts";
+export { changeMachine, putBack, takeStock } from "./change-machine.ts";
 export type { Means, OpenFor } from "./change-monitor.ts";
 export * from "./check-machine.ts";
 export { endTrials } from "./compartment.ts";
@@ -8,11 +10,12 @@ export { CPU_REGISTER_BITS, type CpuRegister, cpuFeatureAt } from "./cpu-feature
 export * from "./expected-devices.ts";
 export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, type GuestLogin } from "./guest-login.ts";
 export type { GuestPrograms } from "./guest-programs.ts";
+export { nodesByDevice } from "./live-machine.ts";
 export { Monitor, type MonitorEnd, type MonitorTold } from "./monitor.ts";
 export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
 export * from "./parse-machine.ts";
 export * from "./plan-change.ts";
-export { isListener } from "./plan-devices.ts";
+export { isListener, layerNode } from "./plan-devices.ts";
 export { type MonitorPlan, overheadBytes, planMonitor } from "./plan-monitor.ts";
 export { QEMU } from "./sandbox-qemu.ts";
 export { startSandboxed } from "./sandbox-start.ts";

@@ -16,6 +16,11 @@ export type MonitorPhase =
   | { readonly kind: "running" }
   /** The guest runs while its machine is made into `to`: device by device it is the one or the other. */
   | { readonly kind: "changing"; readonly to: MachineSpec }
+  /**
+   * What the disk `child` has is put into its parent; the machine is `to` when the guest goes on with that. It stands still for a
+   * moment before, until the child's descriptor is another name of the parent's.
+   */
+  | { readonly kind: "committing"; readonly to: MachineSpec; readonly child: DatastorePath }
   /** The guest stands still while its memory is written to `to`; what is there of it is worthless yet. */
   | { readonly kind: "suspending"; readonly to: DatastorePath }
   /** The memory in `to` is whole, and the monitor is being ended. */
@@ -87,13 +92,15 @@ export function parseMonitorRecord(value: unknown): MonitorRecord {
 }
 
 function parsePhase(shape: Shape): MonitorPhase {
-  const kind = readOneOf(shape, "kind", ["starting", "running", "changing", "suspending", "suspended"]);
+  const kind = readOneOf(shape, "kind", ["starting", "running", "changing", "committing", "suspending", "suspended"]);
   switch (kind) {
     case "starting":
     case "running":
       return { kind };
     case "changing":
       return { kind, to: parseMachine(shape.fields.to, `${shape.at}.to`) };
+    case "committing":
+      return { kind, to: parseMachine(shape.fields.to, `${shape.at}.to`), child: readPath(shape, "child") };
     case "suspending":
     case "suspended":
       return { kind, to: readPath(shape, "to") };

@@ -169,7 +169,7 @@ export class Monitor {
     }
     const { phase } = this.#record;
     if (phase.kind === "changing") await takeStock(this, phase.to);
-    else await this.#enter({ kind: "running" });
+    else if (phase.kind !== "committing") await this.#enter({ kind: "running" });
     await this.#watch();
   }
 
@@ -267,6 +267,17 @@ export class Monitor {
     }
     this.#because ??= "suspended";
     await this.#quit();
+  }
+
+  /** Of a guest that stands still, into an open file. */
+  saveMemory(fd: number): Promise<void> {
+    return saveMemory(this.#conversation(), fd);
+  }
+
+  /** Does something, if it is so wished while the guest's file systems are at rest: its agent brings them there, if it has one. */
+  async whileFrozen(isWished: boolean, deed: () => Promise<void>): Promise<void> {
+    if (isWished && this.#guest.isChannelOpen) await this.#guest.whileFrozen(deed);
+    else await deed();
   }
 
   /** After a suspend that was interrupted: whatever of it is under way is called off, and the guest goes on. */

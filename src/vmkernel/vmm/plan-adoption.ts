@@ -24,6 +24,9 @@ export type Adoption =
 /** The guest has not run yet in these: QEMU's RunState. */
 const NEVER_RAN = ["prelaunch", "inmigrate", "preconfig"];
 
+/** A guest that waits for room on a disk has another. */
+const STOPPED_BY_US = ["paused", "postmigrate", "finish-migrate"];
+
 export function planAdoption({ record, hasProcesses, status }: FoundMonitor): Adoption {
   // What a suspend had written by then is worthless, unless it was whole.
   const remove = record?.phase.kind === "suspending" ? record.phase.to : undefined;
@@ -41,8 +44,10 @@ function planRunning(record: MonitorRecord, phase: MonitorPhase, status: string)
       if (status === "paused") return { kind: "end", because: "its resume was interrupted", remove: undefined };
       return { kind: "adopt", record, resumeGuest: false, remove: undefined };
     case "running":
-    case "changing": // which machine it is by now is asked of itself
+    case "committing": // it goes on when its disk has the right name
       return { kind: "adopt", record, resumeGuest: false, remove: undefined };
+    case "changing": // which machine it is by now is asked of itself
+      return { kind: "adopt", record, resumeGuest: STOPPED_BY_US.includes(status), remove: undefined };
     case "suspending":
     case "suspended":
       // Its client was not told of success, and the monitor is there: the guest goes on, and the file must not be resumed from.

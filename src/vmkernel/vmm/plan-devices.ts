@@ -3,8 +3,9 @@
  * Source: QEMU 7.2 `-device MODEL,help`; names and ids as VMware's own devices show them to a guest.
  */
 import { createHash } from "node:crypto";
-import { assert, assertNever, formatDatastorePath } from "../../base/index.ts";
-import type { DiskAttachment } from "../attachments.ts";
+import { assert, assertNever, type DatastorePath, formatDatastorePath } from "../../base/index.ts";
+import { CLUSTER_BYTES, L2_SPAN_BYTES } from "../../wire/index.ts";
+import type { DiskAttachment, LayerAttachment } from "../attachments.ts";
 import type { DeviceSpec, NicModel, ScsiModel, SerialWire } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { isBootable } from "./check-machine.ts";
@@ -22,6 +23,8 @@ export type DescriptorUse =
   | { readonly kind: "firmwareVariables" }
   /** O_RDWR. */
   | { readonly kind: "disk"; readonly key: number }
+  /** O_RDONLY. What a disk descends from: 0 is its own parent. */
+  | { readonly kind: "parent"; readonly key: number; readonly index: number }
   /** O_RDONLY. */
   | { readonly kind: "image"; readonly key: number }
   /** O_WRONLY and O_APPEND. */
@@ -36,7 +39,14 @@ export type DescriptorUse =
   | { readonly kind: "memory" };
 
 /** What the plan must know of each disk beyond its place, by its key. */
-export type PlannedDisks = ReadonlyMap<number, Pick<DiskAttachment, "uuid" | "capacityBytes">>;
+export type PlannedDisks = ReadonlyMap<number, PlannedDisk>;
+
+export interface PlannedDisk extends PlannedLayer, Pick<DiskAttachment, "uuid"> {
+  /** Nearest first. */
+  readonly parents: readonly PlannedLayer[];
+}
+
+export type PlannedLayer = Pick<LayerAttachment, "descriptor" | "format" | "capacityBytes">;
 
 /** Gives a use the next descriptor number; the same order gives the same numbers. */
 export class DescriptorNumbers {
@@ -172,11 +182,48 @@ export function descriptorPath(number: number): string {
 function planDisk(device: Device<"disk">, { machine, disks, numbers }: Surroundings): string[] {
   const disk = disks.get(device.key);
   assert(disk !== undefined, `disk ${device.key} is attached before its monitor is planned`);
-  const number = numbers.take({ kind: "disk", key: device.key });
-  // The size of the disk, not of the file: an extent may be longer than what its descriptor says of it.
-  const node = `driver=raw,node-name=${driveNode(device)},size=${disk.capacityBytes},file.driver=file,file.filename=${descriptorPath(number)}`;
-  return [...planDescriptorSet(number), "-blockdev", node, ...planDiskDevice(device, machine, disk.uuid)];
+  // A node must be there before another is put on it: the base first.
+  const layers = [disk, ...disk.parents];
+  const nodes = layers.toReversed().flatMap((layer, step) => {
+    const index = layers.length - 1 - step;
+    const number = numbers.take(index === 0 ? { kind: "disk", key: device.key } : { kind: "parent", key: device.key, index: index - 1 });
+    return planLayer(device.key, layer, { number, isParent: index > 0, parent: layers[index + 1] });
+  });
+  return [...nodes, ...planDiskDevice(device, machine, disk.uuid)];
 }
+
+interface LayerPlace {
+  /** Of the descriptor that it is opened by. */
+  readonly number: number;
+  readonly isParent: boolean;
+  readonly parent: PlannedLayer | undefined;
+}
+
+/** The node of one file of a disk. What it lies on is named, never looked up: no file of a disk names another. */
+export function planLayer(key: number, layer: PlannedLayer, { number, isParent, parent }: LayerPlace): string[] {
+  // Who has the file is decided by the lock that came with the descriptor. QEMU's own locks stay with every descriptor that it was
+  // ever given, and are in its way when it changes between reading and writing a file.
+  const file = `file.driver=file,file.locking=off,file.filename=${descriptorPath(number)}`;
+  const access = isParent ? ",read-only=on" : "";
+  const name = layerNode(key, layer.descriptor);
+  // The size of the disk, not of the file: an extent may be longer than what its descriptor says of it.
+  if (layer.format === "raw")
+    return [...planDescriptorSet(number), "-blockdev", `driver=raw,node-name=${name},size=${layer.capacityBytes}${access},${file}`];
+  const backing = parent === undefined ? "" : `,backing=${layerNode(key, parent.descriptor)}`;
+  const cache = `,l2-cache-size=${l2CacheBytes(layer.capacityBytes, isParent)},l2-cache-entry-size=${L2_CACHE_ENTRY_BYTES}`;
+  return [...planDescriptorSet(number), "-blockdev", `driver=qcow2,node-name=${name}${access}${cache},${file}${backing}`];
+}
+
+/** Where all of a disk's tables fit, none is read twice. They take 8 bytes for each 64 KiB that has been written. */
+function l2CacheBytes(capacityBytes: number, isParent: boolean): number {
+  const needed = Math.ceil(capacityBytes / L2_SPAN_BYTES) * CLUSTER_BYTES;
+  return Math.min(Math.max(needed, L2_CACHE_BYTES.min), isParent ? L2_CACHE_BYTES.parent : L2_CACHE_BYTES.top);
+}
+
+const L2_CACHE_ENTRY_BYTES = 4096;
+const L2_CACHE_BYTES = { min: 256 * 1024, parent: 2 * 1024 * 1024, top: 16 * 1024 * 1024 };
+/** What the tables of one disk and all its parents may take of the monitor's memory. */
+export const CHAIN_CACHE_MIB_MAX = 80;
 
 function planDiskDevice(device: Device<"disk">, machine: CheckedMachine, uuid: string): string[] {
   const controller = controllerOf(machine, device);
@@ -275,11 +322,15 @@ function driveOf(device: Device<"disk" | "cdrom" | "floppy">): string[] {
  * finds the monitor then can tell which one the guest sees.
  */
 export function driveNode(device: Device<"disk" | "cdrom" | "floppy">): string {
-  const file = device.kind === "disk" ? device.descriptor : device.image;
+  return layerNode(device.key, device.kind === "disk" ? device.descriptor : device.image);
+}
+
+/** The node of a file that a drive has, or one of those that its disk descends from, by the descriptor. */
+export function layerNode(key: number, file: DatastorePath | undefined): string {
   const digest = createHash("sha256")
     .update(file === undefined ? "" : formatDatastorePath(file))
     .digest("hex");
-  return `${drivePrefix(device.key)}${digest.slice(0, DRIVE_DIGEST_CHARACTERS)}`;
+  return `${drivePrefix(key)}${digest.slice(0, DRIVE_DIGEST_CHARACTERS)}`;
 }
 
 /** What the names of a drive's nodes begin with. */

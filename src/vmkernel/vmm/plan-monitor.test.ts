@@ -3,6 +3,7 @@ import type { GuestVariable } from "../guest-variables.ts";
 import type { MachineSpec } from "../machine.ts";
 import { checkMachine } from "./check-machine.ts";
 import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
+import type { PlannedDisk } from "./plan-devices.ts";
 import { type MonitorPlan, planMonitor, unkeptWishes } from "./plan-monitor.ts";
 
 const host = { memoryMiB: 4096, logicalCpus: 8 };
@@ -13,8 +14,7 @@ function plan(
   guestVariables: readonly GuestVariable[] = [],
   ports: ReadonlySet<number> = new Set(),
 ): MonitorPlan {
-  const keys = machine.devices.flatMap((device) => (device.kind === "disk" ? [device.key] : []));
-  const disks = new Map(keys.map((key) => [key, { uuid: `6000c29${key.toString(16).padStart(25, "0")}`, capacityBytes: key * 512 }]));
+  const disks = new Map(machine.devices.flatMap((device) => (device.kind === "disk" ? [[device.key, plannedDisk(device)] as const] : [])));
   return planMonitor({
     machine: checkMachine(machine, host),
     accelerator,
@@ -25,6 +25,40 @@ function plan(
     sharesMemory: false,
   });
 }
+
+function plannedDisk({ key, descriptor }: ReturnType<typeof diskOn>): PlannedDisk {
+  const uuid = `6000c29${key.toString(16).padStart(25, "0")}`;
+  return { uuid, descriptor, format: "raw", capacityBytes: key * 512, parents: [] };
+}
+
+test("a disk with parents is opened from its base on, each by its own descriptor, and what each lies on is named", () => {
+  const device = diskOn(1000, 0);
+  const layer = (name: string, format: "raw" | "qcow2") => ({ descriptor: fileOf(name), format, capacityBytes: 2 ** 30 });
+  const parents = [layer("web-000001.vmdk", "qcow2"), layer("web.vmdk", "raw")];
+  const disk: PlannedDisk = { ...layer("disk2000.vmdk", "qcow2"), uuid: "6000c29".padEnd(32, "0"), parents };
+  const machine = checkMachine(machineWith([{ kind: "scsi", key: 1000, bus: 0, model: "pvscsi" }, device]), host);
+  const whole = planMonitor({
+    machine,
+    accelerator: "tcg",
+    disks: new Map([[2000, disk]]),
+    ports: new Set(),
+    guestVariables: [],
+    seccomp: true,
+    sharesMemory: false,
+  });
+  expect(lines(whole).filter((line) => line.startsWith("-blockdev"))).toMatchInlineSnapshot(`
+    [
+      "-blockdev driver=raw,node-name=drive2000-25579083,size=1073741824,read-only=on,file.driver=file,file.locking=off,file.filename=/dev/fdset/4",
+      "-blockdev driver=qcow2,node-name=drive2000-f155e483,read-only=on,l2-cache-size=262144,l2-cache-entry-size=4096,file.driver=file,file.locking=off,file.filename=/dev/fdset/5,backing=drive2000-25579083",
+      "-blockdev driver=qcow2,node-name=drive2000-24b8e919,l2-cache-size=262144,l2-cache-entry-size=4096,file.driver=file,file.locking=off,file.filename=/dev/fdset/6,backing=drive2000-f155e483",
+    ]
+  `);
+  expect(whole.descriptors.slice(1)).toEqual([
+    { kind: "parent", key: 2000, index: 1 },
+    { kind: "parent", key: 2000, index: 0 },
+    { kind: "disk", key: 2000 },
+  ]);
+});
 
 test("on a kernel without seccomp QEMU is not asked for a filter that it could not have", () => {
   const { args } = planMonitor({

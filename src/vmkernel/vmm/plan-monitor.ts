@@ -7,6 +7,7 @@ import type { MachineSpec } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
 import {
+  CHAIN_CACHE_MIB_MAX,
   DescriptorNumbers,
   type DescriptorUse,
   descriptorPath,
@@ -172,8 +173,9 @@ export function overheadBytes(guest: { readonly vcpus: number; readonly videoKiB
 
 export function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
   const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
+  const disks = devices.filter(({ kind }) => kind === "disk").length;
   return {
-    memoryBytes: memoryMiB * MIB + overheadBytes({ vcpus, videoKiB }, accelerator),
+    memoryBytes: (memoryMiB + CHAIN_CACHE_MIB_MAX * disks) * MIB + overheadBytes({ vcpus, videoKiB }, accelerator),
     pids: vcpus + THREADS_BESIDE_VCPUS,
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { checkMachine } from "./check-machine.ts";
-import { everyDevice, machineWith } from "./machine.fixture.ts";
+import { everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
 import { planMonitor } from "./plan-monitor.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
 
@@ -28,7 +28,12 @@ test.each<[string, "driver" | "qom-type" | "type" | undefined, object]>([
 });
 
 test("no option of any device that can be there is lost on the way", () => {
-  const disks = new Map(everyDevice.map(({ key }) => [key, { uuid: "6000c29".padEnd(32, "0"), capacityBytes: 1024 }]));
+  const disks = new Map(
+    everyDevice.map(({ key }) => [
+      key,
+      { uuid: "6000c29".padEnd(32, "0"), descriptor: fileOf(`${key}.vmdk`), format: "raw" as const, capacityBytes: 1024, parents: [] },
+    ]),
+  );
   const { args } = planMonitor({
     machine: checkMachine(machineWith(everyDevice), { memoryMiB: 4096, logicalCpus: 8 }),
     accelerator: "tcg",

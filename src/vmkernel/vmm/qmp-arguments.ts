@@ -5,7 +5,7 @@
  */
 
 /** Options whose values are numbers or switches in QMP; every other one is a text. */
-const NUMBERS = new Set(["size", "scsi-id", "lun", "unit", "nr", "max_ports", "vgamem_mb"]);
+const NUMBERS = new Set(["size", "scsi-id", "lun", "unit", "nr", "max_ports", "vgamem_mb", "l2-cache-size", "l2-cache-entry-size"]);
 const SWITCHES = new Set(["read-only", "merge", "dump", "vhost"]);
 /** QEMU counts sizes on its command line; "128M" is what the plans write. */
 const SIZE = /^(\d+)M$/;

@@ -184,6 +184,8 @@ function descriptorFor(use: DescriptorUse, { attachments, folder, make }: Source
       return descriptorOf(attachments.firmwareVariables, use);
     case "disk":
       return descriptorOf(attachments.disks.get(use.key), use);
+    case "parent":
+      return descriptorOf(attachments.disks.get(use.key)?.parents[use.index], use);
     case "image":
     case "serial":
       return descriptorOf(attachments.files.get(use.key), use);

@@ -146,5 +146,15 @@ export interface UndeclaredMethods {
       args: { readonly name: string; readonly datacenter?: MoRef<"Datacenter"> | undefined; readonly includeParents: boolean };
       result: MoRef<"Task">;
     };
+    CreateChildDisk_Task: {
+      args: {
+        readonly childName: string;
+        readonly childDatacenter?: MoRef<"Datacenter"> | undefined;
+        readonly parentName: string;
+        readonly parentDatacenter?: MoRef<"Datacenter"> | undefined;
+        readonly isLinkedClone: boolean;
+      };
+      result: MoRef<"Task">;
+    };
   };
 }

@@ -23,7 +23,7 @@ const CREATE_TYPES = [
   "streamOptimized",
   "custom",
 ] as const;
-const EXTENT_TYPES = ["FLAT", "SPARSE", "ZERO", "VMFS", "VMFSSPARSE", "VMFSRDM", "VMFSRAW", "SESPARSE"] as const;
+const EXTENT_TYPES = ["FLAT", "SPARSE", "ZERO", "VMFS", "VMFSSPARSE", "VMFSRDM", "VMFSRAW", "SESPARSE", "QCOW2"] as const;
 const ACCESSES = ["RW", "RDONLY", "NOACCESS"] as const;
 
 export type VmdkCreateType = (typeof CREATE_TYPES)[number];
@@ -55,12 +55,12 @@ export interface VmdkExtent {
 
 export const SECTOR_BYTES = 512;
 export const NO_PARENT = "ffffffff";
-/** More than a descriptor of {@link EXTENTS_MAX} extents takes. */
-export const VMDK_DESCRIPTOR_BYTES_MAX = 128 * 1024;
+/** More than a descriptor of {@link EXTENTS_MAX} extents takes, or one that lists a thousand children. */
+export const VMDK_DESCRIPTOR_BYTES_MAX = 512 * 1024;
 /** vSphere's largest disk: 62 TB. */
 export const DISK_BYTES_MAX = 62 * 1024 ** 4;
 const EXTENTS_MAX = 1024; // 2 TB in extents of 2 GB, the most that hosted products made
-const DDB_ENTRIES_MAX = 256;
+const DDB_ENTRIES_MAX = 2048; // a parent lists its children: see child-disk.ts
 const VERSIONS = [1, 2, 3];
 
 /** Files that begin so hold the data itself, not a descriptor. */

@@ -1,4 +1,5 @@
 export * from "./base-disk.ts";
+export * from "./child-disk.ts";
 export * from "./descriptor.ts";
 export { deflateGrain, inflateGrain } from "./inflate-grain.ts";
 export { makeCowd } from "./make-cowd.ts";

@@ -1,6 +1,6 @@
 /** Virtual disks. Pure. */
 import { assert, formatDatastorePath, parseDatastorePath } from "../../../base/index.ts";
-import type { DeviceSpec } from "../../../vmkernel/index.ts";
+import type { DeviceSpec, DiskDescription } from "../../../vmkernel/index.ts";
 import {
   fault,
   formatCanonicalUuid,
@@ -107,6 +107,7 @@ function readDisk(vmx: Vmx, node: Node, reading: Reading): VirtualDisk {
       ...(known.provisioning === "eagerZeroedThick" && { eagerlyScrub: true }),
       uuid: formatCanonicalUuid(known.uuid).replace(/^6000c29/, "6000C29"),
       contentId: known.contentId,
+      ...parentsOf(known),
     }),
     digestEnabled: false,
     sharing: readVmx(vmx, `${prefix}.sharing`)?.toLowerCase() === "multi-writer" ? "sharingMultiWriter" : "sharingNone",
@@ -131,7 +132,6 @@ function acceptDisk(device: VirtualDevice, wish: Wish): VirtualDisk {
   if (disk.backing === undefined) throw invalidBacking(wish, "A disk needs a backing.");
   const backing = backingOf(device, "VirtualDiskFlatVer2BackingInfo");
   if (backing === undefined) throw backingNotSupported(device, `disks of type ${disk.backing.$type} are not offered on this host`);
-  if (backing.parent !== undefined) throw backingNotSupported(device, "disks with a parent are not offered on this host");
   if (backing.sharing !== undefined && backing.sharing !== "sharingNone")
     throw backingNotSupported(device, "disks that several VMs write are not offered on this host");
   if (modes.write(backing.diskMode) === undefined) throw invalidBacking(wish, `There is no disk mode '${backing.diskMode}'.`);
@@ -154,6 +154,14 @@ function acceptDisk(device: VirtualDevice, wish: Wish): VirtualDisk {
     } as VirtualDiskFlatVer2BackingInfo,
     ...allocationAs(allocation),
   };
+}
+
+/** The disks that it descends from, each the backing of the one before. */
+function parentsOf({ parents }: Pick<DiskDescription, "parents">): Pick<VirtualDiskFlatVer2BackingInfo, "parent"> {
+  const [parent, ...others] = parents;
+  if (parent === undefined) return {};
+  const backing = { $type: "VirtualDiskFlatVer2BackingInfo", fileName: formatDatastorePath(parent), diskMode: "persistent" } as const;
+  return { parent: { ...backing, ...parentsOf({ parents: others }) } };
 }
 
 /** What the client asks for: bytes where it says them, else KB. */

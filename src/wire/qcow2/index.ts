@@ -1,0 +1,1 @@
+export * from "./qcow2.ts";
