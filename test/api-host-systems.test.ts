@@ -205,13 +205,6 @@ test("the strictest client reads every property of everything that the host name
 });
 
 test.each([
-  [
-    "an interface that asks for its address",
-    "networkSystem",
-    "AddVirtualNic",
-    { portgroup: "Management Network", nic: { ip: { dhcp: true } } },
-    "NotSupported",
-  ],
   ["a datastore", "datastoreSystem", "CreateLocalDatastore", { name: "x", path: "/etc" }, "HostConfigFault"],
   ["the clock", "dateTimeSystem", "UpdateDateTime", { dateTime: new Date(0) }, "HostConfigFault"],
 ])("nothing is half-done when a client would change %s", async (_, manager, method, args, fault) => {

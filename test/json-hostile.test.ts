@@ -38,6 +38,7 @@ const EXCLUDED: ReadonlySet<string> = new Set([
   ...["WaitForUpdates", "WaitForUpdatesEx", "PowerOnVM_Task"],
 ]);
 
+const SNAPSHOT = "VirtualMachineSnapshot";
 const ROOT_FOLDER = { type: "Folder", value: "ha-folder-root" } as const;
 
 let agent: TestAgent;
@@ -172,6 +173,14 @@ async function createVm(name: string): Promise<string> {
   return info.result.value;
 }
 
+/** A snapshot of a VM, for methods to be called on. */
+async function createSnapshot(vm: string): Promise<string> {
+  const { text } = await send(`VirtualMachine/${vm}/CreateSnapshot_Task`, '{"name":"s","memory":false,"quiesce":false}');
+  const info = await taskEnd(JSON.parse(text));
+  if (info.result === undefined) throw new Error(`no snapshot was taken: ${JSON.stringify(info.error)}`);
+  return info.result.value;
+}
+
 interface TaskEnd {
   readonly state: string;
   readonly result?: MoRef;
@@ -288,7 +297,9 @@ test(`${methods.length} methods, ${requestsPerMethod} absurd calls of each: only
   const objects = await objectsByType();
   const moids = [...objects.values()];
   const pick = (random: () => number): string => moids[Math.floor(random() * moids.length)] ?? "";
-  expect(methods.map(({ type }) => type).filter((type) => !(type in made || objects.has(type) || type === "ManagedObject"))).toEqual([]);
+  expect(
+    methods.map(({ type }) => type).filter((type) => !(type in made || objects.has(type) || ["ManagedObject", SNAPSHOT].includes(type))),
+  ).toEqual([]);
   const counted = new Map<number, number>();
   let memoryMiB = 0;
   const undeclared = new Map<string, string>();
@@ -296,7 +307,8 @@ test(`${methods.length} methods, ${requestsPerMethod} absurd calls of each: only
     const schemaMethod = managedObjectType(type).methods.get(method);
     if (schemaMethod === undefined) throw new Error(`the schema has no ${type}.${method}`);
     const vm = await createVm(`vm-${index}`);
-    let own = await make(type);
+    const makeOwn = () => (type === SNAPSHOT ? createSnapshot(vm) : make(type));
+    let own = await makeOwn();
     let state: string | undefined;
     for (let round = 0; round < (SLOW.has(method) ? SLOW_REQUESTS : requestsPerMethod); round++) {
       const random = randomOf(index * requestsPerMethod + round);
@@ -312,11 +324,12 @@ test(`${methods.length} methods, ${requestsPerMethod} absurd calls of each: only
       if (fault === undefined) {
         state = undefined;
         await endMade(text);
-        if (method === made[type]?.end) own = await make(type);
+        if (method === made[type]?.end || method === "RemoveSnapshot_Task") own = await makeOwn();
       } else if (!isDeclared(fault, schemaMethod.faults)) undeclared.set(`${method}: ${fault}`, what);
       if (round % STATE_EVERY === 0 && state !== undefined) expect(stateOf(), what).toBe(state);
     }
-    await send(`VirtualMachine/${vm}/Destroy_Task`, "{}");
+    const { status, text } = await send(`VirtualMachine/${vm}/Destroy_Task`, "{}");
+    if (status === 200) await taskEnd(JSON.parse(text));
     if (method === "EnterMaintenanceMode_Task") await send("HostSystem/ha-host/ExitMaintenanceMode_Task", '{"timeout":0}');
     if (index === Math.floor(methods.length / 5)) memoryMiB = rssMiB();
   }
