@@ -112,6 +112,17 @@ test.each<[string, () => unknown, readonly [string, unknown]]>([
     ["InvalidArgument", "config.searchDomain"],
   ],
   [
+    "a domain that no name server is asked for",
+    () => updateDns(network, dns({ searchDomain: ["example.org"] }), DNS),
+    ["InvalidArgument", "config.searchDomain"],
+  ],
+  [
+    "a gateway with a zone",
+    () => table([entry("add", "10.9.0.0", 16, "fe80::1%vmk0")]),
+    ["InvalidArgument", "config.ipRoute.route.gateway"],
+  ],
+  ["a default gateway with a zone", () => routes({ ipV6DefaultGateway: "fe80::1%vmk0" }), ["InvalidArgument", "ipRoute.gateway"]],
+  [
     "name servers of an interface that asks nobody",
     () => updateDns(network, dns({ dhcp: true, virtualNicDevice: "vmk1" }), DNS),
     ["InvalidArgument", "config.virtualNicDevice"],

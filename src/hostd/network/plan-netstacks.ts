@@ -139,6 +139,8 @@ export function updateDns(network: VirtualNetwork, config: HostDnsConfig, curren
   const device = dhcp ? asking.find((nic) => (virtualNicDevice ?? nic.device) === nic.device)?.device : undefined;
   if (dhcp && device === undefined) throw invalidArgument("config.virtualNicDevice", "it is no interface that asks a DHCP server");
   if (device === undefined && address.length === 0) {
+    const isOther = searchDomain.some((name) => current.searchDomain?.includes(name) !== true);
+    if (isOther) throw invalidArgument("config.searchDomain", "without name servers there is nobody to ask for it");
     const { resolver: _, ...others } = network;
     return others; // those of the machine
   }
