@@ -8,10 +8,10 @@ import type {
   HostVirtualNic,
   HostVirtualNicSpec,
 } from "../../../wire/index.ts";
+import { broadcastOf, isInNetwork, prefixOfMask } from "../../network/ip-networks.ts";
 import { bool, CommandFailed, command, nothing, oneOf, required, struct, table, text } from "../command.ts";
 import type { Host } from "../host.ts";
 import { findInterface, findInterfaces, interfacename, named, netstack, updateInterface } from "./find-interface.ts";
-import { broadcastOf, isInNetwork, prefixOfMask } from "./ip-networks.ts";
 import { NETWORK_SYSTEM, CONFIG_NETWORK as privilege, readNetwork } from "./network-system.ts";
 
 const NO_ADDRESS = "0.0.0.0";

@@ -1,9 +1,9 @@
 /** `esxcli network ip dns` and `netstack`: whom the host asks for names, and the netstacks that it has. */
 import { isIP } from "node:net";
 import type { HostDnsConfig } from "../../../wire/index.ts";
+import { canonical } from "../../network/ip-networks.ts";
 import { blocks, CommandFailed, command, flag, nothing, one, required, struct, text } from "../command.ts";
 import type { Host } from "../host.ts";
-import { canonical } from "./ip-networks.ts";
 import { NETWORK_SYSTEM, CONFIG_NETWORK as privilege, readNetwork } from "./network-system.ts";
 
 async function readDns(host: Host): Promise<HostDnsConfig> {

@@ -1,10 +1,10 @@
 /** `esxcli network ip route`: by what ways the host's netstacks reach others. Decisions are pure. */
 import { isIPv4, isIPv6 } from "node:net";
 import type { HostIpRouteEntry, HostNetStackInstance, HostNetworkInfo, HostVirtualNic } from "../../../wire/index.ts";
+import { canonical, isInNetwork, maskOf, networkOf, prefixOfMask } from "../../network/ip-networks.ts";
 import { DEFAULT_STACK } from "../../network/plan-host-nics.ts";
 import { CommandFailed, command, nothing, required, struct, table, text } from "../command.ts";
 import type { Host } from "../host.ts";
-import { canonical, isInNetwork, maskOf, networkOf, prefixOfMask } from "./ip-networks.ts";
 import { findNetstack, NETWORK_SYSTEM, CONFIG_NETWORK as privilege, readNetwork } from "./network-system.ts";
 
 interface Family {
