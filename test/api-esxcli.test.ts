@@ -1,12 +1,26 @@
+import { X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { commands, pathOf } from "../src/hostd/esxcli/catalogue.ts";
 import { elementName, type Result } from "../src/hostd/esxcli/command.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { makeAuthority } from "../src/management/authority.fixture.ts";
 import type { PortDescription } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
 import { type Arguments, EXECUTER, esxcli, execute, type Said, said, soapArgument } from "./esxcli.ts";
-import { deeds, GROUP, INTERFACE, onGroup, onSwitch, type Step, SWITCH, TIMEOUT, withInterface, withoutInterface } from "./esxcli-deeds.ts";
+import {
+  BESIDES,
+  deeds,
+  GROUP,
+  INTERFACE,
+  onGroup,
+  onSwitch,
+  type Step,
+  SWITCH,
+  TIMEOUT,
+  withInterface,
+  withoutInterface,
+} from "./esxcli-deeds.ts";
 import { createVm, read, succeeded } from "./vm.ts";
 
 /** Every command of esxcli, over the API. */
@@ -86,6 +100,9 @@ const questions: Readonly<Record<string, Arguments>> = {
 
 /** Tells of more than the host itself. */
 const CONNECTIONS = "network ip connection list";
+/** Who reads them, could replace them. */
+const AUTHORITIES = "system security certificatestore list";
+const NOT_FOR_READERS = [CONNECTIONS, AUTHORITIES];
 
 /** Has a test of its own, for it ends what the others need. */
 const KILL = "vm process kill";
@@ -147,7 +164,7 @@ const EMPTY = [
   "hardware pci list",
   "network ip route ipv4 list",
   "storage core adapter list",
-].concat("storage core device list", "storage core path list");
+].concat("network ip route ipv6 list", "storage core device list", "storage core path list", AUTHORITIES);
 
 test.each(deeds.map((row) => [row.deed[0], row] as const))(
   "%s does what it says, and is taken back",
@@ -158,7 +175,10 @@ test.each(deeds.map((row) => [row.deed[0], row] as const))(
     const [path, args = {}] = reading;
     const name = await device();
     const wanted = Object.fromEntries(
-      Object.entries(shows).map(([field, values]) => [field, values.map((value) => (value === "NIC" ? name : value))]),
+      Object.entries(shows).map(([field, values]) => {
+        const those = values.map((value) => (value === "NIC" ? name : value));
+        return [field, those[0] === BESIDES ? expect.arrayContaining(those.slice(1)) : those];
+      }),
     );
     expect((await say(path, args)).rows).toContainEqual(expect.objectContaining(wanted));
     for (const step of undo) await done(step);
@@ -176,6 +196,30 @@ test("the connections of the machine are told with whose they are, and not to wh
   const reader = await host.login(READ_ONLY);
   expect((await faultOf(say(CONNECTIONS, {}, reader))).fault).toBe("NoPermission");
   reader.close();
+});
+
+test("the authorities that the host trusts are told, and not to whoever may only read", async () => {
+  const manager = moRef("HostCertificateManager", "ha-certificate-manager");
+  const { cert } = await makeAuthority("Lab CA");
+  await client.call(manager, "ReplaceCACertificatesAndCRLs", { caCert: [cert], caCrl: [] });
+  const { serialNumber } = new X509Certificate(cert);
+  expect((await say(AUTHORITIES)).rows).toEqual([{ Issuer: ["CN=Lab CA"], Serial: [serialNumber], Subject: ["CN=Lab CA"] }]);
+  const reader = await host.login(READ_ONLY);
+  expect((await faultOf(say(AUTHORITIES, {}, reader))).fault).toBe("NoPermission");
+  reader.close();
+  await client.call(manager, "ReplaceCACertificatesAndCRLs", { caCert: [], caCrl: [] });
+});
+
+test("while DHCP tells the name servers, none is added, and those are kept when it tells them no more", async () => {
+  await done(withInterface);
+  await done([`${INTERFACE} ipv4 set`, { interfacename: "vmk0", type: "dhcp", peerdns: "true" }]);
+  const told = await say("network ip dns server list");
+  expect((await say("network ip dns server add", { server: "192.0.2.53" })).refused).toMatch(/^vmk0 is told the name servers by DHCP/);
+  await done([`${INTERFACE} ipv4 set`, { interfacename: "vmk0", type: "dhcp", peerdns: "false" }]);
+  expect((await say(`${INTERFACE} ipv4 get`)).rows).toMatchObject([{ AddressType: ["DHCP"], DHCPDNS: ["false"] }]);
+  expect(await say("network ip dns server list")).toEqual(told);
+  await done(["network ip dns server remove", { all: "true" }]);
+  await done(withoutInterface);
 });
 
 test("a VM that runs is a world with ports, and is ended softly or hard", async () => {
@@ -222,7 +266,7 @@ describe("who may", () => {
       const answer = await say(path, args, reader).catch(({ fault }: { readonly fault: string }): Said => ({ refused: fault }));
       expect(answer.refused, path).toMatch(/^NoPermission/);
     }
-    for (const path of readings) if (!Object.hasOwn(questions, path) && path !== CONNECTIONS) await say(path, {}, reader);
+    for (const path of readings) if (!Object.hasOwn(questions, path) && !NOT_FOR_READERS.includes(path)) await say(path, {}, reader);
     reader.close();
     expect(await state()).toEqual(before);
   });
@@ -273,6 +317,18 @@ test.each<[string, Arguments, string]>([
   [`${GROUP} remove`, { ...onGroup, ...onSwitch }, expect.stringContaining("in use")],
   [`${INTERFACE} add`, { portgroupname: "Management Network", interfacename: "vmk7" }, expect.stringContaining("added next is vmk0")],
   [`${INTERFACE} set`, { interfacename: "vmk7", mtu: "1500" }, "Unable to find interface vmk7"],
+  [`${INTERFACE} ipv4 set`, { interfacename: "vmk7", type: "none" }, "Unable to find interface vmk7"],
+  [`${INTERFACE} ipv6 set`, { interfacename: "vmk7", enablerouteradv: "true" }, "Unable to find interface vmk7"],
+  ["network ip route ipv4 add", { network: "10.9.1.0/16", gateway: "192.0.2.1" }, "Invalid IPv4 network: 10.9.1.0/16"],
+  ["network ip route ipv4 add", { network: "10.9.0.0/16", gateway: "2001:db8::1" }, "Invalid IPv4 gateway: 2001:db8::1"],
+  ["network ip route ipv4 add", { network: "10.9.0.0/16", gateway: "127.0.0.1" }, "127.0.0.1 is no gateway to 10.9.0.0/16."],
+  ["network ip route ipv6 add", { network: "default", gateway: "fe80::1%vmk7" }, "defaultTcpipStack has no interface vmk7."],
+  ["network ip route ipv6 add", { network: "default", gateway: "fe80::1", netstack: "mine" }, "Unable to find netstack mine"],
+  ["network ip route ipv4 remove", { network: "default", gateway: "192.0.2.9" }, "There is no route to 0.0.0.0/0 by 192.0.2.9"],
+  ["network ip dns server add", { server: "ns1" }, "Invalid IP address: ns1"],
+  ["network ip dns server remove", { server: "192.0.2.99" }, "The host has no name server 192.0.2.99"],
+  ["network ip dns server remove", {}, "Just one of --all and --server is needed."],
+  ["network ip dns search remove", { domain: "nowhere.example.org" }, "The host does not look in nowhere.example.org"],
   ["network vm port list", { worldid: "1e3" }, expect.stringContaining("Expecting integer value. Got '1e3'")],
   ["system account add", { id: "x", password: "xQaTEhb!", passwordconfirmation: "other" }, expect.stringContaining("do not match")],
   [

@@ -8,10 +8,11 @@ export interface Deed {
   readonly first?: Step;
   readonly deed: Step;
   readonly reading: Step;
-  /** Fields of some row of the reading. */
+  /** Fields of some row of the reading; BESIDES first: others are there too. */
   readonly shows: Readonly<Record<string, readonly string[]>>;
   readonly undo: readonly Step[];
 }
+export const BESIDES = "…";
 export type Step = readonly [path: string, args?: Arguments];
 
 export const SWITCH = "network vswitch standard";
@@ -21,6 +22,10 @@ export const onSwitch = { vswitchname: "vSwitch0" };
 export const onGroup = { portgroupname: "VM Network" };
 const vmk0 = { interfacename: "vmk0" };
 export const withInterface: Step = [`${INTERFACE} add`, { portgroupname: "Management Network", macaddress: "00:50:56:61:00:01" }];
+const toNet = { network: "10.9.0.0/16", gateway: "192.0.2.1" };
+const toNet6 = { network: "2001:db8:9::/48", gateway: "fe80::1%vmk0" };
+const withServer: Step = ["network ip dns server add", { server: "192.0.2.53" }];
+const withoutServers: Step = ["network ip dns server remove", { all: "true" }];
 export const withoutInterface: Step = [`${INTERFACE} remove`, vmk0];
 
 /** Each deed, what shows that it is done, and what takes it back. "NIC" is the machine's adapter that no switch has. */
@@ -123,6 +128,47 @@ export const deeds: readonly Deed[] = [
     reading: [`${INTERFACE} ipv6 address list`],
     shows: { Interface: ["vmk0"], Address: ["2001:db8::7"], Netmask: ["64"], Type: ["STATIC"] },
     undo: [[`${INTERFACE} ipv6 address remove`, { ...vmk0, ipv6: "2001:db8::7/64" }], withoutInterface],
+  },
+  {
+    first: withInterface,
+    deed: [`${INTERFACE} ipv4 set`, { ...vmk0, type: "dhcp", peerdns: "true" }],
+    reading: [`${INTERFACE} ipv4 get`, vmk0],
+    shows: { IPv4Address: ["0.0.0.0"], AddressType: ["DHCP"], DHCPDNS: ["true"] },
+    undo: [[`${INTERFACE} ipv4 set`, { ...vmk0, type: "none" }], withoutInterface, withoutServers],
+  },
+  {
+    first: withInterface,
+    deed: [`${INTERFACE} ipv6 set`, { ...vmk0, enablerouteradv: "true" }],
+    reading: [`${INTERFACE} ipv6 get`, vmk0],
+    shows: { Name: ["vmk0"], RouterAdvEnabled: ["true"], DHCPv6Enabled: ["false"] },
+    undo: [withoutInterface],
+  },
+  {
+    deed: ["network ip route ipv4 add", toNet],
+    reading: ["network ip route ipv4 list"],
+    shows: { Network: ["10.9.0.0"], Netmask: ["255.255.0.0"], Gateway: ["192.0.2.1"], Source: ["MANUAL"] },
+    undo: [["network ip route ipv4 remove", toNet]],
+  },
+  {
+    first: withInterface,
+    deed: ["network ip route ipv6 add", toNet6],
+    reading: ["network ip route ipv6 list", { netstack: "defaultTcpipStack" }],
+    shows: { Network: ["2001:db8:9::"], Netmask: ["48"], Gateway: ["fe80::1"], Interface: ["vmk0"] },
+    undo: [["network ip route ipv6 remove", toNet6], withoutInterface],
+  },
+  {
+    first: withServer,
+    deed: ["network ip dns server add", { server: "2001:DB8::53" }],
+    reading: ["network ip dns server list"],
+    shows: { DNSServers: [BESIDES, "192.0.2.53", "2001:db8::53"] },
+    undo: [["network ip dns server remove", { server: "2001:db8::53" }], withoutServers],
+  },
+  {
+    first: withServer,
+    deed: ["network ip dns search add", { domain: "lab.example.org" }],
+    reading: ["network ip dns search list"],
+    shows: { DNSSearchDomains: [BESIDES, "lab.example.org"] },
+    undo: [["network ip dns search remove", { domain: "LAB.example.org" }], withoutServers],
   },
   {
     first: withInterface,

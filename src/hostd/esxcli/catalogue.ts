@@ -5,16 +5,18 @@ import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
 import { addressCommands } from "./commands/network-addresses.ts";
 import { connectionCommands } from "./commands/network-connections.ts";
+import { dnsCommands } from "./commands/network-dns.ts";
 import { firewallCommands } from "./commands/network-firewall.ts";
 import { interfaceCommands } from "./commands/network-interfaces.ts";
 import { nicCommands } from "./commands/network-nics.ts";
 import { portGroupCommands } from "./commands/network-port-groups.ts";
+import { routeCommands } from "./commands/network-routes.ts";
 import { networkVmCommands } from "./commands/network-vms.ts";
 import { vswitchCommands } from "./commands/network-vswitch.ts";
-import { wayCommands } from "./commands/network-ways.ts";
 import { storageCommands } from "./commands/storage.ts";
 import { systemCommands } from "./commands/system.ts";
 import { accountCommands } from "./commands/system-accounts.ts";
+import { certificateCommands } from "./commands/system-certificates.ts";
 import { powerCommands } from "./commands/system-power.ts";
 import { settingsCommands } from "./commands/system-settings.ts";
 import { vmCommands } from "./commands/vm.ts";
@@ -29,12 +31,14 @@ export const commands: readonly Command[] = [
   ...networkVmCommands,
   ...interfaceCommands,
   ...addressCommands,
-  ...wayCommands,
+  ...routeCommands,
+  ...dnsCommands,
   ...connectionCommands,
   ...firewallCommands,
   ...storageCommands,
   ...systemCommands,
   ...accountCommands,
+  ...certificateCommands,
   ...settingsCommands,
   ...powerCommands,
   ...vmCommands,

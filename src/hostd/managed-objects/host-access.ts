@@ -86,7 +86,7 @@ export function certificateStatus(validity: { readonly notBeforeMs: number; read
 }
 
 /** Node gives a name's parts a line each, the most general first; clients show them in one, the other way round. */
-const onOneLine = (name: string): string => name.split("\n").reverse().join(",");
+export const onOneLine = (name: string): string => name.split("\n").reverse().join(",");
 
 export const hostAccessManager = {
   type: "HostAccessManager",

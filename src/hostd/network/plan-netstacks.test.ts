@@ -60,6 +60,15 @@ test("routes are added and removed one by one, all of them or none", () => {
   expect(showRouteTable(added, "vmotion").ipRoute).toEqual([]);
 });
 
+test("a route of IPv6 is one, however its network is written", () => {
+  const change = (operation: string, to: string, of = network) =>
+    updateRouteTable(of, { netstack: DEFAULT_STACK, config: { ipv6Route: [entry(operation, to, 32, "2001:db8::1")] }, at: "config" });
+  const added = change("add", "2001:DB8:0:0::");
+  expect(added.hostRoutes.map(({ destination }) => destination)).toEqual(["2001:db8::/32"]);
+  expect(refusal(() => change("add", "2001:db8::", added))).toEqual(["AlreadyExists", "2001:db8::/32"]);
+  expect(change("remove", "2001:db8:0::", added).hostRoutes).toEqual([]);
+});
+
 test("with an interface go its routes, and the name servers that it was to be told of", () => {
   const set = updateDns(table([entry("add", "10.9.0.0", 16, "10.0.0.2", "vmk0")]), dns({ dhcp: true }), DNS);
   const without = removeHostNic(set, "vmk0");
@@ -99,6 +108,7 @@ test.each<[string, () => unknown, readonly [string, unknown]]>([
     () => table([entry("add", "2001:db8::", 32)]),
     ["InvalidArgument", "config.ipRoute.route.network"],
   ],
+  ["a route to an address in a network", () => table([entry("add", "10.9.0.1", 16)]), ["InvalidArgument", "config.ipRoute.route.network"]],
   ["a prefix that is too long", () => table([entry("add", "10.0.0.0", 33)]), ["InvalidArgument", "config.ipRoute.route.prefixLength"]],
   ["a prefix of half a bit", () => table([entry("add", "10.0.0.0", 8.5)]), ["InvalidArgument", "config.ipRoute.route.prefixLength"]],
   ["a route that is there", () => table([entry("add", "10.9.0.0", 16), entry("add", "10.9.0.0", 16)]), ["AlreadyExists", "10.9.0.0/16"]],
@@ -111,6 +121,17 @@ test.each<[string, () => unknown, readonly [string, unknown]]>([
     () => updateDns(network, dns({ address: ["10.0.0.1"], searchDomain: ["a b"] }), DNS),
     ["InvalidArgument", "config.searchDomain"],
   ],
+  [
+    "a domain that no name server is asked for",
+    () => updateDns(network, dns({ searchDomain: ["example.org"] }), DNS),
+    ["InvalidArgument", "config.searchDomain"],
+  ],
+  [
+    "a gateway with a zone",
+    () => table([entry("add", "10.9.0.0", 16, "fe80::1%vmk0")]),
+    ["InvalidArgument", "config.ipRoute.route.gateway"],
+  ],
+  ["a default gateway with a zone", () => routes({ ipV6DefaultGateway: "fe80::1%vmk0" }), ["InvalidArgument", "ipRoute.gateway"]],
   [
     "name servers of an interface that asks nobody",
     () => updateDns(network, dns({ dhcp: true, virtualNicDevice: "vmk1" }), DNS),

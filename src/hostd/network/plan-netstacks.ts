@@ -11,6 +11,7 @@ import type {
   HostIpRouteTableConfig,
   HostNetworkConfigNetStackSpec,
 } from "../../wire/index.ts";
+import { canonical, networkOf } from "./ip-networks.ts";
 import type { VirtualNetwork } from "./network-config.ts";
 import { invalidArgument, notSupported } from "./parse-policy.ts";
 import { NETSTACKS } from "./plan-host-nics.ts";
@@ -71,11 +72,13 @@ function changeRoute(
   isAddress: (text: string) => boolean,
 ): VirtualNetwork {
   const { network: to, prefixLength, gateway, deviceName = "" } = route;
-  if (!isAddress(to)) throw invalidArgument(`${at}.route.network`, "it is no address");
+  if (!isAddress(to) || to.includes("%")) throw invalidArgument(`${at}.route.network`, "it is no address");
   const bits = isIPv4(to) ? 32 : 128;
   if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > bits)
     throw invalidArgument(`${at}.route.prefixLength`, `it is from 0 to ${bits}`);
-  const destination = `${to.toLowerCase()}/${prefixLength}`;
+  // The kernel has it in one way, and so has what it is compared with.
+  if (networkOf(to, prefixLength) !== canonical(to)) throw invalidArgument(`${at}.route.network`, "it is not the first of its network");
+  const destination = `${canonical(to)}/${prefixLength}`;
   const same = (one: HostRoute): boolean => one.netstack === netstack && one.destination === destination;
   switch (changeOperation) {
     case "add": {
@@ -139,6 +142,8 @@ export function updateDns(network: VirtualNetwork, config: HostDnsConfig, curren
   const device = dhcp ? asking.find((nic) => (virtualNicDevice ?? nic.device) === nic.device)?.device : undefined;
   if (dhcp && device === undefined) throw invalidArgument("config.virtualNicDevice", "it is no interface that asks a DHCP server");
   if (device === undefined && address.length === 0) {
+    const isOther = searchDomain.some((name) => current.searchDomain?.includes(name) !== true);
+    if (isOther) throw invalidArgument("config.searchDomain", "without name servers there is nobody to ask for it");
     const { resolver: _, ...others } = network;
     return others; // those of the machine
   }

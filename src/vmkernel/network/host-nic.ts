@@ -111,7 +111,8 @@ function checkRoutes(routes: readonly HostRoute[], nics: readonly HostNicConfig[
     const max = PREFIX_BITS_MAX[version === 4 ? 4 : 6];
     if (!/^\d{1,3}$/.test(bits) || Number(bits) > max)
       throw invalid("ipRoute.prefixLength", `${destination} has no prefix of 0 to ${max} bits.`);
-    if (isIP(gateway) !== version || isReserved(gateway)) throw invalid("ipRoute.gateway", `${gateway} is no gateway to ${destination}.`);
+    if (isIP(gateway) !== version || gateway.includes("%") || isReserved(gateway))
+      throw invalid("ipRoute.gateway", `${gateway} is no gateway to ${destination}.`);
     if (device !== undefined && !nics.some((nic) => nic.device === device && nic.netstack === netstack))
       throw invalid("ipRoute.deviceName", `${netstack} has no interface ${device}.`);
     claim(destinations, `${netstack} ${destination}`, () => invalid("ipRoute", `There are two routes to ${destination}.`));

@@ -1,40 +1,53 @@
 /** `esxcli network ip interface ipv4` and `ipv6`: the addresses of the host's own interfaces. */
-import { isIPv4, isIPv6 } from "node:net";
-import type { HostIpConfig, HostIpConfigIpV6Address, HostVirtualNic, HostVirtualNicSpec } from "../../../wire/index.ts";
-import { CommandFailed, command, nothing, oneOf, required, struct, table, text } from "../command.ts";
+import { isIPv6 } from "node:net";
+import type {
+  HostDnsConfig,
+  HostIpConfig,
+  HostIpConfigIpV6Address,
+  HostNetStackInstance,
+  HostVirtualNic,
+  HostVirtualNicSpec,
+} from "../../../wire/index.ts";
+import { broadcastOf, isInNetwork, prefixOfMask } from "../../network/ip-networks.ts";
+import { bool, CommandFailed, command, nothing, oneOf, required, struct, table, text } from "../command.ts";
 import type { Host } from "../host.ts";
 import { findInterface, findInterfaces, interfacename, named, netstack, updateInterface } from "./find-interface.ts";
-import { CONFIG_NETWORK as privilege } from "./network-system.ts";
+import { NETWORK_SYSTEM, CONFIG_NETWORK as privilege, readNetwork } from "./network-system.ts";
 
-const toNumber = (address: string): number => address.split(".").reduce((number, part) => number * 256 + Number(part), 0);
-const toAddress = (number: number): string => [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join(".");
+const NO_ADDRESS = "0.0.0.0";
 
-/** Pure. "192.0.2.7" in 255.255.255.0 is broadcast to by 192.0.2.255. */
-export function broadcastOf(address: string, mask: string): string {
-  return isIPv4(address) && isIPv4(mask) ? toAddress((toNumber(address) | ~toNumber(mask)) >>> 0) : "0.0.0.0";
+interface Dns {
+  readonly dns: HostDnsConfig | undefined;
+  readonly stacks: readonly HostNetStackInstance[];
 }
 
-/** Pure. */
-export function networkOf(address: string, mask: string): string {
-  return toAddress((toNumber(address) & toNumber(mask)) >>> 0);
+const isToldTo = (dns: HostDnsConfig | undefined, device: string): boolean => dns?.dhcp === true && dns.virtualNicDevice === device;
+
+/** The way on of its netstack, where that is in the interface's network. Pure. */
+function gatewayOf({ spec }: HostVirtualNic, stacks: Dns["stacks"]): string {
+  const { ipAddress: address, subnetMask } = spec.ip ?? {};
+  const gateway = stacks.find(({ key }) => key === spec.netStackInstanceKey)?.ipRouteConfig?.defaultGateway;
+  if (address === undefined || subnetMask === undefined || gateway === undefined) return NO_ADDRESS;
+  return isInNetwork(gateway, { address, prefixLength: prefixOfMask(subnetMask) }) ? gateway : NO_ADDRESS;
 }
 
-function showIpv4({ device, spec }: HostVirtualNic) {
-  const { dhcp = false, ipAddress = "0.0.0.0", subnetMask = "0.0.0.0" } = spec.ip ?? {};
+function showIpv4(nic: HostVirtualNic, { dns, stacks }: Dns) {
+  const { dhcp = false, ipAddress = NO_ADDRESS, subnetMask = NO_ADDRESS } = nic.spec.ip ?? {};
   return {
-    Name: device,
+    Name: nic.device,
     "IPv4 Address": ipAddress,
     "IPv4 Netmask": subnetMask,
     "IPv4 Broadcast": broadcastOf(ipAddress, subnetMask),
-    "Address Type": dhcp ? "DHCP" : ipAddress === "0.0.0.0" ? "NONE" : "STATIC",
-    Gateway: "0.0.0.0",
-    "DHCP DNS": false,
+    "Address Type": dhcp ? "DHCP" : ipAddress === NO_ADDRESS ? "NONE" : "STATIC",
+    Gateway: gatewayOf(nic, stacks),
+    "DHCP DNS": isToldTo(dns, nic.device),
   };
 }
 
 interface Ipv4Args {
   readonly ipv4: string | undefined;
   readonly netmask: string | undefined;
+  readonly peerdns: boolean | undefined;
   readonly type: "dhcp" | "none" | "static";
 }
 
@@ -43,6 +56,31 @@ function ipv4Change({ ipv4, netmask, type }: Ipv4Args): HostIpConfig {
   if (type === "none") return { dhcp: false };
   if (ipv4 === undefined || netmask === undefined) throw new CommandFailed("A static address needs --ipv4 and --netmask.");
   return { dhcp: false, ipAddress: ipv4, subnetMask: netmask };
+}
+
+/**
+ * What becomes of the name servers. Those that the host was told, it keeps when it is to be told no more. Pure.
+ * @returns undefined: nothing
+ * @throws {CommandFailed}
+ */
+export function dnsChange(dns: HostDnsConfig, device: string, { type, peerdns }: Ipv4Args): HostDnsConfig | undefined {
+  if (peerdns === true && type !== "dhcp") throw new CommandFailed("Name servers are told by DHCP alone: --peer-dns needs --type dhcp.");
+  const isTold = isToldTo(dns, device);
+  const shallBeTold = type === "dhcp" && (peerdns ?? isTold);
+  if (shallBeTold === isTold) return undefined;
+  const { virtualNicDevice: _, ...others } = dns;
+  return shallBeTold ? { ...others, dhcp: true, virtualNicDevice: device } : { ...others, dhcp: false };
+}
+
+/** Both or neither. */
+async function setIpv4(host: Host, name: string, args: Ipv4Args): Promise<void> {
+  const { device } = await findInterface(host, name);
+  const { dnsConfig: dns } = await readNetwork(host);
+  const dnsConfig = dns && dnsChange(dns, device, args);
+  const spec = { ip: ipv4Change(args) };
+  if (dnsConfig === undefined) return updateInterface(host, device, spec);
+  const vnic = [{ changeOperation: "edit", device, portgroup: "", spec }];
+  await host.call(NETWORK_SYSTEM, "UpdateNetworkConfig", { config: { vnic, dnsConfig }, changeMode: "modify" });
 }
 
 const ipv4 = [
@@ -60,7 +98,10 @@ const ipv4 = [
         "DHCP DNS": "boolean",
       }),
     ),
-    run: async (host, args) => (await findInterfaces(host, args)).map(showIpv4),
+    async run(host, args) {
+      const { dnsConfig: dns, netStackInstance: stacks = [] } = await readNetwork(host);
+      return (await findInterfaces(host, args)).map((nic) => showIpv4(nic, { dns, stacks }));
+    },
   }),
   command("network ip interface ipv4 set", {
     help: "Set the IPv4 address of an interface.",
@@ -69,13 +110,11 @@ const ipv4 = [
       ...named,
       ipv4: text("-I", "--ipv4", "The address; with type static."),
       netmask: text("-N", "--netmask", "The mask of its network; with type static."),
+      peerdns: bool("-P", "--peer-dns", "Whether the host asks the name servers that this interface is told by DHCP."),
       type: required(oneOf(["dhcp", "none", "static"], "-t", "--type", "How it gets its address: dhcp, none, static.")),
     },
     result: nothing,
-    async run(host, args) {
-      const { device } = await findInterface(host, args.interfacename);
-      await updateInterface(host, device, { ip: ipv4Change(args) });
-    },
+    run: (host, args) => setIpv4(host, args.interfacename, args),
   }),
 ];
 
@@ -93,8 +132,10 @@ async function changeIpv6(host: Host, name: string, written: string, operation: 
   const { device, spec } = await findInterface(host, name);
   const { ipV6Config: _, ...v4 } = spec.ip ?? { dhcp: false };
   const address = parseIpv6(written);
-  const isThere = ipv6AddressesOf(spec).some(({ ipAddress }) => ipAddress === address.ipAddress.toLowerCase());
+  const found = ipv6AddressesOf(spec).find(({ ipAddress }) => ipAddress === address.ipAddress.toLowerCase());
+  const isThere = found !== undefined;
   if (isThere === (operation === "add")) throw new CommandFailed(`${device} has ${isThere ? "" : "no "}address ${address.ipAddress}`);
+  if (isThere && found.origin !== "manual") throw new CommandFailed(`${device} was told ${address.ipAddress} by a router, and keeps it`);
   await updateInterface(host, device, { ip: { ...v4, ipV6Config: { ipV6Address: [{ ...address, operation }] } } });
 }
 
@@ -114,6 +155,18 @@ const ipv6 = [
         "Router Adv Enabled": spec.ip?.ipV6Config?.autoConfigurationEnabled ?? false,
         "DHCP DNS": false,
       })),
+  }),
+  command("network ip interface ipv6 set", {
+    help: "Set whether an interface takes the addresses that routers tell.",
+    privilege,
+    params: { ...named, enablerouteradv: required(bool("-r", "--enable-router-adv", "Whether it follows routers.")) },
+    result: nothing,
+    async run(host, args) {
+      const { device, spec } = await findInterface(host, args.interfacename);
+      const { ipV6Config: _, ...v4 } = spec.ip ?? { dhcp: false };
+      const ipV6Address = ipv6AddressesOf(spec).filter(({ origin }) => origin === "manual");
+      await updateInterface(host, device, { ip: { ...v4, ipV6Config: { autoConfigurationEnabled: args.enablerouteradv, ipV6Address } } });
+    },
   }),
   command("network ip interface ipv6 address list", {
     help: "List the IPv6 addresses of the host's interfaces.",

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { broadcastOf } from "./network-addresses.ts";
 import { failoverChange, shapingChange, showFailover, showShaping } from "./network-policy.ts";
 import { nameOfKey, namesIn } from "./network-system.ts";
 
@@ -49,15 +48,6 @@ test("bandwidths are in thousands of bits, and bursts in 1024 bytes", () => {
     "Peak Bandwidth": 2000,
     "Burst Size": 64,
   });
-});
-
-test.each([
-  ["192.0.2.7", "255.255.255.0", "192.0.2.255"],
-  ["10.1.2.3", "255.255.252.0", "10.1.3.255"],
-  ["203.0.113.9", "255.255.255.255", "203.0.113.9"],
-  ["", "255.0.0.0", "0.0.0.0"],
-])("%s in %s is broadcast to by %s", (address, mask, broadcast) => {
-  expect(broadcastOf(address, mask)).toBe(broadcast);
 });
 
 test("names are taken out of lists and keys", () => {

@@ -1,5 +1,5 @@
 /** What the commands of `esxcli network` have in common: the objects that they ask, and how they find what is named. */
-import type { HostNetworkInfo, HostPortGroup, HostVirtualSwitch, MoRef } from "../../../wire/index.ts";
+import type { HostNetStackInstance, HostNetworkInfo, HostPortGroup, HostVirtualSwitch, MoRef } from "../../../wire/index.ts";
 import { HOST_MANAGERS } from "../../inventory-tree.ts";
 import { CommandFailed } from "../command.ts";
 import type { Host } from "../host.ts";
@@ -25,6 +25,13 @@ export async function findSwitch(host: Host, name: string): Promise<HostVirtualS
 export async function findPortGroup(host: Host, name: string): Promise<HostPortGroup> {
   const found = (await readNetwork(host)).portgroup?.find(({ spec }) => spec.name === name);
   if (found === undefined) throw new CommandFailed(`Unable to find portgroup ${name.slice(0, 256)}`);
+  return found;
+}
+
+/** @throws {CommandFailed} */
+export function findNetstack({ netStackInstance = [] }: HostNetworkInfo, key: string): HostNetStackInstance {
+  const found = netStackInstance.find((stack) => stack.key === key);
+  if (found === undefined) throw new CommandFailed(`Unable to find netstack ${key.slice(0, 64)}`);
   return found;
 }
 
