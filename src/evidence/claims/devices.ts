@@ -51,14 +51,14 @@ const disksApart: Claim = {
 const parentsUnwritten: Claim = {
   claim: "No process of the machine can write a disk that others descend from: a snapshot's, or the parent of linked clones.",
   heading: "Linked Clones",
-  judge: ({ parents }) =>
-    judgeLooks(
-      parents.map(({ id, path, writers }) => ({
-        fact: `${path} (${id}) is open for writing in ${writers.length === 0 ? "no process" : `process ${writers.join(" and ")}`}`,
-        holds: writers.length === 0,
-      })),
-      "No running VM has a disk that descends from another.",
-    ),
+  judge: ({ monitors, parents }) => {
+    const looks = parents.map(({ id, path, writers }) => ({
+      fact: `${path} (${id}) is open for writing in ${writers.length === 0 ? "no process" : `process ${writers.join(" and ")}`}`,
+      holds: writers.length === 0,
+    }));
+    const none = { fact: `Of ${monitors.length} running VMs none has a disk that descends from another.`, holds: true };
+    return judgeLooks(looks.length === 0 && monitors.length > 0 ? [none] : looks, NO_MONITOR);
+  },
 };
 
 /** Anonymous memory files have an inode each, and no other process can name them. */

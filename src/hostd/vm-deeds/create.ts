@@ -178,7 +178,7 @@ async function listIfThere(agent: HostAgent, folder: DatastorePath): Promise<rea
 
 export const virtualMachineRef = (ref: MoRef): AnyValue => ({ anyType: "VirtualMachine", value: ref });
 
-export function parseVmxPath(agent: HostAgent, text: string): DatastorePath {
+function parseVmxPath(agent: HostAgent, text: string): DatastorePath {
   const path = parseDatastorePath(text);
   if (path === undefined || !/\.vmx$/i.test(path.path)) {
     throw fault("InvalidDatastorePath", `Invalid datastore path '${text}'.`, { datastorePath: text });

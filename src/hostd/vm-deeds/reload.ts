@@ -1,16 +1,16 @@
 /** Another .vmx for a VM that is registered: it stays the VM that it is, with its permissions and its place in lists. */
-import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
-import { parseVmx } from "../../wire/index.ts";
+import { type DatastorePath, formatDatastorePath, parseDatastorePath } from "../../base/index.ts";
+import { fault, parseVmx } from "../../wire/index.ts";
 import type { Call } from "../agent.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { aboutVm } from "./context.ts";
-import { parseVmxPath } from "./create.ts";
 
-/** @throws {Fault} InvalidDatastorePath, AlreadyExists when another VM has it; in its task FileNotFound, InvalidVmConfig. Then nothing has changed */
+/** @throws {Fault} FileNotFound for what is no .vmx, AlreadyExists when another VM has it; in its task InvalidVmConfig. Then nothing has changed */
 export function reloadFromPath(call: Call, vm: Vm, path: string): Task {
   const { agent } = call;
-  const vmx = parseVmxPath(agent, path);
+  const vmx = parseDatastorePath(path);
+  if (vmx === undefined || !/\.vmx$/i.test(vmx.path)) throw fault("FileNotFound", `File ${path} was not found`, { file: path });
   const claim = isSame(vmx, vm.vmxPath) ? undefined : agent.vms.claim(vmx);
   const task = call.startTask(vm.name, { kind: "registerVm", vmx }, async (_, task) => {
     const text = await agent.vms.vmkernel.request({ kind: "readText", file: vmx });
