@@ -36,7 +36,8 @@ afterAll(async () => {
   await host?.stop();
 });
 
-const networkOf = (name: string) => moRef("Network", `HaNetwork-${name}`);
+/** "%" is written so that it is no beginning of what stands for a character of XML. */
+const networkOf = (name: string) => moRef("Network", `HaNetwork-${name.replace("%", "%25")}`);
 const group = (name: string, extra: Partial<HostPortGroupSpec> = {}): HostPortGroupSpec => ({
   name,
   vlanId: 0,
@@ -48,7 +49,7 @@ const addGroup = (name: string, extra: Partial<HostPortGroupSpec> = {}, by = cli
   by.call(SYSTEM, "AddPortGroup", { portgrp: group(name, extra) });
 const removeGroup = (pgName: string) => client.call(SYSTEM, "RemovePortGroup", { pgName });
 const info = async (by = client) => (await read(by, SYSTEM, "networkInfo")) as HostNetworkInfo;
-const namesOf = (refs: unknown) => (refs as readonly MoRef[]).map(({ value }) => value.replace("HaNetwork-", ""));
+const namesOf = (refs: unknown) => (refs as readonly MoRef[]).map(({ value }) => value.replace("HaNetwork-", "").replace("%25", "%"));
 const nic = (deviceName: string, key = -1) => ({
   operation: "add" as const,
   device: { $type: "VirtualVmxnet3", key, backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName } } as never,

@@ -45,12 +45,11 @@ test("methods of objects are not disabled by clients: they are told so by name",
   expect(fault).toMatchObject({ fault: "NotSupported", message: expect.stringContaining("AuthorizationManager.DisableMethods") });
 });
 
-test.each([
-  ["ServiceInstance", "ServiceInstance", "RetrieveInternalContent"],
-  ["HostSystem", "ha-host", "RetrieveManagedMethodExecuter"],
-  ["HostSystem", "ha-host", "RetrieveDynamicTypeManager"],
-] as const)("%s %s is asked for what it has not by %s, and says so by name", async (type, moid, method) => {
-  const call = client.call as (ref: MoRef, method: string, args: object) => Promise<unknown>;
-  const fault = await faultOf(call.call(client, moRef(type, moid), method, {}));
-  expect(fault).toMatchObject({ fault: "NotSupported", message: expect.stringContaining(`${type}.${method} `) });
-});
+test.each([["ServiceInstance", "ServiceInstance", "RetrieveInternalContent"]] as const)(
+  "%s %s is asked for what it has not by %s, and says so by name",
+  async (type, moid, method) => {
+    const call = client.call as (ref: MoRef, method: string, args: object) => Promise<unknown>;
+    const fault = await faultOf(call.call(client, moRef(type, moid), method, {}));
+    expect(fault).toMatchObject({ fault: "NotSupported", message: expect.stringContaining(`${type}.${method} `) });
+  },
+);

@@ -35,12 +35,18 @@ const NETWORK_PREFIX = "HaNetwork-";
 
 /** The network that clients see for a port group: it comes and goes with it. */
 export function networkRef(portGroup: string): MoRef<"Network"> {
-  return { type: "Network", value: NETWORK_PREFIX + portGroup };
+  return { type: "Network", value: NETWORK_PREFIX + portGroup.replace(MARKUP, (character) => `%${character.charCodeAt(0).toString(16)}`) };
 }
+
+/** What XML has a use for: older pyVmomi writes an id into its request as it is. */
+const MARKUP = /[%&<>"']/g;
 
 /** The port group of a network, by the network's id; undefined for the id of something else. */
 export function portGroupOf(moid: string): string | undefined {
-  return moid.startsWith(NETWORK_PREFIX) ? moid.slice(NETWORK_PREFIX.length) : undefined;
+  if (!moid.startsWith(NETWORK_PREFIX)) return undefined;
+  return moid
+    .slice(NETWORK_PREFIX.length)
+    .replace(/%(2[2567]|3[ce])/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
 /** The host's managers, by the name that HostConfigManager has for each, under the ids that ESXi gives them. */
