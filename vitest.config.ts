@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// Unit tests lie beside their sources and run side by side; whole-host tests (test/) drive real guests, so they run one at a time.
+// Unit tests lie beside their sources and run side by side; whole-host tests (test/) drive real guests, so no more than two run at a time:
+// each has a host, a root folder and a port of its own.
 export default defineConfig({
   test: {
     projects: [
@@ -9,7 +10,7 @@ export default defineConfig({
         test: {
           name: "host",
           include: ["test/**/*.test.ts"],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
