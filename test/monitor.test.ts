@@ -126,10 +126,11 @@ test.skipIf(!isRoot)(
   "a suspend that vmkernel's death interrupts is called off, or whole; its client is told that nobody knows",
   async () => {
     const to = inDatastore("1/interrupted.vmss");
-    const lost = expect(kernel.client.request({ kind: "suspend", vm: vm("1"), to })).rejects.toBeInstanceOf(ConnectionLost);
+    const answer = kernel.client.request({ kind: "suspend", vm: vm("1"), to }).catch((error: unknown) => error);
     await until("it is being written", () => phaseOf("1") !== "running", 5000, 1);
     await kernel.kill("SIGKILL");
-    await lost;
+    const wasFaster = (await answer) === null; // it was suspended when the kill came: that was its answer
+    if (!wasFaster) expect(await answer).toBeInstanceOf(ConnectionLost);
     await kernel.start();
     const isRunning = (await kernel.runningVms()).includes("1");
     expect(existsSync(kernel.hostPath("1/interrupted.vmss"))).toBe(!isRunning);
