@@ -52,7 +52,7 @@ test("memory and processors of this machine are figures that it could have", asy
   expect(usage).toBeGreaterThan(100);
   expect(usage).toBeLessThan(10_000);
   const before = performance.now();
-  while (performance.now() - before < 300); // this test itself is what is used
+  while (performance.now() - before < 600); // this test itself is what is used
   await host.takeSample();
   const cpu = numbersOf(await query("cpu.usage.average", { maxSample: 1 }));
   expect(cpu[0]).toBeGreaterThan(100);

@@ -10,7 +10,8 @@ import { aboutVm } from "./context.ts";
 export function reloadFromPath(call: Call, vm: Vm, path: string): Task {
   const { agent } = call;
   const vmx = parseDatastorePath(path);
-  if (vmx === undefined || !/\.vmx$/i.test(vmx.path)) throw fault("FileNotFound", `File ${path} was not found`, { file: path });
+  const isThere = vmx !== undefined && agent.inventory.datastoreNamed(vmx.datastore) !== undefined;
+  if (!isThere || !/\.vmx$/i.test(vmx.path)) throw fault("FileNotFound", `File ${path} was not found`, { file: path });
   const claim = isSame(vmx, vm.vmxPath) ? undefined : agent.vms.claim(vmx);
   const task = call.startTask(vm.name, { kind: "registerVm", vmx }, async (_, task) => {
     const text = await agent.vms.vmkernel.request({ kind: "readText", file: vmx });

@@ -114,14 +114,14 @@ function decode(bytes: Uint8Array, name: string): string {
   if (binary !== undefined) throw invalidDisk(name, `is ${binary.is}, not the descriptor of a flat one`);
   if (bytes.length > VMDK_DESCRIPTOR_BYTES_MAX)
     throw invalidDisk(name, `is larger than ${VMDK_DESCRIPTOR_BYTES_MAX} bytes, so it is no disk descriptor`);
-  // qemu-img pads one with zeros to whole sectors.
+  // qemu-img pads one with zeros to whole sectors, and leaves the end of the text before behind the first where a CID became shorter.
   const end = bytes.indexOf(0);
   const text = end < 0 ? bytes : bytes.subarray(0, end);
-  if (bytes.subarray(text.length).some((byte) => byte !== 0)) throw invalidDisk(name, "is binary, so it is no disk descriptor");
   // Hosted products write windows-1252; what matters here is ASCII, so a byte beyond it may come out as any character.
   const decoded = new TextDecoder("utf-8").decode(text);
-  if (!/^# *Disk DescriptorFile/i.test(decoded.trimStart())) throw invalidDisk(name, 'does not begin with "# Disk DescriptorFile"');
-  return decoded;
+  if (/^# *Disk DescriptorFile/i.test(decoded.trimStart())) return decoded;
+  const isBinary = bytes.subarray(text.length).some((byte) => byte !== 0);
+  throw invalidDisk(name, isBinary ? "is binary, so it is no disk descriptor" : 'does not begin with "# Disk DescriptorFile"');
 }
 
 function parseExtent(line: string, at: string): VmdkExtent {

@@ -84,13 +84,19 @@ test("a hosted descriptor is read, and a child's parent and change tracking with
   expect(parse(formatVmdkDescriptor(descriptor))).toEqual(descriptor);
 });
 
+test("what qemu-img leaves behind the text, where a CID became shorter, is not of the descriptor", () => {
+  const text = hosted('RW 2048 FLAT "vm-flat.vmdk" 0');
+  const left = `${text}\0l.cylinders = "2"\n${"\0".repeat(900)}`;
+  expect(parseVmdkDescriptor(Buffer.from(left), "vm.vmdk")).toEqual(parseVmdkDescriptor(Buffer.from(text), "vm.vmdk"));
+});
+
 const flat = 'RW 2048 FLAT "vm-flat.vmdk" 0';
 test.each([
   ["nothing", "", 'does not begin with "# Disk DescriptorFile"'],
   ["another text", "hello\n", 'does not begin with "# Disk DescriptorFile"'],
   ["a hosted sparse file", `KDMV${"\0".repeat(508)}`, "is a hosted sparse disk (KDMV)"],
   ["a VMFS sparse file", `COWD${"\0".repeat(508)}`, "is a VMFS sparse disk (COWD)"],
-  ["a zero byte", `${hosted(flat)}\0more`, "is binary"],
+  ["a zero byte before its text", `\0${hosted(flat)}`, "is binary"],
   ["too many bytes", `${hosted(flat)}${"#".repeat(600_000)}`, "is larger than"],
   ["no extent", hosted(""), "has no extent"],
   ["too many extents", hosted(`${flat}\n`.repeat(1025)), "is extent 1025"],
