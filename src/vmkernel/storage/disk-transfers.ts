@@ -29,7 +29,7 @@ import { changeDescriptor, checkDiskName, checkNewDisk, extentNameOf } from "./d
 import { describeDisk, isThin, nameDisk, type OpenExtent, openExtent, requireSpace, reserve, STAT_BLOCK_BYTES, uuidOf } from "./disks.ts";
 import { fileFault, naming } from "./file-fault.ts";
 import type { FileTransfer } from "./file-transfers.ts";
-import { type ForeignDisk, flatDescriptor, openForeign } from "./foreign-disk.ts";
+import { flatDescriptor, openForeign } from "./foreign-disk.ts";
 
 export interface DiskTransfer extends FileTransfer {
   readonly copy: DiskCopy;
@@ -38,8 +38,6 @@ export interface DiskTransfer extends FileTransfer {
 /** Without names until it is whole: what ends it early, a crash as well, leaves nothing behind. */
 export async function copyDisk(source: DiskSource, transfer: DiskTransfer, controls: Controls): Promise<DiskDescription> {
   const { from, to, replace, copy } = transfer;
-  using foreign = await openForeign(source, from, "shared");
-  if (foreign !== undefined) return await copyForeign(source, { ...transfer, foreign }, controls);
   using disk = await openForCopy(source, from);
   const provisioning = copy.provisioning ?? disk.provisioning;
   const { capacityBytes } = disk;
@@ -61,8 +59,7 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
       if (provisioning === "eagerZeroedThick") await fillHoles(extentFile, { offset: 0, length: capacityBytes }, watch);
     });
     const text = formatVmdkDescriptor(
-      changeDescriptor(withoutParent(disk.parsed), {
-        extentFile: extentNameOf(to),
+      changeDescriptor(flatDescriptor(withoutParent(disk.parsed), extentNameOf(to)), {
         thin: provisioning === "thin",
         uuid,
         ...(copy.adapterType !== undefined && { adapterType: copy.adapterType }),
@@ -70,44 +67,6 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
         ...(copy.uuid !== undefined && { longContentId: Buffer.from(source.random(16)).toString("hex") }),
       }),
     );
-    const before = () => (replace ? deleteIfThere(source, to) : Promise.resolve());
-    await nameDisk({ folder, extentFile, extent, descriptor: to, text }, { controls, before });
-  });
-  return describeDisk(source, to);
-}
-
-/** A disk of another format becomes a flat one: thin, when nothing else is asked for, as it took no more than it held either. */
-async function copyForeign(
-  source: DiskSource,
-  { from, to, replace, copy, foreign }: DiskTransfer & { readonly foreign: ForeignDisk },
-  controls: Controls,
-): Promise<DiskDescription> {
-  const { provisioning = "thin", adapterType } = copy;
-  const { parsed, capacityBytes, allocatedBytes } = foreign;
-  const uuid = copy.uuid ?? uuidOf(parsed, from);
-  checkNewDisk(to, { capacityBytes, provisioning, adapterType: adapterType ?? "lsilogic", uuid });
-  const extent = inFolder(folderOf(to), extentNameOf(to));
-  await naming(to, "creating", async () => {
-    using root = source.open(to);
-    using folder = openFolderBeneath(root, splitPath(to.path).folder);
-    if (!replace) for (const path of [to, extent]) requireAbsent(folder, path);
-    using extentFile = createUnnamedFile(folder);
-    await naming(extent, "writing", async () => {
-      if (provisioning === "thin") {
-        requireSpace(folder, extent, allocatedBytes);
-        makeSparse(extentFile, capacityBytes);
-      } else await reserve(extentFile, { folder, extent, length: capacityBytes });
-      const watch = watchBytes(controls, capacityBytes);
-      await foreign.copyTo(extentFile, watch);
-      if (provisioning === "eagerZeroedThick") await fillHoles(extentFile, { offset: 0, length: capacityBytes }, watch);
-    });
-    const changes = {
-      thin: provisioning === "thin",
-      uuid,
-      ...(adapterType !== undefined && { adapterType }),
-      ...(copy.uuid !== undefined && { longContentId: Buffer.from(source.random(16)).toString("hex") }),
-    };
-    const text = formatVmdkDescriptor(changeDescriptor(flatDescriptor(parsed, extentNameOf(to)), changes));
     const before = () => (replace ? deleteIfThere(source, to) : Promise.resolve());
     await nameDisk({ folder, extentFile, extent, descriptor: to, text }, { controls, before });
   });
@@ -123,8 +82,10 @@ interface CopySource extends Disposable {
   copyTo(extent: OpenFile, watch: (doneBytes: number) => void): Promise<void>;
 }
 
-/** The disk and its parents, open to read: a copy has no parent. */
+/** The disk and its parents, open to read: a copy has no parent. One of another format took no more than it held either: thin. */
 async function openForCopy(source: DiskSource, from: DatastorePath): Promise<CopySource> {
+  const foreign = await openForeign(source, from, "shared");
+  if (foreign !== undefined) return { ...foreign, provisioning: "thin" };
   const chain = await readChain(source, from);
   const [{ parsed, capacityBytes }] = chain;
   const opened: OpenFile[] = [];
