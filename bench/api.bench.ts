@@ -11,7 +11,8 @@ import type { MoRef, PropertyFilterSpec, SelectionSpec } from "../src/wire/index
 import { installFromGo } from "../test/go.ts";
 import { freePort, PASSWORD, sleep, startHost, type TestHost, waitFor } from "../test/harness.ts";
 import { ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "../test/vm.ts";
-import { median, pssKiB } from "./bare-qemu.ts";
+import { pssKiB } from "./bare-qemu.ts";
+import { median, print } from "./figures.ts";
 import { RawClient } from "./raw-client.ts";
 
 const VMS = 1000;
@@ -204,8 +205,4 @@ async function benchPowerOns(host: TestHost, vms: readonly MoRef<"VirtualMachine
   );
   for (const { error } of ends) if (error !== undefined) print("  failed", error.localizedMessage ?? "");
   await Promise.all(vms.map(async (vm) => ended(client, await client.call(vm, "PowerOffVM_Task", {}))));
-}
-
-function print(what: string, figure: string): void {
-  process.stdout.write(`${what.padEnd(72)} ${figure}\n`);
 }

@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import { PASSWORD, startHost } from "../test/harness.ts";
-import { median } from "./bare-qemu.ts";
+import { median, print } from "./figures.ts";
 import { NGINX, startNginx } from "./nginx.ts";
 
 const run = promisify(execFile);
@@ -108,8 +108,4 @@ function report(what: string, [ours = [], theirs = []]: readonly (readonly Measu
   const [x, y] = [of(ours, "cpuSecondsPerGib"), of(theirs, "cpuSecondsPerGib")];
   print(`${what}, host : nginx (limit 0.90)`, `${(a / b).toFixed(2)}  (${a.toFixed(0)} : ${b.toFixed(0)} MiB/s, median of ${ROUNDS})`);
   print(`${what}, processor time`, `${(x / y).toFixed(2)}  (${x.toFixed(2)} : ${y.toFixed(2)} s a GiB)`);
-}
-
-function print(what: string, figure: string): void {
-  process.stdout.write(`${what.padEnd(64)} ${figure}\n`);
 }

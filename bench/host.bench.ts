@@ -11,7 +11,8 @@ import type { VimClient } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, sleep, startHost, type TestHost, waitFor } from "../test/harness.ts";
 import { bootableSpec, createVm, lastTick, succeeded } from "../test/vm.ts";
-import { type CommandLine, commandLineOf, median, pssKiB, startBare } from "./bare-qemu.ts";
+import { type CommandLine, commandLineOf, pssKiB, startBare } from "./bare-qemu.ts";
+import { median, print } from "./figures.ts";
 
 const ROUNDS = 9;
 const NAME = "bench";
@@ -129,8 +130,4 @@ async function monitorPids(host: TestHost): Promise<readonly number[]> {
 
 async function monitorPid(host: TestHost): Promise<number> {
   return (await monitorPids(host)).at(-1) ?? 0;
-}
-
-function print(what: string, figure: string): void {
-  process.stdout.write(`${what.padEnd(64)} ${figure}\n`);
 }

@@ -11,7 +11,7 @@ import { divide } from "../src/vmkernel/resources/divide.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { installGuestImage, sleep, startHost, type TestHost, waitFor } from "../test/harness.ts";
 import { bootableSpec, createVm, succeeded } from "../test/vm.ts";
-import { median } from "./bare-qemu.ts";
+import { median, print } from "./figures.ts";
 
 const WINDOW_MS = 20_000;
 /** The scheduler looks once a second: it has settled by then. */
@@ -127,8 +127,4 @@ async function partsOf(vmkernel: VmkernelClient, guests: readonly Guest[]): Prom
   const used = (await read()).map((ms, index) => ms - (before[index] ?? 0));
   const all = used.reduce((sum, ms) => sum + ms, 0);
   return used.map((ms) => ms / all);
-}
-
-function print(what: string, figure: string): void {
-  process.stdout.write(`${what.padEnd(64)} ${figure}\n`);
 }

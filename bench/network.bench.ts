@@ -12,12 +12,13 @@ import { cpus, loadavg } from "node:os";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { SKB, SKB_BYTES } from "../src/ebpf/index.ts";
 import { programFdById, testRun } from "../src/system/index.ts";
+import { median, print } from "./figures.ts";
 import { hasNft, makeBridge } from "./network/bridge.ts";
 import { VNET_HEADER_BYTES } from "./network/bursts.mjs";
 import { makeCable } from "./network/cable.ts";
 import type { Forwarder } from "./network/forwarder.ts";
 import { type FrameParts, renewConnection, SEGMENT_BYTES, SMALL_BYTES, tcpSegment, udpFrame } from "./network/frames.ts";
-import { burstOf, median, type Passed, roundTrip, Stream, type Traffic } from "./network/measure.ts";
+import { burstOf, type Passed, roundTrip, Stream, type Traffic } from "./network/measure.ts";
 import { hasOpenVSwitch, makeOpenVSwitch } from "./network/open-vswitch.ts";
 import { adoptOwnSwitch, makeFirewall, makeOwnSwitch, nicOf, type OwnSwitch } from "./network/own-switch.ts";
 import { streamNs, underLoad } from "./network/workers.ts";
@@ -312,8 +313,4 @@ function compare(
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function print(what: string, value: string): void {
-  process.stdout.write(`  ${what.padEnd(88)} ${value}\n`);
 }

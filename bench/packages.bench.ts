@@ -15,7 +15,7 @@ import type { HttpNfcLeaseInfo, MoRef, VirtualMachineImportSpec } from "../src/w
 import { startHost, waitFor } from "../test/harness.ts";
 import { ovfDescriptor } from "../test/package.fixture.ts";
 import { ROOT_POOL, read, succeeded } from "../test/vm.ts";
-import { median } from "./bare-qemu.ts";
+import { median, print, timed } from "./figures.ts";
 
 const run = promisify(execFile);
 const ROUNDS = 3;
@@ -53,9 +53,9 @@ test("a package's disk, beside qemu-img convert", { timeout: 600_000 }, async ()
     }
     const [a, b] = [median(times.ours), median(times.theirs)];
     const what = `import of ${DATA_MIB} MiB in ${(statSync(stream).size / MIB).toFixed(0)} MiB : qemu-img convert (limit 1.15)`;
-    process.stdout.write(`${what.padEnd(64)} ${(a / b).toFixed(2)}  (${a.toFixed(2)} : ${b.toFixed(2)} s, median of ${ROUNDS})\n`);
+    print(what, `${(a / b).toFixed(2)}  (${a.toFixed(2)} : ${b.toFixed(2)} s, median of ${ROUNDS})`);
     const [x, y] = [median(cpu.ours), median(cpu.theirs)];
-    process.stdout.write(`${"processor time, hostd : qemu-img".padEnd(64)} ${(x / y).toFixed(2)}  (${x.toFixed(2)} : ${y.toFixed(2)} s)\n`);
+    print("processor time, hostd : qemu-img", `${(x / y).toFixed(2)}  (${x.toFixed(2)} : ${y.toFixed(2)} s)`);
   } finally {
     client.close();
     await host.stop();
@@ -112,11 +112,4 @@ async function importDisk(client: VimClient, stream: string, port: number): Prom
   await run("curl", ["-sSfk", ...headers, "-X", "POST", "-T", stream, `https://127.0.0.1:${port}${pathname}`]);
   await client.call(lease, "HttpNfcLeaseComplete", {});
   return info.entity as MoRef<"VirtualMachine">;
-}
-
-/** @returns seconds */
-async function timed(deed: () => Promise<void>): Promise<number> {
-  const started = performance.now();
-  await deed();
-  return (performance.now() - started) / 1000;
 }

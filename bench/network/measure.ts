@@ -1,4 +1,6 @@
 /** Traffic through a forwarder, and what it cost. */
+
+import { median } from "../figures.ts";
 import { read, reading, threadNs, VNET_HEADER_BYTES, write, writing } from "./bursts.mjs";
 import type { Forwarder } from "./forwarder.ts";
 
@@ -98,9 +100,4 @@ export function roundTrip({ ends }: Forwarder, there: Buffer, back: Buffer, time
 function awaitFrame(fd: number, room: Buffer): void {
   const until = performance.now() + 1000;
   while (read(fd, room) < 0) if (performance.now() > until) throw new Error("a frame that was sent does not arrive");
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
