@@ -1,26 +1,25 @@
 /** IP addresses of links in the namespace that the calling thread is in. Source: rtnetlink(7). */
 import { SystemError } from "../../base/index.ts";
 import { decodeAddress, RTM_NEWADDR, requestAddress, requestAddresses, requestAddressRemoval } from "./address-message.ts";
-import type { NetlinkRequest } from "./link-message.ts";
-import { linkIndex } from "./links.ts";
-import { askNetlink, NetlinkSocket } from "./netlink-socket.ts";
+import { askOfLink, requireLinkIndex } from "./link-requests.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
 
 /**
  * Gives a link an address, and with it the route to its network. An IPv6 address is in use once no other host has answered to it.
  * @param cidr "192.0.2.1/24", "2001:db8::1/64"
  */
 export function addAddress(link: string, cidr: string): void {
-  ask(link, (index) => requestAddress(index, cidr), `giving the network link ${link} the address ${cidr}`);
+  askOfLink(link, (index) => requestAddress(index, cidr), `giving the network link ${link} the address ${cidr}`);
 }
 
 export function removeAddress(link: string, cidr: string): void {
-  ask(link, (index) => requestAddressRemoval(index, cidr), `taking the address ${cidr} from the network link ${link}`);
+  askOfLink(link, (index) => requestAddressRemoval(index, cidr), `taking the address ${cidr} from the network link ${link}`);
 }
 
 /** @returns those that the kernel chose itself too, such as fe80::… */
 export function listAddresses(link: string): string[] {
   try {
-    const index = indexOf(link);
+    const index = requireLinkIndex(link);
     using socket = new NetlinkSocket();
     return socket
       .list(requestAddresses())
@@ -31,18 +30,4 @@ export function listAddresses(link: string): string[] {
   } catch (cause) {
     throw new SystemError(`listing the addresses of the network link ${link}`, { cause });
   }
-}
-
-function ask(link: string, request: (index: number) => NetlinkRequest, what: string): void {
-  try {
-    askNetlink(request(indexOf(link)));
-  } catch (cause) {
-    throw new SystemError(what, { cause });
-  }
-}
-
-function indexOf(link: string): number {
-  const index = linkIndex(link);
-  if (index === undefined) throw new SystemError("there is no such link");
-  return index;
 }
