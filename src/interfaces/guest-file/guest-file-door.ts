@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Fault, messageOf } from "../../base/index.ts";
 import type { GuestFileBody, GuestFileContents, TransferRequest } from "../../hostd/index.ts";
+import { drained } from "../files/drained.ts";
 import { type HttpAnswer, startLingering } from "../files/refuse.ts";
 import { Stall } from "../files/stall.ts";
 
@@ -91,18 +92,6 @@ async function sendFile(response: ServerResponse, { sizeBytes, pieces }: GuestFi
     stall.progress();
   }
   response.end();
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
 }
 
 function refuse({ request, response }: Exchange, answer: HttpAnswer): Promise<void> {

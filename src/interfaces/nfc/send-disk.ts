@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { dataRanges, readAt } from "../../system/index.ts";
 import { deflateGrain, STREAM_GRAIN_BYTES, StreamEncoder, type VmdkDescriptor } from "../../wire/index.ts";
+import { drained } from "../files/drained.ts";
 import { Stall } from "../files/stall.ts";
 import type { Checksums } from "./checksums.ts";
 
@@ -112,15 +113,3 @@ async function readGrain(fd: number, offset: number, length: number): Promise<Bu
 }
 
 const ZEROS = Buffer.alloc(STREAM_GRAIN_BYTES);
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
-}
