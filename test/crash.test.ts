@@ -5,7 +5,7 @@ import { hostPaths } from "../src/base/index.ts";
 import { randomOf, type VimClient } from "../src/interfaces/index.ts";
 import { listCgroups, processesOfCgroup } from "../src/system/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
-import { datastoreText, installGuestImage, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
+import { datastoreText, installGuestImage, killSome, loginAgain, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, ended, lastTick, read, succeeded, VM_FOLDER } from "./vm.ts";
 
 /**
@@ -41,8 +41,8 @@ test(`${ROUNDS} kills at random moments lose nothing (seed ${SEED})`, { timeout:
   for (let round = 0; round < ROUNDS; round++) {
     const started = await startSomething(round);
     await sleep(random() * 400);
-    await killSome(["hostd", "vmkernel", "both"][Math.floor(random() * 3)] as "hostd" | "vmkernel" | "both");
-    const client = await loginAgain();
+    await killSome(host, ["hostd", "vmkernel", "both"][Math.floor(random() * 3)] as "hostd" | "vmkernel" | "both");
+    const client = await loginAgain(host, 30_000);
     await checkTask(client, started, round);
     await checkInventory(client, round);
     client.close();
@@ -59,7 +59,7 @@ test(`${ROUNDS} kills at random moments lose nothing (seed ${SEED})`, { timeout:
 
 /** A power-on, a power-off or a reconfigure that makes a disk: whatever the subject can do now. @returns the task, when it got one */
 async function startSomething(round: number): Promise<MoRef | undefined> {
-  const client = await loginAgain();
+  const client = await loginAgain(host, 30_000);
   try {
     if ((await read(client, subject, "runtime.powerState")) === "poweredOn") return await client.call(subject, "PowerOffVM_Task", {});
     if (round % 2 === 0) return await client.call(subject, "PowerOnVM_Task", {});
@@ -75,22 +75,6 @@ async function startSomething(round: number): Promise<MoRef | undefined> {
     return await client.call(subject, "ReconfigVM_Task", { spec: { annotation: `round ${round}`, deviceChange } });
   } finally {
     client.close();
-  }
-}
-
-async function killSome(which: "hostd" | "vmkernel" | "both"): Promise<void> {
-  const { hostd, vmkernel } = await host.pids();
-  if (which !== "vmkernel") process.kill(hostd, "SIGKILL");
-  if (which !== "hostd") process.kill(vmkernel, "SIGKILL");
-}
-
-async function loginAgain(): Promise<VimClient> {
-  for (const deadline = Date.now() + 30_000; ; await sleep(100)) {
-    try {
-      return await host.login();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
   }
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import { moRef, randomOf, type VimClient } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
-import { installGuestImage, sleep, startHost, type TestHost } from "./harness.ts";
+import { installGuestImage, killSome, loginAgain, sleep, startHost, type TestHost } from "./harness.ts";
 import { bootableSpec, createVm, ended, succeeded } from "./vm.ts";
 
 /**
@@ -78,8 +78,8 @@ test(`${ROUNDS} kills amid copies and moves leave whole disks only (seed ${SEED}
   for (let round = 0; round < ROUNDS; round++) {
     const task = await startSomething(round);
     await sleep(random() * 150);
-    await killSome(["hostd", "vmkernel", "both"][Math.floor(random() * 3)] as "hostd" | "vmkernel" | "both");
-    await using client = await loginAgain();
+    await killSome(host, ["hostd", "vmkernel", "both"][Math.floor(random() * 3)] as "hostd" | "vmkernel" | "both");
+    await using client = await loginAgain(host, 60_000);
     const { state, name } = await ended(client, task);
     await checkWhole(client, `round ${round}, ${name}: ${state}`);
   }
@@ -99,7 +99,7 @@ async function makeSource(): Promise<void> {
 
 /** A copy of the disk, a copy of the folder, or a move of the disk to where it was not. */
 async function startSomething(round: number): Promise<MoRef> {
-  await using client = await loginAgain();
+  await using client = await loginAgain(host, 60_000);
   const here = readdirSync(at("w")).includes("a.vmdk") ? "w/a.vmdk" : "w/b.vmdk";
   switch (round % 3) {
     case 0:
@@ -130,20 +130,4 @@ async function checkWhole(client: VimClient, when: string): Promise<void> {
     names.filter((name) => name.endsWith("~")),
     when,
   ).toEqual([]);
-}
-
-async function killSome(which: "hostd" | "vmkernel" | "both"): Promise<void> {
-  const { hostd, vmkernel } = await host.pids();
-  if (which !== "vmkernel") process.kill(hostd, "SIGKILL");
-  if (which !== "hostd") process.kill(vmkernel, "SIGKILL");
-}
-
-async function loginAgain(): Promise<VimClient> {
-  for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
-    try {
-      return await host.login();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
-  }
 }

@@ -205,3 +205,20 @@ export async function installGuestImage(host: TestHost, name: string): Promise<s
   await writeFile(join(folder, `${name}.vmdk`), formatVmdkDescriptor(descriptor));
   return `[datastore1] images/${name}.vmdk`;
 }
+
+/** A client of a host whose processes were killed: it answers once they run anew. */
+export async function loginAgain(host: TestHost, withinMs: number): Promise<VimClient> {
+  for (const deadline = Date.now() + withinMs; ; await sleep(100)) {
+    try {
+      return await host.login();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
+export async function killSome(host: TestHost, which: "hostd" | "vmkernel" | "both"): Promise<void> {
+  const { hostd, vmkernel } = await host.pids();
+  if (which !== "vmkernel") process.kill(hostd, "SIGKILL");
+  if (which !== "hostd") process.kill(vmkernel, "SIGKILL");
+}

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostPaths } from "../../src/base/index.ts";
 import type { VimClient } from "../../src/interfaces/index.ts";
 import type { MoRef } from "../../src/wire/index.ts";
-import { datastoreText, installGuestImage, sleep, startHost, type TestHost, waitFor } from "../harness.ts";
+import { datastoreText, installGuestImage, loginAgain, sleep, startHost, type TestHost, waitFor } from "../harness.ts";
 import { bootableSpec, createVm, ended, lastTick, read, succeeded } from "../vm.ts";
 
 const GUEST_MS = 120_000;
@@ -77,7 +77,7 @@ test("hostd and vmkernel die amid all of it: the guest counts on, and its disk i
     const { hostd, vmkernel } = await host.pids();
     if (which !== "vmkernel") process.kill(hostd, "SIGKILL");
     if (which !== "hostd") process.kill(vmkernel, "SIGKILL");
-    await using again = await loginAgain();
+    await using again = await loginAgain(host, 60_000);
     const { state } = await ended(again, task);
     expect(["success", "error"]).toContain(state);
     await goesOn();
@@ -92,13 +92,3 @@ test("hostd and vmkernel die amid all of it: the guest counts on, and its disk i
   await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
   await waitFor(async () => (await ticks()).filter((number) => number === 1).length === 2, GUEST_MS);
 });
-
-async function loginAgain(): Promise<VimClient> {
-  for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
-    try {
-      return await host.login();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
-  }
-}
