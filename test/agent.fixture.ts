@@ -76,7 +76,7 @@ export interface TestAgent {
   showPorts(vswitch: string, ports: readonly PortDescription[]): void;
   /** Tells the agent's clock to be that much later. */
   later(ms: number): void;
-  /** Measures what is used, as happens by itself each 20 seconds. */
+  /** Measures what is used. Of itself, as at a host, this never happens here. */
   takeSample(): Promise<void>;
   /** A client that has not logged in. */
   connect(): Promise<VimClient>;

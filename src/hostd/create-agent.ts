@@ -176,7 +176,6 @@ export async function createAgent(parts: AgentParts): Promise<HostAgent> {
   await agent.firewall.restore(); // before anybody can connect
   await agent.services.refresh();
   await recoverTasks(agent);
-  await agent.performance.start();
 
   // vmkernel away: the next one comes
   setInterval(() => void Promise.all([refreshDatastores(), refreshMachine()]).catch(() => {}), REFRESH_MS).unref();

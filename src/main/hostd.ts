@@ -88,6 +88,7 @@ async function main(): Promise<void> {
     powerHost: (powerHost) => console.log(JSON.stringify({ powerHost })),
     onBug,
   });
+  await agent.performance.start();
   const onRefused = ({ clientAddress, reason }: SdkRefusal) =>
     agent.audit({ id: "api.call", subject: "", object: "", result: "failure", reason, ip: clientAddress });
   const sdk = await startSdkServer({
