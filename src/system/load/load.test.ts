@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { parseDisks, parseMemory, parseMemoryShareBytes, parseNics, parseProcessors, parseProcessorTimeMs } from "./parse-load.ts";
-import { readMachineLoad, readProcessLoad } from "./read-load.ts";
+import { readMachineLoad, readProcessLoad, readProcessorTime } from "./read-load.ts";
 
 test("a processor is busy with all but idling and waiting for disks; the sum line is no processor", () => {
   const text = "cpu  99 99 99 99 99 0 0 0 0 0\ncpu0 1 2 3 40 50 4 5 6 7 8\ncpu12 0 0 0 7 0 0 0 0\nintr 1 2\n";
@@ -66,4 +68,24 @@ test("a process that runs has used something, one that has ended tells nothing",
   expect((await readProcessLoad(process.pid))?.memoryBytes).toBeGreaterThan(10 * 2 ** 20);
   expect((await readProcessLoad(process.pid))?.processorMs).toBeGreaterThan(0);
   expect(await readProcessLoad(2 ** 22 - 1)).toBeUndefined();
+  expect(await readProcessorTime(2 ** 22 - 1)).toBeUndefined();
+});
+
+test("of two that want the same processor, each waits while the other runs", async () => {
+  const bothMs = 600;
+  const spinning = [0, 1].map(() => spawn("taskset", ["-c", "0", process.execPath, "-e", "for (;;);"], { stdio: "ignore" }));
+  try {
+    await setTimeout(200);
+    const read = () => Promise.all(spinning.map(({ pid = 0 }) => readProcessorTime(pid)));
+    const before = await read();
+    await setTimeout(bothMs);
+    for (const [index, time] of (await read()).entries()) {
+      const used = (time?.usedMs ?? 0) - (before[index]?.usedMs ?? 0);
+      const waited = (time?.waitedMs ?? 0) - (before[index]?.waitedMs ?? 0);
+      expect(waited).toBeGreaterThan(0.2 * bothMs);
+      expect(used + waited).toBeGreaterThan(0.8 * bothMs);
+    }
+  } finally {
+    for (const program of spinning) program.kill("SIGKILL");
+  }
 });

@@ -34,6 +34,7 @@ export interface MemoryLoad {
 }
 
 const MS_PER_TICK = 10; // USER_HZ is 100 on every x86-64 kernel, whatever its own clock
+const NS_PER_MS = 1e6;
 const SECTOR_BYTES = 512; // of iostats, whatever the disk's own
 const KIB = 1024;
 
@@ -85,6 +86,11 @@ export function parseNics(text: string, isPhysical: (name: string) => boolean): 
 export function parseProcessorTimeMs(text: string): number {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** /proc/PID/task/TID/schedstat: for how long the thread could have run while others did. Source: kernel scheduler/sched-stats. */
+export function parseWaitedMs(text: string): number {
+  return Number(text.split(" ")[1] ?? 0) / NS_PER_MS;
 }
 
 /** /proc/PID/smaps_rollup: its memory, what it shares with others counted in part (proportional set size). */

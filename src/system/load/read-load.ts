@@ -1,6 +1,6 @@
 /** What this machine and a process on it have used so far, read from the kernel now. */
 import { readlinkSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import {
   type DiskLoad,
   type MemoryLoad,
@@ -12,6 +12,7 @@ import {
   parseNics,
   parseProcessors,
   parseProcessorTimeMs,
+  parseWaitedMs,
 } from "./parse-load.ts";
 
 export interface MachineLoad {
@@ -27,6 +28,13 @@ export interface ProcessLoad {
   readonly memoryBytes: number;
 }
 
+/** Of all threads of a process; both only grow, but for what a thread had waited that has ended. */
+export interface ProcessorTime {
+  readonly usedMs: number;
+  /** For how long they could have run, and others did. */
+  readonly waitedMs: number;
+}
+
 export async function readMachineLoad(): Promise<MachineLoad> {
   const [stat, meminfo, diskstats, netdev] = await Promise.all(
     ["stat", "meminfo", "diskstats", "net/dev"].map((name) => readFile(`/proc/${name}`, "utf8")),
@@ -39,16 +47,28 @@ export async function readMachineLoad(): Promise<MachineLoad> {
   };
 }
 
-/** @returns undefined when it has ended */
+/** Walks all of its page tables. @returns undefined when it has ended */
 export async function readProcessLoad(pid: number): Promise<ProcessLoad | undefined> {
-  try {
-    const [stat, rollup] = await Promise.all(["stat", "smaps_rollup"].map((name) => readFile(`/proc/${pid}/${name}`, "utf8")));
-    return { processorMs: parseProcessorTimeMs(stat ?? ""), memoryBytes: parseMemoryShareBytes(rollup ?? "") };
-  } catch (error) {
-    // ESRCH: it ended while its file was open
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH")) return undefined;
-    throw error;
-  }
+  const [stat, rollup] = await Promise.all(["stat", "smaps_rollup"].map((name) => readOf(pid, name)));
+  if (stat === undefined || rollup === undefined) return undefined;
+  return { processorMs: parseProcessorTimeMs(stat), memoryBytes: parseMemoryShareBytes(rollup) };
+}
+
+/** @returns undefined when it has ended */
+export async function readProcessorTime(pid: number): Promise<ProcessorTime | undefined> {
+  const [stat, threads] = await Promise.all([readOf(pid, "stat"), readdir(`/proc/${pid}/task`).catch(ended)]);
+  if (stat === undefined || threads === undefined) return undefined;
+  const waits = await Promise.all(threads.map((thread) => readOf(pid, `task/${thread}/schedstat`)));
+  const waitedMs = waits.reduce((sum, wait) => sum + parseWaitedMs(wait ?? ""), 0);
+  return { usedMs: parseProcessorTimeMs(stat), waitedMs };
+}
+
+const readOf = (pid: number, name: string): Promise<string | undefined> => readFile(`/proc/${pid}/${name}`, "utf8").catch(ended);
+
+/** ESRCH: it ended while its file was open. */
+function ended(error: unknown): undefined {
+  if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH")) return undefined;
+  throw error;
 }
 
 /** A device of the hardware; the kernel's own inventions are beneath /devices/virtual, and a partition has no entry of its own. */

@@ -3,15 +3,16 @@
  * writes what has changed. The one place where CPU shares, reservations and limits reach the kernel.
  */
 import { messageOf, Turns, type VmId } from "../../base/index.ts";
-import { type CpuPortion, readProcessLoad, setCpuPortion } from "../../system/index.ts";
+import { type CpuPortion, type ProcessorTime, readProcessorTime, setCpuPortion } from "../../system/index.ts";
 import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
+import { correctWeights } from "./correct-weights.ts";
 import { Pinning } from "./pinning.ts";
 import { type CpuPlan, type HostProcessors, planCpu, type RunningVm } from "./plan-cpu.ts";
 
 const LOOK_EVERY_MS = 1000;
 /** A weight that is this near is left as it is. */
-const NEAR = 0.03;
+const NEAR = 0.01;
 
 /** A running monitor as the scheduler sees it. */
 export interface ScheduledMonitor {
@@ -29,10 +30,11 @@ export interface CpuSchedulerParts {
   readonly log: (line: string) => void;
 }
 
-interface Look {
+interface Look extends ProcessorTime {
   readonly pid: number;
   readonly atMs: number;
-  readonly processorMs: number;
+  /** Since the look before. */
+  readonly use?: Required<Pick<RunningVm, "used" | "waited" | "grantedMhz">>;
 }
 
 export class CpuScheduler implements Disposable {
@@ -44,6 +46,7 @@ export class CpuScheduler implements Disposable {
   readonly #pinning: Pinning;
   #config = NO_POOLS;
   #granted: CpuPlan["granted"] = new Map();
+  #factors: ReturnType<typeof correctWeights> = new Map();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -66,8 +69,7 @@ export class CpuScheduler implements Disposable {
 
   async #divide(): Promise<void> {
     const monitors = this.#parts.running();
-    const running = await Promise.all(monitors.map((monitor) => this.#look(monitor)));
-    const { portions, granted } = planCpu(this.#config, running, this.#parts.processors);
+    const { portions, granted } = planCpu(this.#config, this.#describe(monitors), this.#parts.processors, this.#factors);
     this.#granted = granted;
     for (const { vm, cgroup } of monitors) {
       const portion = portions.get(vm);
@@ -80,6 +82,13 @@ export class CpuScheduler implements Disposable {
     this.#forget(monitors);
   }
 
+  #describe(monitors: readonly ScheduledMonitor[]): readonly RunningVm[] {
+    return monitors.map(({ vm, pid, vcpus, latency }) => {
+      const look = this.#looks.get(vm);
+      return { vm, vcpus, latency, ...(look?.pid === pid ? look.use : {}) };
+    });
+  }
+
   [Symbol.dispose](): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -88,22 +97,31 @@ export class CpuScheduler implements Disposable {
   #wait(): void {
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => {
-      this.divideNow()
+      this.#turns
+        .take(() => this.#lookAndDivide())
         .catch((error: unknown) => this.#parts.log(`dividing the processors: ${messageOf(error)}`))
         .finally(() => this.#wait());
     }, LOOK_EVERY_MS).unref();
   }
 
-  async #look({ vm, pid, vcpus, latency }: ScheduledMonitor): Promise<RunningVm> {
-    const load = await readProcessLoad(pid);
+  async #lookAndDivide(): Promise<void> {
+    const monitors = this.#parts.running();
+    await Promise.all(monitors.map((monitor) => this.#look(monitor)));
+    this.#factors = correctWeights(this.#factors, this.#describe(monitors), this.#parts.processors.mhz);
+    await this.#divide();
+  }
+
+  async #look({ vm, pid }: ScheduledMonitor): Promise<void> {
+    const time = await readProcessorTime(pid);
+    if (time === undefined) return void this.#looks.delete(vm);
     const before = this.#looks.get(vm);
     const grantedMhz = this.#granted.get(vm);
-    const atMs = performance.now();
-    const unknown = { vm, vcpus, latency };
-    if (load === undefined) return unknown;
-    this.#looks.set(vm, { pid, atMs, processorMs: load.processorMs });
-    if (before?.pid !== pid || grantedMhz === undefined) return unknown;
-    return { ...unknown, used: (load.processorMs - before.processorMs) / (atMs - before.atMs), grantedMhz };
+    const look = { pid, atMs: performance.now(), ...time };
+    if (before?.pid !== pid || grantedMhz === undefined) return void this.#looks.set(vm, look);
+    const intervalMs = look.atMs - before.atMs;
+    const used = (time.usedMs - before.usedMs) / intervalMs;
+    const waited = Math.max(0, time.waitedMs - before.waitedMs) / intervalMs;
+    this.#looks.set(vm, { ...look, use: { used, waited, grantedMhz } });
   }
 
   /** What ended meanwhile has no cgroup any more. */

@@ -64,6 +64,8 @@ describe("what a VM wants", () => {
     ["that has just started", {}, 4000],
     ["that uses what it was granted", { used: 0.25, grantedMhz: 500 }, 4000],
     ["that uses half of it", { used: 0.25, grantedMhz: 1000 }, 850],
+    ["that could use little of it, and waited for the rest", { used: 0.25, waited: 1.25, grantedMhz: 1000 }, 4000],
+    ["that waited for a moment", { used: 0.25, waited: 0.05, grantedMhz: 1000 }, 1000],
     ["that is idle", { used: 0, grantedMhz: 1000 }, 100],
     ["that uses more than it was granted, since it was lent", { used: 1, grantedMhz: 500 }, 4000],
   ])("%s", (_, settings, expected) => {

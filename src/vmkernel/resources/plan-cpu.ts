@@ -15,6 +15,8 @@ export interface RunningVm {
   readonly latency?: LatencySensitivity | undefined;
   /** Processors' worth of time that it used of late; undefined when it has just started. */
   readonly used?: number;
+  /** Processors' worth of time that it waited for one meanwhile. */
+  readonly waited?: number;
   /** What it was granted when that was measured, in MHz. */
   readonly grantedMhz?: number;
 }
@@ -43,13 +45,21 @@ export interface CpuPlan {
   readonly granted: ReadonlyMap<VmId, number>;
 }
 
-export function planCpu(config: ResourceConfig, running: readonly RunningVm[], host: HostProcessors): CpuPlan {
+/** @param factors by what the weights of some are multiplied */
+export function planCpu(
+  config: ResourceConfig,
+  running: readonly RunningVm[],
+  host: HostProcessors,
+  factors: ReadonlyMap<VmId, number> = new Map(),
+): CpuPlan {
   const tree = buildTree(config, running, host);
   const division = divide(host.mhz * host.count, tree.top);
   const limited = new Set(tree.limited);
   const rows = running.map((vm) => ({ vm, row: division.get(vmKey(vm.vm)) ?? NOTHING }));
   return {
-    portions: new Map(rows.map(({ vm, row }) => [vm.vm, portionOf(vm, row, { host, isLimited: limited.has(vm.vm) })])),
+    portions: new Map(
+      rows.map(({ vm, row }) => [vm.vm, portionOf(vm, row, { host, isLimited: limited.has(vm.vm), factor: factors.get(vm.vm) ?? 1 })]),
+    ),
     granted: new Map(rows.map(({ vm, row }) => [vm.vm, row.granted])),
   };
 }
@@ -57,13 +67,15 @@ export function planCpu(config: ResourceConfig, running: readonly RunningVm[], h
 const NOTHING: Division = { granted: 0, claim: 0 };
 const vmKey = (vm: VmId): string => `vm ${vm}`;
 
-/** Whether a VM uses what it is granted, and would use more: then it wants all that its virtual CPUs can use. */
-export function demandMhz({ vcpus, used, grantedMhz }: RunningVm, mhz: number): number {
+/**
+ * What a VM would use: also what it waited for, or one that programs of the host keep from the processors would seem to want little.
+ * One that uses all that it is granted wants all that its virtual CPUs can use: a quota stops it without its waiting.
+ */
+export function demandMhz({ vcpus, used, waited = 0, grantedMhz }: RunningVm, mhz: number): number {
   const capacity = vcpus * mhz;
   if (used === undefined || grantedMhz === undefined) return capacity;
-  const usedMhz = used * mhz;
-  if (usedMhz >= HUNGRY_FROM * Math.min(grantedMhz, capacity)) return capacity;
-  return Math.min(capacity, usedMhz * HEADROOM + HEADROOM_MHZ);
+  if (used * mhz >= HUNGRY_FROM * Math.min(grantedMhz, capacity)) return capacity;
+  return Math.min(capacity, (used + waited) * mhz * HEADROOM + HEADROOM_MHZ);
 }
 
 interface Tree {
@@ -106,9 +118,10 @@ function amountsOf({ reservationMhz, limitMhz = Number.POSITIVE_INFINITY, shares
 function portionOf(
   { latency }: RunningVm,
   { claim }: Division,
-  { host, isLimited }: { readonly host: HostProcessors; readonly isLimited: boolean },
+  { host, isLimited, factor }: { readonly host: HostProcessors; readonly isLimited: boolean; readonly factor: number },
 ): CpuPortion {
   const part = claim / (host.mhz * host.count);
-  const shares = Math.round(Math.min(SHARES.max, Math.max(SHARES.min, part * SHARES_OF_HOST * LATENCY_FACTOR[latency ?? "normal"])));
+  const weight = part * SHARES_OF_HOST * LATENCY_FACTOR[latency ?? "normal"] * factor;
+  const shares = Math.round(Math.min(SHARES.max, Math.max(SHARES.min, weight)));
   return isLimited ? { shares, processorsMax: claim / host.mhz } : { shares };
 }

@@ -1,0 +1,45 @@
+/**
+ * By what a VM's weight is multiplied, so that it gets of the processors what it is entitled to. The kernel divides each processor by
+ * itself and moves threads between them by rough rules: with few threads of unlike weights, parts are off by a third (measured), and stay
+ * so. What each got is compared with what it was granted, and its weight led there. Pure.
+ */
+import type { VmId } from "../../base/index.ts";
+import type { RunningVm } from "./plan-cpu.ts";
+
+/** What of its deviation is taken back at each look: parts of a second are rough themselves, so not all of it. */
+const GAIN = 0.4;
+/** No VM weighs more, or less, than this many times what it is entitled to. */
+const CORRECTION_MAX = 8;
+/** One that could have used this part of what it was granted, and did or waited, was one among whom processors were divided. */
+const WANTED_FROM = 0.9;
+/** Less than this of a processor says nothing: it may have been two ticks of the clock. */
+const USED_MIN = 0.01;
+
+/**
+ * @param before what was answered at the last look
+ * @returns a factor for each VM: 1 where there is nothing to correct, or nothing known
+ */
+export function correctWeights(before: ReadonlyMap<VmId, number>, running: readonly RunningVm[], mhz: number): ReadonlyMap<VmId, number> {
+  const rivals = running.flatMap((vm) => rivalOf(vm, mhz));
+  const used = rivals.reduce((sum, rival) => sum + rival.used, 0);
+  const granted = rivals.reduce((sum, rival) => sum + rival.granted, 0);
+  const factors = new Map(running.map(({ vm }) => [vm, relaxed(before.get(vm) ?? 1)]));
+  if (rivals.length < 2) return factors;
+  const led = rivals.map((rival) => {
+    const part = Math.max(USED_MIN, rival.used) / used;
+    return { vm: rival.vm, factor: (before.get(rival.vm) ?? 1) * (rival.granted / granted / part) ** GAIN };
+  });
+  const mean = Math.exp(led.reduce((sum, { factor }) => sum + Math.log(factor), 0) / led.length);
+  for (const { vm, factor } of led) factors.set(vm, Math.min(CORRECTION_MAX, Math.max(1 / CORRECTION_MAX, factor / mean)));
+  return factors;
+}
+
+/** In processors. One that is to get more than its part at once (latency sensitivity) is not led back to it. */
+function rivalOf({ vm, used, waited = 0, grantedMhz, latency }: RunningVm, mhz: number) {
+  if (used === undefined || grantedMhz === undefined || grantedMhz <= 0 || latency !== undefined) return [];
+  const granted = grantedMhz / mhz;
+  return used + waited >= WANTED_FROM * granted ? [{ vm, used, granted }] : [];
+}
+
+/** What was learned under contention is forgotten without it. */
+const relaxed = (factor: number): number => factor ** (1 - GAIN);
