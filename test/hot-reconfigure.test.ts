@@ -18,6 +18,7 @@ const govcPath = "path" in govc ? govc.path : "";
 const NAME = "hot";
 const GUEST_MS = 90_000;
 const MIB = 1024 * 1024;
+const GUEST_LOGIN = { user: "root", password: "Guest-Root-1" };
 let host: TestHost;
 let client: VimClient;
 let vm: MoRef<"VirtualMachine">;
@@ -112,6 +113,26 @@ test("a disk, an adapter, a CD, a processor and memory come to a guest that runs
   expect(await read(client, vm, "config.hardware.numCPU")).toBe(2);
   expect(await read(client, vm, "config.hotPlugMemoryIncrementSize")).toBe(128);
   await expectEvidence();
+});
+
+test("a disk does no more operations in a second than its limit, from the change on, and more once that is taken away", async () => {
+  const allow = async (limit: number) => {
+    const data = await deviceOf("VirtualDisk", 1);
+    await reconfigure({ deviceChange: [change("edit", { ...data, storageIOAllocation: { limit } })] });
+  };
+  const secondsToRead = async (blocks: number, first: number) => {
+    const vmkernel = await host.vmkernel();
+    const script = `dd if=/dev/sdb of=/dev/null bs=32k count=${blocks} skip=${first}`;
+    const beganAt = performance.now();
+    const { exitCode } = await vmkernel.request({ kind: "runInGuest", vm: vm.value as never, login: GUEST_LOGIN, script });
+    vmkernel.close();
+    expect(exitCode).toBe(0);
+    return (performance.now() - beganAt) / 1000;
+  };
+  await allow(16);
+  expect(await secondsToRead(64, 0)).toBeGreaterThan(3);
+  await allow(-1);
+  expect(await secondsToRead(160, 64)).toBeLessThan(8); // ten seconds at sixteen a second
 });
 
 test("the cable of an adapter is unplugged and plugged in, and clients see it", async () => {

@@ -102,6 +102,8 @@ export type DeviceSpec =
       /** A VMDK descriptor with flat extents. */
       readonly descriptor: DatastorePath;
       readonly mode: "persistent" | "independent_persistent" | "independent_nonpersistent";
+      /** How much it may do: each 32 KiB of a read or write that has begun counts as one. Operations per second; left out, no limit. */
+      readonly iopsMax?: number;
     }
   | { readonly kind: "cdrom"; readonly key: number; readonly controllerKey: number; readonly unit: number; readonly image?: DatastorePath }
   | { readonly kind: "floppy"; readonly key: number; readonly unit: number; readonly image?: DatastorePath }

@@ -277,6 +277,18 @@ test.each<[string, readonly VirtualDeviceConfigSpec[], string, object]>([
   ],
   ["a negative size", [add(disk(-1, 200, { capacityInKB: -8 }), "create")], "InvalidDeviceSpec", {}],
   ["a size over 62 TB", [add(disk(-1, 200, { capacityInKB: 63 * 1024 ** 3 }), "create")], "InvalidDeviceSpec", {}],
+  [
+    "fewer operations a second than can be counted",
+    [add(disk(-1, 200, { storageIOAllocation: { limit: 15 } }), "create")],
+    "InvalidArgument",
+    { invalidProperty: "virtualDeviceSpec.device.storageIOAllocation.limit" },
+  ],
+  [
+    "reserved operations, of which there are none",
+    [add(disk(-1, 200, { storageIOAllocation: { reservation: 100 } }), "create")],
+    "InvalidArgument",
+    { invalidProperty: "storageIOAllocation.reservation" },
+  ],
   ["no backing", [add(deviceOf("VirtualDisk", -1, { controllerKey: 200, capacityInKB: 8 }), "create")], "InvalidDeviceBacking", {}],
   [
     "a raw disk",

@@ -6,7 +6,7 @@ import { Fault, messageOf } from "../../base/index.ts";
 import { raiseCgroupLimits } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { MachineSpec } from "../machine.ts";
-import { carryOut, type Means, setLink, sweep } from "./change-monitor.ts";
+import { adjust, carryOut, type Means, sweep } from "./change-monitor.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { liveMachine, type MonitorAnswers } from "./live-machine.ts";
 import type { Monitor } from "./monitor.ts";
@@ -46,7 +46,7 @@ export async function putBack(monitor: Monitor, means: Means): Promise<void> {
 export async function takeStock(monitor: Monitor, wanted: MachineSpec): Promise<void> {
   await sweep(monitor);
   const machine = liveMachine(monitor.record.machine, wanted, await askMachine(monitor));
-  for (const device of machine.devices) if (device.kind === "nic") await setLink(monitor, device);
+  for (const device of machine.devices) await adjust(monitor, device);
   await monitor.keepRecord({ ...monitor.record, machine, phase: { kind: "running" } });
 }
 

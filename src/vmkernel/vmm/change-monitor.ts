@@ -13,7 +13,7 @@ import { deviceId } from "./expected-devices.ts";
 import { idOfDevice, listOf, nodesByDevice, objectOf } from "./live-machine.ts";
 import type { Nic, NicPorts } from "./nic-ports.ts";
 import { parseNetClients } from "./parse-net-clients.ts";
-import { type ChangeStep, type Drive, inverseOf } from "./plan-change.ts";
+import { type ChangeStep, type Disk, type Drive, inverseOf } from "./plan-change.ts";
 import {
   DescriptorNumbers,
   type DescriptorUse,
@@ -108,12 +108,15 @@ async function takeStep(talk: Talk, step: ChangeStep, machine: CheckedMachine, {
       return;
     case "addDevice":
       if (step.device.kind === "nic") return addNic(talk, step.device, machine, ports);
-      return addDevice(talk, step.device, { machine, disks: files.disks, ports: new Set() }, (use) => fdFor(use, files));
+      await addDevice(talk, step.device, { machine, disks: files.disks, ports: new Set() }, (use) => fdFor(use, files));
+      return adjust(talk, step.device);
     case "changeMedium":
       return changeMedium(talk, step, files);
     case "setLink":
       await ports.change(step.to);
       return setLink(talk, step.to);
+    case "setIoLimit":
+      return setIoLimit(talk, step.to);
     case "addMemory":
       return add(talk, planMemoryModule(step.index, step.sizeMiB), new DescriptorNumbers(), noDescriptor);
     case "addVcpus":
@@ -297,8 +300,24 @@ async function openTray(talk: Talk, drive: Drive): Promise<void> {
   throw fault("ResourceInUse", message, { type: drive.kind, name: labelOf(drive) });
 }
 
-export async function setLink(talk: Talk, nic: Nic): Promise<void> {
+/** What QEMU is told of a device once it is there: its cable, how much it may do. */
+export async function adjust(talk: Talk, device: DeviceSpec): Promise<void> {
+  if (device.kind === "nic") return setLink(talk, device);
+  if (device.kind === "disk") return setIoLimit(talk, device);
+}
+
+async function setLink(talk: Talk, nic: Nic): Promise<void> {
   await talk.execute("set_link", { name: deviceId(nic.key), up: nic.connected === true });
+}
+
+/** What ESXi counts as one operation of a larger one (Disk.SchedCostUnit). */
+const IO_UNIT_BYTES = 32 * 1024;
+
+/** 0 is no limit, and takes away one that was. The guest's requests wait in QEMU; nothing of the disk's chain of nodes changes. */
+async function setIoLimit(talk: Talk, { key, iopsMax }: Disk): Promise<void> {
+  const limit = iopsMax === undefined ? { iops: 0 } : { iops: iopsMax, iops_size: IO_UNIT_BYTES };
+  const unused = { bps: 0, bps_rd: 0, bps_wr: 0, iops_rd: 0, iops_wr: 0 };
+  await talk.execute("block_set_io_throttle", { id: deviceId(key), ...limit, ...unused });
 }
 
 /** Fills the sockets of the board from the first that is empty. */

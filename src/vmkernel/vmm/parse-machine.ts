@@ -110,6 +110,7 @@ function parseDevice(shape: Shape): DeviceSpec {
         ...parsePlace(shape),
         descriptor: readPath(shape, "descriptor"),
         mode: readOneOf(shape, "mode", ["persistent", "independent_persistent", "independent_nonpersistent"]),
+        ...parseIopsMax(shape),
       };
     case "cdrom":
       return { kind, key, ...parsePlace(shape), ...parseOptionalFile(shape, "image") };
@@ -136,6 +137,13 @@ function parseDevice(shape: Shape): DeviceSpec {
     default:
       return assertNever(kind);
   }
+}
+
+const IOPS = { min: 1, max: 2 ** 31 };
+
+function parseIopsMax(disk: Shape): { readonly iopsMax?: number } {
+  const iopsMax = readOptional(disk, "iopsMax", (shape, name) => readInteger(shape, name, IOPS));
+  return iopsMax === undefined ? {} : { iopsMax };
 }
 
 function parsePlug(nic: Shape): Pick<Extract<DeviceSpec, { kind: "nic" }>, "network" | "firewall"> {

@@ -16,6 +16,8 @@ function describe(step: ChangeStep): string {
       return `changeMedium ${step.to.key} ${step.from.image?.path} → ${step.to.image?.path}`;
     case "setLink":
       return `setLink ${step.to.key} ${step.to.connected === true}`;
+    case "setIoLimit":
+      return `setIoLimit ${step.to.key} ${step.to.iopsMax}`;
     case "addMemory":
       return `addMemory ${step.index} ${step.sizeMiB}`;
     case "addVcpus":
@@ -77,6 +79,13 @@ test("a cable goes to another port group while its NIC stays; a NIC that led now
 
 test("a disk's mode is of no concern to the monitor", () => {
   expect(stepsTo(machine([...without(2000), { ...diskOn(1000, 0, 2000), mode: "independent_persistent" }]))).toEqual([]);
+});
+
+test("how much a disk may do changes while the guest has it, and can be changed back", () => {
+  const of = (limit: object) => machine([...without(2000), { ...diskOn(1000, 0, 2000), ...limit }]);
+  expect(stepsTo(of({ iopsMax: 100 }))).toEqual(["setIoLimit 2000 100"]);
+  expect(stepsTo(of({}), of({ iopsMax: 100 }))).toEqual(["setIoLimit 2000 undefined"]);
+  expect(stepsTo(of({ iopsMax: 50, mode: "independent_persistent" }), of({ iopsMax: 100 }))).toEqual(["setIoLimit 2000 50"]);
 });
 
 const property = "virtualDeviceSpec.operation";

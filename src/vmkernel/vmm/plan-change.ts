@@ -15,12 +15,16 @@ type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind 
 /** A drive whose medium can be changed. */
 export type Drive = Device<"cdrom" | "floppy">;
 
+export type Disk = Device<"disk">;
+
 export type ChangeStep =
   | { readonly kind: "removeDevice"; readonly device: DeviceSpec }
   | { readonly kind: "addDevice"; readonly device: DeviceSpec }
   | { readonly kind: "changeMedium"; readonly from: Drive; readonly to: Drive }
   /** Its cable in or out, its port group, its firewall. */
   | { readonly kind: "setLink"; readonly from: Nic; readonly to: Nic }
+  /** How much a disk may do. */
+  | { readonly kind: "setIoLimit"; readonly from: Disk; readonly to: Disk }
   /** The module `index` of those that were added. */
   | { readonly kind: "addMemory"; readonly index: number; readonly sizeMiB: number }
   | { readonly kind: "addVcpus"; readonly from: number; readonly to: number };
@@ -56,6 +60,7 @@ export function inverseOf(step: ChangeStep): ChangeStep | undefined {
       return { kind: "removeDevice", device: step.device };
     case "changeMedium":
     case "setLink":
+    case "setIoLimit":
       return { ...step, from: step.to, to: step.from } as ChangeStep;
     case "addMemory":
     case "addVcpus":
@@ -212,8 +217,16 @@ function planInPlace(from: DeviceSpec, to: DeviceSpec): ChangeStep[] | undefined
   if (from.kind === "floppy" && to.kind === "floppy") return from.unit === to.unit ? [{ kind: "changeMedium", from, to }] : undefined;
   if (from.kind === "nic" && to.kind === "nic") return isSameAdapter(from, to) ? [{ kind: "setLink", from, to }] : undefined;
   // The mode says what a snapshot does with the disk; to the monitor both are the same.
-  if (from.kind === "disk" && to.kind === "disk") return isDeepStrictEqual({ ...from, mode: to.mode }, to) ? [] : undefined;
+  if (from.kind === "disk" && to.kind === "disk") {
+    const { iopsMax, ...rest } = to;
+    if (!isDeepStrictEqual({ ...withoutLimit(from), mode: to.mode }, rest)) return undefined;
+    return from.iopsMax === iopsMax ? [] : [{ kind: "setIoLimit", from, to }];
+  }
   return undefined;
+}
+
+function withoutLimit({ iopsMax: _, ...disk }: Disk): Omit<Disk, "iopsMax"> {
+  return disk;
 }
 
 /** Its cable goes elsewhere, in or out. One that led nowhere has nothing to plug a cable into: what stands behind it comes with it. */

@@ -10,9 +10,9 @@ import { type ConfinedProcess, cgroupControllers, createCgroup, listenUnix, uids
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import { type GuestVariable, guestVariablePath } from "../guest-variables.ts";
+import { adjust } from "./change-monitor.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { type Compartment, cgroupOf, endCompartment } from "./compartment.ts";
-import { deviceId } from "./expected-devices.ts";
 import { Monitor, type MonitorParts } from "./monitor.ts";
 import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
 import type { Tap } from "./nic-ports.ts";
@@ -220,9 +220,7 @@ async function bringUp(monitor: Monitor): Promise<void> {
   if (resumeFrom !== undefined) {
     while ((await monitor.status()) === "inmigrate") await new Promise((resolve) => setTimeout(resolve, RESUME_POLL_MS));
   }
-  for (const device of devices) {
-    if (device.kind === "nic") await monitor.execute("set_link", { name: deviceId(device.key), up: device.connected === true });
-  }
+  for (const device of devices) await adjust(monitor, device);
   await monitor.run();
 }
 

@@ -12,7 +12,7 @@ import {
   type Vmx,
   type VmxChanges,
 } from "../../../wire/index.ts";
-import { type Codec, choice, definedOf, type Fields, integer, invalidArgument, readFields, writeFields } from "../fields.ts";
+import { type Codec, choice, definedOf, type Fields, invalidArgument, readFields, writeFields } from "../fields.ts";
 import { allNodes, type Node, nodeAt } from "../limits.ts";
 import { fileOnHost, nameFile, resolveFile, showFile } from "../place.ts";
 import { DISK_SHARES, limit, shares } from "../shares.ts";
@@ -74,7 +74,8 @@ export const diskFamily: DeviceFamily = {
       });
     }
     const { controllerKey, unit, key } = nodeOf(device);
-    return { kind: "disk", key, controllerKey, unit, descriptor, mode };
+    const { limit = -1 } = (device as VirtualDisk).storageIOAllocation ?? {};
+    return { kind: "disk", key, controllerKey, unit, descriptor, mode, ...(limit !== -1 && { iopsMax: limit }) };
   },
 };
 
@@ -193,7 +194,6 @@ function ioFields(prefix: string): Fields<StorageIOAllocationInfo> {
   return {
     limit: { key: `sched.${prefix}.throughputCap`, codec: limit("off", IOPS_MIN) },
     shares: { key: `sched.${prefix}.shares`, codec: shares(DISK_SHARES) },
-    reservation: { key: `sched.${prefix}.reservation`, codec: integer({ min: 0, max: 2 ** 31 }) },
   };
 }
 
@@ -207,9 +207,7 @@ function allocationAs(storageIOAllocation: StorageIOAllocationInfo): Pick<Virtua
 }
 
 function writeAllocation(prefix: string, allocation: StorageIOAllocationInfo | undefined): VmxChanges {
-  const { limit: cap = -1, reservation = 0 } = allocation ?? {};
-  if (reservation > 0 && cap !== -1 && cap < reservation) throw invalidArgument("storageIOAllocation.reservation", "it is over the limit");
-  const fields = ioFields(prefix);
-  const none = fields.reservation === undefined || reservation > 0 ? {} : { [fields.reservation.key]: undefined };
-  return { ...writeFields(fields, allocation ?? {}, "virtualDeviceSpec.device.storageIOAllocation"), ...none };
+  if ((allocation?.reservation ?? 0) > 0)
+    throw invalidArgument("storageIOAllocation.reservation", "no storage of this host can be reserved");
+  return writeFields(ioFields(prefix), allocation ?? {}, "virtualDeviceSpec.device.storageIOAllocation");
 }
