@@ -5,5 +5,6 @@ export * from "./deferred.ts";
 export * from "./fault.ts";
 export * from "./host-paths.ts";
 export * from "./ip-network.ts";
+export * from "./repeat.ts";
 export * from "./turns.ts";
 export * from "./undo.ts";

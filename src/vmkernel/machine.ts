@@ -104,6 +104,8 @@ export type DeviceSpec =
       readonly mode: "persistent" | "independent_persistent" | "independent_nonpersistent";
       /** How much it may do: each 32 KiB of a read or write that has begun counts as one. Operations per second; left out, no limit. */
       readonly iopsMax?: number;
+      /** Its weight among the disks of its datastore while that is congested. Left out where it is the usual one, 1000. */
+      readonly ioShares?: number;
     }
   | { readonly kind: "cdrom"; readonly key: number; readonly controllerKey: number; readonly unit: number; readonly image?: DatastorePath }
   | { readonly kind: "floppy"; readonly key: number; readonly unit: number; readonly image?: DatastorePath }

@@ -22,10 +22,11 @@ import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
 import { openAttachments } from "./open-attachments.ts";
-import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor } from "./resources/index.ts";
+import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor, StorageIoControl } from "./resources/index.ts";
 import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
+import { storageUser } from "./storage-users.ts";
 import { VirtualPorts } from "./virtual-ports.ts";
 import { describeChange, describeMachine } from "./vm-log-lines.ts";
 import { VmLogs } from "./vm-logs.ts";
@@ -83,6 +84,7 @@ export class Monitors {
   readonly #logs: VmLogs;
   readonly #starts: Turns;
   readonly #cpu: CpuScheduler;
+  readonly #storageIo: StorageIoControl;
   readonly #sharing: PageSharing;
   #isShuttingDown = false;
 
@@ -94,6 +96,7 @@ export class Monitors {
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
     this.#sharing = new PageSharing(parts);
     this.#cpu = new CpuScheduler({ processors: parts.processors, running: () => this.#scheduled(), log: parts.log });
+    this.#storageIo = new StorageIoControl({ running: () => this.#present().map(storageUser), log: parts.log });
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -357,6 +360,7 @@ export class Monitors {
   /** Lets go of the guests; they run on. */
   release(): void {
     this.#cpu[Symbol.dispose]();
+    this.#storageIo[Symbol.dispose]();
     this.#serialPorts.close();
     for (const monitor of this.#running.values()) monitor.release();
     this.#running.clear();

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { parseDisks, parseMemory, parseMemoryShareBytes, parseNics, parseProcessors, parseProcessorTimeMs } from "./parse-load.ts";
-import { readMachineLoad, readProcessLoad, readProcessorTime } from "./read-load.ts";
+import { readMachineLoad, readProcessLoad, readProcessorTime, readTransferredBytes } from "./read-load.ts";
 
 test("a processor is busy with all but idling and waiting for disks; the sum line is no processor", () => {
   const text = "cpu  99 99 99 99 99 0 0 0 0 0\ncpu0 1 2 3 40 50 4 5 6 7 8\ncpu12 0 0 0 7 0 0 0 0\nintr 1 2\n";
@@ -69,6 +69,14 @@ test("a process that runs has used something, one that has ended tells nothing",
   expect((await readProcessLoad(process.pid))?.processorMs).toBeGreaterThan(0);
   expect(await readProcessLoad(2 ** 22 - 1)).toBeUndefined();
   expect(await readProcessorTime(2 ** 22 - 1)).toBeUndefined();
+  expect(await readTransferredBytes(2 ** 22 - 1)).toBeUndefined();
+});
+
+test("what a process reads is counted, also out of memory", async () => {
+  const before = (await readTransferredBytes(process.pid)) ?? 0;
+  const { length } = readFileSync(process.execPath);
+  const after = (await readTransferredBytes(process.pid)) ?? 0;
+  expect(after - before).toBeGreaterThanOrEqual(length);
 });
 
 test("of two that want the same processor, each waits while the other runs", async () => {

@@ -93,6 +93,12 @@ export function parseWaitedMs(text: string): number {
   return Number(text.split(" ")[1] ?? 0) / NS_PER_MS;
 }
 
+/** /proc/PID/io: what it has read and written by system calls, from pages in memory too. */
+export function parseTransferredBytes(text: string): number {
+  const of = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+  return of("rchar") + of("wchar");
+}
+
 /** /proc/PID/smaps_rollup: its memory, what it shares with others counted in part (proportional set size). */
 export function parseMemoryShareBytes(text: string): number {
   return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB;

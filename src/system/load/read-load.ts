@@ -12,6 +12,7 @@ import {
   parseNics,
   parseProcessors,
   parseProcessorTimeMs,
+  parseTransferredBytes,
   parseWaitedMs,
 } from "./parse-load.ts";
 
@@ -61,6 +62,12 @@ export async function readProcessorTime(pid: number): Promise<ProcessorTime | un
   const waits = await Promise.all(threads.map((thread) => readOf(pid, `task/${thread}/schedstat`)));
   const waitedMs = waits.reduce((sum, wait) => sum + parseWaitedMs(wait ?? ""), 0);
   return { usedMs: parseProcessorTimeMs(stat), waitedMs };
+}
+
+/** Costs little. @returns undefined when it has ended */
+export async function readTransferredBytes(pid: number): Promise<number | undefined> {
+  const io = await readOf(pid, "io");
+  return io === undefined ? undefined : parseTransferredBytes(io);
 }
 
 const readOf = (pid: number, name: string): Promise<string | undefined> => readFile(`/proc/${pid}/${name}`, "utf8").catch(ended);

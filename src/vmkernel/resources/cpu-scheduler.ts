@@ -2,7 +2,7 @@
  * Keeps each monitor's part of the processors what its VM is entitled to: looks once a second at what all use, divides anew, and
  * writes what has changed. The one place where CPU shares, reservations and limits reach the kernel.
  */
-import { messageOf, Turns, type VmId } from "../../base/index.ts";
+import { messageOf, repeat, Turns, type VmId } from "../../base/index.ts";
 import { type CpuPortion, type ProcessorTime, readProcessorTime, setCpuPortion } from "../../system/index.ts";
 import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
@@ -47,13 +47,16 @@ export class CpuScheduler implements Disposable {
   #config = NO_POOLS;
   #granted: CpuPlan["granted"] = new Map();
   #factors: ReturnType<typeof correctWeights> = new Map();
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  readonly #looking: Disposable;
 
   constructor(parts: CpuSchedulerParts) {
     this.#parts = parts;
     this.#pinning = new Pinning(parts.log);
-    this.#wait();
+    this.#looking = repeat(
+      LOOK_EVERY_MS,
+      () => this.#turns.take(() => this.#lookAndDivide()),
+      (error) => parts.log(`dividing the processors: ${messageOf(error)}`),
+    );
   }
 
   /** @returns once it holds for what runs */
@@ -90,18 +93,7 @@ export class CpuScheduler implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-  }
-
-  #wait(): void {
-    if (this.#isClosed) return;
-    this.#timer = setTimeout(() => {
-      this.#turns
-        .take(() => this.#lookAndDivide())
-        .catch((error: unknown) => this.#parts.log(`dividing the processors: ${messageOf(error)}`))
-        .finally(() => this.#wait());
-    }, LOOK_EVERY_MS).unref();
+    this.#looking[Symbol.dispose]();
   }
 
   async #lookAndDivide(): Promise<void> {

@@ -2,3 +2,4 @@ export * from "./config.ts";
 export * from "./cpu-scheduler.ts";
 export * from "./divide.ts";
 export type { HostProcessors } from "./plan-cpu.ts";
+export * from "./storage-io-control.ts";

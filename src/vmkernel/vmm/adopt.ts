@@ -5,6 +5,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { assertNever, type DatastorePath, parseVmId, type VmId } from "../../base/index.ts";
+import { adjust } from "./change-monitor.ts";
 import { type Compartment, cgroupOf, endCompartment, processesOf, vmsWithCgroup } from "./compartment.ts";
 import { Monitor, type MonitorParts } from "./monitor.ts";
 import { type MonitorRecord, readMonitorRecord } from "./monitor-record.ts";
@@ -75,4 +76,7 @@ async function statusOf(monitor: Monitor | undefined): Promise<string | undefine
 async function takeUp(monitor: Monitor | undefined, resumeGuest: boolean): Promise<void> {
   if (resumeGuest) await monitor?.resumeGuest();
   else await monitor?.settle();
+  // The vmkernel that has ended may have held some back.
+  for (const device of monitor?.record.machine.devices ?? [])
+    if (device.kind === "disk") await adjust(monitor as Monitor, device).catch(() => {});
 }

@@ -313,8 +313,14 @@ async function setLink(talk: Talk, nic: Nic): Promise<void> {
 /** What ESXi counts as one operation of a larger one (Disk.SchedCostUnit). */
 const IO_UNIT_BYTES = 32 * 1024;
 
+/** @param units a second, for now; undefined as its configuration says */
+export async function holdDisk(talk: Talk, disk: Disk, units: number | undefined): Promise<void> {
+  const iopsMax = Math.min(disk.iopsMax ?? Number.POSITIVE_INFINITY, units === undefined ? Number.POSITIVE_INFINITY : Math.round(units));
+  await setIoLimit(talk, { key: disk.key, ...(Number.isFinite(iopsMax) && { iopsMax }) });
+}
+
 /** 0 is no limit, and takes away one that was. The guest's requests wait in QEMU; nothing of the disk's chain of nodes changes. */
-async function setIoLimit(talk: Talk, { key, iopsMax }: Disk): Promise<void> {
+async function setIoLimit(talk: Talk, { key, iopsMax }: Pick<Disk, "key" | "iopsMax">): Promise<void> {
   const limit = iopsMax === undefined ? { iops: 0 } : { iops: iopsMax, iops_size: IO_UNIT_BYTES };
   const unused = { bps: 0, bps_rd: 0, bps_wr: 0, iops_rd: 0, iops_wr: 0 };
   await talk.execute("block_set_io_throttle", { id: deviceId(key), ...limit, ...unused });

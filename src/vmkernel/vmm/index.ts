@@ -3,7 +3,7 @@ export * from "./adopt.ts";
 export { type BothWays, endCommits } from "./chain-deeds.ts";
 export { commitInMachine, snapshotMachine } from "./change-chain.ts";
 export { changeMachine, putBack, takeStock } from "./change-machine.ts";
-export type { Means, OpenFor } from "./change-monitor.ts";
+export { holdDisk, type Means, type OpenFor } from "./change-monitor.ts";
 export * from "./check-machine.ts";
 export { endTrials } from "./compartment.ts";
 export { CPU_REGISTER_BITS, type CpuRegister, cpuFeatureAt } from "./cpu-features.ts";

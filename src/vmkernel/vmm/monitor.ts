@@ -7,7 +7,16 @@ import { isDeepStrictEqual } from "node:util";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
-import type { GuestState, Halt, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "../rpc.ts";
+import type {
+  GuestState,
+  Halt,
+  MemoryMapping,
+  MonitorDescription,
+  MonitorInspection,
+  MonitorLoad,
+  VirtualDiskLoad,
+  VmkernelEvent,
+} from "../rpc.ts";
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
@@ -20,6 +29,7 @@ import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
 import { MacWatch } from "./mac-watch.ts";
 import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
+import { parseBlockStats } from "./parse-block-stats.ts";
 import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
 import { disconnectedIn } from "./plan-change.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
@@ -358,6 +368,11 @@ export class Monitor {
   /** What it has used so far; undefined when its processes have ended meanwhile. */
   async load(): Promise<MonitorLoad | undefined> {
     return readMonitorLoad(this.#record, await this.#processes(), () => this.execute("query-blockstats"));
+  }
+
+  /** What its disks have done so far. */
+  async diskLoads(): Promise<readonly VirtualDiskLoad[]> {
+    return parseBlockStats(await this.execute("query-blockstats"), this.#record.machine);
   }
 
   /** Lets go of it; it runs on. */

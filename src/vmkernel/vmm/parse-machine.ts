@@ -110,7 +110,7 @@ function parseDevice(shape: Shape): DeviceSpec {
         ...parsePlace(shape),
         descriptor: readPath(shape, "descriptor"),
         mode: readOneOf(shape, "mode", ["persistent", "independent_persistent", "independent_nonpersistent"]),
-        ...parseIopsMax(shape),
+        ...parseAllocation(shape),
       };
     case "cdrom":
       return { kind, key, ...parsePlace(shape), ...parseOptionalFile(shape, "image") };
@@ -140,10 +140,12 @@ function parseDevice(shape: Shape): DeviceSpec {
 }
 
 const IOPS = { min: 1, max: 2 ** 31 };
+const IO_SHARES = { min: 1, max: 1_000_000 };
 
-function parseIopsMax(disk: Shape): { readonly iopsMax?: number } {
+function parseAllocation(disk: Shape): Pick<Extract<DeviceSpec, { kind: "disk" }>, "iopsMax" | "ioShares"> {
   const iopsMax = readOptional(disk, "iopsMax", (shape, name) => readInteger(shape, name, IOPS));
-  return iopsMax === undefined ? {} : { iopsMax };
+  const ioShares = readOptional(disk, "ioShares", (shape, name) => readInteger(shape, name, IO_SHARES));
+  return { ...(iopsMax !== undefined && { iopsMax }), ...(ioShares !== undefined && { ioShares }) };
 }
 
 function parsePlug(nic: Shape): Pick<Extract<DeviceSpec, { kind: "nic" }>, "network" | "firewall"> {

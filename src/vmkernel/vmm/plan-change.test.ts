@@ -77,7 +77,8 @@ test("a cable goes to another port group while its NIC stays; a NIC that led now
   expect(stepsTo(machineWith(nic({})), from)).toEqual(["removeDevice nic 4000", "addDevice nic 4000"]);
 });
 
-test("a disk's mode is of no concern to the monitor", () => {
+test("a disk's mode and shares are of no concern to the monitor", () => {
+  expect(stepsTo(machine([...without(2000), { ...diskOn(1000, 0, 2000), ioShares: 2000 }]))).toEqual([]);
   expect(stepsTo(machine([...without(2000), { ...diskOn(1000, 0, 2000), mode: "independent_persistent" }]))).toEqual([]);
 });
 

@@ -216,16 +216,16 @@ function planInPlace(from: DeviceSpec, to: DeviceSpec): ChangeStep[] | undefined
     return from.controllerKey === to.controllerKey && from.unit === to.unit ? [{ kind: "changeMedium", from, to }] : undefined;
   if (from.kind === "floppy" && to.kind === "floppy") return from.unit === to.unit ? [{ kind: "changeMedium", from, to }] : undefined;
   if (from.kind === "nic" && to.kind === "nic") return isSameAdapter(from, to) ? [{ kind: "setLink", from, to }] : undefined;
-  // The mode says what a snapshot does with the disk; to the monitor both are the same.
+  // The mode says what a snapshot does with the disk, and its shares are vmkernel's to keep: to the monitor they are the same.
   if (from.kind === "disk" && to.kind === "disk") {
-    const { iopsMax, ...rest } = to;
-    if (!isDeepStrictEqual({ ...withoutLimit(from), mode: to.mode }, rest)) return undefined;
-    return from.iopsMax === iopsMax ? [] : [{ kind: "setIoLimit", from, to }];
+    if (!isDeepStrictEqual(unweighed(from), unweighed(to))) return undefined;
+    return from.iopsMax === to.iopsMax ? [] : [{ kind: "setIoLimit", from, to }];
   }
   return undefined;
 }
 
-function withoutLimit({ iopsMax: _, ...disk }: Disk): Omit<Disk, "iopsMax"> {
+/** A disk apart from what it may do. */
+function unweighed({ iopsMax: _limit, ioShares: _shares, mode: _mode, ...disk }: Disk): object {
   return disk;
 }
 

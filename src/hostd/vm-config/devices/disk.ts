@@ -74,10 +74,14 @@ export const diskFamily: DeviceFamily = {
       });
     }
     const { controllerKey, unit, key } = nodeOf(device);
-    const { limit = -1 } = (device as VirtualDisk).storageIOAllocation ?? {};
-    return { kind: "disk", key, controllerKey, unit, descriptor, mode, ...(limit !== -1 && { iopsMax: limit }) };
+    return { kind: "disk", key, controllerKey, unit, descriptor, mode, ...allocationOf(device as VirtualDisk) };
   },
 };
+
+function allocationOf({ storageIOAllocation }: VirtualDisk): Pick<Extract<DeviceSpec, { kind: "disk" }>, "iopsMax" | "ioShares"> {
+  const { limit = -1, shares: { shares: ioShares } = { shares: DISK_SHARES.normal } } = storageIOAllocation ?? {};
+  return { ...(limit !== -1 && { iopsMax: limit }), ...(ioShares !== DISK_SHARES.normal && { ioShares }) };
+}
 
 /** What is at a node: the .vmx tells by deviceType, and old ones by nothing where it is a disk. */
 export function kindAt(vmx: Vmx, prefix: string): "disk" | "cdrom" | "passthrough" {
