@@ -669,6 +669,15 @@ describe("the switch in the kernel and its model", () => {
     await real[Symbol.asyncDispose]();
   });
 
+  test(`let the same frames out at the same ports on a kernel without tcx and open loops, too (seed ${SEED})`, async () => {
+    await using older = new RealNetwork({ hasTcx: false, hasOpenLoops: false });
+    using trialOfOlder = new Trial({ network: older.network, taps: older.taps, seed: SEED });
+    const { mismatches, ...tally } = await trialOfOlder.run({ first: 0, count: 20, framesEach: 300 });
+    expect(mismatches.join("\n\n")).toBe("");
+    expect(tally.configurations).toBe(20);
+    expect(tally.delivered).toBeGreaterThan(tally.frames / 10);
+  });
+
   //= paper «Virtual Switch Correctness»
   //# It is essential to make certain that frames are contained within the appropriate VLAN on a virtual switch.
   test(`let the same frames out at the same ports, whatever is configured and sent (seed ${SEED})`, async () => {

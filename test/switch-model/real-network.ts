@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTap } from "../../src/system/index.ts";
-import { VirtualNetwork } from "../../src/vmkernel/network/index.ts";
+import { type KernelFeatures, VirtualNetwork } from "../../src/vmkernel/network/index.ts";
 import { OwnNamespace } from "./own-namespace.ts";
 import { UPLINK_NAMES } from "./random-network.ts";
 import { Taps } from "./taps.ts";
@@ -16,11 +16,16 @@ export class RealNetwork {
   readonly #namespace: OwnNamespace;
   readonly #uplinks: readonly number[];
 
-  constructor() {
+  /** @param features as of an older kernel than this one */
+  constructor(features?: KernelFeatures) {
     this.#namespace = new OwnNamespace(join(this.#folder, "machine"));
     this.#uplinks = UPLINK_NAMES.map((name) => createTap(name, { vnetHeader: false }));
     for (const [at, name] of UPLINK_NAMES.entries()) this.taps.add(name, this.#uplinks[at] as number);
-    this.network = new VirtualNetwork({ folder: join(this.#folder, "network"), log: (line) => this.log.push(line) });
+    this.network = new VirtualNetwork({
+      folder: join(this.#folder, "network"),
+      log: (line) => this.log.push(line),
+      ...(features && { features }),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

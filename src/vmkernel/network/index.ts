@@ -6,6 +6,7 @@ export type * from "./config.ts";
 export type * from "./description.ts";
 export { checkHostNics, cidrOf, HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, NETSTACK } from "./host-nic.ts";
 export { netstackNamespace, netstacksIn } from "./host-nics.ts";
+export type { KernelFeatures } from "./kernel-features.ts";
 export { Neighbours } from "./neighbours.ts";
 export {
   type NetworkPlan,

@@ -7,9 +7,10 @@ import { closeSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageWithCauses } from "../../base/index.ts";
 import { assembleProgram } from "../../ebpf/index.ts";
-import { hasTcx, type Link } from "../../system/index.ts";
+import type { Link } from "../../system/index.ts";
 import { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 import type { PortShape } from "./compile/port-shape.ts";
+import type { KernelFeatures } from "./kernel-features.ts";
 import type { NetworkPlan, PlannedSwitch } from "./plan-network.ts";
 import { planTable, type TableEntry } from "./plan-table.ts";
 import { PortPins, pinName, removePins, type Steps } from "./port-pins.ts";
@@ -51,6 +52,7 @@ interface Change {
 
 export class KernelNetwork {
   readonly #root: string;
+  readonly #features: KernelFeatures;
   readonly #log: (line: string) => void;
   /** By the numbers of their switches. */
   #switches = new Map<number, SwitchMaps>();
@@ -60,8 +62,9 @@ export class KernelNetwork {
   readonly #unpromoted = new Map<string, PortPins>();
 
   /** @param root a BPF file system */
-  constructor(root: string, log: (line: string) => void) {
+  constructor(root: string, features: KernelFeatures, log: (line: string) => void) {
     this.#root = join(root, "ports");
+    this.#features = features;
     this.#log = log;
   }
 
@@ -71,7 +74,7 @@ export class KernelNetwork {
   }
 
   pinsOf(device: Link): PortPins {
-    return new PortPins(this.#root, device);
+    return new PortPins(this.#root, device, this.#features);
   }
 
   /** @returns what is left to do when nothing is to be taken back any more: it removes, and cannot fail */
@@ -169,7 +172,7 @@ export class KernelNetwork {
     this.#ports.set(name, { from, fingerprints, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
     this.#trying(`removing what ${name} needs no more`, () => {
       pins.settle();
-      if (hasTcx()) this.#unpromoted.set(name, pins);
+      if (this.#features.hasTcx) this.#unpromoted.set(name, pins);
       if (egress === undefined) pins.detach("egress");
       // What a port knows of its connections outlasts a cable that is out for a while.
       if (shape.kind !== "blocked") pins.removeMapsBut(new Set([...ingress.program.maps, ...(egress?.program.maps ?? [])]));

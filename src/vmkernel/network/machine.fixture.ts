@@ -8,7 +8,7 @@ import { join } from "node:path";
 import koffi from "koffi";
 import { createTap, errnoCode, makeNamespace, openNamespace, removeNamespace } from "../../system/index.ts";
 import type { NicPort } from "./config.ts";
-import { VirtualNetwork } from "./virtual-network.ts";
+import { VirtualNetwork, type VirtualNetworkParts } from "./virtual-network.ts";
 
 const libc = koffi.load("libc.so.6");
 const setns: (fd: number, kind: number) => number = libc.func("int setns(int fd, int kind)");
@@ -47,7 +47,7 @@ export class TestMachine {
   }
 
   /** A network on the same folder, as the next process would open it. */
-  anotherVmkernel(parts: { readonly promotionGapMs?: number } = {}): VirtualNetwork {
+  anotherVmkernel(parts: Pick<VirtualNetworkParts, "promotionGapMs" | "features"> = {}): VirtualNetwork {
     return new VirtualNetwork({ ...parts, folder: join(this.folder, "network"), log: (line) => this.log.push(line) });
   }
 

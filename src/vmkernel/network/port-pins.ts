@@ -18,7 +18,6 @@ import {
   createMap,
   detachCls,
   detachLink,
-  hasTcx,
   linkInfo,
   loadProgram,
   openPinned,
@@ -27,6 +26,7 @@ import {
   removeClsact,
   updateLink,
 } from "../../system/index.ts";
+import type { KernelFeatures } from "./kernel-features.ts";
 import { isPortMap, PORT_MAP_NAMES, PORT_MAPS, type PortMapName } from "./map-specs.ts";
 
 /** How to take back what was done; each at once. */
@@ -37,15 +37,23 @@ export interface Steps {
 export type HookDirection = "ingress" | "egress";
 const DIRECTIONS: readonly HookDirection[] = ["ingress", "egress"];
 
+interface Device {
+  readonly name: string;
+  readonly index: number;
+  readonly isUp: boolean;
+}
+
 export class PortPins {
   readonly #folder: string;
   readonly #device: string;
   readonly #ifindex: number;
   readonly #isUp: boolean;
+  readonly #hasTcx: boolean;
 
   /** @param root where the pins of all ports are */
-  constructor(root: string, device: { readonly name: string; readonly index: number; readonly isUp: boolean }) {
+  constructor(root: string, device: Device, { hasTcx }: Pick<KernelFeatures, "hasTcx">) {
     this.#folder = join(root, pinName(device.name));
+    this.#hasTcx = hasTcx;
     this.#device = device.name;
     this.#ifindex = device.index;
     this.#isUp = device.isUp;
@@ -113,7 +121,7 @@ export class PortPins {
   }
 
   #mayBeAtClsact(direction: HookDirection): boolean {
-    return direction === "ingress" || !hasTcx();
+    return direction === "ingress" || !this.#hasTcx;
   }
 
   /**
@@ -161,11 +169,11 @@ export class PortPins {
 
   #put(program: number, direction: HookDirection): void {
     if (this.#belongsAtTcx(direction)) this.#link(program, direction);
-    else attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device, ingressAlone: hasTcx() });
+    else attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device, ingressAlone: this.#hasTcx });
   }
 
   #belongsAtTcx(direction: HookDirection): boolean {
-    if (!hasTcx()) return false;
+    if (!this.#hasTcx) return false;
     if (direction === "egress" || this.#linkedId(direction) !== undefined) return true;
     return this.#isUp && clsProgramId({ ifindex: this.#ifindex, direction }) === undefined;
   }

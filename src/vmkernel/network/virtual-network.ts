@@ -14,7 +14,6 @@ import {
   deleteLink,
   disableIpv6,
   fetchLink,
-  hasOpenLoops,
   inNamespace,
   isNamespace,
   type Link,
@@ -39,6 +38,7 @@ import { describeNetwork } from "./describe-network.ts";
 import type { NetworkDescription } from "./description.ts";
 import { isHostPort } from "./host-nic.ts";
 import { HostNics } from "./host-nics.ts";
+import { type KernelFeatures, kernelFeatures } from "./kernel-features.ts";
 import { KernelNetwork, type Links } from "./kernel-network.ts";
 import { isGroupMac, isMac } from "./mac.ts";
 import { type MachineAdapter, readMachineAdapter, refuseHeld, restoreMachineAdapter } from "./machine-adapter.ts";
@@ -72,6 +72,8 @@ export interface VirtualNetworkParts {
   readonly changed?: () => void;
   /** Before each port whose programs move to where they cost least. */
   readonly promotionGapMs?: number;
+  /** Do without what the kernel has beyond these; all that it has where absent. */
+  readonly features?: KernelFeatures;
   /** Whether an uplink with a link leads nowhere: see {@link Beacons}. */
   readonly isLost?: (device: string) => boolean;
   /** After each change, what all of it is made from now. */
@@ -112,6 +114,10 @@ export class VirtualNetwork {
     const { folder } = parts;
     this.#files = { namespace: networkNamespace(folder), pins: join(folder, "bpf"), record: join(folder, "network.json") };
     this.#hostNics = new HostNics({ folder, namespace: this.#files.namespace, log: parts.log });
+  }
+
+  get #features(): KernelFeatures {
+    return this.#parts.features ?? kernelFeatures();
   }
 
   get config(): NetworkConfig {
@@ -345,7 +351,7 @@ export class VirtualNetwork {
     mkdirSync(this.#parts.folder, { recursive: true, mode: 0o700 });
     makeNamespace(namespace);
     mountBpffs(pins);
-    this.#kernel = new KernelNetwork(pins, this.#parts.log);
+    this.#kernel = new KernelNetwork(pins, this.#features, this.#parts.log);
     this.#watch = new LinkWatch({
       namespace,
       changed: () => void this.#linksChanged(),
@@ -376,7 +382,7 @@ export class VirtualNetwork {
   #surroundings(links: Links): Surroundings {
     const { isLost } = this.#parts;
     const hasLink = (device: string) => links.get(device)?.hasCarrier === true;
-    return { hasOpenLoops: hasOpenLoops(), hasLink, inUse: this.#inUse, ...(isLost && { isLost }) };
+    return { hasOpenLoops: this.#features.hasOpenLoops, hasLink, inUse: this.#inUse, ...(isLost && { isLost }) };
   }
 
   /** Those that were the machine's. */
