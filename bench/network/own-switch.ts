@@ -9,6 +9,9 @@ import { deleteTaps, type Forwarder } from "./forwarder.ts";
 import { macOf, OPEN_PORT } from "./frames.ts";
 
 const GROUP = "group";
+/** Beside it, in its VLAN. */
+export const SHAPED_GROUP = "shaped";
+export const SHAPED = { averageBandwidth: 100_000_000, peakBandwidth: 200_000_000, burstSize: 250_000 };
 
 /** An EST port group with MAC security, as a host has it from its first start. */
 const CONFIG: NetworkConfig = {
@@ -23,7 +26,10 @@ const CONFIG: NetworkConfig = {
         shaping: { enabled: false, averageBandwidth: 0, peakBandwidth: 0, burstSize: 0 },
         teaming: { policy: "loadbalance_srcid", notifySwitches: true, rollingOrder: false, checkBeacon: false, active: [], standby: [] },
       },
-      portGroups: [{ name: GROUP, vlanId: 0, overrides: {} }],
+      portGroups: [
+        { name: GROUP, vlanId: 0, overrides: {} },
+        { name: SHAPED_GROUP, vlanId: 0, overrides: { shaping: { enabled: true, ...SHAPED } } },
+      ],
     },
   ],
 };

@@ -10,7 +10,7 @@ const WORDS = 4;
 const IN_FLIGHT_MAX = 512;
 export const LOAD_BURST = 64;
 
-class Helper {
+export class Helper {
   readonly state = new Int32Array(new SharedArrayBuffer(4 * WORDS));
   readonly #worker: Worker;
 

@@ -20,7 +20,7 @@ const TUNSETOFFLOAD = 0x400454d0;
 /** TUN_F_CSUM, TUN_F_TSO4 and TUN_F_TSO6: the reader takes segments as they are. */
 const OFFLOADS = 7;
 /** struct virtio_net_hdr, before each frame of a port's tap. */
-const VIRTIO_HEADER_BYTES = 10;
+export const VIRTIO_HEADER_BYTES = 10;
 const FRAME_BYTES_MAX = 70_000;
 
 interface Tap {

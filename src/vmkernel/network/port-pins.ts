@@ -20,6 +20,7 @@ import {
   detachLink,
   linkInfo,
   loadProgram,
+  mapInfo,
   openPinned,
   pinObject,
   programFdById,
@@ -200,10 +201,17 @@ export class PortPins {
 
   #openMap(name: PortMapName): number {
     const existing = this.#open(name);
-    if (existing !== undefined) return existing;
+    if (existing !== undefined && mapInfo(existing).valueBytes === PORT_MAPS[name].valueBytes) return existing;
+    if (existing !== undefined) this.#removeOlder(existing, name);
     const map = createMap({ ...PORT_MAPS[name], name: `p_${name}` });
     this.#pin(map, name);
     return map;
+  }
+
+  /** A vmkernel before this one laid it out in another way. Its program goes on with it until it is replaced. */
+  #removeOlder(map: number, name: PortMapName): void {
+    closeSync(map);
+    unlinkSync(this.#path(name));
   }
 
   #pin(fd: number, name: string): void {

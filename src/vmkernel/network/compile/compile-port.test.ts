@@ -5,7 +5,6 @@ import { macOf } from "../network.fixture.ts";
 import { vlanModeOf } from "../vlan.ts";
 import { ALL_KINDS, ALONE, EmptyMaps, guest, hasBpf, uplink } from "./compile.fixture.ts";
 import { compilePort } from "./compile-port.ts";
-import { DROP_REASONS } from "./counters.ts";
 import type { PortShape } from "./port-shape.ts";
 
 const rule: FirewallRule = { direction: "both", action: "allow", protocol: "tcp", remotePorts: { first: 80, last: 443 } };
@@ -79,10 +78,6 @@ test("a program names no map but its switch's table and stand-ins, and its port'
   for (const [, shape] of [...KINDS, ...LARGE]) {
     for (const [, program] of programsOf(shape)) expect(known).toEqual(expect.arrayContaining([...program.maps]));
   }
-});
-
-test("there is room for a counter of every reason to drop", () => {
-  expect(DROP_REASONS.length).toBeLessThanOrEqual(16);
 });
 
 const many = (count: number): Firewall => ({

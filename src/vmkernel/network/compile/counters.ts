@@ -1,6 +1,6 @@
 /**
  * The counters of a port, as its programs write them and people read them. Pure.
- *   | drops: 64 bits for each reason | per CPU: frames:64, bytes:64, unused to 64 bytes | … |
+ *   | drops: 64 bits for each reason | clock of group frames:64 | per CPU: frames:64, bytes:64, unused to 64 bytes | … |
  * Each CPU has a line of its own for what happens with every frame, so nothing is shared on the way. Drops are added atomically.
  */
 import type { PortCounters } from "../description.ts";
@@ -32,13 +32,17 @@ export const DROP_REASONS = [
   /** The receiver's adapter took an address that it may not have. */
   "macChange",
   "inboundShaping",
+  /** More frames for groups than one guest may send. */
+  "groupFlood",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 /** More CPUs than that share lines, and may lose counts to each other. A power of two. */
 export const CPU_LINES = 64;
 export const LINE_SHIFT = 6;
-export const LINES_AT = 128;
+/** See `group-limit.ts`. Here, because every port has this map. */
+export const GROUP_CLOCK_AT = 248;
+export const LINES_AT = 256;
 export const LINE = { frames: 0, bytes: 8 } as const;
 export const COUNTERS_BYTES = LINES_AT + (CPU_LINES << LINE_SHIFT);
 

@@ -6,6 +6,7 @@ import { SKB } from "../../../ebpf/index.ts";
 import { FLAG_TAGGED, GROUP_BIT, GUESTS, senderOfUplink, TABLE_VALUE } from "../plan-table.ts";
 import { UNTAGGED } from "../vlan.ts";
 import { sendCopies } from "./copies.ts";
+import { limitGroupFrames } from "./group-limit.ts";
 import type { PortBuilder, Unit } from "./port-builder.ts";
 import type { GuestShape, Neighbours, UplinkShape } from "./port-shape.ts";
 import { chooseUplink } from "./uplink.ts";
@@ -92,6 +93,7 @@ export function flood(shape: GuestShape | UplinkShape): Unit {
     name: "flood",
     emit: (builder) => {
       builder.label("flood");
+      if (shape.kind === "guest") limitGroupFrames(builder);
       const vlan = accessVlanOf(shape);
       if (shape.kind === "uplink") floodFromTrunk(builder, shape, senderOfUplink(shape.number));
       else if (vlan === undefined) {
