@@ -4,7 +4,12 @@
 export declare const DEFAULT_OUT: string;
 
 /** Builds the guest's disk image, or finds it again; `built` is false when it was there already. */
-export declare function buildGuest(options?: { readonly out?: string; readonly report?: (line: string) => void }): {
+export declare function buildGuest(options?: {
+  readonly out?: string;
+  readonly report?: (line: string) => void;
+  /** Of Debian's: for clouds, which is quicker and smaller, or the one that drives real hardware too. */
+  readonly kernel?: "cloud" | "usual";
+}): {
   readonly image: string;
   readonly built: boolean;
 };

@@ -23,18 +23,19 @@ const COMMAND_LINE = "console=tty0 console=ttyS0 quiet cryptomgr.notests";
 export const DEFAULT_OUT = resolve(SOURCES, "../.cache/guest");
 
 /**
- * @param {{ out?: string, report?: (line: string) => void }} options
+ * @param {{ out?: string, report?: (line: string) => void, kernel?: "cloud" | "usual" }} options
  * @returns {{ image: string, built: boolean }} `built` is false when the image was there already
  */
-export function buildGuest({ out = DEFAULT_OUT, report = () => {} } = {}) {
-  const parts = findParts(join(out, "packages"), report);
+export function buildGuest({ out = DEFAULT_OUT, report = () => {}, kernel = "cloud" } = {}) {
+  const parts = findParts(join(out, "packages"), report, kernel);
   const files = [...parts.files, ...ownFiles()].map(({ path, source, text }) => ({ path, content: text ?? readFileSync(source) }));
-  const folder = join(out, `guest-${hashInputs(parts, files)}`);
+  const name = kernel === "cloud" ? "guest" : `guest-with-${kernel}-kernel`;
+  const folder = join(out, `${name}-${hashInputs(parts, files)}`);
   const guest = { image: join(folder, "guest.img") };
   if (existsSync(folder)) return { ...guest, built: false };
   report("building the guest's disk image");
   buildInto(folder, { parts, files });
-  removeOlder(out, folder);
+  removeOlder({ out, name, current: folder });
   return { ...guest, built: true };
 }
 
@@ -59,11 +60,12 @@ function buildInto(folder, { parts, files }) {
 const ABANDONED_MS = 60 * 60 * 1000; // a build takes seconds
 
 /** Images of other inputs, and what an interrupted build left. */
-function removeOlder(out, current) {
-  for (const name of readdirSync(out)) {
-    const path = join(out, name);
-    const isAbandoned = /^(building|unpacking)-/.test(name) && Date.now() - statSync(path).mtimeMs > ABANDONED_MS;
-    if (isAbandoned || (name.startsWith("guest-") && path !== current)) rmSync(path, { recursive: true, force: true });
+function removeOlder({ out, name, current }) {
+  const isImage = new RegExp(`^${name}-[0-9a-f]{16}$`);
+  for (const entry of readdirSync(out)) {
+    const path = join(out, entry);
+    const isAbandoned = /^(building|unpacking)-/.test(entry) && Date.now() - statSync(path).mtimeMs > ABANDONED_MS;
+    if (isAbandoned || (isImage.test(entry) && path !== current)) rmSync(path, { recursive: true, force: true });
   }
 }
 

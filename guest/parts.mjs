@@ -1,5 +1,5 @@
 /**
- * Where the guest's parts are on this machine: Debian's cloud kernel and its modules, busybox, the guest agent, PAM's check of
+ * Where the guest's parts are on this machine: a kernel of Debian's and its modules, busybox, the guest agent, PAM's check of
  * passwords, and their libraries.
  * A part whose package is not installed is downloaded and unpacked beside the image, never installed: a second kernel in /boot could
  * become the one that this machine starts, and the agent would answer the hypervisor below us.
@@ -15,15 +15,22 @@ const DRIVERS = [
 ];
 /** What nothing needs until somebody in the guest loads it: a second address on an adapter, and VLAN tags. */
 const SPARE = ["macvlan", "8021q"];
+/** Debian's kernel for machines in clouds is the smaller one, and has drivers for what clouds have; its usual one knows real hardware too. */
+const KERNELS = {
+  cloud: { release: /^vmlinuz-(\d.*-cloud-amd64)$/, package: "linux-image-cloud-amd64", drivers: [] },
+  usual: { release: /^vmlinuz-(\d[\d.-]*-amd64)$/, package: "linux-image-amd64", drivers: ["e1000", "e1000e"] },
+};
 
 /**
  * @param {string} packagesFolder where packages that are not installed are unpacked, and found again
  * @param {(line: string) => void} report
+ * @param {"cloud" | "usual"} kernelKind
  * @returns {{ kernel: string, stub: string, files: ({ path: string, source: string } | { path: string, text: string })[] }}
  *   `kernel` and `stub` (what UEFI starts, before the kernel) are paths; `files` go into the initramfs, `source` or `text` is their content
  */
-export function findParts(packagesFolder, report) {
-  const { kernel, modulesFolder } = findKernel(packagesFolder, report);
+export function findParts(packagesFolder, report, kernelKind = "cloud") {
+  const kind = KERNELS[kernelKind];
+  const { kernel, modulesFolder } = findKernel({ kind, packagesFolder, report });
   const agent = findProgram("usr/sbin/qemu-ga", "qemu-guest-agent", { packagesFolder, report });
   const passwordCheck = findProgram("sbin/unix_chkpwd", "libpam-modules-bin", { packagesFolder, report });
   return {
@@ -34,23 +41,23 @@ export function findParts(packagesFolder, report) {
       { path: "sbin/qemu-ga", source: agent },
       { path: "sbin/unix_chkpwd", source: passwordCheck },
       ...librariesOf(agent, passwordCheck).map((library) => ({ path: library.slice(1), source: library })),
-      ...moduleFiles(modulesFolder),
+      ...moduleFiles(modulesFolder, [...DRIVERS, ...kind.drivers]),
     ],
   };
 }
 
-function findKernel(packagesFolder, report) {
-  const installed = newestCloudKernel("/");
+function findKernel({ kind, packagesFolder, report }) {
+  const installed = newestKernel(kind, "/");
   if (installed !== undefined) return installed;
-  const folder = unpack({ packagesFolder, name: newestKernelPackage(), report });
-  const unpacked = newestCloudKernel(folder);
+  const folder = unpack({ packagesFolder, name: newestKernelPackage(kind), report });
+  const unpacked = newestKernel(kind, folder);
   if (unpacked === undefined) throw new Error(`no kernel in ${folder}`);
   return unpacked;
 }
 
-function newestCloudKernel(root) {
+function newestKernel(kind, root) {
   const boot = join(root, "boot");
-  const releases = existsSync(boot) ? readdirSync(boot).flatMap((name) => /^vmlinuz-(\d.*-cloud-amd64)$/.exec(name)?.[1] ?? []) : [];
+  const releases = existsSync(boot) ? readdirSync(boot).flatMap((name) => kind.release.exec(name)?.[1] ?? []) : [];
   const newest = releases
     .filter((release) => existsSync(join(root, "lib/modules", release, "kernel")))
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
@@ -58,12 +65,11 @@ function newestCloudKernel(root) {
   return newest && { kernel: join(boot, `vmlinuz-${newest}`), modulesFolder: join(root, "lib/modules", newest, "kernel") };
 }
 
-/** linux-image-cloud-amd64 is only a name for it. */
-function newestKernelPackage() {
-  const depends = execFileSync("apt-cache", ["depends", "--important", "linux-image-cloud-amd64"], { encoding: "utf8" });
-  const name = /Depends: (linux-image-\d\S*-cloud-amd64)\b/.exec(depends)?.[1];
-  if (name === undefined)
-    throw new Error("Debian's package lists name no kernel for linux-image-cloud-amd64; is `apt-get update` working?");
+/** The kind's package is only a name for it. */
+function newestKernelPackage(kind) {
+  const depends = execFileSync("apt-cache", ["depends", "--important", kind.package], { encoding: "utf8" });
+  const name = /Depends: (linux-image-\d\S*-amd64)\b/.exec(depends)?.[1];
+  if (name === undefined) throw new Error(`Debian's package lists name no kernel for ${kind.package}; is \`apt-get update\` working?`);
   return name;
 }
 
@@ -102,7 +108,7 @@ function librariesOfOne(program) {
   return listed.match(/\/\S+/g)?.filter((path) => !path.endsWith(":")) ?? [];
 }
 
-function moduleFiles(modulesFolder) {
+function moduleFiles(modulesFolder, drivers) {
   const files = new Map(
     readdirSync(modulesFolder, { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".ko"))
@@ -113,13 +119,13 @@ function moduleFiles(modulesFolder) {
     if (file === undefined) throw new Error(`the kernel in ${modulesFolder} has no module ${name}`);
     return dependenciesOf(readFileSync(file));
   };
-  const ordered = inLoadOrder(DRIVERS, needs);
+  const ordered = inLoadOrder(drivers, needs);
   const spare = inLoadOrder(SPARE, needs).filter((name) => !ordered.includes(name));
   return [
     ...[...ordered, ...spare].map((name) => ({ path: `modules/${name}.ko`, source: files.get(name) ?? "" })),
     { path: "modules/spare", text: lines(spare) },
-    { path: "modules/libraries", text: lines(ordered.filter((name) => !DRIVERS.includes(name))) },
-    { path: "modules/drivers", text: lines(DRIVERS) },
+    { path: "modules/libraries", text: lines(ordered.filter((name) => !drivers.includes(name))) },
+    { path: "modules/drivers", text: lines(drivers) },
   ];
 }
 

@@ -84,7 +84,12 @@ export class TestKernel implements AsyncDisposable {
   }
 
   /** A folder with a disk of the tiny guest, and the machine that boots it; `devices` beside the usual ones. */
-  async makeGuest(id: string, changes: Partial<MachineSpec> = {}, devices: readonly DeviceSpec[] = []): Promise<MachineSpec> {
+  async makeGuest(
+    id: string,
+    changes: Partial<MachineSpec> = {},
+    devices: readonly DeviceSpec[] = [],
+    image = buildGuest().image,
+  ): Promise<MachineSpec> {
     await this.client.request({ kind: "listDatastores" });
     await this.client.request({ kind: "makeFolder", folder: inDatastore(id) });
     await this.client.request({
@@ -92,7 +97,7 @@ export class TestKernel implements AsyncDisposable {
       descriptor: inDatastore(`${id}/disk.vmdk`),
       disk: { capacityBytes: DISK_BYTES, provisioning: "thin", adapterType: "lsilogic", uuid: `6000c29${id.padStart(25, "0")}` },
     });
-    copyFileSync(buildGuest().image, this.hostPath(`${id}/disk-flat.vmdk`));
+    copyFileSync(image, this.hostPath(`${id}/disk-flat.vmdk`));
     return machineOf(id, changes, devices);
   }
 
