@@ -5,3 +5,4 @@ export { assembleProgram } from "./encode.ts";
 export { HELPERS, type HelperName } from "./helpers.ts";
 export type { Bits, Condition, Instruction, Operand, Program, Register, Width } from "./instruction.ts";
 export { ProgramBuilder } from "./program-builder.ts";
+export { ProgramTemplate } from "./template.ts";

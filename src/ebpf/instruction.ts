@@ -32,9 +32,17 @@ export type InstructionTo<Target> =
   | { readonly kind: "toBigEndian"; readonly bits: 16 | 32 | 64; readonly dst: Register }
   | { readonly kind: "load"; readonly width: Width; readonly dst: Register; readonly base: Register; readonly offset: number }
   | { readonly kind: "store"; readonly width: Width; readonly base: Register; readonly offset: number; readonly src: Register }
-  | { readonly kind: "storeImmediate"; readonly width: Width; readonly base: Register; readonly offset: number; readonly value: number }
+  | {
+      readonly kind: "storeImmediate";
+      readonly width: Width;
+      readonly base: Register;
+      readonly offset: number;
+      readonly value: number;
+      /** What the value is, where programs that are otherwise alike have others: see `template.ts`. */
+      readonly constant?: string;
+    }
   | { readonly kind: "atomicAdd"; readonly width: 4 | 8; readonly base: Register; readonly offset: number; readonly src: Register }
-  | { readonly kind: "load64"; readonly dst: Register; readonly value: bigint }
+  | { readonly kind: "load64"; readonly dst: Register; readonly value: bigint; readonly constant?: string }
   | { readonly kind: "loadMap"; readonly dst: Register; readonly map: string }
   | { readonly kind: "loadMapValue"; readonly dst: Register; readonly map: string; readonly offset: number }
   | { readonly kind: "jump"; readonly target: Target }

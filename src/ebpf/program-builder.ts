@@ -103,20 +103,21 @@ export class ProgramBuilder {
     return this.#write({ kind: "store", width, base, offset: checkOffset(offset), src });
   }
 
-  /** A value of 8 bytes is one of 4 with its sign extended. */
-  storeImmediate(width: Width, base: Register, offset: number, value: number): this {
-    return this.#write({ kind: "storeImmediate", width, base, offset: checkOffset(offset), value: immediate(value, width < 8 ? 32 : 64) });
+  /** A value of 8 bytes is one of 4 with its sign extended. @param constant its name, for templates */
+  storeImmediate(width: Width, base: Register, offset: number, value: number, constant?: string): this {
+    const checked = { offset: checkOffset(offset), value: immediate(value, width < 8 ? 32 : 64) };
+    return this.#write({ kind: "storeImmediate", width, base, ...checked, ...(constant !== undefined && { constant }) });
   }
 
   atomicAdd(width: 4 | 8, base: Register, offset: number, src: Register): this {
     return this.#write({ kind: "atomicAdd", width, base, offset: checkOffset(offset), src });
   }
 
-  /** Any constant of 64 bits, signed or not. */
-  load64(dst: Register, value: bigint): this {
+  /** Any constant of 64 bits, signed or not. @param constant its name, for templates */
+  load64(dst: Register, value: bigint, constant?: string): this {
     const wrapped = BigInt.asUintN(64, value);
     assert(wrapped === value || BigInt.asIntN(64, value) === value, `${value} is of 64 bits`);
-    return this.#write({ kind: "load64", dst, value: wrapped });
+    return this.#write({ kind: "load64", dst, value: wrapped, ...(constant !== undefined && { constant }) });
   }
 
   /** The map itself, for a helper. */

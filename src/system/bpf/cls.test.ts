@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { TC_ACT } from "../../ebpf/index.ts";
 import { hasBpf, TestObjects } from "./bpf.fixture.ts";
-import { attachCls, clsProgramId, detachCls, programInfo, removeClsact } from "./index.ts";
+import { attachCls, clsProgramId, detachCls, makeClsHooks, programInfo, removeClsact } from "./index.ts";
 
 describe.skipIf(!hasBpf)("on this machine", () => {
   test("a filter is replaced by the next one, and is gone when it is detached", () => {
@@ -54,6 +54,20 @@ describe.skipIf(!hasBpf)("on this machine", () => {
       expect(clsProgramId({ ifindex, direction: "ingress" })).toBeUndefined();
       send();
       expect(runs()).toBe(1);
+    });
+  });
+
+  test("hooks that were made before hold nothing until there is a program, and are those that it is attached to", () => {
+    using objects = new TestObjects();
+    const { program, runs } = objects.counter(TC_ACT.shot);
+    objects.besideTap(({ ifindex, send }) => {
+      makeClsHooks(ifindex, { ingressAlone: true });
+      makeClsHooks(ifindex, { ingressAlone: true });
+      expect(clsProgramId({ ifindex, direction: "ingress" })).toBeUndefined();
+      attachCls({ ifindex, direction: "ingress", program, name: "in", hooksAreThere: true });
+      send();
+      expect(runs()).toBe(1);
+      expect(() => attachCls({ ifindex, direction: "egress", program, name: "out", hooksAreThere: true })).toThrow("its ingress alone");
     });
   });
 

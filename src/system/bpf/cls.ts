@@ -51,12 +51,22 @@ export interface ClsProgram extends ClsPlace {
   readonly name: string;
   /** The interface never has a filter at its egress: then what leaves by it is not held up by looking for one. */
   readonly ingressAlone?: boolean;
+  /** By {@link makeClsHooks}. */
+  readonly hooksAreThere?: boolean;
+}
+
+/**
+ * Makes the hooks, where there are none. The kernel waits for all processors once for the first program at new hooks, unless they were
+ * made some time before: so who has many interfaces makes the hooks of all before the first program is attached.
+ */
+export function makeClsHooks(ifindex: number, { ingressAlone = false }: Pick<ClsProgram, "ingressAlone"> = {}): void {
+  attempt(`making hooks for programs at interface ${ifindex}`, () => ensureHooks(ifindex, ingressAlone ? "ingress" : "clsact"));
 }
 
 /** Attaches the program, or puts it in place of the one that is there, in one step: every frame is seen by one of the two. */
-export function attachCls({ ifindex, direction, program, name, ingressAlone = false }: ClsProgram): void {
+export function attachCls({ ifindex, direction, program, name, ingressAlone = false, hooksAreThere = false }: ClsProgram): void {
   attempt(`attaching a program to the ${direction} of interface ${ifindex}`, () => {
-    ensureHooks(ifindex, ingressAlone ? "ingress" : "clsact");
+    if (!hooksAreThere) ensureHooks(ifindex, ingressAlone ? "ingress" : "clsact");
     if (!hasHook({ ifindex, direction })) throw new SystemError("the interface has hooks for its ingress alone");
     const options = [attribute(TCA_BPF_FD, program), attribute(TCA_BPF_NAME, name), attribute(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT)];
     const body = Buffer.concat([filterMessage({ ifindex, direction }), attribute(TCA_KIND, "bpf"), nestedAttribute(TCA_OPTIONS, options)]);

@@ -2,7 +2,17 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { inNamespace, isNamespace, listLinks, makeNamespace, openNamespace, removeNamespace } from "./index.ts";
+import {
+  createVeth,
+  inNamespace,
+  isNamespace,
+  linkIndex,
+  listLinks,
+  makeNamespace,
+  openNamespace,
+  removeNamespace,
+  setLink,
+} from "./index.ts";
 import { TestNamespaces } from "./namespace.fixture.ts";
 
 const own = () => readlinkSync("/proc/thread-self/ns/net");
@@ -41,6 +51,15 @@ describe.skipIf(process.getuid?.() !== 0)("on this machine", () => {
     const [one, other] = [namespaces.make("one"), namespaces.make("other")];
     const seen = inNamespace(one, () => [own(), inNamespace(other, own), own()]);
     expect(seen).toEqual([one, other, one].map((path) => `net:[${inode(path)}]`));
+  });
+
+  test("what is asked of the kernel within a namespace is asked of that one, before and after another is entered from there", () => {
+    const [one, other] = [namespaces.make("one"), namespaces.make("other")];
+    for (const [path, link] of [[one, "in-one"], [other, "in-other"]] as const) inNamespace(path, () => createVeth(link, `${link}-end`)); // biome-ignore format: a row
+    const known = () => ["in-one", "in-other"].filter((link) => linkIndex(link) !== undefined);
+    expect(inNamespace(one, () => [known(), inNamespace(other, known), known()])).toEqual([["in-one"], ["in-other"], ["in-one"]]);
+    expect(() => inNamespace(one, () => setLink("in-other", { up: true }))).toThrow("of the network link in-other");
+    expect([known(), inNamespace(one, known)]).toEqual([[], ["in-one"]]);
   });
 
   test("a deed that goes on in the background is a bug, and the thread is back all the same", () => {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { assert, SystemError } from "../../base/index.ts";
 import { errnoCode, libcCall } from "../libc.ts";
 import { bindMount, unmount } from "../mounts.ts";
+import { withOneSocket } from "./netlink-socket.ts";
 
 const setns = libcCall<[fd: number, kind: number]>("int setns(int fd, int kind)");
 const unshare = libcCall<[flags: number]>("int unshare(int flags)");
@@ -113,7 +114,7 @@ export function inNamespace<T>(path: string, deed: () => T): T {
     try {
       beginThreads();
       enter(there, path);
-      return comingBack(own, deed);
+      return comingBack(own, () => withOneSocket(deed));
     } finally {
       closeSync(own);
     }

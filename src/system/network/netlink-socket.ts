@@ -150,8 +150,28 @@ function netlinkError(errno: number, reason: string | undefined): Error {
   return Object.assign(new Error(`${code}: ${reason ?? "netlink"}`), { code, errno: -errno, syscall: "netlink" });
 }
 
-/** One request over a socket of its own, in the namespace of the calling thread. */
+/** Of the namespace that the thread is in for the length of one deed: the first request opens it. */
+let kept: { socket?: NetlinkSocket } | undefined;
+
+/** What is asked meanwhile is asked over one socket. @param deed done when it returns, and all of it in one namespace */
+export function withOneSocket<T>(deed: () => T): T {
+  const before = kept;
+  const own: { socket?: NetlinkSocket } = {};
+  kept = own;
+  try {
+    return deed();
+  } finally {
+    kept = before;
+    own.socket?.[Symbol.dispose]();
+  }
+}
+
+/** One request, in the namespace of the calling thread. */
 export function askNetlink(request: NetlinkRequest): NetlinkMessage[] {
+  if (kept !== undefined) {
+    kept.socket ??= new NetlinkSocket();
+    return kept.socket.ask(request);
+  }
   using socket = new NetlinkSocket();
   return socket.ask(request);
 }

@@ -6,10 +6,9 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageWithCauses } from "../../base/index.ts";
-import { assembleProgram } from "../../ebpf/index.ts";
 import type { Link } from "../../system/index.ts";
-import { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 import type { PortShape } from "./compile/port-shape.ts";
+import { type PortProgram, type PortPrograms, PortTemplates } from "./compile/port-templates.ts";
 import type { KernelFeatures } from "./kernel-features.ts";
 import type { NetworkPlan, PlannedSwitch } from "./plan-network.ts";
 import { planTable, type TableEntry } from "./plan-table.ts";
@@ -45,7 +44,7 @@ interface Change {
   readonly shape: PortShape;
   readonly name: string;
   readonly from: string;
-  readonly compiled: CompiledPort;
+  readonly programs: PortPrograms;
   readonly fingerprints: Fingerprints;
   readonly maps: SwitchMaps | undefined;
 }
@@ -54,6 +53,7 @@ export class KernelNetwork {
   readonly #root: string;
   readonly #features: KernelFeatures;
   readonly #log: (line: string) => void;
+  readonly #templates = new PortTemplates();
   /** By the numbers of their switches. */
   #switches = new Map<number, SwitchMaps>();
   /** By their devices. */
@@ -129,22 +129,23 @@ export class KernelNetwork {
   #changeOf({ device, shape, maps }: WantedPort): readonly Change[] {
     const from = JSON.stringify([device.index, maps?.number, maps?.generation, shape]);
     if (this.#ports.get(device.name)?.from === from) return [];
-    const compiled = compilePort(shape);
+    const programs = this.#templates.programsOf(shape);
     const place = JSON.stringify([device.index, maps?.number, maps?.generation]);
-    const fingerprints = { ingress: fingerprint(place, compiled.ingress), egress: fingerprint(place, compiled.egress) };
-    return [{ pins: this.pinsOf(device), shape, name: device.name, from, compiled, fingerprints, maps }];
+    const fingerprints = { ingress: fingerprint(place, programs.ingress), egress: fingerprint(place, programs.egress) };
+    return [{ pins: this.pinsOf(device), shape, name: device.name, from, programs, fingerprints, maps }];
   }
 
   #attachAll(changes: readonly Change[], undo: Steps): void {
     const loaded: { readonly change: Change; readonly direction: "ingress" | "egress"; readonly program: number }[] = [];
     try {
+      for (const { pins } of changes) pins.makeHooks(undo);
       for (const change of changes) {
         const maps = change.maps?.byName ?? new Map();
         for (const direction of ["egress", "ingress"] as const) {
-          const compiled = change.compiled[direction];
+          const program = change.programs[direction];
           // Most of what a change takes is the verifier's, and most changes are of one direction.
           if (this.#ports.get(change.name)?.fingerprints[direction] === change.fingerprints[direction]) continue;
-          if (compiled !== undefined) loaded.push({ change, direction, program: change.pins.load(compiled.program, direction, maps) });
+          if (program !== undefined) loaded.push({ change, direction, program: change.pins.load(program, direction, maps) });
         }
       }
       for (const { change, direction, program } of loaded) change.pins.attach(program, direction, undo);
@@ -167,15 +168,15 @@ export class KernelNetwork {
     this.#removePortsBut(new Set(parts.wanted.map(({ device }) => device.name)), parts.links);
   }
 
-  #settlePort({ pins, shape, name, from, compiled, fingerprints }: Change): void {
-    const { ingress, egress } = compiled;
+  #settlePort({ pins, shape, name, from, programs, fingerprints }: Change): void {
+    const { ingress, egress } = programs;
     this.#ports.set(name, { from, fingerprints, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
     this.#trying(`removing what ${name} needs no more`, () => {
       pins.settle();
       if (this.#features.hasTcx) this.#unpromoted.set(name, pins);
       if (egress === undefined) pins.detach("egress");
       // What a port knows of its connections outlasts a cable that is out for a while.
-      if (shape.kind !== "blocked") pins.removeMapsBut(new Set([...ingress.program.maps, ...(egress?.program.maps ?? [])]));
+      if (shape.kind !== "blocked") pins.removeMapsBut(new Set([...ingress.maps, ...(egress?.maps ?? [])]));
     });
   }
 
@@ -199,10 +200,9 @@ export class KernelNetwork {
   }
 }
 
-function fingerprint(place: string, compiled: CompiledProgram | undefined): string {
-  if (compiled === undefined) return "";
-  const { program } = compiled;
-  const code = assembleProgram(program, new Map(program.maps.map((name, number) => [name, number])));
+function fingerprint(place: string, program: PortProgram | undefined): string {
+  if (program === undefined) return "";
+  const code = program.assemble(new Map(program.maps.map((name, number) => [name, number])));
   return createHash("sha256").update(place).update(program.maps.join()).update(code).digest("base64");
 }
 

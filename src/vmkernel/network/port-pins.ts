@@ -10,7 +10,6 @@
  */
 import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { assembleProgram, type Program } from "../../ebpf/index.ts";
 import {
   attachCls,
   attachTcx,
@@ -20,6 +19,7 @@ import {
   detachLink,
   linkInfo,
   loadProgram,
+  makeClsHooks,
   mapInfo,
   openPinned,
   pinObject,
@@ -27,6 +27,7 @@ import {
   removeClsact,
   updateLink,
 } from "../../system/index.ts";
+import type { PortProgram } from "./compile/port-templates.ts";
 import type { KernelFeatures } from "./kernel-features.ts";
 import { isPortMap, PORT_MAP_NAMES, PORT_MAPS, type PortMapName } from "./map-specs.ts";
 
@@ -64,15 +65,25 @@ export class PortPins {
    * Loads a program with the maps of the switch and with this port's own, which are made if it has none yet.
    * @returns a descriptor, the caller's to close
    */
-  load(program: Program, direction: HookDirection, switchMaps: ReadonlyMap<string, number>): number {
+  load(program: PortProgram, direction: HookDirection, switchMaps: ReadonlyMap<string, number>): number {
     const own = program.maps.filter(isPortMap).map((name) => [name, this.#openMap(name)] as const);
     try {
-      const code = assembleProgram(program, new Map([...switchMaps, ...own]));
+      const code = program.assemble(new Map([...switchMaps, ...own]));
       return loadProgram({ kind: "schedCls", code, name: direction === "ingress" ? "port_in" : "port_out" });
     } finally {
       for (const [, fd] of own) closeSync(fd);
     }
   }
+
+  /** Before the programs of many ports are attached: see {@link makeClsHooks}. */
+  makeHooks(undo: Steps): void {
+    if (this.#hooksAreThere || this.#belongsAtTcx("ingress")) return;
+    undo.add(() => this.#isUp || removeClsact(this.#ifindex));
+    makeClsHooks(this.#ifindex, { ingressAlone: this.#hasTcx });
+    this.#hooksAreThere = true;
+  }
+
+  #hooksAreThere = false;
 
   /** In one step; every frame is seen by the program that was there or by this one. */
   attach(program: number, direction: HookDirection, undo: Steps): void {
@@ -170,7 +181,10 @@ export class PortPins {
 
   #put(program: number, direction: HookDirection): void {
     if (this.#belongsAtTcx(direction)) this.#link(program, direction);
-    else attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device, ingressAlone: this.#hasTcx });
+    else {
+      const hooks = { ingressAlone: this.#hasTcx, hooksAreThere: this.#hooksAreThere };
+      attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device, ...hooks });
+    }
   }
 
   #belongsAtTcx(direction: HookDirection): boolean {

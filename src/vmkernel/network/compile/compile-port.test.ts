@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { disassemble, type Program } from "../../../ebpf/index.ts";
+import { assembleProgram, disassemble, type Program } from "../../../ebpf/index.ts";
 import type { Firewall, FirewallRule } from "../config.ts";
 import { macOf } from "../network.fixture.ts";
 import { vlanModeOf } from "../vlan.ts";
 import { ALL_KINDS, ALONE, EmptyMaps, guest, hasBpf, uplink } from "./compile.fixture.ts";
 import { compilePort } from "./compile-port.ts";
 import type { PortShape } from "./port-shape.ts";
+import { PortTemplates } from "./port-templates.ts";
 
 const rule: FirewallRule = { direction: "both", action: "allow", protocol: "tcp", remotePorts: { first: 80, last: 443 } };
 const firewall: Firewall = { rules: [rule], otherwise: "deny" };
@@ -69,6 +70,28 @@ test.each(KINDS)("%s compiles to these instructions", (_, shape) => {
 
 test("the same port compiles to the same instructions", () => {
   for (const [, shape] of KINDS) expect(programsOf(shape)).toEqual(programsOf(shape));
+});
+
+test("what a port takes over from others of its kind is, byte for byte, what it compiles to by itself", () => {
+  const templates = new PortTemplates();
+  const numbers = new Map(["table", "standIns", "counters", "buckets", "connections", "logged"].map((name, at) => [name, 100 + at]));
+  const others = [
+    { number: 4094, sourceMac: "fe:ff:ff:ff:ff:ff" },
+    { number: 7, sourceMac: "00:00:00:00:00:00" },
+  ];
+  for (const [, kind] of [...KINDS, ...LARGE]) {
+    const alike =
+      kind.kind === "guest" ? others.map(({ number, sourceMac }) => ({ ...kind, number, ...(kind.sourceMac && { sourceMac }) })) : [];
+    for (const shape of [kind, ...alike]) {
+      const taken = templates.programsOf(shape);
+      const compiled = compilePort(shape);
+      for (const direction of ["ingress", "egress"] as const) {
+        const program = compiled[direction]?.program;
+        expect(taken[direction]?.assemble(numbers)).toEqual(program && assembleProgram(program, numbers));
+        expect([taken[direction]?.maps, taken[direction]?.units]).toEqual([program?.maps, compiled[direction]?.units]);
+      }
+    }
+  }
 });
 
 //= paper «Virtual Switch Isolation»

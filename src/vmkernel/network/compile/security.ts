@@ -13,7 +13,7 @@ export function refuseForged(sourceMac: string): Unit {
       builder
         .load(8, "r2", "r7", ETHERNET.source)
         .lsh("r2", 16)
-        .load64("r3", macWord(sourceMac) << 16n);
+        .load64("r3", macWord(sourceMac) << 16n, "sourceMac");
       builder.jumpIf("ne", "r2", "r3", builder.drop("forgedTransmit"));
     },
   };

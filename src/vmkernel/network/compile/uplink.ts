@@ -16,7 +16,7 @@ export function chooseUplink(builder: PortBuilder, { uplinks, number }: GuestSha
     .or("r1", SLOTS)
     .store(4, "r10", STACK.key, "r1");
   builder
-    .storeImmediate(4, "r10", STACK.key + 4, number)
+    .storeImmediate(4, "r10", STACK.key + 4, number, "number")
     .lookUp()
     .jumpIf("eq", "r0", 0, none)
     .loadDevice();
