@@ -16,8 +16,9 @@ import { median, print } from "./figures.ts";
 import { hasNft, makeBridge } from "./network/bridge.ts";
 import { VNET_HEADER_BYTES } from "./network/bursts.mjs";
 import { makeCable } from "./network/cable.ts";
+import { makeExpress } from "./network/express.ts";
 import type { Forwarder } from "./network/forwarder.ts";
-import { type FrameParts, renewConnection, SEGMENT_BYTES, SMALL_BYTES, tcpSegment, udpFrame } from "./network/frames.ts";
+import { type FrameParts, renewConnection, SEGMENT_BYTES, SMALL_BYTES, tcpSegment, udpFrame, unsummed } from "./network/frames.ts";
 import { burstOf, type Passed, roundTrip, Stream, type Traffic } from "./network/measure.ts";
 import { hasOpenVSwitch, makeOpenVSwitch } from "./network/open-vswitch.ts";
 import { adoptOwnSwitch, makeFirewall, makeOwnSwitch, nicOf, type OwnSwitch } from "./network/own-switch.ts";
@@ -53,6 +54,19 @@ describe.skipIf(process.getuid?.() !== 0)("figures of the virtual switch", () =>
       for (const peer of ["bridge", "bridge + nft MAC filter", "bridge + conntrack"]) ratio("small frames", cost, [peer, "cable"]);
       const whole = measureStreams(among("cable", OVS), traffic, (stream) => passed(stream, BURSTS).wholeNs, 10);
       ratio("small frames, bursts there and read", whole, [OVS, "cable"]);
+    });
+
+    test("small frames as guests send them, and what XDP would give", { timeout: 120_000 }, () => {
+      const express = makeExpress();
+      try {
+        const kinds = [...among("cable", "switch", "switch, 10 rules", "bridge"), express];
+        const cost = sending(kinds, { frames: burstOf(unsummed(udpFrame(THERE))) });
+        say(`small frames whose checksums are left to the adapter (${figure(cost, "cable")} ns by the cable)`);
+        for (const one of ["switch", "switch, 10 rules", "bridge", express.name]) ratio("small frames, unsummed", cost, [one, "cable"]);
+        ratio("small frames, unsummed", cost, [express.name, "bridge"]);
+      } finally {
+        void express.remove();
+      }
     });
 
     test("small frames, two processors", { timeout: 120_000 }, async () => {

@@ -37,6 +37,21 @@ export function udpFrame(parts: FrameParts): Buffer {
   return frame;
 }
 
+/** As a guest with checksum offload sends it: the sum of the pseudo-header is where its adapter shall put the whole one. */
+export function unsummed(frame: Buffer): Buffer {
+  const at = VNET_HEADER_BYTES + ETHERNET_BYTES;
+  const pseudoHeader = Buffer.concat([
+    frame.subarray(at + 12, at + IPV4_BYTES),
+    Buffer.from([0, UDP]),
+    frame.subarray(at + IPV4_BYTES + 4, at + IPV4_BYTES + 6),
+  ]);
+  frame.writeUInt8(NEEDS_CHECKSUM, 0);
+  frame.writeUInt16LE(L4_AT, 6);
+  frame.writeUInt16LE(6, 8); // the checksum's place in UDP's header
+  frame.writeUInt16BE(~ipChecksum(pseudoHeader) & 0xffff, at + IPV4_BYTES + 6);
+  return frame;
+}
+
 /** A datagram of a connection that nobody has seen yet. */
 export function renewConnection(frame: Buffer, connection: number): void {
   const at = VNET_HEADER_BYTES + ETHERNET_BYTES;
