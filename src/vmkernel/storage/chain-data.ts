@@ -39,11 +39,11 @@ const ABSENT: ClusterState = { kind: "absent" };
  * @param chain nearest first
  */
 export async function* runsOf(chain: readonly OpenLink[], capacityBytes: number): AsyncGenerator<Run> {
-  const maps = await Promise.all(chain.map((link) => (link.format === "qcow2" ? Qcow2Map.open(link) : undefined)));
+  const maps = await mapsOf(chain);
   const base = chain.at(-1)?.format === "raw" ? chain.at(-1)?.file : undefined;
   for (let begin = 0; begin < capacityBytes; begin += L2_SPAN_BYTES) {
     const span = { offset: begin, length: Math.min(L2_SPAN_BYTES, capacityBytes - begin) };
-    const tables = (await Promise.all(maps.map((map) => map?.table(begin / L2_SPAN_BYTES)))).filter((table) => table !== undefined);
+    const tables = await tablesOf(maps, begin / L2_SPAN_BYTES);
     if (tables.length === 0) {
       if (base !== undefined) yield* rawRuns(base, span);
     } else yield* spanRuns(tables, base, span);
@@ -154,6 +154,98 @@ export async function writeMerged(
   watch(capacityBytes);
   return length;
 }
+
+/** What lies over a chain, in the order of the disk and in pieces of any length; without bytes where it reads as zeros. */
+export interface Overlay {
+  readonly parts: AsyncIterable<{ readonly offset: number; readonly length: number; readonly bytes?: Buffer }>;
+  /** Nearest first. */
+  readonly parents: readonly OpenLink[];
+}
+
+/** Writes the parts into a new qcow2 file. Of a cluster that they have only some of, the rest is the parents'. @returns how long it is */
+export async function writeOverlaid(
+  { parts, parents }: Overlay,
+  to: OpenFile,
+  { capacityBytes, watch }: { readonly capacityBytes: number; readonly watch: (doneBytes: number) => void },
+): Promise<number> {
+  const layout = new Qcow2Layout(capacityBytes);
+  const below = await ChainReader.open(parents, capacityBytes);
+  const bytes = Buffer.alloc(CLUSTER_BYTES);
+  let cluster = -1;
+  let end = 0; // how much of the cluster is in `bytes`
+  const settle = async () => {
+    if (cluster < 0) return;
+    await below.read(cluster, bytes, { begin: end, end: CLUSTER_BYTES });
+    await writeAllPieces(to.fd, layout.enter(cluster));
+    await writeAllAt(to.fd, [bytes], layout.placeData(cluster));
+    watch(cluster * CLUSTER_BYTES);
+  };
+  for await (const part of parts) {
+    const length = Math.min(part.length, capacityBytes - part.offset);
+    for (let done = 0; done < length; ) {
+      const at = (part.offset + done) % CLUSTER_BYTES;
+      const next = (part.offset + done - at) / CLUSTER_BYTES;
+      const taken = Math.min(CLUSTER_BYTES - at, length - done);
+      if (next !== cluster) {
+        await settle();
+        [cluster, end] = [next, 0];
+      }
+      await below.read(cluster, bytes, { begin: end, end: at });
+      if (part.bytes === undefined) bytes.fill(0, at, at + taken);
+      else part.bytes.copy(bytes, at, done, done + taken);
+      end = at + taken;
+      done += taken;
+    }
+  }
+  await settle();
+  const { pieces: last, length } = layout.finish();
+  await writeAllPieces(to.fd, last);
+  watch(capacityBytes);
+  return length;
+}
+
+/** A chain that is read cluster by cluster, upwards: the tables of one span are in memory at a time. */
+class ChainReader {
+  readonly #capacityBytes: number;
+  readonly #maps: readonly (Qcow2Map | undefined)[];
+  readonly #base: OpenFile | undefined;
+  #span = -1;
+  #tables: readonly Table[] = [];
+
+  private constructor(chain: readonly OpenLink[], maps: readonly (Qcow2Map | undefined)[], capacityBytes: number) {
+    this.#capacityBytes = capacityBytes;
+    this.#maps = maps;
+    this.#base = chain.at(-1)?.format === "raw" ? chain.at(-1)?.file : undefined;
+  }
+
+  static async open(chain: readonly OpenLink[], capacityBytes: number): Promise<ChainReader> {
+    return new ChainReader(chain, await mapsOf(chain), capacityBytes);
+  }
+
+  /** Reads that part of a cluster into the same place of `into`. Behind the disk's end are zeros. */
+  async read(cluster: number, into: Buffer, { begin, end }: { readonly begin: number; readonly end: number }): Promise<void> {
+    if (end <= begin) return;
+    into.fill(0, begin, end);
+    const offset = cluster * CLUSTER_BYTES;
+    const length = Math.min(end, this.#capacityBytes - offset) - begin;
+    if (length <= 0) return;
+    const tables = await this.#tablesOf(Math.floor(cluster / L2_ENTRIES));
+    const run = findRun(tables, this.#base, { offset, length: CLUSTER_BYTES, cluster: cluster % L2_ENTRIES });
+    if (run?.from !== undefined) await readAt(run.from.file.fd, into.subarray(begin, begin + length), run.from.offset + begin);
+  }
+
+  async #tablesOf(span: number): Promise<readonly Table[]> {
+    if (span !== this.#span) this.#tables = await tablesOf(this.#maps, span);
+    this.#span = span;
+    return this.#tables;
+  }
+}
+
+const mapsOf = (chain: readonly OpenLink[]) =>
+  Promise.all(chain.map((link) => (link.format === "qcow2" ? Qcow2Map.open(link) : undefined)));
+
+const tablesOf = async (maps: readonly (Qcow2Map | undefined)[], span: number): Promise<readonly Table[]> =>
+  (await Promise.all(maps.map((map) => map?.table(span)))).filter((table) => table !== undefined);
 
 async function* pieces({ offset, length, from }: Required<Run>): AsyncGenerator<{ readonly offset: number; readonly bytes: Buffer }> {
   const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, length));

@@ -2,7 +2,7 @@
  * What a chain of disks must be like: each child is the child of what its parent is now. Pure.
  * Source: ESXi's VM files, «Chain rules»; docs/disks.md.
  */
-import { type DatastorePath, type Fault, formatDatastorePath } from "../../base/index.ts";
+import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 import { CHAIN_DEPTH_MAX, capacityBytesOf, fault, NO_PARENT, type VmdkDescriptor } from "../../wire/index.ts";
 import { flatExtentOf } from "./disk-rules.ts";
 
@@ -42,27 +42,33 @@ export interface Link {
   readonly parsed: VmdkDescriptor;
 }
 
+/** What is wrong with a descriptor, and the entry that says it. */
+export interface Refusal {
+  readonly key: "parentCID" | "parentFileNameHint";
+  /** Goes on from the name of the file and its line. */
+  readonly problem: string;
+}
+
 /** @returns why the one is not the parent of the other any more */
-export function refuseParent(child: Link, parent: Link): Fault | undefined {
-  const [one, other] = [formatDatastorePath(child.path), formatDatastorePath(parent.path)];
-  const refuse = (problem: string) => fault("InvalidDiskFormat", `${one}: ${problem}.`, {});
+export function refuseParent(child: Link, parent: Link): Refusal | undefined {
+  const other = formatDatastorePath(parent.path);
   if (child.parsed.parentContentId !== parent.parsed.contentId) {
-    const problem = `its parent ${other} has been changed since: it has the content ID ${parent.parsed.contentId}, and parentCID is`;
-    return refuse(`${problem} ${child.parsed.parentContentId}`);
+    const problem = `has the parentCID ${child.parsed.parentContentId}, and its parent ${other} has been changed since: its content ID is`;
+    return { key: "parentCID", problem: `${problem} ${parent.parsed.contentId}` };
   }
   const [size, parentSize] = [capacityBytesOf(child.parsed), capacityBytesOf(parent.parsed)];
-  if (size !== parentSize) return refuse(`it has ${size} bytes, its parent ${other} ${parentSize}`);
+  if (size !== parentSize) return { key: "parentFileNameHint", problem: `has ${size} bytes, its parent ${other} ${parentSize}` };
   return undefined;
 }
 
-/** @returns why nothing more can be in the chain of the first of these */
-export function refuseLonger(chain: readonly Link[], next: DatastorePath): Fault | undefined {
+/** @returns why nothing more can be in the chain of the first of these; the last names what would be next */
+export function refuseLonger(chain: readonly Link[], next: DatastorePath): Refusal | undefined {
   const [top] = chain;
   if (top === undefined) return undefined;
-  const one = formatDatastorePath(top.path);
   const again = formatDatastorePath(next);
   if (chain.some(({ path }) => formatDatastorePath(path) === again))
-    return fault("InvalidDiskFormat", `${one} descends from itself, by ${again} (parentFileNameHint).`, {});
+    return { key: "parentFileNameHint", problem: `has the parent ${again}, and so ${formatDatastorePath(top.path)} descends from itself` };
   if (chain.length < CHAIN_DEPTH_MAX) return undefined;
-  return fault("InvalidDiskFormat", `${one} has more than ${CHAIN_DEPTH_MAX - 1} parents, one after another.`, {});
+  const problem = `has a parent, and ${formatDatastorePath(top.path)} more than ${CHAIN_DEPTH_MAX - 1}, one after another`;
+  return { key: "parentFileNameHint", problem };
 }

@@ -14,7 +14,8 @@ import {
   withContentId,
 } from "../../wire/index.ts";
 import type { LayerAttachment } from "../attachments.ts";
-import { type ExtentFormat, extentOf, isChild, type Link, refuseLonger, refuseParent } from "./chain-rules.ts";
+import { readLinks } from "./chain-links.ts";
+import { type ExtentFormat, extentOf, type Link } from "./chain-rules.ts";
 import { type DiskSource, readDescriptor, replaceDescriptor } from "./descriptor-file.ts";
 import { fileFault } from "./file-fault.ts";
 import { handOn, lockOrRefuse } from "./open-locked.ts";
@@ -27,49 +28,14 @@ export interface ChainLink extends Link {
 
 /**
  * The disk first, its base last. Nothing is opened but descriptors.
- * @throws {Fault} FileNotFound for a parent that is not there; InvalidDiskFormat for what is no chain: names both files
+ * @throws {Fault} as `readLinks`; InvalidDiskFormat for a disk of another format, which is converted before it is opened
  */
 export async function readChain(source: DiskSource, disk: DatastorePath): Promise<readonly [ChainLink, ...ChainLink[]]> {
-  const top = linkOf(disk, await readDescriptor(source, disk));
-  const chain: [ChainLink, ...ChainLink[]] = [top];
-  for (let link = top; isChild(link.parsed); ) {
-    const path = await parentOf(source, link);
-    const tooLong = refuseLonger(chain, path);
-    if (tooLong !== undefined) throw tooLong;
-    const parent = linkOf(path, await readParent(source, link, path));
-    const refusal = refuseParent(link, parent);
-    if (refusal !== undefined) throw refusal;
-    chain.push(parent);
-    link = parent;
-  }
-  return chain;
+  const [top, ...parents] = await readLinks(source, disk);
+  return [linkOf(top), ...parents.map(linkOf)];
 }
 
-/** @throws {Fault} InvalidDiskFormat for a name that leads out of the datastores */
-export async function parentOf(source: DiskSource, { path, parsed }: Link): Promise<DatastorePath> {
-  const name = parsed.parentFileNameHint ?? "";
-  const parent = await source.resolve(name, path);
-  if (parent !== undefined) return parent;
-  const problem = `${formatDatastorePath(path)} has the parentFileNameHint ${JSON.stringify(name)}, which names no file of this host's datastores.`;
-  throw fault("InvalidDiskFormat", problem, {});
-}
-
-async function readParent(source: DiskSource, child: Link, parent: DatastorePath): Promise<VmdkDescriptor> {
-  try {
-    return await readDescriptor(source, parent);
-  } catch (error) {
-    if (!(error instanceof Fault) || error.fault !== "FileNotFound") throw error;
-    const file = formatDatastorePath(parent);
-    throw fault(
-      "FileNotFound",
-      `File ${file} was not found: it is the parent of ${formatDatastorePath(child.path)}`,
-      { file },
-      { cause: error },
-    );
-  }
-}
-
-function linkOf(path: DatastorePath, parsed: VmdkDescriptor): ChainLink {
+export function linkOf({ path, parsed }: Link): ChainLink {
   const { format, file } = extentOf(parsed, path, { writable: false });
   return { path, parsed, format, extent: inFolder(folderOf(path), file), capacityBytes: capacityBytesOf(parsed) };
 }
@@ -119,10 +85,10 @@ export async function thaw(source: DiskSource, descriptor: DatastorePath): Promi
     const longContentId = Buffer.from(source.random(16)).toString("hex");
     const thawed = withContentId(withChildren(parsed, []), longContentId);
     await replaceDescriptor(source, descriptor, thawed);
-    markExtent(source, linkOf(descriptor, thawed), false);
+    markExtent(source, linkOf({ path: descriptor, parsed: thawed }), false);
     return thawed;
   }
-  if (isMarked(source, linkOf(descriptor, parsed))) markExtent(source, linkOf(descriptor, parsed), false);
+  if (isMarked(source, linkOf({ path: descriptor, parsed }))) markExtent(source, linkOf({ path: descriptor, parsed }), false);
   return parsed;
 }
 
@@ -158,7 +124,7 @@ export async function settleAlias(source: DiskSource, alias: DatastorePath, targ
     const child = await readDescriptor(source, one);
     await replaceDescriptor(source, one, { ...child, parentFileNameHint: await source.nameIn(one, target) });
   }
-  const link = linkOf(target, await readDescriptor(source, target));
+  const link = linkOf({ path: target, parsed: await readDescriptor(source, target) });
   markExtent(source, link, (await childrenOf(source, link)).length > 0);
 }
 
@@ -236,7 +202,7 @@ export async function openParents(source: DiskSource, parents: readonly ChainLin
  * still finds its children.
  */
 export async function whileWritten<T>(source: DiskSource, descriptor: DatastorePath, deed: () => Promise<T>): Promise<T> {
-  markExtent(source, linkOf(descriptor, await readDescriptor(source, descriptor)), false);
+  markExtent(source, linkOf({ path: descriptor, parsed: await readDescriptor(source, descriptor) }), false);
   try {
     return await deed();
   } finally {
@@ -246,7 +212,7 @@ export async function whileWritten<T>(source: DiskSource, descriptor: DatastoreP
 
 /** The mark is there when there are children. From then on nobody writes the file, whoever has it open. */
 export async function settleMark(source: DiskSource, descriptor: DatastorePath): Promise<void> {
-  const link = linkOf(descriptor, await readDescriptor(source, descriptor));
+  const link = linkOf({ path: descriptor, parsed: await readDescriptor(source, descriptor) });
   markExtent(source, link, (await childrenOf(source, link)).length > 0);
 }
 

@@ -2,7 +2,7 @@
  * Child disks: made on a parent that from then on nobody writes, and removed again; the last one that goes gives the parent free.
  * What a parent lists is written before the child has its names, so that a child is never there without it.
  */
-import { type DatastorePath, Fault, fileNameOf, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
+import { type DatastorePath, Fault, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
 import {
   createUnnamedFile,
   isErrno,
@@ -26,23 +26,15 @@ import {
   FRESH_CONTENT_ID,
   fault,
   formatVmdkDescriptor,
+  leftExtentOf,
   makeChildDescriptor,
   withChildren,
   withContentId,
 } from "../../wire/index.ts";
 import { UNWATCHED } from "../controls.ts";
 import type { DiskDescription } from "../rpc.ts";
-import {
-  type ChainLink,
-  childrenOf,
-  followAlias,
-  markExtent,
-  openLink,
-  parentOf,
-  readChain,
-  requireChildless,
-  settleAlias,
-} from "./chain.ts";
+import { type ChainLink, childrenOf, followAlias, markExtent, openLink, readChain, requireChildless, settleAlias } from "./chain.ts";
+import { parentOf } from "./chain-links.ts";
 import { type DiskSource, readDescriptor, replaceDescriptor } from "./descriptor-file.ts";
 import { checkDiskName, deltaNameOf } from "./disk-rules.ts";
 import { deleteDisk, describeDisk, nameDisk } from "./disks.ts";
@@ -157,20 +149,15 @@ async function removeAlias(source: DiskSource, descriptor: DatastorePath): Promi
   await settleAlias(source, descriptor, target);
   const other = await readDescriptor(source, target);
   using root = source.open(descriptor);
-  await removeLeftDelta(
-    root,
-    descriptor,
-    other.extents.flatMap(({ file }) => file ?? []),
-  );
+  const left = leftExtentOf(await readDescriptor(source, descriptor)) ?? deltaNameOf(descriptor);
+  if (!other.extents.some(({ file }) => file === left)) removeLeftDelta(root, inFolder(folderOf(descriptor), left));
   removeBeneath(root, descriptor.path);
   using folder = openFolderBeneath(root, splitPath(descriptor.path).folder);
   await syncFile(folder);
 }
 
 /** What the disk had before it became another name: all of it is in the other by now. */
-async function removeLeftDelta(root: OpenFile, descriptor: DatastorePath, files: readonly string[]): Promise<void> {
-  const delta = inFolder(folderOf(descriptor), deltaNameOf(descriptor));
-  if (files.includes(fileNameOf(delta))) return;
+function removeLeftDelta(root: OpenFile, delta: DatastorePath): void {
   try {
     using file = openFileBeneath(root, delta.path, "read");
     setImmutable(file, false);

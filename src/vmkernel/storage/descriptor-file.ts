@@ -14,6 +14,7 @@ import {
 import {
   fault,
   formatVmdkDescriptor,
+  lineOfEntry,
   parseEmbeddedDescriptor,
   parseSparseHeader,
   parseVmdkDescriptor,
@@ -61,6 +62,14 @@ function parseDescriptorOf(bytes: Buffer, descriptor: DatastorePath): VmdkDescri
     throw fault("InvalidDiskFormat", `${name} has its descriptor inside, and ${parsed.extents.length} extents.`, {});
   // The file may have been given another name since: the one extent is the file itself.
   return { ...parsed, extents: parsed.extents.map((extent) => ({ ...extent, file: fileNameOf(descriptor), offset: 0 })) };
+}
+
+/** The line of a descriptor's text that has that entry, counted from 1; undefined where none has. */
+export async function lineOfKey(source: Pick<DiskSource, "open">, descriptor: DatastorePath, key: string): Promise<number | undefined> {
+  using root = source.open(descriptor);
+  using file = openFileBeneath(root, descriptor.path, "read");
+  const text = (await readUpTo(file, DESCRIPTOR_READ_BYTES)).toString("latin1");
+  return lineOfEntry(text.slice(Math.max(0, text.indexOf("# Disk DescriptorFile"))), key);
 }
 
 /** Who reads it finds the old one or the new one. */

@@ -16,11 +16,11 @@ import {
 import { fault } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
 import type { DiskChange, DiskDescription } from "../rpc.ts";
+import { convertDisk } from "./convert-disk.ts";
 import { type DiskSource, readDescriptor, replaceDescriptor } from "./descriptor-file.ts";
 import { changeDescriptor, checkExtension, type DescriptorChanges } from "./disk-rules.ts";
 import { describeDisk, isThin, type OpenExtent, openExtent, requireSpace, reserve } from "./disks.ts";
 import { naming } from "./file-fault.ts";
-import { convertDisk } from "./foreign-disk.ts";
 
 interface Job {
   readonly source: DiskSource;

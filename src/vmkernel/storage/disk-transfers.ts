@@ -18,18 +18,21 @@ import {
   syncFile,
   writeAll,
 } from "../../system/index.ts";
-import { formatVmdkDescriptor, type VmdkDescriptor, withoutParent } from "../../wire/index.ts";
+import { capacityBytesOf, formatVmdkDescriptor, type VmdkDescriptor, withoutParent } from "../../wire/index.ts";
 import { type Controls, watchBytes } from "../controls.ts";
 import type { DiskCopy, DiskDescription, Moved, NewDisk } from "../rpc.ts";
-import { openLink, readChain } from "./chain.ts";
+import { linkOf, openLink } from "./chain.ts";
 import { writeRuns } from "./chain-data.ts";
+import { readLinks } from "./chain-links.ts";
+import type { Link } from "./chain-rules.ts";
 import { removeDisk } from "./child-disks.ts";
+import { flatDescriptor } from "./convert-disk.ts";
 import type { DiskSource } from "./descriptor-file.ts";
-import { changeDescriptor, checkDiskName, checkNewDisk, extentNameOf } from "./disk-rules.ts";
+import { changeDescriptor, checkDiskName, checkNewDisk, extentNameOf, isNative } from "./disk-rules.ts";
 import { describeDisk, isThin, nameDisk, type OpenExtent, openExtent, requireSpace, reserve, STAT_BLOCK_BYTES, uuidOf } from "./disks.ts";
 import { fileFault, naming } from "./file-fault.ts";
 import type { FileTransfer } from "./file-transfers.ts";
-import { flatDescriptor, openForeign } from "./foreign-disk.ts";
+import { openForeign } from "./foreign-disk.ts";
 
 export interface DiskTransfer extends FileTransfer {
   readonly copy: DiskCopy;
@@ -84,10 +87,11 @@ interface CopySource extends Disposable {
 
 /** The disk and its parents, open to read: a copy has no parent. One of another format took no more than it held either: thin. */
 async function openForCopy(source: DiskSource, from: DatastorePath): Promise<CopySource> {
-  const foreign = await openForeign(source, from, "shared");
-  if (foreign !== undefined) return { ...foreign, provisioning: "thin" };
-  const chain = await readChain(source, from);
-  const [{ parsed, capacityBytes }] = chain;
+  const links = await readLinks(source, from);
+  if (!links.every(({ parsed }) => isNative(parsed))) return openLayers(source, links);
+  const chain = links.map(linkOf);
+  const { parsed } = links[0];
+  const capacityBytes = capacityBytesOf(parsed);
   const opened: OpenFile[] = [];
   const close = () => {
     for (const file of opened) file[Symbol.dispose]();
@@ -104,17 +108,68 @@ async function openForCopy(source: DiskSource, from: DatastorePath): Promise<Cop
     parsed,
     capacityBytes,
     provisioning: !isThick ? "thin" : isFullyWritten(file, capacityBytes) ? "eagerZeroedThick" : "thick",
-    allocatedBytes: opened.reduce((sum, one) => sum + describeFile(one).blocks * STAT_BLOCK_BYTES, 0),
+    allocatedBytes: opened.reduce((sum, one) => sum + allocatedBytesOf(one), 0),
     async copyTo(extent, watch) {
       if (parents.length === 0) return copyData({ from: file, to: extent }, capacityBytes, watch);
-      const links = chain.map(({ format, extent: name }, index) => ({
+      const open = chain.map(({ format, extent: name }, index) => ({
         file: opened[index] as OpenFile,
         format,
         name: formatDatastorePath(name),
       }));
-      await writeRuns(links, extent, capacityBytes, watch);
+      await writeRuns(open, extent, capacityBytes, watch);
     },
     [Symbol.dispose]: close,
+  };
+}
+
+const allocatedBytesOf = (file: OpenFile): number => describeFile(file).blocks * STAT_BLOCK_BYTES;
+
+interface Layer extends Disposable {
+  readonly allocatedBytes: number;
+  /** Over what its parents have there. */
+  copyTo(extent: OpenFile, watch: (doneBytes: number) => void): Promise<void>;
+}
+
+/** A chain of which some are of other formats: each is written over the one that it lies on. */
+async function openLayers(source: DiskSource, links: readonly [Link, ...Link[]]): Promise<CopySource> {
+  const layers: Layer[] = [];
+  const close = () => {
+    for (const layer of layers) layer[Symbol.dispose]();
+  };
+  try {
+    for (const link of links) layers.unshift(await openLayerOf(source, link));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const [{ parsed }] = links;
+  const capacityBytes = capacityBytesOf(parsed);
+  return {
+    parsed,
+    capacityBytes,
+    provisioning: "thin",
+    allocatedBytes: layers.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0),
+    async copyTo(extent, watch) {
+      const share = (index: number) => (doneBytes: number) => watch((index * capacityBytes + doneBytes) / layers.length);
+      for (const [index, layer] of layers.entries()) await layer.copyTo(extent, share(index));
+    },
+    [Symbol.dispose]: close,
+  };
+}
+
+async function openLayerOf(source: DiskSource, link: Link): Promise<Layer> {
+  const foreign = await openForeign(source, link.path, "shared");
+  if (foreign !== undefined) return foreign;
+  const native = linkOf(link);
+  const { extent, format, capacityBytes } = native;
+  const file = await openLink(source, native, { writable: false });
+  return {
+    allocatedBytes: allocatedBytesOf(file),
+    copyTo: (to, watch) =>
+      format === "raw"
+        ? copyData({ from: file, to }, capacityBytes, watch)
+        : writeRuns([{ file, format, name: formatDatastorePath(extent) }], to, capacityBytes, watch),
+    [Symbol.dispose]: () => file[Symbol.dispose](),
   };
 }
 

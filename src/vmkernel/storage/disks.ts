@@ -35,6 +35,7 @@ import type { DiskAttachment } from "../attachments.ts";
 import { type Controls, throwIfCanceled, UNWATCHED, watchBytes } from "../controls.ts";
 import type { DiskDescription, NewDisk } from "../rpc.ts";
 import { childrenOf, followAlias, openLayer, openParents, readChain, thaw } from "./chain.ts";
+import { readLinks } from "./chain-links.ts";
 import { extentOf, isChild, type Link } from "./chain-rules.ts";
 import { type DiskSource, readDescriptor } from "./descriptor-file.ts";
 import { checkNewDisk, extentNameOf, flatExtentOf, isNative } from "./disk-rules.ts";
@@ -182,7 +183,7 @@ async function familyOf(
   descriptor: DatastorePath,
   parsed: VmdkDescriptor,
 ): Promise<Pick<DiskDescription, "parents" | "children" | "aliasOf">> {
-  const parents = isChild(parsed) ? (await readChain(source, descriptor)).slice(1).map(({ path }) => path) : [];
+  const parents = isChild(parsed) ? (await readLinks(source, descriptor)).slice(1).map(({ path }) => path) : [];
   const alias = aliasOf(parsed);
   const target = alias === undefined ? undefined : await source.resolve(alias, descriptor);
   return {

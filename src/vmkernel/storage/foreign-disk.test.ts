@@ -140,7 +140,7 @@ test.each<[string, () => void, string, RegExp]>([
     /a-s001\.vmdk is of/,
   ],
   ["an extent that is itself, and says so again", () => lines(['RW 4096 SPARSE "a.vmdk"']), "InvalidDiskFormat", /no sparse extent/],
-  ["a parent", () => lines(["RW 4096 ZERO"], "deadbeef"), "InvalidDiskFormat", /child of another/],
+  ["a parent of no name", () => lines(["RW 4096 ZERO"], "deadbeef"), "InvalidDiskFormat", /a\.vmdk, line 4 says that it is a child/],
   ["a raw device", () => lines(['RW 4096 VMFSRAW "a-flat.vmdk"']), "InvalidDiskFormat", /VMFSRAW/],
   ["a grain directory behind its end", () => changed(56, 2 ** 30), "InvalidDiskFormat", /a\.vmdk ends at byte/],
 ])("a disk with %s is neither copied nor converted, and nothing is left of the attempt", async (_, spoil, fault, message) => {

@@ -1,45 +1,34 @@
 /**
- * Disks that are no flat file: sparse ones of VMware's other products, those in several extents, stream-optimized ones. What they hold
- * is copied into a flat extent; a monitor never gets one. All files lie beside the descriptor, and are opened beneath the datastore.
+ * Disks that are neither a flat file nor a delta of this host's: sparse ones of ESXi (COWD) and of VMware's other products, those in
+ * several extents, stream-optimized ones; with a parent or without. They are read here and become others in `convert-disk.ts`; a
+ * monitor never gets one. All files lie beside the descriptor, and are opened beneath the datastore.
  */
 import { type DatastorePath, folderOf, formatDatastorePath, inFolder } from "../../base/index.ts";
-import {
-  copyData,
-  createUnnamedFile,
-  describeFile,
-  isErrno,
-  makeSparse,
-  nameFile,
-  OpenFile,
-  openFileBeneath,
-  openFolderBeneath,
-  readAt,
-  removeBeneath,
-  replaceFile,
-  splitPath,
-  syncFile,
-  writeAll,
-  writeAllAt,
-} from "../../system/index.ts";
+import { copyData, dataRanges, describeFile, OpenFile, openFileBeneath, readAt, writeAllAt, writeZeros } from "../../system/index.ts";
 import {
   capacityBytesOf,
   type ExtentFile,
   fault,
-  formatVmdkDescriptor,
-  NO_PARENT,
   SECTOR_BYTES,
   SparseExtent,
   type VmdkDescriptor,
   type VmdkExtent,
 } from "../../wire/index.ts";
-import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
+import { isChild } from "./chain-rules.ts";
 import { type DiskSource, readDescriptor } from "./descriptor-file.ts";
-import { changeDescriptor, extentNameOf, isNative } from "./disk-rules.ts";
-import { requireSpace, STAT_BLOCK_BYTES } from "./disks.ts";
+import { isNative } from "./disk-rules.ts";
+import { STAT_BLOCK_BYTES } from "./disks.ts";
 import { naming } from "./file-fault.ts";
 import { lockOrRefuse } from "./open-locked.ts";
 
 type Lock = "shared" | "exclusive";
+
+/** A part of a disk. `bytes` is absent where it reads as zeros, and good until the next is asked for. */
+export interface DiskPart {
+  readonly offset: number;
+  readonly length: number;
+  readonly bytes?: Buffer;
+}
 
 /** A disk of another format, open and locked. */
 export interface ForeignDisk extends Disposable {
@@ -47,7 +36,9 @@ export interface ForeignDisk extends Disposable {
   readonly capacityBytes: number;
   /** What its files take on their file system: about as much as the flat copy will. */
   readonly allocatedBytes: number;
-  /** Copies what it holds into a file of its size that reads as zeros. @throws {Fault} InvalidDiskFormat, which names file and place */
+  /** What it has of its own, in the order of the disk; the rest is its parent's. @throws {Fault} InvalidDiskFormat, which names file and place */
+  parts(): AsyncGenerator<DiskPart>;
+  /** Writes what it has of its own into a file of its size, which holds what its parents have, or reads as zeros. @throws as `parts` */
   copyTo(flat: OpenFile, watch: (doneBytes: number) => void): Promise<void>;
 }
 
@@ -56,44 +47,48 @@ interface OpenExtent {
   readonly path: DatastorePath;
   /** Where it begins in the disk. */
   readonly offset: number;
-  readonly file: OpenFile;
+  /** None of an extent of zeros. */
+  readonly file: OpenFile | undefined;
   readonly sparse: SparseExtent | undefined;
 }
 
 const PIECE_BYTES = 1024 * 1024;
 /** Deflated grains that are inflated at a time: a few MiB. */
 const GRAINS_AT_ONCE = 32;
-const NAMES_MAX = 100;
 const READ_TYPES: readonly VmdkExtent["type"][] = ["FLAT", "VMFS", "SPARSE", "VMFSSPARSE"];
 
-/** @returns undefined for a flat disk, which needs none of this. @throws {Fault} InvalidDiskFormat for what can't be read either */
+/** @returns undefined for a disk that a monitor can have, which needs none of this. @throws {Fault} InvalidDiskFormat for what can't be read */
 export async function openForeign(source: DiskSource, descriptor: DatastorePath, lock: Lock): Promise<ForeignDisk | undefined> {
   const parsed = await readDescriptor(source, descriptor);
   if (isNative(parsed)) return undefined;
-  if (parsed.parentContentId !== NO_PARENT)
-    throw invalid(descriptor, "is the child of another disk, in a format that is not offered for children");
   const opened: OpenExtent[] = [];
+  const close = () => {
+    for (const { file } of opened) file?.[Symbol.dispose]();
+  };
   try {
     let offset = 0;
     for (const extent of parsed.extents) {
-      if (extent.file !== undefined) opened.push(await openExtent(source, { descriptor, extent, offset, lock }));
+      opened.push(await openExtent(source, { descriptor, extent, offset, lock }));
       offset += extent.sectors * SECTOR_BYTES;
     }
   } catch (error) {
-    for (const { file } of opened) file[Symbol.dispose]();
+    close();
     throw error;
   }
+  const capacityBytes = capacityBytesOf(parsed);
   return {
     parsed,
-    capacityBytes: capacityBytesOf(parsed),
-    allocatedBytes: opened.reduce((sum, { file }) => sum + describeFile(file).blocks * STAT_BLOCK_BYTES, 0),
+    capacityBytes,
+    allocatedBytes: opened.reduce((sum, { file }) => sum + (file === undefined ? 0 : describeFile(file).blocks * STAT_BLOCK_BYTES), 0),
+    async *parts() {
+      for (const extent of opened) yield* partsOf(extent);
+    },
     async copyTo(flat, watch) {
-      for (const extent of opened) await naming(extent.path, "reading", () => copyExtent(extent, flat, watch));
-      watch(capacityBytesOf(parsed));
+      for (const extent of opened)
+        await naming(extent.path, "reading", () => copyExtent(extent, flat, { watch, isBase: !isChild(parsed) }));
+      watch(capacityBytes);
     },
-    [Symbol.dispose]() {
-      for (const { file } of opened) file[Symbol.dispose]();
-    },
+    [Symbol.dispose]: close,
   };
 }
 
@@ -126,8 +121,9 @@ interface Opening {
 }
 
 async function openExtent(source: DiskSource, { descriptor, extent, offset, lock }: Opening): Promise<OpenExtent> {
+  if (extent.file === undefined) return { extent, path: descriptor, offset, file: undefined, sparse: undefined };
   if (!READ_TYPES.includes(extent.type)) throw invalid(descriptor, `has an extent of type ${extent.type}, which is not offered`);
-  const path = inFolder(folderOf(descriptor), extent.file ?? "");
+  const path = inFolder(folderOf(descriptor), extent.file);
   return naming(path, "opening", async () => {
     using root = source.open(path);
     using open = lockOrRefuse(openFileBeneath(root, path.path, "read"), path, lock);
@@ -160,103 +156,85 @@ async function checkExtent(
   return sparse;
 }
 
-async function copyExtent({ extent, offset, file, sparse }: OpenExtent, flat: OpenFile, watch: (doneBytes: number) => void): Promise<void> {
-  if (sparse !== undefined) return copySparse({ offset, file, sparse }, flat, watch);
-  const begin = extent.offset * SECTOR_BYTES;
-  await copyData({ from: file, to: flat }, extent.sectors * SECTOR_BYTES, (done) => watch(offset + done), { from: begin, to: offset });
+interface Copying {
+  readonly watch: (doneBytes: number) => void;
+  /** What is there already reads as zeros. */
+  readonly isBase: boolean;
 }
 
-async function copySparse(
-  { offset, file, sparse }: { readonly offset: number; readonly file: OpenFile; readonly sparse: SparseExtent },
-  flat: OpenFile,
-  watch: (doneBytes: number) => void,
-): Promise<void> {
-  const inflating: Promise<{ readonly at: number; readonly bytes: Buffer }>[] = [];
-  const settle = async () => {
-    for (const { at, bytes } of await Promise.all(inflating.splice(0))) await writeAllAt(flat.fd, [bytes], at);
-  };
+async function copyExtent(opened: OpenExtent, flat: OpenFile, { watch, isBase }: Copying): Promise<void> {
+  const { extent, offset, file, sparse } = opened;
+  if (isBase && file !== undefined && sparse === undefined) {
+    const begin = extent.offset * SECTOR_BYTES;
+    await copyData({ from: file, to: flat }, extent.sectors * SECTOR_BYTES, (done) => watch(offset + done), { from: begin, to: offset });
+    return;
+  }
+  for await (const part of partsOf(opened)) {
+    watch(part.offset);
+    if (part.bytes !== undefined) await writeAllAt(flat.fd, [part.bytes], part.offset);
+    else if (!isBase) await writeZeros(flat, part, watch);
+  }
+}
+
+async function* partsOf({ extent, offset, file, sparse }: OpenExtent): AsyncGenerator<DiskPart> {
+  if (file === undefined) yield { offset, length: extent.sectors * SECTOR_BYTES };
+  else if (sparse !== undefined) yield* sparseParts({ offset, file, sparse });
+  else yield* flatParts(file, { from: extent.offset * SECTOR_BYTES, offset, length: extent.sectors * SECTOR_BYTES });
+}
+
+async function* sparseParts({
+  offset,
+  file,
+  sparse,
+}: {
+  readonly offset: number;
+  readonly file: OpenFile;
+  readonly sparse: SparseExtent;
+}): AsyncGenerator<DiskPart> {
+  const inflating: Promise<DiskPart>[] = [];
   const buffer = Buffer.allocUnsafe(PIECE_BYTES);
   for await (const range of sparse.grains()) {
-    watch(offset + range.offset);
     const at = offset + range.offset;
     if (range.kind === "deflated") {
-      inflating.push(sparse.inflate(range).then((bytes) => ({ at, bytes })));
-      if (inflating.length >= GRAINS_AT_ONCE) await settle();
-    } else if (range.kind === "data") await copyRange({ file, from: range.at, to: at, length: range.length }, flat, buffer);
-    // zeros are what a disk without a parent has there already
+      inflating.push(sparse.inflate(range).then((bytes) => ({ offset: at, length: bytes.length, bytes })));
+      if (inflating.length >= GRAINS_AT_ONCE) yield* await Promise.all(inflating.splice(0));
+      continue;
+    }
+    yield* await Promise.all(inflating.splice(0));
+    if (range.kind === "data") yield* dataParts(file, { from: range.at, offset: at, length: range.length }, buffer);
+    else yield { offset: at, length: range.length };
   }
-  await settle();
+  yield* await Promise.all(inflating.splice(0));
 }
 
-async function copyRange(
-  { file, from, to, length }: { readonly file: OpenFile; readonly from: number; readonly to: number; readonly length: number },
-  flat: OpenFile,
-  buffer: Buffer,
-): Promise<void> {
+interface Place {
+  /** Of the file. */
+  readonly from: number;
+  /** Of the disk. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** All of it is the extent's own: what is a hole in its file are zeros of the disk. */
+async function* flatParts(file: OpenFile, { from, offset, length }: Place): AsyncGenerator<DiskPart> {
+  const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+  let done = 0;
+  for (const range of dataRanges(file, from + length, from)) {
+    const begin = range.offset - from;
+    if (begin > done) yield { offset: offset + done, length: begin - done };
+    yield* dataParts(file, { from: range.offset, offset: offset + begin, length: range.length }, buffer);
+    done = begin + range.length;
+  }
+  if (done < length) yield { offset: offset + done, length: length - done };
+}
+
+async function* dataParts(file: OpenFile, { from, offset, length }: Place, buffer: Buffer): AsyncGenerator<DiskPart> {
   for (let done = 0; done < length; ) {
     const read = await readAt(file.fd, buffer.subarray(0, Math.min(buffer.length, length - done)), from + done);
     if (read === 0) throw fault("InvalidDiskFormat", `The disk became shorter while it was read.`, {});
-    await writeAllAt(flat.fd, [buffer.subarray(0, read)], to + done);
+    yield { offset: offset + done, length: read, bytes: buffer.subarray(0, read) };
     done += read;
   }
-}
-
-/**
- * Makes the disk a flat one where it lies: first the new extent, then the descriptor in one step, the old extents last. Cut short, the
- * disk is the old one or the new one, by what its descriptor says; what is too much is a file that nothing names.
- * @returns false when it is flat already
- */
-export async function convertDisk(source: DiskSource, descriptor: DatastorePath, controls: Controls): Promise<boolean> {
-  using foreign = await openForeign(source, descriptor, "exclusive");
-  if (foreign === undefined) return false;
-  const { parsed, capacityBytes } = foreign;
-  const { folder: folderPath, name } = splitPath(descriptor.path);
-  using root = source.open(descriptor);
-  using folder = openFolderBeneath(root, folderPath);
-  requireSpace(folder, descriptor, foreign.allocatedBytes);
-  using flat = createUnnamedFile(folder);
-  makeSparse(flat, capacityBytes);
-  await foreign.copyTo(flat, watchBytes(controls, capacityBytes));
-  using text = createUnnamedFile(folder);
-  const extentFile = freeName(folder, descriptor);
-  await writeAll(text, Buffer.from(formatVmdkDescriptor(flatDescriptor(parsed, extentFile))));
-  await Promise.all([syncFile(flat), syncFile(text)]);
-  throwIfCanceled(controls);
-  nameFile(flat, folder, extentFile);
-  try {
-    await syncFile(folder);
-    replaceFile(text, folder, name);
-  } catch (error) {
-    removeBeneath(folder, extentFile);
-    throw error;
-  }
-  await syncFile(folder);
-  const old = new Set(parsed.extents.flatMap(({ file }) => (file === undefined || file === name ? [] : [file])));
-  for (const file of old) removeBeneath(folder, file);
-  await syncFile(folder);
-  return true;
-}
-
-/** One extent, thin, in the place of all: what the disk is besides stays. */
-export function flatDescriptor(parsed: VmdkDescriptor, extentFile: string): VmdkDescriptor {
-  const sectors = capacityBytesOf(parsed) / SECTOR_BYTES;
-  const one: VmdkDescriptor = { ...parsed, version: 1, extents: [{ access: "RW", sectors, type: "VMFS", file: extentFile, offset: 0 }] };
-  return changeDescriptor(one, { extentFile, thin: true });
-}
-
-/** "disk-flat.vmdk", or a numbered one where an earlier attempt, or another disk, has left a file of that name. */
-function freeName(folder: OpenFile, descriptor: DatastorePath): string {
-  for (let number = 0; number < NAMES_MAX; number++) {
-    const name = number === 0 ? extentNameOf(descriptor) : extentNameOf(descriptor).replace(/-flat\.vmdk$/, `_${number}-flat.vmdk`);
-    try {
-      openFileBeneath(folder, name, "read")[Symbol.dispose]();
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return name;
-      if (!(error instanceof Error && "code" in error)) throw error;
-    }
-  }
-  const file = formatDatastorePath(inFolder(folderOf(descriptor), extentNameOf(descriptor)));
-  throw fault("FileAlreadyExists", `${file} and ${NAMES_MAX} names after it are taken.`, { file });
 }
 
 function invalid(path: DatastorePath, problem: string) {

@@ -4,7 +4,7 @@
  * Source: ESXi's VM files for the keys; the type of the extent is our own, so that nobody takes the file for one of VMware's.
  */
 import { formatSpacedUuid } from "../vmx/index.ts";
-import { capacityBytesOf, NO_PARENT, SECTOR_BYTES, type VmdkDescriptor } from "./descriptor.ts";
+import { capacityBytesOf, isPlainFileName, NO_PARENT, SECTOR_BYTES, type VmdkDescriptor } from "./descriptor.ts";
 
 /** A chain has so many disks at most, the base among them: 32 snapshots. */
 export const CHAIN_DEPTH_MAX = 33;
@@ -22,7 +22,9 @@ export interface ChildDisk {
 }
 
 export function makeChildDescriptor(parent: VmdkDescriptor, child: ChildDisk): VmdkDescriptor {
-  const ddb = new Map([...parent.ddb].filter(([key]) => !isChildKey(key) && key !== ALIAS_KEY && key !== "thinProvisioned"));
+  const ddb = new Map(
+    [...parent.ddb].filter(([key]) => !isChildKey(key) && key !== ALIAS_KEY && key !== LEFT_KEY && key !== "thinProvisioned"),
+  );
   ddb.set("longContentID", child.longContentId);
   if (child.uuid !== undefined) ddb.set("uuid", formatSpacedUuid(child.uuid).replace(/^60 00 c2/, "60 00 C2"));
   return {
@@ -61,6 +63,8 @@ export function makeAlias(child: VmdkDescriptor, parent: VmdkDescriptor, parentN
   const { parentFileNameHint } = parent;
   const thin = parent.ddb.get("thinProvisioned");
   const ddb = new Map(child.ddb).set(ALIAS_KEY, parentName);
+  const left = child.extents[0]?.file;
+  if (left !== undefined) ddb.set(LEFT_KEY, left);
   if (thin !== undefined) ddb.set("thinProvisioned", thin);
   return {
     ...own,
@@ -77,13 +81,20 @@ export function aliasOf({ ddb }: VmdkDescriptor): string | undefined {
   return ddb.get(ALIAS_KEY);
 }
 
+/** The file of what it had of its own before, which nobody needs any more; a plain name beside it. */
+export function leftExtentOf({ ddb }: VmdkDescriptor): string | undefined {
+  const name = ddb.get(LEFT_KEY);
+  return name !== undefined && isPlainFileName(name) ? name : undefined;
+}
+
 const CHILD_PREFIX = "child.";
 const ALIAS_KEY = "aliasOf";
+const LEFT_KEY = "leftExtent";
 const isChildKey = (key: string): boolean => key.startsWith(CHILD_PREFIX);
 
 /** The descriptor of a disk that holds all that this one shows, by itself. */
 export function withoutParent(descriptor: VmdkDescriptor): VmdkDescriptor {
   const { parentFileNameHint: _, ...own } = withChildren(descriptor, []);
-  const ddb = new Map([...own.ddb].filter(([key]) => key !== ALIAS_KEY));
+  const ddb = new Map([...own.ddb].filter(([key]) => key !== ALIAS_KEY && key !== LEFT_KEY));
   return { ...own, parentContentId: NO_PARENT, ddb };
 }

@@ -149,7 +149,7 @@ function parseSectors(text: string, at: string): number {
 }
 
 /** An extent lies beside its descriptor: anything else could name another VM's disk. */
-function isPlainFileName(file: string): boolean {
+export function isPlainFileName(file: string): boolean {
   return Buffer.byteLength(file) <= 255 && /^(?!\.{1,2}$)[^/\\"\p{Cc}]+$/u.test(file);
 }
 
@@ -161,6 +161,12 @@ function parseEntry(line: string, at: string, into: { header: Map<string, string
   const [map, name] = /^ddb\./i.test(key) ? [into.ddb, key.slice("ddb.".length)] : [into.header, key.toLowerCase()];
   if (map.has(name)) throw invalidDisk(at, `sets ${key} again`);
   map.set(name, value);
+}
+
+/** The line that sets a key, counted from 1; undefined where none does. */
+export function lineOfEntry(text: string, key: string): number | undefined {
+  const at = text.split(/\r?\n/).findIndex((row) => row.split("=")[0]?.trim().toLowerCase() === key.toLowerCase());
+  return at < 0 ? undefined : at + 1;
 }
 
 function parseVersion(text: string | undefined, name: string): number {
