@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -112,6 +112,35 @@ test("a monitor with a socket in the machine's network turns red, unless it is t
   const configured = { ...inspection, machine: machineWith({ kind: "serial", key: 9000, unit: 0, wire }) };
   expect(verdicts(observation([observeMonitor(configured, [])]))[claim]).toBe("pass");
   closeSync(fd);
+});
+
+test("a file without a name turns red, unless it is what a disk of the VM that forgets is written to", async () => {
+  const claim = "Each monitor has open the files of its own VM, its control sockets and its log, and nothing else.";
+  const at = mkdtempSync(join(folder, "unnamed-"));
+  // as open(2) with O_TMPFILE shows itself: no name was ever there
+  const fd = openSync(at, constants.O_RDWR | 0o20200000);
+  const child = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", fd] });
+  started.push(child);
+  await new Promise((resolve) => child.once("spawn", resolve));
+  closeSync(fd);
+  const inspection = inspectionOf(child.pid ?? 0);
+  const look = (mode: "persistent" | "independent_nonpersistent") =>
+    observeMonitor(
+      {
+        ...inspection,
+        machine: machineWith({
+          kind: "disk",
+          key: 2000,
+          controllerKey: 1000,
+          unit: 0,
+          descriptor: { datastore: "d", path: "v/d.vmdk" },
+          mode,
+        }),
+      },
+      [],
+    );
+  expect(verdicts(observation([look("persistent")]))[claim]).toBe("fail");
+  expect(verdicts(observation([look("independent_nonpersistent")]))[claim]).toBe("pass");
 });
 
 const oneDoor =

@@ -218,16 +218,16 @@ async function attachmentsOf(
     if (id !== undefined) found.push({ id, path: formatDatastorePath(path), writable, isDisk });
   };
   /** A disk is written, and what it descends from is read: it may be another VM's too. */
-  const addDisk = async (descriptor: DatastorePath): Promise<void> => {
+  const addDisk = async (descriptor: DatastorePath, writable: boolean): Promise<void> => {
     const disk = await vmkernel.request({ kind: "describeDisk", descriptor });
-    for (const extent of disk.extents) add(extent, true, true);
+    for (const extent of disk.extents) add(extent, writable, true);
     for (const parent of disk.parents)
       for (const extent of (await vmkernel.request({ kind: "describeDisk", descriptor: parent })).extents) add(extent, false, true);
   };
   for (const device of machine.devices) {
     switch (device.kind) {
       case "disk":
-        await addDisk(device.descriptor);
+        await addDisk(device.descriptor, device.mode !== "independent_nonpersistent");
         break;
       case "cdrom":
       case "floppy":

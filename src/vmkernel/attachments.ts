@@ -4,6 +4,11 @@
  */
 import type { DatastorePath } from "../base/index.ts";
 
+/** Names what is written to a disk that forgets it, in the monitor: no file has this name. */
+export function overlayOf({ datastore, path }: DatastorePath): DatastorePath {
+  return { datastore, path: `${path}.REDO` };
+}
+
 /** An open file. Whoever holds it closes it; a monitor that was given a copy keeps its own, and the lock with it. */
 export interface FileAttachment extends Disposable {
   readonly file: DatastorePath;

@@ -135,6 +135,7 @@ async function commitRunning(
   controls: Controls,
 ): Promise<DiskDescription> {
   const { storage, running, log } = parts;
+  if (disk.mode === "independent_nonpersistent") throw locked(descriptor, monitor);
   const at = chain.findIndex((path) => isSame(path, descriptor));
   return storage.commitWith(descriptor, async ({ child, parent, finish }) => {
     await requireOnlyUser(storage, running, monitor, parent.path);
@@ -186,9 +187,13 @@ async function requireOnlyUser(
 ): Promise<void> {
   for (const monitor of running.values()) {
     if (monitor === own || (await placeOf(storage, monitor.record.machine, descriptor)) === undefined) continue;
-    const file = formatDatastorePath(descriptor);
-    throw fault("FileLocked", `${file} is in use by ${monitor.record.machine.name}.`, { file });
+    throw locked(descriptor, monitor);
   }
+}
+
+function locked(descriptor: DatastorePath, { record }: Monitor) {
+  const file = formatDatastorePath(descriptor);
+  return fault("FileLocked", `${file} is in use by ${record.machine.name}.`, { file });
 }
 
 /** After a vmkernel was killed while a disk was put into its parent: the guest goes on with the one that it has. */

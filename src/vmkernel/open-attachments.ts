@@ -7,6 +7,8 @@ import { listenFor } from "./serial/index.ts";
 import type { Storage } from "./storage/index.ts";
 import { isListener } from "./vmm/index.ts";
 
+type Disk = Extract<DeviceSpec, { kind: "disk" }>;
+
 /** A VM's variables begin as a copy of these: no keys enrolled. Debian's ovmf; the code beside it is `FIRMWARE_CODE`. */
 const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
@@ -41,7 +43,7 @@ export async function openAttachments(machine: MachineSpec, { storage, pipes }: 
     const files = new Map<number, FileAttachment>();
     const listeners = new Map<number, number>();
     for (const device of machine.devices) {
-      if (device.kind === "disk") disks.set(device.key, keep(await storage.openDisk(device.descriptor, { writable: true })));
+      if (device.kind === "disk") disks.set(device.key, keep(await openDiskOf(device, machine, storage)));
       const file = await openFileOf(device, storage);
       if (file !== undefined) files.set(device.key, keep(file));
       if (device.kind === "serial" && device.wire !== undefined && isListener(device.wire))
@@ -55,6 +57,11 @@ export async function openAttachments(machine: MachineSpec, { storage, pipes }: 
     close();
     throw error;
   }
+}
+
+function openDiskOf({ descriptor, mode }: Disk, { home }: MachineSpec, storage: Storage): Promise<DiskAttachment> {
+  if (mode === "independent_nonpersistent") return storage.openNonpersistent(descriptor, { home });
+  return storage.openDisk(descriptor, { writable: true });
 }
 
 /** The file behind a device that is no disk. */

@@ -2,6 +2,7 @@
  * How each monitor is confined, read from outside. Pure.
  * Paper «Instruction Isolation»: only the VMM runs with privilege over its guest; here it has none over anything else.
  */
+import type { DeviceSpec } from "../../vmkernel/index.ts";
 import { type Claim, judgeLooks, type Look } from "../claim.ts";
 import type { Observation, ObservedMonitor } from "../observe.ts";
 import { viewersOf } from "../viewers.ts";
@@ -129,6 +130,8 @@ const ownCgroup = unlessWithheld("Each monitor and its sandbox are in a cgroup o
 
 /** What a monitor may have open besides its VM's files. */
 const HARMLESS_TARGETS = /^(\/dev\/null|anon_inode:\[(eventfd|eventpoll|signalfd|timerfd)\]|\/memfd:[^/]* \(deleted\)|pipe:\[\d+\])$/;
+/** What is written to a disk that is independent_nonpersistent: nobody else can ever open it. */
+const UNNAMED_FILE = /\/#\d+ \(deleted\)$/;
 const SOCKETS_OF_SERIAL_PORT = 3; // a listening socket, a connection and QEMU's duplicate
 const CONTROL_SOCKETS_MAX = 8; // QMP and guest agent: each a listening socket, a connection and QEMU's duplicates
 const VIEWERS_MAX = 40; // of a console, as many as vSphere lets look at a time
@@ -143,11 +146,14 @@ function lookAtDescriptors(monitor: ObservedMonitor): readonly Look[] {
   const own = new Map(monitor.attachments.map((attachment) => [attachment.id, attachment]));
   const looks: Look[] = [];
   let sockets = 0;
+  const unnamed = new Set<string>();
   for (const { fd, target, kind, access, device, inode } of monitor.process.descriptors) {
     const attachment = own.get(`${device}:${inode}`);
     if (attachment !== undefined) {
       const holds = attachment.writable || access === "read";
       looks.push({ fact: `${nameOf(monitor)}: fd ${fd} is ${attachment.path}, ${access}`, holds });
+    } else if (kind === "file" && access === "readWrite" && UNNAMED_FILE.test(target)) {
+      unnamed.add(`${device}:${inode}`);
     } else if (kind === "socket") {
       sockets++;
     } else if (isOwnTap(fd, monitor)) {
@@ -159,12 +165,19 @@ function lookAtDescriptors(monitor: ObservedMonitor): readonly Look[] {
       });
     }
   }
+  const forgetful = monitor.inspection.machine.devices.filter(isForgetful).length;
+  if (unnamed.size > 0) {
+    const fact = `${nameOf(monitor)}: ${unnamed.size} files without a name, ${forgetful} disks that forget what is written to them`;
+    looks.push({ fact, holds: unnamed.size <= forgetful });
+  }
   // Its own word, so no more than hostd ever hands it.
   const viewers = Math.min(VIEWERS_MAX, viewersOf(monitor.inspection.qmp.vnc)?.families.length ?? 0);
   const socketsMax = CONTROL_SOCKETS_MAX + SOCKETS_OF_SERIAL_PORT * wiresOf(monitor).length + viewers;
   looks.push({ fact: `${nameOf(monitor)}: ${sockets} sockets, ${viewers} of them viewers of its console`, holds: sockets <= socketsMax });
   return looks;
 }
+
+const isForgetful = (device: DeviceSpec): boolean => device.kind === "disk" && device.mode === "independent_nonpersistent";
 
 /** A tap is named after the VM and the key of its NIC. */
 function isOwnTap(fd: number, { inspection: { machine }, taps }: ObservedMonitor): boolean {

@@ -25,6 +25,7 @@ import type { Vm } from "../vm.ts";
 import { makeDiskUuid, nameFile, planClone, planReconfigure, readConfig, resolveFile, vmDisksOf } from "../vm-config/index.ts";
 import { makeDisk, removeDiskIfThere, removeIfThere } from "../vm-files.ts";
 import { aboutVm, readableFiles } from "./context.ts";
+import { convertForeignDisks } from "./convert-disks.ts";
 import { chooseVmxPath, configContext, virtualMachineRef } from "./create.ts";
 import { powerOnWithin } from "./power.ts";
 
@@ -72,6 +73,7 @@ export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, 
       undo.add(() => removeIfThere(vmkernel, home));
       await vmkernel.request({ kind: "makeFolder", folder: home });
       const signal = allowCancel();
+      if (isLinked) await convertForeignDisks(agent, vm, report);
       for (const [index, { from, to }] of copies.entries()) {
         undo.add(() => removeDiskIfThere(vmkernel, to));
         const uuid = makeDiskUuid({ random: randomBytes });

@@ -1,16 +1,23 @@
-/** A VM of another product may have disks that no monitor is given: at its first power-on they become flat ones, where they lie. */
+/**
+ * A VM of ESXi or of another product may have disks that no monitor is given, and snapshots whose disks are such ones: before its first
+ * power-on, or before its chains are changed, they become this host's where they lie.
+ */
 import { Fault } from "../../base/index.ts";
 import type { HostAgent } from "../agent.ts";
 import { describeDisk } from "../disks/disk-deeds.ts";
+import { wantedDisks } from "../snapshots/chain-facts.ts";
 import type { Vm } from "../vm.ts";
-import { diskPathsOf } from "../vm-config/index.ts";
 import { readableFiles } from "./context.ts";
 
-/** @throws {Fault} InvalidDiskFormat, NoDiskSpace … of a disk that can't be converted, which is whole then */
+/**
+ * All of them, those of its snapshots too: only then a disk says which are its children. One that runs has had it done.
+ * @throws {Fault} InvalidDiskFormat, NoDiskSpace … of a disk that can't be converted, which is whole then
+ */
 export async function convertForeignDisks(agent: HostAgent, vm: Vm, report: (percent: number) => void): Promise<void> {
+  if (vm.monitor !== undefined) return;
   const { vmkernel } = agent.vms;
   let hasConverted = false;
-  for (const descriptor of diskPathsOf(readableFiles(vm).vmx, vm.vmxPath, agent.datastores())) {
+  for (const descriptor of wantedDisks({ ...readableFiles(vm), vmxPath: vm.vmxPath, datastores: agent.datastores() })) {
     if (!(await isForeign(agent, descriptor))) continue;
     await vmkernel.request({ kind: "changeDisk", descriptor, change: { kind: "convert" } }, { report });
     hasConverted = true;

@@ -28,6 +28,7 @@ import type { Vm } from "../vm.ts";
 import { MEMORY_ADDED_KEY, nameFile, resolveFile, type VmDisk, vmDisksOf } from "../vm-config/index.ts";
 import { forgetSuspension, removeIfThere, SUSPEND_STATE_KEY } from "../vm-files.ts";
 import { readableFiles, requestPower } from "./context.ts";
+import { convertForeignDisks } from "./convert-disks.ts";
 import { powerOnWithin } from "./power.ts";
 
 export interface SnapshotWish {
@@ -69,8 +70,9 @@ export async function createSnapshot(call: Call, vm: Vm, wish: SnapshotWish): Pr
     disks: parts.map(({ node, file }) => ({ node, file })),
   };
   const journal = { kind: "createSnapshot", vm: vm.id, entry, made } as const;
-  return call.startTask(vm.name, journal, async () => {
+  return call.startTask(vm.name, journal, async ({ report }) => {
     try {
+      await convertForeignDisks(agent, vm, report);
       await takeSnapshot(agent, vm, journal, { vmx, snapshots, quiesce: wish.quiesce });
     } catch (error) {
       if (!(error instanceof ConnectionLost)) {
@@ -178,6 +180,7 @@ export async function revertToSnapshot(call: Call, vm: Vm, uid: number, { suppre
       }
       const { suspendedMemory } = readableFiles(vm);
       if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
+      await convertForeignDisks(agent, vm, report);
       for (const { parent, child } of made)
         await agent.vms.vmkernel.request({ kind: "createChildDisk", descriptor: pathOf(child), parent: pathOf(parent) });
       const files = made.map(({ node, child }) => [`${node}.fileName`, nameFile(pathOf(child), place)] as const);
@@ -231,6 +234,7 @@ function removeThese(call: Call, vm: Vm, gone: ReadonlySet<number>, consolidate:
   const journal = { kind: "removeSnapshots", vm: vm.id, gone: entries, doomed } as const;
   return call.startTask(vm.name, journal, async ({ report }) => {
     const { vmkernel } = agent.vms;
+    await convertForeignDisks(agent, vm, report);
     await writeSnapshots(vmkernel, vm.vmxPath, withoutSnapshots(snapshots, gone));
     for (const entry of entries) for (const file of filesOfSnapshot(vm.vmxPath, entry)) await removeIfThere(vmkernel, file);
     await agent.vms.refresh(vm);
@@ -242,7 +246,9 @@ function removeThese(call: Call, vm: Vm, gone: ReadonlySet<number>, consolidate:
 export function consolidateDisks(call: Call, vm: Vm): Task {
   const journal = { kind: "consolidate", vm: vm.id } as const;
   return call.startTask(vm.name, journal, async ({ report, allowCancel }) => {
-    await cleanChains(call.agent, vm, { report, signal: allowCancel() });
+    const signal = allowCancel();
+    await convertForeignDisks(call.agent, vm, report);
+    await cleanChains(call.agent, vm, { report, signal });
     return undefined;
   });
 }

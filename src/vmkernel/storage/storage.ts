@@ -40,6 +40,7 @@ import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
 import { createDisk, describeDisk, openDisk } from "./disks.ts";
 import { fileLocked, naming } from "./file-fault.ts";
 import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
+import { openNonpersistent } from "./nonpersistent-disk.ts";
 import { handOn, lockOrRefuse } from "./open-locked.ts";
 import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uploads.ts";
 import { beginVmLog, VM_LOG } from "./vm-logs.ts";
@@ -83,6 +84,8 @@ export interface Storage {
   changeDisk(descriptor: DatastorePath, change: DiskChange, controls: Controls): Promise<DiskDescription>;
   /** Exclusive to its holder when writable, shared with other readers when not. FileLocked when that can't be. */
   openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
+  /** A disk that nobody writes, under what a guest writes for as long as its monitor is there: that lies in `home`, without a name. */
+  openNonpersistent(descriptor: DatastorePath, place: { readonly home: DatastorePath }): Promise<DiskAttachment>;
   /** The disk's own file, without those of its parents. Unlocked: for a monitor that holds the disk already. */
   openOwn(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<LayerAttachment>;
   /** Lets the file of a disk with children be written meanwhile, by whom something is put into it. */
@@ -155,6 +158,7 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     moveDisk: (transfer) => naming(transfer.from, "moving", () => moveDisk(source, transfer)),
     changeDisk: (descriptor, change, controls) => naming(descriptor, "changing", () => changeDisk(source, descriptor, change, controls)),
     openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
+    openNonpersistent: (descriptor, place) => naming(descriptor, "opening", () => openNonpersistent(source, descriptor, place)),
     openOwn: (descriptor, { writable }) =>
       naming(descriptor, "opening", async () =>
         openLayer(source, (await readChain(source, descriptor))[0], { writable, isUnlocked: true }),

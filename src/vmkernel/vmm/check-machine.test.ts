@@ -81,12 +81,6 @@ const refused: readonly [string, string, MachineSpec, RegExp][] = [
     /no address/,
   ],
   ["a fifth serial port", "DeviceUnsupportedForVmPlatform", machineWith([{ kind: "serial", key: 9004, unit: 4 }]), /port 5/],
-  [
-    "a nonpersistent disk",
-    "NonPersistentDisksNotSupported",
-    machineWith([pvscsi, { ...diskOn(1000, 0), mode: "independent_nonpersistent" }]),
-    /\[datastore1\] web\/disk2000\.vmdk/,
-  ],
   ["a third floppy drive", "InvalidDeviceSpec", machineWith([{ kind: "floppy", key: 8002, unit: 2 }]), /unit 2/],
   ["a NIC without a place", "InvalidDeviceSpec", machineWith([{ ...nic, key: 4010 }]), /4000 to 4009/],
   ["a NIC with a multicast address", "InvalidDeviceSpec", machineWith([{ ...nic, mac: "01:00:5e:00:00:01" }]), /no address of one station/],

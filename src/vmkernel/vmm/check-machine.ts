@@ -4,7 +4,7 @@
  * Source: vSphere 8 configuration maximums; limits of QEMU's models as noted at each.
  */
 import { isIP } from "node:net";
-import { assertNever, type Fault, formatDatastorePath } from "../../base/index.ts";
+import { assertNever, type Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DeviceKind, DeviceSpec, MachineSpec, MemoryHotAdd } from "../machine.ts";
 import { NIC_KEY_FIRST, NICS_MAX } from "./pci-addresses.ts";
@@ -72,8 +72,14 @@ export function checkMachine(machine: MachineSpec, host: HostLimits): CheckedMac
   return machine as CheckedMachine;
 }
 
-/** @throws {Fault} DeviceNotSupported, before anything was done: QEMU cannot write an NVMe controller's state */
+/** @throws {Fault} DeviceNotSupported, NonPersistentDisksNotSupported, before anything was done: what would not be there to go on from */
 export function refuseSuspend({ name, devices }: MachineSpec): void {
+  const forgetful = devices.find((device) => device.kind === "disk" && device.mode === "independent_nonpersistent");
+  if (forgetful !== undefined) {
+    const message = `VM ${name} cannot be suspended: what its guest has written to the device ${labelOf(forgetful)}, which is independent_nonpersistent, is kept only while it is powered on.`;
+    throw fault("NonPersistentDisksNotSupported", message, { device: labelOf(forgetful), reason: "independent_nonpersistent" });
+  }
+  // QEMU cannot write an NVMe controller's state.
   const nvme = devices.find(({ kind }) => kind === "nvme");
   if (nvme === undefined) return;
   const message = `VM ${name} cannot be suspended: the state of its device ${labelOf(nvme)} cannot be saved on this host.`;
@@ -207,9 +213,6 @@ function checkDevice(device: DeviceSpec, index: number, devices: readonly Device
       return;
     }
     case "disk":
-      checkAttached(device, index, devices);
-      if (device.mode === "independent_nonpersistent") throw refuseNonPersistent(device);
-      return;
     case "cdrom":
       checkAttached(device, index, devices);
       return;
@@ -331,10 +334,4 @@ function refuseController(device: Attached, index: number, problem: string): Fau
     controllerKey: device.controllerKey,
     property: `devices[${index}].controllerKey`,
   });
-}
-
-/** What the guest writes would need a file that vanishes with the monitor, and the monitor's sandbox has no writable file system. */
-function refuseNonPersistent(device: Device<"disk">): Fault {
-  const message = `The device ${labelOf(device)} (${formatDatastorePath(device.descriptor)}) is independent_nonpersistent, which this host does not support.`;
-  return fault("NonPersistentDisksNotSupported", message, { device: labelOf(device), reason: "independent_nonpersistent" });
 }

@@ -77,7 +77,7 @@ test("a cable goes to another port group while its NIC stays; a NIC that led now
   expect(stepsTo(machineWith(nic({})), from)).toEqual(["removeDevice nic 4000", "addDevice nic 4000"]);
 });
 
-test("a disk's mode and shares are of no concern to the monitor", () => {
+test("a disk's shares, and whether it is part of snapshots, are of no concern to the monitor", () => {
   expect(stepsTo(machine([...without(2000), { ...diskOn(1000, 0, 2000), ioShares: 2000 }]))).toEqual([]);
   expect(stepsTo(machine([...without(2000), { ...diskOn(1000, 0, 2000), mode: "independent_persistent" }]))).toEqual([]);
 });
@@ -87,6 +87,15 @@ test("how much a disk may do changes while the guest has it, and can be changed 
   expect(stepsTo(of({ iopsMax: 100 }))).toEqual(["setIoLimit 2000 100"]);
   expect(stepsTo(of({}), of({ iopsMax: 100 }))).toEqual(["setIoLimit 2000 undefined"]);
   expect(stepsTo(of({ iopsMax: 50, mode: "independent_persistent" }), of({ iopsMax: 100 }))).toEqual(["setIoLimit 2000 50"]);
+});
+
+test("a disk neither begins to forget what is written to it, nor ceases to, while its guest writes", () => {
+  const forgetful = machine([...without(2000), { ...diskOn(1000, 0, 2000), mode: "independent_nonpersistent" }]);
+  for (const [from, to] of [
+    [machine(everyDevice), forgetful],
+    [forgetful, machine(everyDevice)],
+  ] as const)
+    expect(planMachineChange(from, to)).toMatchObject({ kind: "refused", refusal: { operation: "edit", device: { key: 2000 } } });
 });
 
 const property = "virtualDeviceSpec.operation";

@@ -181,6 +181,7 @@ function planDeviceSteps(current: MachineSpec, wanted: MachineSpec): MachineChan
   for (const device of current.devices) if (!after.has(device.key)) gone.push(device);
   for (const to of wanted.devices) {
     const from = before.get(to.key);
+    if (from !== undefined && forgets(from) !== forgets(to)) return { kind: "refused", refusal: refuseMode(to) };
     const step = from === undefined ? undefined : planInPlace(from, to);
     if (from === undefined) come.push(to);
     else if (step === undefined) {
@@ -198,6 +199,14 @@ function planDeviceSteps(current: MachineSpec, wanted: MachineSpec): MachineChan
       ...inPlace,
     ],
   };
+}
+
+/** What a guest has written so far would be there, or gone, while it runs. */
+const forgets = (device: DeviceSpec): boolean => device.kind === "disk" && device.mode === "independent_nonpersistent";
+
+function refuseMode(device: DeviceSpec): Refusal {
+  const because = "cannot begin or cease to be independent_nonpersistent while the VM is powered on";
+  return { kind: "device", device, operation: "edit", because };
 }
 
 function keysOf(devices: readonly DeviceSpec[]): ReadonlySet<number> {

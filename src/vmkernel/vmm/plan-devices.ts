@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { assert, assertNever, type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 import { CLUSTER_BYTES, L2_SPAN_BYTES } from "../../wire/index.ts";
-import type { DiskAttachment, LayerAttachment } from "../attachments.ts";
+import { type DiskAttachment, type LayerAttachment, overlayOf } from "../attachments.ts";
 import type { DeviceSpec, NicModel, ScsiModel, SerialWire } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { isBootable } from "./check-machine.ts";
@@ -322,7 +322,8 @@ function driveOf(device: Device<"disk" | "cdrom" | "floppy">): string[] {
  * finds the monitor then can tell which one the guest sees.
  */
 export function driveNode(device: Device<"disk" | "cdrom" | "floppy">): string {
-  return layerNode(device.key, device.kind === "disk" ? device.descriptor : device.image);
+  if (device.kind !== "disk") return layerNode(device.key, device.image);
+  return layerNode(device.key, device.mode === "independent_nonpersistent" ? overlayOf(device.descriptor) : device.descriptor);
 }
 
 /** The node of a file that a drive has, or one of those that its disk descends from, by the descriptor. */
