@@ -17,7 +17,7 @@ import type {
 import { faultOf, SESSION_MANAGER, startAgent, type TestAgent } from "./agent.fixture.ts";
 import { sleep, waitFor } from "./harness.ts";
 import { ovfDescriptor } from "./package.fixture.ts";
-import { ended, ROOT_POOL, read, succeeded } from "./vm.ts";
+import { createVm, ended, ROOT_POOL, read, succeeded } from "./vm.ts";
 
 /** Packages through the API, on a host agent with real datastores and no guest. */
 const OVF = moRef("OvfManager", "ha-ovf-manager");
@@ -182,6 +182,69 @@ test("a package becomes a VM: its disk is filled while it comes, and its checksu
     fileItem: [{ path: "back.vmdk", size: body.length }],
   });
   await succeeded(client, await client.call(vm, "Destroy_Task", {}));
+});
+
+test("what a snapshot or a linked clone has is exported with all that it lies on, and of a snapshot what it was", async () => {
+  const add = (device: object, fileOperation?: "create") => ({
+    operation: "add" as const,
+    device: device as never,
+    ...(fileOperation && { fileOperation }),
+  });
+  const diskOf = (unitNumber: number, diskMode: string) => ({
+    ...{ $type: "VirtualDisk", key: -10 - unitNumber, controllerKey: -1, unitNumber, capacityInKB: 4096 },
+    backing: { $type: "VirtualDiskFlatVer2BackingInfo", fileName: "", diskMode, thinProvisioned: true },
+  });
+  const controller = { $type: "ParaVirtualSCSIController", key: -1, busNumber: 0, sharedBus: "noSharing" };
+  const deviceChange = [add(controller), add(diskOf(0, "persistent"), "create"), add(diskOf(1, "independent_persistent"), "create")];
+  const vm = await createVm(client, { name: "grown", guestId: "otherLinux64Guest", files: { vmPathName: "[datastore1]" }, deviceChange });
+  const at = (name: string) => join(host.datastore, name);
+  const write = (file: string, ...commands: string[]) =>
+    execFileSync("qemu-io", ["-f", file.includes("delta") ? "qcow2" : "raw", ...commands.flatMap((one) => ["-c", one]), at(file)]);
+  writeFileSync(at("grown/grown-flat.vmdk"), disk);
+  const snapshot = (await succeeded(
+    client,
+    await client.call(vm, "CreateSnapshot_Task", { name: "then", memory: false, quiesce: false }),
+  )) as MoRef<"VirtualMachineSnapshot">;
+  write("grown/grown-000001-delta.vmdk", "write -P 7 128k 64k", "write -z 1M 64k");
+  const child = { childName: "[datastore1] grown/twig.vmdk", parentName: "[datastore1] grown/grown.vmdk", isLinkedClone: true };
+  await succeeded(client, await queryInfo(DISKS, "CreateChildDisk_Task", child));
+  const cloned = { ...diskOf(0, "persistent"), backing: { ...diskOf(0, "persistent").backing, fileName: child.childName } };
+  const twig = await createVm(client, {
+    ...{ name: "twig", guestId: "otherLinux64Guest", files: { vmPathName: "[datastore1]" } },
+    deviceChange: [add(controller), add(cloned)],
+  });
+  write("grown/twig-delta.vmdk", "write -P 9 2M 1M");
+
+  const changed = (...changes: readonly (readonly [number, number, number])[]) => {
+    const bytes = Buffer.from(disk);
+    for (const [begin, length, byte] of changes) bytes.fill(byte, begin, begin + length);
+    return bytes;
+  };
+  const exported = async (lease: Lease): Promise<readonly Buffer[]> => {
+    const disks = [];
+    for (const { url } of (await ready(lease)).deviceUrl ?? []) {
+      writeFileSync(join(folder, "out.vmdk"), (await http("GET", url)).body);
+      execFileSync("qemu-img", ["convert", "-f", "vmdk", "-O", "raw", "out.vmdk", "out"], { cwd: folder });
+      disks.push(readFileSync(join(folder, "out")));
+    }
+    await client.call(lease, "HttpNfcLeaseComplete", {});
+    return disks;
+  };
+  const [own, independent] = await exported(await client.call(vm, "ExportVm", {}));
+  expect(own?.equals(changed([128 * 1024, 64 * 1024, 7], [MIB, 64 * 1024, 0]))).toBe(true);
+  expect(independent?.every((byte) => byte === 0)).toBe(true);
+  const [clones] = await exported(await client.call(twig, "ExportVm", {}));
+  expect(clones?.equals(changed([2 * MIB, MIB, 9]))).toBe(true);
+  const before = await exported(await client.call(snapshot, "ExportSnapshot", {}));
+  expect(before.map((one) => one.equals(disk))).toEqual([true]);
+  const described = async (cdp: object) =>
+    (await client.call(OVF, "CreateDescriptor", { obj: vm, cdp })).ovfDescriptor.match(/<Disk /g)?.length;
+  expect([await described({ snapshot }), await described({})]).toEqual([1, 2]);
+  const foreign = moRef("VirtualMachineSnapshot", `${twig.value}-snapshot-1`);
+  expect((await faultOf(client.call(OVF, "CreateDescriptor", { obj: vm, cdp: { snapshot: foreign } }))).fault).toBe(
+    "ManagedObjectNotFound",
+  );
+  for (const one of [twig, vm]) await succeeded(client, await client.call(one, "Destroy_Task", {}));
 });
 
 test("a lease that its client aborts, forgets or logs out from takes its VM with it", async () => {

@@ -28,6 +28,7 @@ const legalFrom = {
   // Of a snapshot, which are deeds on its VM.
   RevertToSnapshot_Task: ["poweredOff", "poweredOn", "suspended"],
   RemoveSnapshot_Task: ["poweredOff", "poweredOn"],
+  ExportSnapshot: ["poweredOff", "poweredOn", "suspended"],
   RenameSnapshot: ["poweredOff", "poweredOn", "suspended"],
   Rename_Task: ["poweredOff", "poweredOn", "suspended"],
   AcquireTicket: ["poweredOn"],

@@ -1,7 +1,7 @@
 /** hostd's side of vmkernel's file door: open files by descriptor, and the uploads that they belong to. */
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";
-import { type DatastorePath, messageOf, Turns } from "../base/index.ts";
+import { type DatastorePath, formatDatastorePath, messageOf, Turns } from "../base/index.ts";
 import { askForDescriptor } from "../system/index.ts";
 import { fault, LineSplitter } from "../wire/index.ts";
 import { FILE_LINE_BYTES_MAX, type FileRequest, type FileResults } from "./file-door.ts";
@@ -27,6 +27,13 @@ export interface UploadFile extends Disposable {
 }
 
 /** Open files of the datastores, as hostd gets them. */
+/** The file of one disk of a chain. */
+export interface OpenedLayer extends DownloadFile {
+  readonly format: "raw" | "qcow2";
+  /** What errors call it. */
+  readonly name: string;
+}
+
 export interface FileDoor {
   /** @throws {Fault} FileNotFound, FileLocked, CannotAccessFile … */
   openDownload(file: DatastorePath): Promise<DownloadFile>;
@@ -35,8 +42,8 @@ export interface FileDoor {
     file: DatastorePath,
     rules: { readonly sizeBytes: number; readonly mustBeNew: boolean; readonly mayBegin: boolean },
   ): Promise<UploadFile>;
-  /** The data of a disk, to read. */
-  openDisk(descriptor: DatastorePath): Promise<DownloadFile>;
+  /** What a disk has of its own, to read. */
+  openLayer(descriptor: DatastorePath): Promise<OpenedLayer>;
   /** The data of a disk, to write anew; it reads as zeros. Closed without a commit, it holds what was written. */
   beginDiskImport(descriptor: DatastorePath, options: { readonly eager: boolean }): Promise<UploadFile>;
 }
@@ -61,7 +68,12 @@ export function createFileDoor(path: string): FileDoor {
   };
   return {
     openDownload: (file) => openToRead({ kind: "openDownload", file }),
-    openDisk: (descriptor) => openToRead({ kind: "openDisk", descriptor }),
+    openLayer: async (descriptor) => {
+      const { fd, socket, result } = await ask({ kind: "openLayer", descriptor });
+      socket.destroy();
+      const { format } = result as FileResults["openLayer"];
+      return { fd, format, name: formatDatastorePath(descriptor), [Symbol.dispose]: onlyOnce(() => closeSync(fd)) };
+    },
     beginDiskImport: async (descriptor, { eager }) => new Upload(await ask({ kind: "beginDiskImport", descriptor, eager })),
     beginUpload: async (file, { sizeBytes, mustBeNew }) =>
       new Upload(await ask({ kind: "beginUpload", file, mustBeNew, ...(sizeBytes === undefined ? {} : { sizeBytes }) })),
@@ -71,6 +83,7 @@ export function createFileDoor(path: string): FileDoor {
 
 interface Opened {
   readonly fd: number;
+  readonly result: unknown;
   readonly socket: Socket;
 }
 
@@ -82,7 +95,7 @@ async function open(path: string, request: Opening): Promise<Opened> {
     if (message.kind === "fault") throw message.fault;
     if (fd === undefined) throw new Error("vmkernel answered without a file");
     socket.on("error", () => {}); // "close" follows
-    return { fd, socket };
+    return { fd, socket, result: message.kind === "result" ? message.result : undefined };
   } catch (error) {
     socket.destroy();
     if (fd !== undefined) closeSync(fd);

@@ -17,7 +17,7 @@ export interface FileDoorParts {
   readonly socket: string;
   /** Who owns the socket beside root: hostd's user and group. */
   readonly owner: { readonly uid: number; readonly gid: number };
-  readonly storage: Pick<Storage, "openForRead" | "openLog" | "beginUpload" | "resumeUpload" | "openDisk" | "beginDiskImport">;
+  readonly storage: Pick<Storage, "openForRead" | "openLog" | "beginUpload" | "resumeUpload" | "openOwn" | "beginDiskImport">;
   /** Whether a monitor has the file open to write at its end, and only there. */
   readonly isGrowing: (file: DatastorePath) => boolean;
   /** A socket that listens on one of the host's own interfaces. */
@@ -152,10 +152,10 @@ class Conversation {
           closeSync(fd);
         }
       }
-      case "openDisk": {
+      case "openLayer": {
         this.#begin();
-        using open = await this.#storage.openDisk(request.descriptor, { writable: false });
-        return this.#pass(id, open.fd);
+        using open = await this.#storage.openOwn(request.descriptor, { writable: false, isLocked: true });
+        return this.#pass(id, open.fd, { format: open.format } satisfies FileResults["openLayer"]);
       }
       case "beginDiskImport":
         this.#begin();
@@ -183,8 +183,8 @@ class Conversation {
     this.#hasBegun = true;
   }
 
-  #pass(id: number, fd: number): void {
-    if (!this.#hasEnded) sendWithDescriptor(this.#socket, encodeResult(id, null), fd);
+  #pass(id: number, fd: number, result: FileResults[keyof FileResults] = null): void {
+    if (!this.#hasEnded) sendWithDescriptor(this.#socket, encodeResult(id, result), fd);
   }
 
   async #commit(id: number): Promise<void> {

@@ -310,14 +310,14 @@ test("a disk that is to be filled reads as zeros, whatever was in it, and is ano
   give("a-flat.vmdk", "x".repeat(disk.capacityBytes));
   const filling = await door.beginDiskImport(at("a.vmdk"), { eager: false });
   expect(readFileSync(join(folder, "a-flat.vmdk")).every((byte) => byte === 0)).toBe(true);
-  await expect(door.openDisk(at("a.vmdk"))).rejects.toMatchObject({ fault: "FileLocked" });
+  await expect(door.openLayer(at("a.vmdk"))).rejects.toMatchObject({ fault: "FileLocked" });
   await expect(door.beginDiskImport(at("a.vmdk"), { eager: false })).rejects.toMatchObject({ fault: "FileLocked" });
   writeSync(filling.fd, "new", 0);
   await filling.commit();
   filling[Symbol.dispose]();
   const after = await storage.describeDisk(at("a.vmdk"));
   expect(after.contentId).not.toBe(before.contentId);
-  using open = await door.openDisk(at("a.vmdk"));
+  using open = await door.openLayer(at("a.vmdk"));
   const piece = Buffer.alloc(3);
   readSync(open.fd, piece, 0, 3, 0);
   expect(piece.toString()).toBe("new");

@@ -24,8 +24,8 @@ export type FileRequest =
     }
   /** A listening socket on one of the host's own interfaces that the API is served on. */
   | { readonly kind: "listen"; readonly device: string; readonly port: number }
-  /** The data of a flat disk to read. It cannot change meanwhile. FileLocked while a monitor has it. */
-  | { readonly kind: "openDisk"; readonly descriptor: DatastorePath }
+  /** What a disk has of its own, to read. It cannot change meanwhile. FileLocked while a monitor writes it. */
+  | { readonly kind: "openLayer"; readonly descriptor: DatastorePath }
   /** The data of a flat disk to write anew, which reads as zeros now; `commit` makes it another disk than it was. */
   | { readonly kind: "beginDiskImport"; readonly descriptor: DatastorePath; readonly eager: boolean }
   /** Names what was uploaded on this connection. */
@@ -37,7 +37,7 @@ export interface FileResults {
   beginUpload: null;
   resumeUpload: null;
   listen: null;
-  openDisk: null;
+  openLayer: { readonly format: "raw" | "qcow2" };
   beginDiskImport: null;
   commit: { readonly replaced: boolean };
 }
@@ -50,7 +50,7 @@ const KINDS = [
   "openDownload",
   "beginUpload",
   "resumeUpload",
-  "openDisk",
+  "openLayer",
   "beginDiskImport",
   "listen",
   "commit",
@@ -76,7 +76,7 @@ export function parseFileRequest(value: unknown): FileRequest {
       return { kind, device: readText(shape, "device", { max: 8, pattern: HOST_DEVICE }), port: readInteger(shape, "port", TCP_PORT) };
     case "beginDiskImport":
       return { kind, descriptor: readPath(shape, "descriptor"), eager: readOptionalFlag(shape, "eager") };
-    case "openDisk":
+    case "openLayer":
       return { kind, descriptor: readPath(shape, "descriptor") };
     case "commit":
       return { kind };

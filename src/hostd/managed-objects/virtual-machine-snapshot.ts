@@ -2,6 +2,7 @@
 import { fault, type VirtualMachineConfigInfo } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { ManagedObjectType } from "../managed-object.ts";
+import { exportSnapshot } from "../nfc/export-vm.ts";
 import { childrenOf, snapshotRef } from "../snapshots/snapshot-tree.ts";
 import type { Vm } from "../vm.ts";
 import { removeSnapshot, renameSnapshot, revertToSnapshot } from "../vm-deeds/snapshots.ts";
@@ -27,6 +28,7 @@ export const virtualMachineSnapshot = {
       (await revertToSnapshot(call, vm, uid, { suppressPowerOn: suppressPowerOn === true })).ref,
     RemoveSnapshot_Task: ({ vm, uid }, { removeChildren, consolidate }, call) =>
       removeSnapshot(call, vm, uid, { removeChildren, consolidate: consolidate !== false }).ref,
+    ExportSnapshot: ({ vm, uid }, _, call) => exportSnapshot(call, vm, uid),
     RenameSnapshot: ({ vm, uid }, names, call) => renameSnapshot(call, vm, uid, names),
   },
 } as const satisfies ManagedObjectType<"VirtualMachineSnapshot", SnapshotEntity>;

@@ -4,7 +4,7 @@
  */
 import type { PrivilegeId } from "../../access/index.ts";
 import { type DatastorePath, Fault, messageOf } from "../../base/index.ts";
-import type { DownloadFile, UploadFile } from "../../vmkernel/index.ts";
+import type { UploadFile } from "../../vmkernel/index.ts";
 import { fault, makeBaseDescriptor, type VmdkDescriptor } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import { refuseAccess, subjectOf } from "../authorize.ts";
@@ -13,6 +13,7 @@ import { faultOf } from "../faults.ts";
 import { ROOT_POOL } from "../inventory-tree.ts";
 import type { Client } from "../sessions.ts";
 import type { Lease, LeaseFile, Transfer } from "./lease.ts";
+import { type OpenChain, openChain } from "./open-chain.ts";
 
 export type NfcMethod = "GET" | "HEAD" | "POST" | "PUT";
 
@@ -35,7 +36,7 @@ export type NfcAccess = Pick<Transfer, "checksumType" | "progress" | "end"> &
         readonly capacityBytes: number;
         /** As the stream is to describe itself. */
         readonly descriptor: VmdkDescriptor;
-        open(): Promise<DownloadFile>;
+        open(): Promise<OpenChain>;
       }
   );
 
@@ -99,7 +100,7 @@ async function accessTo(agent: HostAgent, transfer: Transfer, lease: Lease): Pro
     name,
     capacityBytes,
     descriptor: await describeStream(agent, file, descriptor),
-    open: () => agent.files.openDisk(descriptor),
+    open: () => openChain(agent, descriptor),
   };
 }
 

@@ -30,7 +30,8 @@ export class Leases {
   }
 }
 
-export function openLease(call: Call, direction: Lease["parts"]["direction"]): Lease {
+/** @param target whose privilege is asked for at each of its files */
+export function openLease(call: Call, direction: Lease["parts"]["direction"], target: MoRef = call.ref): Lease {
   const { agent } = call;
   const session = sessionOf(call);
   const ref: MoRef<"HttpNfcLease"> = { type: "HttpNfcLease", value: session.newMoid() };
@@ -38,7 +39,7 @@ export function openLease(call: Call, direction: Lease["parts"]["direction"]): L
     ref,
     token: randomUUID(),
     direction,
-    target: call.ref,
+    target,
     userName: session.userName,
     clock: agent.clock,
     changes: agent.changes,

@@ -15,10 +15,13 @@ import {
   type OvfValidateHostParams,
   type OvfValidateHostResult,
   parseOvf,
+  type VirtualMachineConfigInfo,
   type VirtualMachineImportSpec,
 } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import { HOST, portGroupOf } from "../inventory-tree.ts";
+import { parseSnapshotMoid, partOfSnapshot } from "../snapshots/snapshot-tree.ts";
+import type { Vm } from "../vm.ts";
 import { readableFiles } from "../vm-deeds/context.ts";
 import { planExport } from "./plan-export.ts";
 import { ALLOW_EXTRA_CONFIG, hardwareVersionOf, planImport, SUPPORTED_PROVISIONING } from "./plan-import.ts";
@@ -114,8 +117,7 @@ export function createDescriptor(agent: HostAgent, obj: MoRef, cdp: OvfCreateDes
     if (agent.inventory.find(obj.value) === undefined) throw noObject(obj);
     throw fault("NotSupported", "Only a virtual machine has an OVF descriptor on this host.", {});
   }
-  if (cdp.snapshot !== undefined) throw fault("NotSupported", "Descriptors of snapshots are not written on this host.", {});
-  const { config } = readableFiles(vm);
+  const config = configToDescribe(vm, cdp.snapshot);
   return withErrors<OvfCreateDescriptorResult>({ ovfDescriptor: "" }, () => {
     const { ovf, warnings } = planExport({
       vmId: vm.id,
@@ -126,6 +128,16 @@ export function createDescriptor(agent: HostAgent, obj: MoRef, cdp: OvfCreateDes
     });
     return { ovfDescriptor: formatOvf(ovf), warning: warnings.map((warning) => faultToLocalized(warning)), includeImageFiles: false };
   });
+}
+
+/** The VM's, or what it was when the snapshot was taken. @throws {Fault} ManagedObjectNotFound for a snapshot of another VM, or of none */
+function configToDescribe(vm: Vm, snapshot: MoRef | undefined): VirtualMachineConfigInfo {
+  const { config, snapshotConfigs } = readableFiles(vm);
+  if (snapshot === undefined) return config;
+  const named = parseSnapshotMoid(snapshot.value);
+  const kept = named?.vm === vm.id ? snapshotConfigs.get(named.uid) : undefined;
+  if (kept === undefined) throw noObject(snapshot);
+  return partOfSnapshot(kept);
 }
 
 /** What is wrong with the package is told in the answer; what is wrong with the question is thrown. */

@@ -1,6 +1,13 @@
 /** The snapshots of a VM as clients see them: a tree of references. Pure. Source: vim25 VirtualMachineSnapshotInfo. */
 import { parseVmId, type VmId } from "../../base/index.ts";
-import type { MoRef, SnapshotEntry, SnapshotList, VirtualMachineSnapshotInfo, VirtualMachineSnapshotTree } from "../../wire/index.ts";
+import type {
+  MoRef,
+  SnapshotEntry,
+  SnapshotList,
+  VirtualMachineConfigInfo,
+  VirtualMachineSnapshotInfo,
+  VirtualMachineSnapshotTree,
+} from "../../wire/index.ts";
 
 export function snapshotRef(vm: VmId, uid: number): MoRef<"VirtualMachineSnapshot"> {
   return { type: "VirtualMachineSnapshot", value: `${vm}-snapshot-${uid}` };
@@ -75,4 +82,12 @@ export function renameDisk(list: SnapshotList, rename: (file: string) => string)
     ...list,
     snapshots: list.snapshots.map((entry) => ({ ...entry, disks: entry.disks.map((disk) => ({ ...disk, file: rename(disk.file) })) })),
   };
+}
+
+/** The configuration without the disks that a snapshot does not keep. */
+export function partOfSnapshot(config: VirtualMachineConfigInfo): VirtualMachineConfigInfo {
+  const device = config.hardware.device?.filter(
+    ({ $type, backing }) => $type !== "VirtualDisk" || (backing as { readonly diskMode?: string } | undefined)?.diskMode === "persistent",
+  );
+  return { ...config, hardware: { ...config.hardware, ...(device && { device }) } };
 }

@@ -117,7 +117,13 @@ async function perform({ request, response }: Exchange, access: NfcAccess, { sta
         response.end();
         return { comment: "0 bytes" };
       }
-      const { bytes, populatedBytes, broken } = await sendDisk(response, { ...common, fd: source.fd, name, capacityBytes, descriptor });
+      const { bytes, populatedBytes, broken } = await sendDisk(response, {
+        ...common,
+        layers: source.layers,
+        name,
+        capacityBytes,
+        descriptor,
+      });
       const comment = `${bytes} bytes, ${populatedBytes} of the disk`;
       if (broken !== undefined) return { comment, broken };
       access.end({ sizeBytes: bytes, ...checksums.end(), populatedBytes });

@@ -1,6 +1,9 @@
-/** Sends an open disk as a stream-optimized one, made while it is sent: holes and zeros are not, and what is is deflated. */
+/**
+ * Sends an open disk, with those that it descends from, as a stream-optimized one of its own, made while it is sent: holes and zeros are
+ * not, and what is is deflated.
+ */
 import type { ServerResponse } from "node:http";
-import { dataRanges, readAt } from "../../system/index.ts";
+import { ChainReader, type OpenLink, runsOf } from "../../vmkernel/index.ts";
 import { deflateGrain, STREAM_GRAIN_BYTES, StreamEncoder, type VmdkDescriptor } from "../../wire/index.ts";
 import { drained } from "../files/drained.ts";
 import { Stall } from "../files/stall.ts";
@@ -10,7 +13,8 @@ import type { Checksums } from "./checksums.ts";
 const BATCH_GRAINS = 16;
 
 export interface DiskSource {
-  readonly fd: number;
+  /** Nearest first. */
+  readonly layers: readonly (Pick<OpenLink, "format" | "name"> & { readonly fd: number })[];
   readonly name: string;
   readonly capacityBytes: number;
   readonly descriptor: VmdkDescriptor;
@@ -26,7 +30,8 @@ export interface SentDisk {
 }
 
 export async function sendDisk(response: ServerResponse, source: DiskSource): Promise<SentDisk> {
-  const { fd, capacityBytes, checksums, onProgress, stallMs } = source;
+  const { capacityBytes, checksums, onProgress, stallMs } = source;
+  const layers = source.layers.map(({ fd, format, name }) => ({ file: { fd }, format, name }));
   const encoder = new StreamEncoder(capacityBytes, source.descriptor, source.name);
   using stall = new Stall(stallMs, () => response.destroy());
   let bytes = 0;
@@ -43,23 +48,22 @@ export async function sendDisk(response: ServerResponse, source: DiskSource): Pr
     return { bytes, populatedBytes, broken: stall.isOver ? `the client took nothing for ${stallMs / 1000} s` : "the client went away" };
   };
   await send(encoder.begin());
-  let next: Promise<Deflated[]> | undefined;
-  const batches = batchesOf(fd, capacityBytes);
-  const advance = (): Promise<Deflated[]> | undefined => {
-    const { value, done } = batches.next();
-    return done === true ? undefined : deflateAll(fd, value, capacityBytes);
+  const reader = await ChainReader.open(layers, capacityBytes);
+  const batches = batchesOf(layers, capacityBytes);
+  const advance = async (): Promise<Deflated[] | undefined> => {
+    const { value, done } = await batches.next();
+    return done === true ? undefined : deflateAll(reader, value, capacityBytes);
   };
-  next = advance();
-  while (next !== undefined) {
-    const batch: Deflated[] = await next;
+  let next = advance();
+  for (let batch = await next; batch !== undefined; batch = await next) {
     if (response.destroyed) return broken();
     next = advance(); // while this batch is sent, the next is read and deflated
-    next?.catch(() => {}); // awaited in the next round
+    next.catch(() => {}); // awaited in the next round
     for (const { offset, length, deflated } of batch) {
       populatedBytes += length;
       await send(encoder.grain(offset, deflated));
       if (response.destroyed) {
-        await next?.catch(() => {});
+        await next.catch(() => {});
         return broken();
       }
     }
@@ -76,10 +80,11 @@ interface Deflated {
 }
 
 /** The grains that the disk has something in, some at a time. */
-function* batchesOf(fd: number, capacityBytes: number): Generator<number[]> {
+async function* batchesOf(layers: readonly OpenLink[], capacityBytes: number): AsyncGenerator<number[]> {
   let batch: number[] = [];
   let done = 0;
-  for (const { offset, length } of dataRanges({ fd }, capacityBytes)) {
+  for await (const { offset, length, from } of runsOf(layers, capacityBytes)) {
+    if (from === undefined) continue; // zeros
     const first = Math.floor(offset / STREAM_GRAIN_BYTES) * STREAM_GRAIN_BYTES;
     for (let grain = Math.max(first, done); grain < offset + length; grain += STREAM_GRAIN_BYTES) {
       batch.push(grain);
@@ -92,24 +97,16 @@ function* batchesOf(fd: number, capacityBytes: number): Generator<number[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function deflateAll(fd: number, offsets: readonly number[], capacityBytes: number): Promise<Deflated[]> {
+/** A grain is a cluster: both have 64 KiB. */
+async function deflateAll(reader: ChainReader, offsets: readonly number[], capacityBytes: number): Promise<Deflated[]> {
   const grains = await Promise.all(
     offsets.map(async (offset): Promise<Deflated[]> => {
-      const grain = await readGrain(fd, offset, Math.min(STREAM_GRAIN_BYTES, capacityBytes - offset));
+      const grain = Buffer.allocUnsafe(Math.min(STREAM_GRAIN_BYTES, capacityBytes - offset));
+      await reader.read(offset / STREAM_GRAIN_BYTES, grain, { begin: 0, end: grain.length });
       return grain.equals(ZEROS.subarray(0, grain.length)) ? [] : [{ offset, length: grain.length, deflated: await deflateGrain(grain) }];
     }),
   );
   return grains.flat();
-}
-
-async function readGrain(fd: number, offset: number, length: number): Promise<Buffer> {
-  const grain = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const bytes = await readAt(fd, grain.subarray(done), offset + done);
-    if (bytes === 0) throw new Error(`the disk ends at byte ${offset + done}`);
-    done += bytes;
-  }
-  return grain;
 }
 
 const ZEROS = Buffer.alloc(STREAM_GRAIN_BYTES);

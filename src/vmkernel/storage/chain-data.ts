@@ -17,17 +17,20 @@ import {
 } from "../../wire/index.ts";
 
 export interface OpenLink {
-  readonly file: OpenFile;
+  readonly file: Readable;
   readonly format: "raw" | "qcow2";
   /** What errors call the file. */
   readonly name: string;
 }
 
+/** An open file, whoever closes it. */
+export type Readable = Pick<OpenFile, "fd">;
+
 /** Neighbouring clusters of one kind. `from` is where the data lies in the file of that link; absent for what reads as zeros. */
 export interface Run {
   readonly offset: number;
   readonly length: number;
-  readonly from?: { readonly file: OpenFile; readonly offset: number };
+  readonly from?: { readonly file: Readable; readonly offset: number };
 }
 
 const PIECE_BYTES = 1024 * 1024;
@@ -52,13 +55,13 @@ export async function* runsOf(chain: readonly OpenLink[], capacityBytes: number)
 
 /** One table of a span: its states, and the file that its data is in. */
 interface Table {
-  readonly file: OpenFile;
+  readonly file: Readable;
   readonly states: (cluster: number) => ClusterState;
 }
 
 async function* spanRuns(
   tables: readonly Table[],
-  base: OpenFile | undefined,
+  base: Readable | undefined,
   span: { offset: number; length: number },
 ): AsyncGenerator<Run> {
   let held: Run | undefined;
@@ -78,7 +81,7 @@ async function* spanRuns(
 
 function findRun(
   tables: readonly Table[],
-  base: OpenFile | undefined,
+  base: Readable | undefined,
   { offset, length, cluster }: { readonly offset: number; readonly length: number; readonly cluster: number },
 ): Run | undefined {
   for (const { file, states } of tables) {
@@ -96,12 +99,12 @@ function join(one: Run, next: Run): Run | undefined {
 }
 
 /** Of what is the base's, only its data: its holes stay holes. */
-function* expand(run: Run, base: OpenFile | undefined): Generator<Run> {
+function* expand(run: Run, base: Readable | undefined): Generator<Run> {
   if (base === undefined || run.from?.file !== base) yield run;
   else yield* rawRuns(base, run);
 }
 
-function* rawRuns(base: OpenFile, { offset, length }: { readonly offset: number; readonly length: number }): Generator<Run> {
+function* rawRuns(base: Readable, { offset, length }: { readonly offset: number; readonly length: number }): Generator<Run> {
   for (const range of dataRanges(base, offset + length)) {
     const begin = Math.max(range.offset, offset);
     const end = range.offset + range.length;
@@ -204,13 +207,13 @@ export async function writeOverlaid(
   return length;
 }
 
-/** A chain that is read cluster by cluster, upwards: the tables of one span are in memory at a time. */
-class ChainReader {
+/** A chain that is read cluster by cluster, upwards, several at a time: the tables of one span are in memory. */
+export class ChainReader {
   readonly #capacityBytes: number;
   readonly #maps: readonly (Qcow2Map | undefined)[];
-  readonly #base: OpenFile | undefined;
+  readonly #base: Readable | undefined;
   #span = -1;
-  #tables: readonly Table[] = [];
+  #tables: Promise<readonly Table[]> = Promise.resolve([]);
 
   private constructor(chain: readonly OpenLink[], maps: readonly (Qcow2Map | undefined)[], capacityBytes: number) {
     this.#capacityBytes = capacityBytes;
@@ -234,8 +237,8 @@ class ChainReader {
     if (run?.from !== undefined) await readAt(run.from.file.fd, into.subarray(begin, begin + length), run.from.offset + begin);
   }
 
-  async #tablesOf(span: number): Promise<readonly Table[]> {
-    if (span !== this.#span) this.#tables = await tablesOf(this.#maps, span);
+  #tablesOf(span: number): Promise<readonly Table[]> {
+    if (span !== this.#span) this.#tables = tablesOf(this.#maps, span);
     this.#span = span;
     return this.#tables;
   }

@@ -4,7 +4,7 @@
  * same disk. Taking the other name away is a deed of its own (`deleteDisk`).
  */
 import { type DatastorePath, folderOf, formatDatastorePath } from "../../base/index.ts";
-import { createUnnamedFile, describeFile, openFolderBeneath, replaceFile, splitPath, syncFile } from "../../system/index.ts";
+import { createUnnamedFile, describeFile, type OpenFile, openFolderBeneath, replaceFile, splitPath, syncFile } from "../../system/index.ts";
 import { aliasOf, fault, makeAlias } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
 import type { DiskDescription } from "../rpc.ts";
@@ -26,7 +26,7 @@ export interface CommitPlaces {
 export function commitDisk(source: DiskSource, descriptor: DatastorePath, controls: Controls): Promise<DiskDescription> {
   return commitWith(source, descriptor, async ({ child, parent }) => {
     using own = await openLink(source, child, { writable: false });
-    const from: OpenLink = { file: own, format: child.format, name: formatDatastorePath(child.extent) };
+    const from = { file: own, format: child.format, name: formatDatastorePath(child.extent) };
     if (parent.format === "raw") await putIntoRaw(source, from, parent, controls);
     else await merge(source, from, parent, controls);
   });
@@ -74,7 +74,12 @@ async function putIntoRaw(source: DiskSource, from: OpenLink, parent: ChainLink,
 }
 
 /** Both in a new file, which then takes the parent's place: at every moment the parent is one of the two, and whole. */
-async function merge(source: DiskSource, from: OpenLink, parent: ChainLink, controls: Controls): Promise<void> {
+async function merge(
+  source: DiskSource,
+  from: OpenLink & { readonly file: OpenFile },
+  parent: ChainLink,
+  controls: Controls,
+): Promise<void> {
   using old = await openLink(source, parent, { writable: true });
   try {
     using root = source.open(parent.extent);

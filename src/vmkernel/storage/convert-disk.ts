@@ -113,7 +113,7 @@ async function fillDelta({ source, descriptor, folder, foreign, controls }: Job,
   const [, parent] = await readLinks(source, descriptor);
   if (parent === undefined) throw fault("InvalidDiskFormat", `${formatDatastorePath(descriptor)} has lost its parent.`, {});
   const chain = await readChain(source, parent.path);
-  const parents: OpenLink[] = [];
+  const parents: (OpenLink & { readonly file: OpenFile })[] = [];
   try {
     for (const link of chain) {
       const file = await openLink(source, link, { writable: false });

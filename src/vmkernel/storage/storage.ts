@@ -86,8 +86,8 @@ export interface Storage {
   openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
   /** A disk that nobody writes, under what a guest writes for as long as its monitor is there: that lies in `home`, without a name. */
   openNonpersistent(descriptor: DatastorePath, place: { readonly home: DatastorePath }): Promise<DiskAttachment>;
-  /** The disk's own file, without those of its parents. Unlocked: for a monitor that holds the disk already. */
-  openOwn(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<LayerAttachment>;
+  /** The disk's own file, without those of its parents. Unlocked where nothing is said: for a monitor that holds the disk already. */
+  openOwn(descriptor: DatastorePath, access: { readonly writable: boolean; readonly isLocked?: boolean }): Promise<LayerAttachment>;
   /** Lets the file of a disk with children be written meanwhile, by whom something is put into it. */
   whileWritten<T>(descriptor: DatastorePath, deed: () => Promise<T>): Promise<T>;
   /** Has the file system itself keep the file of a disk from being written when it has children, and not when it has none. */
@@ -159,9 +159,9 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     changeDisk: (descriptor, change, controls) => naming(descriptor, "changing", () => changeDisk(source, descriptor, change, controls)),
     openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
     openNonpersistent: (descriptor, place) => naming(descriptor, "opening", () => openNonpersistent(source, descriptor, place)),
-    openOwn: (descriptor, { writable }) =>
+    openOwn: (descriptor, { writable, isLocked = false }) =>
       naming(descriptor, "opening", async () =>
-        openLayer(source, (await readChain(source, descriptor))[0], { writable, isUnlocked: true }),
+        openLayer(source, (await readChain(source, descriptor))[0], { writable, isUnlocked: !isLocked }),
       ),
     whileWritten: (descriptor, deed) => whileWritten(source, descriptor, deed),
     settleMark: (descriptor) => settleMark(source, descriptor),
