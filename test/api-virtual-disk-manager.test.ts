@@ -152,6 +152,11 @@ describe("copying a disk", () => {
     await task("CopyVirtualDisk_Task", { sourceName: path("a.vmdk"), destName: path("b.vmdk"), destSpec });
     expect(await infoOf("b.vmdk")).toMatchObject([{ diskType: "eagerZeroedThick" }]);
     expect(readFileSync(at("b.vmdk"), "utf8")).toContain('ddb.adapterType = "ide"');
+    const carried = { diskType: "sparse2Gb", adapterType: "lsiLogic" };
+    await task("CopyVirtualDisk_Task", { sourceName: path("a.vmdk"), destName: path("c.vmdk"), destSpec: carried });
+    expect(await infoOf("c.vmdk")).toMatchObject([{ diskType: "sparse2Gb" }]);
+    await task("DeleteVirtualDisk_Task", { name: path("c.vmdk") });
+    expect(holds()).toEqual(["a-flat.vmdk", "a.vmdk", "b-flat.vmdk", "b.vmdk"]);
   });
 
   test("to where it is does nothing", async () => {

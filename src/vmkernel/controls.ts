@@ -16,6 +16,11 @@ export function throwIfCanceled({ signal }: Pick<Controls, "signal">): void {
   if (signal.aborted) throw fault("RequestCanceled", "The task was canceled by a user.", {});
 }
 
+/** The share that one of `count` deeds has in the whole. */
+export function partOf({ signal, report }: Controls, index: number, count: number): Controls {
+  return { signal, report: (percent) => report((index * 100 + percent) / count) };
+}
+
 /** Watches work that counts bytes: ends it when it is not wanted any more, and reports how much of `totalBytes` is done. */
 export function watchBytes(controls: Controls, totalBytes: number): (doneBytes: number) => void {
   return (doneBytes) => {

@@ -265,12 +265,16 @@ function parseNewDisk(shape: Shape): NewDisk {
   };
 }
 
+const HOSTED_FORMATS = ["monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat"] as const;
+
 function parseDiskCopy(shape: Shape): DiskCopy {
   const provisioning = readOptional(shape, "provisioning", readProvisioning);
   const adapterType = readOptional(shape, "adapterType", readAdapterType);
   const uuid = readOptional(shape, "uuid", readUuid);
+  const format = readOptional(shape, "format", (from, name) => readOneOf(from, name, HOSTED_FORMATS));
   return {
     ...(provisioning === undefined ? {} : { provisioning }),
+    ...(format === undefined ? {} : { format }),
     ...(adapterType === undefined ? {} : { adapterType }),
     ...(uuid === undefined ? {} : { uuid }),
   };

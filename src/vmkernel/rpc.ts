@@ -362,10 +362,15 @@ export type AdapterType = "lsilogic" | "buslogic" | "ide";
 /** What of a copy is to be other than in the disk that it is copied from; it is the same where nothing is said. */
 export interface DiskCopy {
   readonly provisioning?: NewDisk["provisioning"];
+  /** For another product to read: no monitor is given it. */
+  readonly format?: HostedFormat;
   readonly adapterType?: AdapterType;
   /** As in {@link NewDisk}. */
   readonly uuid?: string;
 }
+
+/** The formats of VMware's other products, by their createType. */
+export type HostedFormat = "monolithicSparse" | "monolithicFlat" | "twoGbMaxExtentSparse" | "twoGbMaxExtentFlat";
 
 export type DiskChange =
   /** What is new reads as zeros. `eager` writes them; where nothing is said, it is done if all of the disk has been written. */

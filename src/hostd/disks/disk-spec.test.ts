@@ -15,13 +15,20 @@ test.each([
   expect(parseCopySpec({ diskType, adapterType: "busLogic" })).toEqual({ provisioning, adapterType: "buslogic" });
 });
 
-test.each(["seSparse", "rdm", "rdmp", "raw", "delta", "sparse2Gb", "thick2Gb", "sparseMonolithic", "flatMonolithic"])(
-  "a disk of type %s is not supported, by its name",
-  (diskType) => {
-    for (const parse of [() => parseNewDiskSpec(spec({ diskType })), () => parseCopySpec({ diskType, adapterType: "ide" })])
-      expect(parse).toThrow(expect.objectContaining({ fault: "NotSupported", message: expect.stringContaining(diskType) }));
-  },
-);
+test.each([
+  ["sparseMonolithic", "monolithicSparse"],
+  ["flatMonolithic", "monolithicFlat"],
+  ["sparse2Gb", "twoGbMaxExtentSparse"],
+  ["thick2Gb", "twoGbMaxExtentFlat"],
+])("a disk of type %s is not created, and a copy of it is made as %s", (diskType, format) => {
+  expect(() => parseNewDiskSpec(spec({ diskType }))).toThrow(expect.objectContaining({ fault: "NotSupported" }));
+  expect(parseCopySpec({ diskType, adapterType: "ide" })).toEqual({ format, adapterType: "ide" });
+});
+
+test.each(["seSparse", "rdm", "rdmp", "raw", "delta"])("a disk of type %s is not supported, by its name", (diskType) => {
+  for (const parse of [() => parseNewDiskSpec(spec({ diskType })), () => parseCopySpec({ diskType, adapterType: "ide" })])
+    expect(parse).toThrow(expect.objectContaining({ fault: "NotSupported", message: expect.stringContaining(diskType) }));
+});
 
 test.each<[string, object, string, string | undefined]>([
   ["a type that nobody knows", { diskType: "fat" }, "InvalidArgument", "spec.diskType"],

@@ -2,7 +2,7 @@
  * What clients say of a virtual disk and what it is called here: kinds of disks, adapters, sizes, UUIDs. Pure.
  * Source: vim25 VirtualDiskSpec, VirtualDiskType, VirtualDiskAdapterType.
  */
-import type { AdapterType, DiskCopy, DiskDescription, NewDisk } from "../../vmkernel/index.ts";
+import type { AdapterType, DiskCopy, DiskDescription, HostedFormat, NewDisk } from "../../vmkernel/index.ts";
 import {
   type FileBackedVirtualDiskSpec,
   fault,
@@ -22,18 +22,15 @@ const PROVISIONING: ReadonlyMap<string, Provisioning> = new Map([
   ["thick", "thick"],
   ["eagerZeroedThick", "eagerZeroedThick"],
 ]);
-/** Kinds that the schema knows and this host does not make. */
-const NOT_OFFERED: ReadonlySet<string> = new Set([
-  "seSparse",
-  "rdm",
-  "rdmp",
-  "raw",
-  "delta",
-  "sparse2Gb",
-  "thick2Gb",
-  "sparseMonolithic",
-  "flatMonolithic",
+/** What only a copy is made as: vim25 has it «only applicable as a destination format in a clone operation». */
+const COPIES_ONLY: ReadonlyMap<string, HostedFormat> = new Map([
+  ["sparseMonolithic", "monolithicSparse"],
+  ["flatMonolithic", "monolithicFlat"],
+  ["sparse2Gb", "twoGbMaxExtentSparse"],
+  ["thick2Gb", "twoGbMaxExtentFlat"],
 ]);
+/** Kinds that the schema knows and this host does not make. */
+const NOT_OFFERED: ReadonlySet<string> = new Set(["seSparse", "rdm", "rdmp", "raw", "delta"]);
 const ADAPTERS: ReadonlyMap<string, AdapterType> = new Map([
   ["lsiLogic", "lsilogic"],
   ["busLogic", "buslogic"],
@@ -56,6 +53,8 @@ export function parseNewDiskSpec(spec: VirtualDiskSpec): Omit<NewDisk, "uuid"> {
 export function parseCopySpec(spec: VirtualDiskSpec | undefined): Omit<DiskCopy, "uuid"> {
   if (spec === undefined) return {};
   refuseOtherSpecs(spec, "destSpec");
+  const format = COPIES_ONLY.get(spec.diskType);
+  if (format !== undefined) return { format, adapterType: adapterOf(spec, "destSpec") };
   return kindOf(spec, "destSpec");
 }
 
@@ -94,19 +93,22 @@ export function diskTypeOf({ provisioning, foreign }: Pick<DiskDescription, "pro
   return provisioning === "thick" ? "preallocated" : provisioning;
 }
 
-function kindOf(
-  { diskType, adapterType }: VirtualDiskSpec,
-  at: string,
-): { readonly provisioning: Provisioning; readonly adapterType: AdapterType } {
+function kindOf(spec: VirtualDiskSpec, at: string): { readonly provisioning: Provisioning; readonly adapterType: AdapterType } {
+  const { diskType } = spec;
   const provisioning = PROVISIONING.get(diskType);
-  const adapter = ADAPTERS.get(adapterType);
   if (provisioning === undefined) {
+    if (COPIES_ONLY.has(diskType))
+      throw fault("NotSupported", `Disks of type ${diskType} are made as copies alone: CopyVirtualDisk_Task makes them.`, {});
     if (NOT_OFFERED.has(diskType)) throw fault("NotSupported", `Disks of type ${diskType} are not supported on this host.`, {});
     throw fault("InvalidArgument", `There is no disk type '${diskType}'.`, { invalidProperty: `${at}.diskType` });
   }
-  if (adapter === undefined)
-    throw fault("InvalidArgument", `There is no adapter type '${adapterType}'.`, { invalidProperty: `${at}.adapterType` });
-  return { provisioning, adapterType: adapter };
+  return { provisioning, adapterType: adapterOf(spec, at) };
+}
+
+function adapterOf({ adapterType }: VirtualDiskSpec, at: string): AdapterType {
+  const adapter = ADAPTERS.get(adapterType);
+  if (adapter !== undefined) return adapter;
+  throw fault("InvalidArgument", `There is no adapter type '${adapterType}'.`, { invalidProperty: `${at}.adapterType` });
 }
 
 function refuseOtherSpecs(spec: VirtualDiskSpec, at: string): void {

@@ -28,7 +28,7 @@ import {
   type VmdkDescriptor,
   withChildren,
 } from "../../wire/index.ts";
-import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
+import { type Controls, partOf, throwIfCanceled, watchBytes } from "../controls.ts";
 import { type ChainLink, markExtent, openLink, readChain } from "./chain.ts";
 import { type OpenLink, writeOverlaid } from "./chain-data.ts";
 import { readLinks } from "./chain-links.ts";
@@ -53,11 +53,6 @@ export async function convertDisk(source: DiskSource, descriptor: DatastorePath,
   for (const { path } of foreign) (await openForeign(source, path, "exclusive"))?.[Symbol.dispose]();
   for (const [index, { path }] of foreign.entries()) await convertOne(source, path, partOf(controls, index, foreign.length));
   return true;
-}
-
-/** The share that one of `count` deeds has in the whole. */
-function partOf({ signal, report }: Controls, index: number, count: number): Controls {
-  return { signal, report: (percent) => report((index * 100 + percent) / count) };
 }
 
 async function convertOne(source: DiskSource, descriptor: DatastorePath, controls: Controls): Promise<void> {

@@ -19,8 +19,8 @@ import {
   writeAll,
 } from "../../system/index.ts";
 import { capacityBytesOf, formatVmdkDescriptor, type VmdkDescriptor, withoutParent } from "../../wire/index.ts";
-import { type Controls, watchBytes } from "../controls.ts";
-import type { DiskCopy, DiskDescription, Moved, NewDisk } from "../rpc.ts";
+import { type Controls, partOf, watchBytes } from "../controls.ts";
+import type { DiskCopy, DiskDescription, HostedFormat, Moved, NewDisk } from "../rpc.ts";
 import { linkOf, openLink } from "./chain.ts";
 import { writeRuns } from "./chain-data.ts";
 import { readLinks } from "./chain-links.ts";
@@ -33,6 +33,7 @@ import { describeDisk, isThin, nameDisk, type OpenExtent, openExtent, requireSpa
 import { fileFault, naming } from "./file-fault.ts";
 import type { FileTransfer } from "./file-transfers.ts";
 import { openForeign } from "./foreign-disk.ts";
+import { checkHosted, hostedNames, packHosted } from "./hosted-copy.ts";
 
 export interface DiskTransfer extends FileTransfer {
   readonly copy: DiskCopy;
@@ -46,6 +47,10 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
   const { capacityBytes } = disk;
   const uuid = copy.uuid ?? uuidOf(disk.parsed, from);
   checkNewDisk(to, { capacityBytes, provisioning, adapterType: copy.adapterType ?? "lsilogic", uuid });
+  if (copy.format !== undefined) {
+    await copyHosted(source, disk, transfer, { format: copy.format, uuid, controls });
+    return describeDisk(source, to);
+  }
   const extent = inFolder(folderOf(to), extentNameOf(to));
   await naming(to, "creating", async () => {
     using root = source.open(to);
@@ -61,19 +66,51 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
       await disk.copyTo(extentFile, watch);
       if (provisioning === "eagerZeroedThick") await fillHoles(extentFile, { offset: 0, length: capacityBytes }, watch);
     });
-    const text = formatVmdkDescriptor(
-      changeDescriptor(flatDescriptor(withoutParent(disk.parsed), extentNameOf(to)), {
-        thin: provisioning === "thin",
-        uuid,
-        ...(copy.adapterType !== undefined && { adapterType: copy.adapterType }),
-        // A disk of its own has a content of its own from now; one that only went elsewhere is the one that it was.
-        ...(copy.uuid !== undefined && { longContentId: Buffer.from(source.random(16)).toString("hex") }),
-      }),
-    );
+    const text = formatVmdkDescriptor(describeCopy(source, disk, transfer, { uuid, thin: provisioning === "thin" }));
     const before = () => (replace ? deleteIfThere(source, to) : Promise.resolve());
     await nameDisk({ folder, extentFile, extent, descriptor: to, text }, { controls, before });
   });
   return describeDisk(source, to);
+}
+
+function describeCopy(
+  source: DiskSource,
+  { parsed }: CopySource,
+  { to, copy }: DiskTransfer,
+  { uuid, thin }: { readonly uuid: string; readonly thin: boolean },
+): VmdkDescriptor {
+  return changeDescriptor(flatDescriptor(withoutParent(parsed), extentNameOf(to)), {
+    thin,
+    uuid,
+    ...(copy.adapterType !== undefined && { adapterType: copy.adapterType }),
+    // A disk of its own has a content of its own from now; one that only went elsewhere is the one that it was.
+    ...(copy.uuid !== undefined && { longContentId: Buffer.from(source.random(16)).toString("hex") }),
+  });
+}
+
+/** First the whole disk in a flat file without a name, then what another product reads, made of that. */
+async function copyHosted(
+  source: DiskSource,
+  disk: CopySource,
+  transfer: DiskTransfer,
+  { format, uuid, controls }: { readonly format: HostedFormat; readonly uuid: string; readonly controls: Controls },
+): Promise<void> {
+  const { to, replace } = transfer;
+  const { capacityBytes } = disk;
+  checkHosted(to, format, capacityBytes);
+  await naming(to, "creating", async () => {
+    using root = source.open(to);
+    using folder = openFolderBeneath(root, splitPath(to.path).folder);
+    if (!replace) for (const name of hostedNames(to, format, capacityBytes)) requireAbsent(folder, inFolder(folderOf(to), name));
+    const isFlat = format === "monolithicFlat" || format === "twoGbMaxExtentFlat";
+    requireSpace(folder, to, disk.allocatedBytes + (isFlat ? capacityBytes : disk.allocatedBytes));
+    using flat = createUnnamedFile(folder);
+    makeSparse(flat, capacityBytes);
+    await disk.copyTo(flat, watchBytes(partOf(controls, 0, 2), capacityBytes));
+    const parsed = describeCopy(source, disk, transfer, { uuid, thin: false });
+    const before = () => (replace ? deleteIfThere(source, to) : Promise.resolve());
+    await packHosted({ flat, folder, to, format, capacityBytes, parsed }, partOf(controls, 1, 2), before);
+  });
 }
 
 interface CopySource extends Disposable {

@@ -1,5 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -74,6 +87,48 @@ test.each(["monolithicSparse", "twoGbMaxExtentSparse", "streamOptimized"])(
     expect(names()).toEqual(["a-flat.vmdk", "a.vmdk"]);
   },
 );
+
+test.each(["monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat"] as const)(
+  "a copy in the format %s is read by qemu-img as what was copied, and here as well",
+  async (format) => {
+    lay("streamOptimized");
+    const made = await storage.copyDisk({ from: at("a.vmdk"), to: at("b.vmdk"), replace: false, copy: { format } }, UNWATCHED);
+    expect(made).toMatchObject({
+      capacityBytes: raw.length,
+      ...(format.endsWith("Flat") ? {} : { foreign: format }) /* of one flat file a monitor can have it */,
+    });
+    const info = JSON.parse(execFileSync("qemu-img", ["info", "--output=json", join(folder, "b.vmdk")], { encoding: "utf8" }));
+    expect(info["format-specific"].data["create-type"]).toBe(format);
+    execFileSync("qemu-img", ["compare", "-q", "-f", "raw", "-F", "vmdk", join(root, "raw"), join(folder, "b.vmdk")]);
+    await storage.copyDisk({ from: at("b.vmdk"), to: at("c.vmdk"), replace: false, copy: {} }, UNWATCHED);
+    expect(readFileSync(join(folder, "c-flat.vmdk")).equals(raw)).toBe(true);
+  },
+);
+
+test("a large disk is split into extents of 2047 MiB, which are sparse, and read in their order", async () => {
+  const capacityBytes = 5000 * MIB;
+  const uuid = `6000c29${"3".repeat(25)}`;
+  await storage.createDisk(at("big.vmdk"), { capacityBytes, provisioning: "thin", adapterType: "lsilogic", uuid });
+  const image = openSync(join(folder, "big-flat.vmdk"), "r+");
+  for (const atMib of [0, 2046, 2047, 4999]) writeSync(image, Buffer.alloc(MIB, atMib % 251), 0, MIB, atMib * MIB);
+  closeSync(image);
+  await storage.copyDisk({ from: at("big.vmdk"), to: at("b.vmdk"), replace: false, copy: { format: "twoGbMaxExtentSparse" } }, UNWATCHED);
+  expect(names().filter((name) => name.startsWith("b-"))).toEqual(["b-s001.vmdk", "b-s002.vmdk", "b-s003.vmdk"]);
+  expect(names().reduce((sum, name) => sum + (name.startsWith("b-") ? statSync(join(folder, name)).size : 0), 0)).toBeLessThan(8 * MIB);
+  execFileSync("qemu-img", ["compare", "-q", "-f", "raw", "-F", "vmdk", join(folder, "big-flat.vmdk"), join(folder, "b.vmdk")]);
+});
+
+test("a copy in another product's format takes no name that is taken, and leaves nothing when it is cancelled", async () => {
+  lay("streamOptimized");
+  writeFileSync(join(folder, "b-s001.vmdk"), "mine");
+  const transfer = { from: at("a.vmdk"), to: at("b.vmdk"), replace: false, copy: { format: "twoGbMaxExtentSparse" } } as const;
+  await expect(storage.copyDisk(transfer, UNWATCHED)).rejects.toMatchObject({ fault: "FileAlreadyExists" });
+  const stop = new AbortController();
+  const controls = { signal: stop.signal, report: (percent: number) => void (percent > 60 && stop.abort()) };
+  await expect(storage.copyDisk({ ...transfer, to: at("c.vmdk") }, controls)).rejects.toMatchObject({ fault: "RequestCanceled" });
+  expect(names()).toEqual(["a.vmdk", "b-s001.vmdk"]);
+  expect(readFileSync(join(folder, "b-s001.vmdk"), "utf8")).toBe("mine");
+});
 
 test("what an attempt that was cut short has left is not in the way, and is not taken for anybody's disk", async () => {
   lay("monolithicSparse");

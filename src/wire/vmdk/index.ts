@@ -1,6 +1,7 @@
 export * from "./base-disk.ts";
 export * from "./child-disk.ts";
 export * from "./descriptor.ts";
+export { HOSTED_EXTENT_BYTES_MAX, HOSTED_GRAIN_BYTES, HostedLayout } from "./hosted-layout.ts";
 export { deflateGrain, inflateGrain } from "./inflate-grain.ts";
 export { makeCowd } from "./make-cowd.ts";
 export { type ExtentFile, type GrainRange, parseEmbeddedDescriptor, SparseExtent } from "./sparse-extent.ts";
