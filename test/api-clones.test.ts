@@ -85,6 +85,13 @@ test(`${CLONES} linked clones of one VM are made at one time, and each is anothe
   expect(readdirSync(host("c1")).sort()).toEqual(["c1-delta.vmdk", "c1.vmdk", "c1.vmx"]);
 });
 
+test("events tell of each clone, when it is begun and when it is there", async () => {
+  const filter = { type: ["VmBeingClonedEvent", "VmClonedEvent"] };
+  const events = (await client.call({ type: "EventManager", value: "ha-eventmgr" } as const, "QueryEvents", { filter })) ?? [];
+  expect(events.filter(({ $type }) => $type === "VmBeingClonedEvent")).toHaveLength(CLONES);
+  expect(events.at(-1)).toMatchObject({ $type: "VmClonedEvent", sourceVm: { name: "golden", vm: parent } });
+});
+
 test("the VM that they are clones of is neither powered on nor destroyed, and its disk is written by no process", async () => {
   expect(await faultOf(client.call(parent, "Destroy_Task", {}))).toMatchObject({ fault: "FileLocked" });
   await expect(agent.storage.openDisk({ datastore: "datastore1", path: "golden/golden.vmdk" }, { writable: true })).rejects.toMatchObject({

@@ -114,6 +114,16 @@ test("a snapshot keeps the VM's disks as they are; what is independent has no pa
     });
 });
 
+test("an event tells that a snapshot was begun, and by whom", async () => {
+  const filter = { entity: { entity: vm, recursion: "self" as const }, type: ["TaskEvent"] };
+  const events = (await client.call({ type: "EventManager", value: "ha-eventmgr" } as const, "QueryEvents", { filter })) ?? [];
+  expect(events.at(-1)).toMatchObject({
+    userName: "root",
+    fullFormattedMessage: "Task: Create snapshot one of web",
+    info: { descriptionId: "VirtualMachine.createSnapshot", entity: vm },
+  });
+});
+
 test("a tree grows where it was gone back to, and what was given up is gone", async () => {
   mark("web/web-000001-delta.vmdk", 2);
   const second = await snapshot("two");

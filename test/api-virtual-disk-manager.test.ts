@@ -9,7 +9,7 @@ import { openDatabase } from "../src/hostd/index.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type { MoRef, TaskInfo, VirtualDisk } from "../src/wire/index.ts";
 import { faultOf, SESSION_MANAGER, startAgent, type TestAgent } from "./agent.fixture.ts";
-import { createVm, ended, read, succeeded } from "./vm.ts";
+import { createVm, ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "./vm.ts";
 
 /** Virtual disks through the API, on a host agent with real datastores and no guest. */
 const DISKS = moRef("VirtualDiskManager", "ha-vdiskmanager");
@@ -136,6 +136,45 @@ describe("making a disk", () => {
 });
 
 describe("copying a disk", () => {
+  test.each<[string, () => Promise<MoRef<"Task">>, readonly string[]]>([
+    [
+      "an inflation",
+      async () => {
+        await create("a.vmdk", { capacityKb: 2 * MIB });
+        return (await call("InflateVirtualDisk_Task", { name: path("a.vmdk") })) as MoRef<"Task">;
+      },
+      ["a-flat.vmdk", "a.vmdk"],
+    ],
+    [
+      "a VM with an eager disk",
+      () =>
+        client.call(VM_FOLDER, "CreateVM_Task", {
+          config: {
+            ...{ name: "eager", files: { vmPathName: "[datastore1]" } },
+            deviceChange: [
+              { operation: "add", device: { $type: "ParaVirtualSCSIController", key: -1, busNumber: 0, sharedBus: "noSharing" } as never },
+              {
+                ...{ operation: "add", fileOperation: "create" },
+                device: {
+                  ...{ $type: "VirtualDisk", key: -2, controllerKey: -1, unitNumber: 0, capacityInKB: 2 * MIB },
+                  backing: { $type: "VirtualDiskFlatVer2BackingInfo", fileName: "", diskMode: "persistent", eagerlyScrub: true },
+                } as never,
+              },
+            ],
+          },
+          pool: ROOT_POOL,
+        }),
+      [],
+    ],
+  ])("%s is cancelled while it is made, and leaves what was there", async (_, start, left) => {
+    const started = await start();
+    await waitFor(async () => (((await read(client, started, "info")) as TaskInfo).progress ?? 0) > 0);
+    await client.call(started, "CancelTask", {});
+    expect(await ended(client, started)).toMatchObject({ state: "error", cancelled: true, error: { fault: { $type: "RequestCanceled" } } });
+    expect(holds()).toEqual(left);
+    if (left.length > 0) expect(await infoOf("a.vmdk")).toMatchObject([{ diskType: "thin" }]);
+  });
+
   test("keeps what it holds, thin where it was, and gives it a UUID of its own", async () => {
     await create("a.vmdk");
     writeFileSync(at("a-flat.vmdk"), "what the guest wrote", { flag: "r+" });

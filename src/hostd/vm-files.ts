@@ -10,7 +10,7 @@ import {
   messageOf,
   systemClock,
 } from "../base/index.ts";
-import type { DiskDescription, FolderEntry } from "../vmkernel/index.ts";
+import type { Controls, DiskDescription, FolderEntry } from "../vmkernel/index.ts";
 import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx, type VmxChanges } from "../wire/index.ts";
 import { gatherChains } from "./snapshots/chain-facts.ts";
 import { nextStep } from "./snapshots/plan-cleaning.ts";
@@ -150,7 +150,8 @@ function isFileNotFound(error: unknown): boolean {
 export async function makeDisk(
   vmkernel: Vmkernel,
   { descriptor, disk, parent }: Pick<DiskToCreate, "descriptor" | "disk" | "parent">,
+  controls: Partial<Controls> = {},
 ): Promise<void> {
-  if (parent === undefined) await vmkernel.request({ kind: "createDisk", descriptor, disk });
+  if (parent === undefined) await vmkernel.request({ kind: "createDisk", descriptor, disk }, controls);
   else await vmkernel.request({ kind: "createChildDisk", descriptor, parent, uuid: disk.uuid });
 }

@@ -40,7 +40,7 @@ export async function importVApp(call: Call, spec: ImportSpec, pool: number): Pr
       const signal = progress.allowCancel();
       signal.addEventListener("abort", () => lease.fail(fault("RequestCanceled", "The task was canceled by a user.", {})));
       try {
-        const vm = await fill(call, { prepared, images, lease, pool, task, report: progress.report });
+        const vm = await fill(call, { prepared, images, lease, pool, task, report: progress.report, signal });
         return { anyType: "VirtualMachine", value: vm.ref };
       } catch (error) {
         lease.fail(faultOf(error));
@@ -66,12 +66,13 @@ interface Filling {
   readonly pool: number;
   readonly task: Task;
   readonly report: (percent: number) => void;
+  readonly signal: AbortSignal;
 }
 
-async function fill(call: Call, { prepared, images, lease, pool, task, report }: Filling): Promise<Vm> {
+async function fill(call: Call, { prepared, images, lease, pool, task, report, signal }: Filling): Promise<Vm> {
   const { agent } = call;
   await using undo = new Undo();
-  const vm = await makeVm(agent, prepared, { pool, undo, report: (percent) => report(percent / 10) });
+  const vm = await makeVm(agent, prepared, { pool, undo, report: (percent) => report(percent / 10), signal });
   vm.occupy(task);
   for (const image of images) undo.add(() => removeIfThere(agent.vms.vmkernel, image));
   const question = questionAbout(vm, prepared);

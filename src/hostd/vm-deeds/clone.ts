@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder, Undo } from "../../base/index.ts";
 import {
   fault,
+  faultToLocalized,
   formatVmx,
   type MoRef,
   parseVmx,
@@ -17,10 +18,11 @@ import {
 } from "../../wire/index.ts";
 import type { Call, HostAgent } from "../agent.ts";
 import { parseEntityName } from "../entity-name.ts";
-import { VM_FOLDER } from "../inventory-tree.ts";
+import { faultOf } from "../faults.ts";
+import { HOST, VM_FOLDER } from "../inventory-tree.ts";
 import { readState } from "../snapshots/snapshot-files.ts";
 import { parseSnapshotMoid } from "../snapshots/snapshot-tree.ts";
-import type { Task } from "../tasks.ts";
+import type { Progress, Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { makeDiskUuid, nameFile, planClone, planReconfigure, readConfig, resolveFile, vmDisksOf } from "../vm-config/index.ts";
 import { makeDisk, removeDiskIfThere, removeIfThere } from "../vm-files.ts";
@@ -48,7 +50,6 @@ interface Origin {
 
 export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, pool }: CloneWish): Promise<Task> {
   const { agent } = call;
-  const { vmkernel } = agent.vms;
   const name = parseEntityName(wanted, "name");
   if (folder.value !== VM_FOLDER.value)
     throw fault("InvalidArgument", "There is one folder for virtual machines on this host.", { invalidProperty: "folder" });
@@ -68,30 +69,20 @@ export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, 
     const { text, more } = await planText(agent, { name, vmxPath: vmx.path, origin, copies, spec });
     const created = { folder: home, disks: [...copies.map(({ to }) => to), ...more.map(({ descriptor }) => descriptor)] };
     const journal = { kind: "createVm", vmx: vmx.path, created } as const;
-    const task = call.startTask(vm.name, journal, async ({ report, allowCancel }, task) => {
-      await using undo = new Undo();
-      undo.add(() => removeIfThere(vmkernel, home));
-      await vmkernel.request({ kind: "makeFolder", folder: home });
-      const signal = allowCancel();
-      if (isLinked) await convertForeignDisks(agent, vm, report);
-      for (const [index, { from, to }] of copies.entries()) {
-        undo.add(() => removeDiskIfThere(vmkernel, to));
-        const uuid = makeDiskUuid({ random: randomBytes });
-        const watch = { signal, report: (percent: number) => report((90 * (index + percent / 100)) / copies.length) };
-        if (isLinked) await vmkernel.request({ kind: "createChildDisk", descriptor: to, parent: from, uuid });
-        else await vmkernel.request({ kind: "copyDisk", from, to, copy: { uuid } }, watch);
+    const task = call.startTask(vm.name, journal, async (progress, task) => {
+      const destination = placeOf(agent, name);
+      agent.events.post("VmBeingClonedEvent", `${vm.name} is being cloned to ${name}`, aboutVm(call, vm, task), destination);
+      let clone: Vm;
+      try {
+        clone = await makeClone(agent, { vm, vmxPath: vmx.path, isLinked, pool, copies, text, more }, progress);
+      } catch (error) {
+        const reason = faultToLocalized(faultOf(error));
+        const message = `Cannot clone ${vm.name} to ${name}: ${reason.localizedMessage}`;
+        agent.events.post("VmCloneFailedEvent", message, aboutVm(call, vm, task), { ...destination, reason });
+        throw error;
       }
-      for (const planned of more) {
-        undo.add(() => removeDiskIfThere(vmkernel, planned.descriptor));
-        await makeDisk(vmkernel, planned);
-      }
-      undo.add(() => removeIfThere(vmkernel, vmx.path));
-      await vmkernel.request({ kind: "writeText", file: vmx.path, text, mustBeNew: true });
-      const clone = await agent.vms.enter(vmx.path, pool);
-      undo.release();
-      agent.events.post("VmCreatedEvent", `Created virtual machine ${name} as a clone of ${vm.name}`, aboutVm(call, clone, task), {
-        template: false,
-      });
+      const of = { template: false, sourceVm: { name: vm.name, vm: vm.ref } };
+      agent.events.post("VmClonedEvent", `${name} is a clone of ${vm.name}`, aboutVm(call, clone, task), of);
       if (spec.powerOn) await powerOnWithin(call, clone, { task });
       return virtualMachineRef(clone.ref);
     });
@@ -101,6 +92,57 @@ export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, 
     claim[Symbol.dispose]();
     throw error;
   }
+}
+
+interface Cloning {
+  readonly vm: Vm;
+  readonly vmxPath: DatastorePath;
+  readonly isLinked: boolean;
+  readonly pool: number;
+  readonly copies: readonly { readonly from: DatastorePath; readonly to: DatastorePath }[];
+  readonly text: string;
+  readonly more: Awaited<ReturnType<typeof planText>>["more"];
+}
+
+/** All of it, or nothing. */
+async function makeClone(
+  agent: HostAgent,
+  { vm, vmxPath, isLinked, pool, copies, text, more }: Cloning,
+  { report, allowCancel }: Progress,
+): Promise<Vm> {
+  const { vmkernel } = agent.vms;
+  const home = folderOf(vmxPath);
+  await using undo = new Undo();
+  undo.add(() => removeIfThere(vmkernel, home));
+  await vmkernel.request({ kind: "makeFolder", folder: home });
+  const signal = allowCancel();
+  if (isLinked) await convertForeignDisks(agent, vm, report);
+  for (const [index, { from, to }] of copies.entries()) {
+    undo.add(() => removeDiskIfThere(vmkernel, to));
+    const uuid = makeDiskUuid({ random: randomBytes });
+    const watch = { signal, report: (percent: number) => report((90 * (index + percent / 100)) / copies.length) };
+    if (isLinked) await vmkernel.request({ kind: "createChildDisk", descriptor: to, parent: from, uuid });
+    else await vmkernel.request({ kind: "copyDisk", from, to, copy: { uuid } }, watch);
+  }
+  for (const planned of more) {
+    undo.add(() => removeDiskIfThere(vmkernel, planned.descriptor));
+    await makeDisk(vmkernel, planned, { signal });
+  }
+  if (signal.aborted) throw fault("RequestCanceled", "The task was canceled by a user.", {});
+  undo.add(() => removeIfThere(vmkernel, vmxPath));
+  await vmkernel.request({ kind: "writeText", file: vmxPath, text, mustBeNew: true });
+  const clone = await agent.vms.enter(vmxPath, pool);
+  undo.release();
+  return clone;
+}
+
+function placeOf({ identity }: HostAgent, destName: string) {
+  return {
+    template: false,
+    destName,
+    destFolder: { name: "vm", folder: VM_FOLDER },
+    destHost: { name: identity.hostName, host: HOST },
+  };
 }
 
 /** @returns whether its disks are to be children */

@@ -24,6 +24,15 @@ export function aboutVm(call: Call, vm: Vm, task?: Task): EventContext {
 }
 
 /**
+ * Tells of a task that no event of vim25 is the end of: those who watch events see that it began, and who began it.
+ * @param what the task does, for people
+ */
+export function tellOfTask(call: Call, vm: Vm, task: Task, what: string): Task {
+  call.agent.events.post("TaskEvent", `Task: ${what}`, aboutVm(call, vm, task), { info: task.info });
+  return task;
+}
+
+/**
  * Puts a power request to vmkernel. When vmkernel dies over it, the kernel tells what became of it: the monitor is there, or not.
  * @returns what vmkernel answered, or undefined when it was lost but the VM got where it should
  */

@@ -68,11 +68,19 @@ export async function prepareVm(agent: HostAgent, spec: VirtualMachineConfigSpec
   }
 }
 
+interface Making {
+  readonly pool: number;
+  readonly undo: Undo;
+  readonly report: (percent: number) => void;
+  /** Aborted when the client cancels: until its .vmx is there, nothing of it stays. */
+  readonly signal: AbortSignal;
+}
+
 /** Makes the files and enters the VM into the inventory. @param undo gets how each step is taken back, the last one too */
 export async function makeVm(
   agent: HostAgent,
   { vmxPath, plan, created }: PreparedVm,
-  { pool, undo, report }: { readonly pool: number; readonly undo: Undo; readonly report: (percent: number) => void },
+  { pool, undo, report, signal }: Making,
 ): Promise<Vm> {
   const { vmkernel } = agent.vms;
   const { folder } = created;
@@ -82,9 +90,10 @@ export async function makeVm(
   }
   for (const [index, planned] of plan.disksToCreate.entries()) {
     undo.add(() => removeDiskIfThere(vmkernel, planned.descriptor));
-    await makeDisk(vmkernel, planned);
-    report((80 * (index + 1)) / plan.disksToCreate.length);
+    const watch = (percent: number) => report((80 * (index + percent / 100)) / plan.disksToCreate.length);
+    await makeDisk(vmkernel, planned, { signal, report: watch });
   }
+  if (signal.aborted) throw fault("RequestCanceled", "The task was canceled by a user.", {});
   undo.add(() => removeIfThere(vmkernel, vmxPath));
   await vmkernel.request({ kind: "writeText", file: vmxPath, text: formatVmx(plan.vmx), mustBeNew: true });
   const vm = await agent.vms.enter(vmxPath, pool);
@@ -98,9 +107,9 @@ export async function createVm(call: Call, spec: VirtualMachineConfigSpec, pool:
   const prepared = await prepareVm(agent, spec);
   const { name, vmxPath, created, claim } = prepared;
   try {
-    const task = call.startTask(name, { kind: "createVm", vmx: vmxPath, created }, async ({ report }, task) => {
+    const task = call.startTask(name, { kind: "createVm", vmx: vmxPath, created }, async ({ report, allowCancel }, task) => {
       await using undo = new Undo();
-      const vm = await makeVm(agent, prepared, { pool, undo, report });
+      const vm = await makeVm(agent, prepared, { pool, undo, report, signal: allowCancel() });
       undo.release();
       postCreated(call, vm, task);
       return virtualMachineRef(vm.ref);

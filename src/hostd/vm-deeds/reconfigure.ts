@@ -4,7 +4,7 @@
  */
 import { Undo } from "../../base/index.ts";
 import type { MachineSpec } from "../../vmkernel/index.ts";
-import { formatVmx, type VirtualMachineConfigInfo, type VirtualMachineConfigSpec, type Vmx } from "../../wire/index.ts";
+import { fault, formatVmx, type VirtualMachineConfigInfo, type VirtualMachineConfigSpec, type Vmx } from "../../wire/index.ts";
 import type { Call, HostAgent } from "../agent.ts";
 import { parseEntityName } from "../entity-name.ts";
 import type { Journal } from "../recovery.ts";
@@ -45,16 +45,20 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
     becomes: changeVersionOf(plan.vmx),
     ...(running && { before: running.before }),
   };
-  return call.startTask(vm.name, journal, async ({ report }, task) => {
+  return call.startTask(vm.name, journal, async ({ report, allowCancel }, task) => {
     await using undo = new Undo();
     const { vmkernel } = agent.vms;
+    // A disk that has taken another's place cannot be taken back.
+    const isUndone = plan.disksToCreate.length > 0 && !plan.disksToCreate.some(({ replaces }) => replaces);
+    const signal = isUndone ? allowCancel() : undefined;
     for (const [index, planned] of plan.disksToCreate.entries()) {
       const { descriptor, replaces } = planned;
       if (replaces) await removeDiskIfThere(vmkernel, descriptor);
       else undo.add(() => removeDiskIfThere(vmkernel, descriptor));
-      await makeDisk(vmkernel, planned);
-      report((80 * (index + 1)) / plan.disksToCreate.length);
+      const watch = (percent: number) => report((80 * (index + percent / 100)) / plan.disksToCreate.length);
+      await makeDisk(vmkernel, planned, { report: watch, ...(signal && { signal }) });
     }
+    if (signal?.aborted === true) throw fault("RequestCanceled", "The task was canceled by a user.", {});
     if (running !== undefined) {
       undo.add(() => restoreMachine(agent, vm, running.before));
       await changeMachine(agent, vm, running.wanted);

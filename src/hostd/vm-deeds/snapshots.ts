@@ -27,7 +27,7 @@ import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { MEMORY_ADDED_KEY, nameFile, resolveFile, type VmDisk, vmDisksOf } from "../vm-config/index.ts";
 import { forgetSuspension, removeIfThere, SUSPEND_STATE_KEY } from "../vm-files.ts";
-import { readableFiles, requestPower } from "./context.ts";
+import { readableFiles, requestPower, tellOfTask } from "./context.ts";
 import { convertForeignDisks } from "./convert-disks.ts";
 import { powerOnWithin } from "./power.ts";
 
@@ -70,7 +70,7 @@ export async function createSnapshot(call: Call, vm: Vm, wish: SnapshotWish): Pr
     disks: parts.map(({ node, file }) => ({ node, file })),
   };
   const journal = { kind: "createSnapshot", vm: vm.id, entry, made } as const;
-  return call.startTask(vm.name, journal, async ({ report }) => {
+  const task = call.startTask(vm.name, journal, async ({ report }) => {
     try {
       await convertForeignDisks(agent, vm, report);
       await takeSnapshot(agent, vm, journal, { vmx, snapshots, quiesce: wish.quiesce });
@@ -84,6 +84,7 @@ export async function createSnapshot(call: Call, vm: Vm, wish: SnapshotWish): Pr
     }
     return { anyType: "VirtualMachineSnapshot", value: snapshotRef(vm.id, uid) };
   });
+  return tellOfTask(call, vm, task, `Create snapshot ${wish.name} of ${vm.name}`);
 }
 
 interface Taking {
@@ -171,7 +172,7 @@ export async function revertToSnapshot(call: Call, vm: Vm, uid: number, { suppre
   const text = await readState(agent.vms.vmkernel, vm.vmxPath, entry);
   const kept = parseVmx(text, entry.file);
   const journal = { kind: "revertSnapshot", vm: vm.id, uid, made, doomed } as const;
-  return call.startTask(vm.name, journal, async ({ report }, task) => {
+  const task = call.startTask(vm.name, journal, async ({ report }, task) => {
     try {
       if (vm.monitor !== undefined) {
         await requestPower(agent.vms, vm, { kind: "powerOff", vm: vm.id }, "poweredOff");
@@ -200,6 +201,7 @@ export async function revertToSnapshot(call: Call, vm: Vm, uid: number, { suppre
     if (entry.memory && !suppressPowerOn) await powerOnWithin(call, vm, { task });
     return undefined;
   });
+  return tellOfTask(call, vm, task, `Revert ${vm.name} to snapshot ${entry.name}`);
 }
 
 export function revertToCurrent(call: Call, vm: Vm, revert: Revert): Promise<Task> {
@@ -232,7 +234,7 @@ function removeThese(call: Call, vm: Vm, gone: ReadonlySet<number>, consolidate:
   const place = placeOf(agent, vm);
   const doomed = entries.flatMap(({ disks }) => disks.flatMap(({ file }) => resolveFile(file, place) ?? [])).map(formatDatastorePath);
   const journal = { kind: "removeSnapshots", vm: vm.id, gone: entries, doomed } as const;
-  return call.startTask(vm.name, journal, async ({ report }) => {
+  const task = call.startTask(vm.name, journal, async ({ report }) => {
     const { vmkernel } = agent.vms;
     await convertForeignDisks(agent, vm, report);
     await writeSnapshots(vmkernel, vm.vmxPath, withoutSnapshots(snapshots, gone));
@@ -241,16 +243,18 @@ function removeThese(call: Call, vm: Vm, gone: ReadonlySet<number>, consolidate:
     if (consolidate) await cleanChains(agent, vm, { doomed, report });
     return undefined;
   });
+  return tellOfTask(call, vm, task, `Remove ${entries.length} snapshots of ${vm.name}`);
 }
 
 export function consolidateDisks(call: Call, vm: Vm): Task {
   const journal = { kind: "consolidate", vm: vm.id } as const;
-  return call.startTask(vm.name, journal, async ({ report, allowCancel }) => {
+  const task = call.startTask(vm.name, journal, async ({ report, allowCancel }) => {
     const signal = allowCancel();
     await convertForeignDisks(call.agent, vm, report);
     await cleanChains(call.agent, vm, { report, signal });
     return undefined;
   });
+  return tellOfTask(call, vm, task, `Consolidate the disks of ${vm.name}`);
 }
 
 export async function renameSnapshot(
