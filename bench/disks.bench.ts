@@ -1,0 +1,196 @@
+/**
+ * What a guest's disk costs, side by side in one run: a flat VMDK beside a raw file that the same QEMU has by hand; eight snapshots one
+ * after another beside one; and copying a disk beside `cp`. Two guests run at a time and work in turns. `npm run bench -- disks`;
+ * nothing is asserted.
+ */
+import { execFile, execFileSync } from "node:child_process";
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, test } from "vitest";
+import { buildGuest } from "../guest/build.mjs";
+import type { VmId } from "../src/base/index.ts";
+import type { DeviceSpec } from "../src/vmkernel/index.ts";
+import { inDatastore, TestKernel, until } from "../test/monitor.fixture.ts";
+import { type BareGuest, startBareGuest } from "./bare-guest.ts";
+import { median, print, timed } from "./figures.ts";
+
+const run = promisify(execFile);
+const MIB = 1024 * 1024;
+const CLUSTER = 64 * 1024;
+const vm = "1" as VmId;
+const LOGIN = { user: "root", password: "Guest-Root-1" };
+const GUEST_MS = 300_000;
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
+/** Told from one another in the guest by their sizes. */
+const DATA_MIB = 96;
+const DEEP_MIB = 65;
+const SHALLOW_MIB = 66;
+let kernel: TestKernel;
+let bare: BareGuest;
+
+const disk = (key: number, unit: number, name: string): DeviceSpec => ({
+  ...{ kind: "disk", key, controllerKey: 1000, unit, descriptor: inDatastore(`1/${name}.vmdk`), mode: "persistent" },
+});
+const consoles = { host: () => kernel.console("1"), bare: () => textOf(kernel.hostPath("1/bare.log")) };
+const textOf = (path: string) => (existsSync(path) ? readFileSync(path, "latin1") : "");
+
+beforeAll(async () => {
+  kernel = new TestKernel();
+  await kernel.start();
+  const devices = [
+    disk(2001, 1, "data"),
+    disk(2002, 2, "deep-8"),
+    disk(2003, 3, "shallow-1"),
+    { kind: "toolsChannel", key: 12000 } as const,
+  ];
+  const machine = await kernel.makeGuest("1", {}, devices);
+  await makeDisk("data", DATA_MIB);
+  await makeChain("deep", DEEP_MIB, 8);
+  await makeChain("shallow", SHALLOW_MIB, 1);
+  await kernel.client.request({ kind: "powerOn", machine });
+  const [boot, raw] = ["bare-boot.img", "bare-data.img"].map((name) => kernel.hostPath(`1/${name}`)) as [string, string];
+  copyFileSync(buildGuest().image, boot);
+  copyFileSync(kernel.hostPath("1/data-flat.vmdk"), raw);
+  const disks = new Map([
+    [2000, boot],
+    [2001, raw],
+  ]);
+  for (const [key, sizeMib] of [
+    [2002, DEEP_MIB],
+    [2003, SHALLOW_MIB],
+  ] as const) {
+    const path = kernel.hostPath(`1/bare-${key}.img`);
+    closeSync(openSync(path, "w"));
+    truncateSync(path, sizeMib * MIB);
+    disks.set(key, path);
+  }
+  const { pids } = await kernel.client.request({ kind: "inspectMonitor", vm });
+  bare = startBareGuest(pids.at(-1) ?? 0, { folder: kernel.hostPath("1"), serialLog: kernel.hostPath("1/bare.log"), disks });
+  await until("the guest's agent answers", async () => (await tools()) === "running", GUEST_MS);
+  await bare.run("true");
+}, 2 * GUEST_MS);
+afterAll(async () => {
+  await bare?.stop();
+  await kernel?.[Symbol.asyncDispose]();
+});
+
+const tools = async () => (await kernel.client.request({ kind: "listMonitors" })).find((monitor) => monitor.vm === vm)?.guest.tools;
+
+async function makeDisk(name: string, sizeMib: number): Promise<void> {
+  const uuid = `6000c29${Buffer.from(name).toString("hex").padStart(25, "0")}`;
+  const spec = { capacityBytes: sizeMib * MIB, provisioning: "thin", adapterType: "lsilogic", uuid } as const;
+  await kernel.client.request({ kind: "createDisk", descriptor: inDatastore(`1/${name}.vmdk`), disk: spec });
+  const file = openSync(kernel.hostPath(`1/${name}-flat.vmdk`), "r+");
+  for (let at = 0; at < sizeMib; at++) writeSync(file, Buffer.alloc(MIB, at + 1), 0, MIB, at * MIB);
+  closeSync(file);
+}
+
+/** Each of the disks of the chain has its share of the clusters, in turns. */
+async function makeChain(name: string, sizeMib: number, depth: number): Promise<void> {
+  await makeDisk(name, sizeMib);
+  for (let level = 1; level <= depth; level++) {
+    const [parent, child] = [level === 1 ? name : `${name}-${level - 1}`, `${name}-${level}`];
+    await kernel.client.request({
+      kind: "createChildDisk",
+      descriptor: inDatastore(`1/${child}.vmdk`),
+      parent: inDatastore(`1/${parent}.vmdk`),
+    });
+    const clusters = Array.from({ length: (sizeMib * MIB) / CLUSTER }, (_, index) => index).filter(
+      (index) => index % (depth + 1) === level,
+    );
+    const input = clusters.map((index) => `write -q -P ${level} ${index * CLUSTER} ${CLUSTER}\n`).join("");
+    execFileSync("qemu-io", ["-f", "qcow2", kernel.hostPath(`1/${child}-delta.vmdk`)], { input, stdio: ["pipe", "ignore", "inherit"] });
+  }
+}
+
+type Who = "host" | "bare";
+let measured = 0;
+
+/** @returns seconds, by the guest's own clock */
+async function measure(who: Who, sizeMib: number, work: string): Promise<number> {
+  const tag = `BENCH-${++measured}`;
+  const clock = "$(cut -d' ' -f1 /proc/uptime)";
+  const find = `disk=/dev/$(grep -lx ${(sizeMib * MIB) / 512} /sys/block/sd*/size | cut -d/ -f4)`;
+  const script = `${find}; echo 3 > /proc/sys/vm/drop_caches; a=${clock}; ${work}; echo "${tag} $a ${clock}" > /dev/ttyS0`;
+  if (who === "bare") await bare.run(script);
+  else {
+    const startScript = `(\n${script}\n) > /dev/null 2>&1 3>&- &\necho "pid $! 0" >&3`;
+    await kernel.client.request({ kind: "startInGuest", vm, login: LOGIN, script: startScript, commandLine: tag });
+  }
+  const line = new RegExp(`${tag} ([\\d.]+) ([\\d.]+)`);
+  await until(tag, async () => line.test(consoles[who]()), GUEST_MS);
+  const [, begin, end] = line.exec(consoles[who]()) ?? [];
+  return Number(end) - Number(begin);
+}
+
+const SEQUENTIAL_READ = "dd if=$disk of=/dev/null bs=1M iflag=direct";
+const SEQUENTIAL_WRITE = `dd if=/dev/zero of=$disk bs=1M count=${DATA_MIB} oflag=direct conv=notrunc,fsync`;
+/** Steps that are prime to the number of blocks: each is another one, and none is near the one before. */
+const random = (direction: string, blocks: number) =>
+  `i=0; while [ $i -lt 400 ]; do ${direction.replace("AT", `$((i * 7919 % ${blocks}))`)}; i=$((i + 1)); done`;
+const RANDOM_READ = random("dd if=$disk of=/dev/null bs=4k count=1 skip=AT iflag=direct", (DEEP_MIB * MIB) / 4096);
+const RANDOM_WRITE = random("dd if=/dev/zero of=$disk bs=4k count=1 seek=AT oflag=direct conv=notrunc", (DEEP_MIB * MIB) / 4096);
+
+/** Both in turns. @returns how much the first does in the time of the second: more is better */
+async function beside(one: () => Promise<number>, other: () => Promise<number>): Promise<string> {
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    ours.push(await one());
+    theirs.push(await other());
+  }
+  const [a, b] = [median(ours), median(theirs)];
+  return `${(b / a).toFixed(2)}  (${a.toFixed(2)} : ${b.toFixed(2)} s, median of ${ROUNDS})`;
+}
+
+test("a flat VMDK beside a raw file", { timeout: 4 * GUEST_MS }, async () => {
+  for (const [what, work] of [
+    ["sequential reading", SEQUENTIAL_READ],
+    ["sequential writing", SEQUENTIAL_WRITE],
+    ["random reading, 4 KiB", RANDOM_READ],
+    ["random writing, 4 KiB", RANDOM_WRITE],
+  ] as const)
+    print(
+      `${what}, raw file by hand : flat VMDK (limit 0.98)`,
+      await beside(
+        () => measure("host", DATA_MIB, work),
+        () => measure("bare", DATA_MIB, work),
+      ),
+    );
+});
+
+test("eight snapshots beside one", { timeout: 4 * GUEST_MS }, async () => {
+  for (const [what, work] of [
+    ["sequential reading", SEQUENTIAL_READ],
+    ["random reading, 4 KiB", RANDOM_READ],
+  ] as const)
+    print(
+      `${what}, one snapshot : eight (limit 0.8)`,
+      await beside(
+        () => measure("host", DEEP_MIB, work),
+        () => measure("host", SHALLOW_MIB, work),
+      ),
+    );
+});
+
+test("copying a disk beside cp", { timeout: GUEST_MS }, async () => {
+  const uuid = `6000c29${"c".repeat(25)}`;
+  const spec = { capacityBytes: 1024 * MIB, provisioning: "thin", adapterType: "lsilogic", uuid } as const;
+  await kernel.client.request({ kind: "createDisk", descriptor: inDatastore("1/sparse.vmdk"), disk: spec });
+  const flat = kernel.hostPath("1/sparse-flat.vmdk");
+  const file = openSync(flat, "r+");
+  for (let at = 0; at < 1024; at += 4) writeSync(file, Buffer.alloc(MIB, (at % 251) + 1), 0, MIB, at * MIB);
+  closeSync(file);
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    const to = inDatastore(`1/copy-${round}.vmdk`);
+    ours.push(await timed(() => kernel.client.request({ kind: "copyDisk", from: inDatastore("1/sparse.vmdk"), to, copy: { uuid } })));
+    await kernel.client.request({ kind: "deleteDisk", descriptor: to });
+    const peer = join(kernel.hostPath("1"), "peer");
+    // A copy is on the disk when the host says that it is there; cp's is when sync says so.
+    theirs.push(await timed(() => run("sh", ["-c", `cp --sparse=always --reflink=auto ${flat} ${peer} && sync ${peer}`])));
+    await run("rm", [peer]);
+  }
+  const [a, b] = [median(ours), median(theirs)];
+  print("1 GiB sparse disk, copied : cp (limit 1.10)", `${(a / b).toFixed(2)}  (${a.toFixed(2)} : ${b.toFixed(2)} s, median of ${ROUNDS})`);
+});
