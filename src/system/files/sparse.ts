@@ -12,6 +12,8 @@ const writeAsync = promisify(write);
 
 /** Long enough that the calls cost little, short enough that whoever wants it stopped does not wait. */
 const PIECE_BYTES = 1024 * 1024;
+/** Of a copy: each piece waits for its turn on a busy machine, and what waits costs more than what is done. */
+const AHEAD_BYTES = 4 * PIECE_BYTES;
 /** Zeros are looked for in runs of this length: a multiple of every file system's block. */
 const ZERO_RUN_BYTES = 64 * 1024;
 const ZEROS = Buffer.alloc(PIECE_BYTES);
@@ -54,13 +56,11 @@ export async function copyData(
   watch: Watch,
   begin: { readonly from: number; readonly to: number } = { from: 0, to: 0 },
 ): Promise<void> {
-  for (const range of dataRanges(from, begin.from + length, begin.from)) {
-    for await (const { offset, bytes } of pieces(from, range)) {
-      const done = offset - begin.from;
-      for (const run of runs(bytes, false))
-        await writeAt(to, bytes.subarray(run.offset, run.offset + run.length), begin.to + done + run.offset);
-      watch(done + bytes.length);
-    }
+  for await (const { offset, bytes } of piecesAhead(from, dataRanges(from, begin.from + length, begin.from))) {
+    const done = offset - begin.from;
+    for (const run of runs(bytes, false))
+      await writeAt(to, bytes.subarray(run.offset, run.offset + run.length), begin.to + done + run.offset);
+    watch(done + bytes.length);
   }
   watch(length);
 }
@@ -97,8 +97,57 @@ export async function punchZeros(file: OpenFile, length: number, watch: Watch): 
   watch(length);
 }
 
+interface Piece {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** All ranges piece by piece: while one is worked on, the next is read. The bytes are good until the next but one. */
+async function* piecesAhead(file: OpenFile, ranges: Iterable<Range>): AsyncGenerator<Piece> {
+  const buffers = [Buffer.allocUnsafe(AHEAD_BYTES), Buffer.allocUnsafe(AHEAD_BYTES)] as const;
+  const places = placesIn(ranges);
+  let count = 0;
+  const readNext = (): Promise<Piece> | undefined => {
+    const { value, done } = places.next();
+    if (done === true) return undefined;
+    const reading = readPiece(file, value, buffers[count++ % 2 === 0 ? 0 : 1]);
+    reading.catch(() => {}); // told when it is asked for
+    return reading;
+  };
+  let next = readNext();
+  try {
+    while (next !== undefined) {
+      const piece: Piece = await next;
+      next = readNext();
+      if (piece.bytes.length > 0) yield piece;
+    }
+  } finally {
+    await next?.catch(() => {}); // whoever ends early closes the file, and nobody may read by its number then
+  }
+}
+
+function* placesIn(ranges: Iterable<Range>): Generator<Range> {
+  for (const { offset: begin, length } of ranges)
+    for (let offset = begin; offset < begin + length; ) {
+      const step = Math.min(AHEAD_BYTES - (offset % AHEAD_BYTES), begin + length - offset);
+      yield { offset, length: step };
+      offset += step;
+    }
+}
+
+/** Shorter only where the file ends. */
+async function readPiece(file: OpenFile, { offset, length }: Range, buffer: Buffer): Promise<Piece> {
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await readAsync(file.fd, buffer, done, length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return { offset, bytes: buffer.subarray(0, done) };
+}
+
 /** The range piece by piece; the bytes are good until the next one. Ends early where the file does. */
-async function* pieces(file: OpenFile, range: Range): AsyncGenerator<{ readonly offset: number; readonly bytes: Buffer }> {
+async function* pieces(file: OpenFile, range: Range): AsyncGenerator<Piece> {
   const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, range.length));
   for (let done = 0; done < range.length; ) {
     const offset = range.offset + done;
