@@ -401,8 +401,8 @@ export class Monitors {
     this.#countSharing();
     this.#serialPorts.carry(monitor);
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
-    monitor.whenMacsChange(() => void this.#learnMacs(monitor));
-    void this.#learnMacs(monitor); // a guest that is resumed has what it had
+    monitor.whenAdaptersChange(() => void this.#learnAdapters(monitor));
+    void this.#learnAdapters(monitor); // a guest that is resumed has what it had
     monitor.ended.then((end) => void this.#forget(monitor, end));
   }
 
@@ -423,7 +423,7 @@ export class Monitors {
     };
   }
 
-  async #learnMacs(monitor: Monitor): Promise<void> {
+  async #learnAdapters(monitor: Monitor): Promise<void> {
     const { vm } = monitor;
     await this.#inTurn(vm, async () => {
       if (this.#running.get(vm) !== monitor || monitor.isEnding) return;

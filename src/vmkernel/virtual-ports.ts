@@ -2,9 +2,10 @@
  * The virtual ports of running VMs: one for each NIC that names a network, from before its monitor starts until after it has ended.
  * Paper «Virtual Ports»: what a port knows, it knows from the VM's configuration and from the adapter, never from frames.
  */
+import { isDeepStrictEqual } from "node:util";
 import { messageOf, Undo, type VmId } from "../base/index.ts";
 import type { HostNetwork } from "./host-network.ts";
-import type { MachineSpec } from "./machine.ts";
+import type { AdapterState, MachineSpec } from "./machine.ts";
 import type { NicPort } from "./network/config.ts";
 import type { Monitor, Nic, NicPorts, Tap } from "./vmm/index.ts";
 
@@ -20,8 +21,8 @@ export interface Taps extends Disposable {
 
 export class VirtualPorts {
   readonly #parts: VirtualPortsParts;
-  /** MACs that guests' drivers have set, by the key of the NIC. */
-  readonly #macs = new Map<VmId, ReadonlyMap<number, string>>();
+  /** What guests' drivers have set at their adapters, by the key of the NIC. */
+  readonly #adapters = new Map<VmId, ReadonlyMap<number, AdapterState>>();
 
   constructor(parts: VirtualPortsParts) {
     this.#parts = parts;
@@ -65,8 +66,8 @@ export class VirtualPorts {
    * Makes the ports of a VM those of its machine: after its monitor was found again, and after a change that came to nothing.
    * A NIC that had none gets none, for its monitor has no tap.
    */
-  async settle({ vm, macs, record: { machine } }: Monitor): Promise<void> {
-    this.#macs.set(vm, macs);
+  async settle({ vm, adapters, record: { machine } }: Monitor): Promise<void> {
+    this.#adapters.set(vm, adapters);
     const nics = new Map(nicsOf(machine).map((nic) => [nic.key, nic]));
     const ports = this.of(vm);
     for (const { key } of this.#pluggedOf(vm)) {
@@ -75,12 +76,12 @@ export class VirtualPorts {
     }
   }
 
-  /** Drivers in the guest have set their MACs. @returns whether one of them differs from what its port knew */
-  async learn({ vm, macs, record: { machine } }: Monitor): Promise<boolean> {
-    const known = this.#macs.get(vm);
-    this.#macs.set(vm, macs);
+  /** Drivers in the guest have set their adapters. @returns whether one of them differs from what its port knew */
+  async learn({ vm, adapters, record: { machine } }: Monitor): Promise<boolean> {
+    const known = this.#adapters.get(vm);
+    this.#adapters.set(vm, adapters);
     const changed = nicsOf(machine).filter(
-      ({ key, mac, network }) => network !== undefined && (known?.get(key) ?? mac) !== (macs.get(key) ?? mac),
+      ({ key, mac, network }) => network !== undefined && !isDeepStrictEqual(known?.get(key) ?? { mac }, adapters.get(key) ?? { mac }),
     );
     const ports = this.of(vm);
     for (const nic of changed) await this.#quietly(vm, () => ports.change(nic));
@@ -89,7 +90,7 @@ export class VirtualPorts {
 
   /** The monitor has ended, or was not started after all. */
   async release(vm: VmId): Promise<void> {
-    this.#macs.delete(vm);
+    this.#adapters.delete(vm);
     await Promise.all(this.#pluggedOf(vm).map(({ key }) => this.#quietly(vm, () => this.#parts.network.unplug(vm, key))));
   }
 
@@ -105,8 +106,8 @@ export class VirtualPorts {
 
   #portOf(vm: VmId, nic: Nic): NicPort {
     const { key, mac, network = "", firewall } = nic;
-    const effectiveMac = this.#macs.get(vm)?.get(key) ?? mac;
-    return { vm, key, portGroup: network, initialMac: mac, effectiveMac, ...(firewall && { firewall }) };
+    const { mac: effectiveMac = mac, groups } = this.#adapters.get(vm)?.get(key) ?? {};
+    return { vm, key, portGroup: network, initialMac: mac, effectiveMac, ...(groups && { groups }), ...(firewall && { firewall }) };
   }
 
   /** For what nobody waits for: the port goes on as it was, and the log says why. */

@@ -174,9 +174,18 @@ export interface PortNic {
   readonly initialMac: string;
   /** As the guest's driver has set it; the initial one until it does. */
   readonly effectiveMac: string;
+  /** The groups whose frames the adapter asks for; all where it is not known. */
+  readonly groups?: GroupFilter;
   readonly firewall?: Firewall;
   /** The host's own: nothing for another IP address is delivered. Any is where absent. */
   readonly ip?: readonly HostAddress[];
+}
+
+/** What an adapter takes of what is sent to groups, as its driver has set it. */
+export interface GroupFilter {
+  readonly broadcast: boolean;
+  /** Addresses of groups, lower case, colon-separated, in their order. */
+  readonly multicast: "all" | readonly string[];
 }
 
 /** The vNIC firewall: first match decides, else `otherwise`. Stateful: replies to what was let through pass. */

@@ -290,6 +290,8 @@ function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: 
     ...(inbound && { inbound: bandwidthOf(inbound) }),
     ...(nic.firewall && { firewall: nic.firewall }),
     ...(nic.ip && { ownAddresses: nic.ip }),
+    // One that may see every frame sees those of every group, for what its guest asks of the adapter is not all that it looks for.
+    ...(nic.groups && !security.allowPromiscuous && { groups: nic.groups }),
     uplinks: around.config.uplinks.length === 0 ? "none" : HASHES[teaming.policy],
     neighbours: neighboursOf(group.mode, around),
   };
