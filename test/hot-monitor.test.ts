@@ -5,6 +5,7 @@ import type { VmId } from "../src/base/index.ts";
 import { compareDevices } from "../src/evidence/compare-devices.ts";
 import type { DeviceSpec, MachineSpec } from "../src/vmkernel/index.ts";
 import { inDatastore, machineOf, sleep, TestKernel, until } from "./monitor.fixture.ts";
+import { makeGroup, makeSwitch } from "./switch-model/build-network.ts";
 
 const isRoot = process.getuid?.() === 0;
 const vm = "1" as VmId;
@@ -111,6 +112,41 @@ test.skipIf(!isRoot)("a guest finds the disk, NIC, CD, USB controllers, processo
   await guestSays("LINK", /=1$/);
   await guestSays("ONLINE", /cpus=0-1 memory-kib=2\d{5}/);
   await expectWhole();
+});
+
+const portOf = async ({ key }: DeviceSpec) => {
+  const { switches, unattached = [] } = await kernel.client.request({ kind: "describeNetwork" });
+  const ports = [...switches.flatMap((one) => one.ports), ...unattached];
+  return ports.find(({ connectee }) => connectee.kind === "virtualMachine" && connectee.key === key);
+};
+const timesSaid = (kind: string) => kernel.console("1").split(`GUEST-${kind}`).length;
+
+test.skipIf(!isRoot)("a NIC goes from nowhere to a port group, to another and out again, and its guest does not lose it", async () => {
+  const groups = ["red", "blue"].map((name) => makeGroup(name, 0));
+  await kernel.client.request({ kind: "configureNetwork", network: { switches: [makeSwitch({ groups })] } });
+  const before = timesSaid("NIC");
+  const found: unknown[] = [];
+  for (const network of [undefined, "red", "blue", undefined]) {
+    await change(withDevices({ ...nic, ...(network && { network }) }));
+    const port = await portOf(nic);
+    found.push([port?.portGroup, port?.blockedBecause]);
+  }
+  const nowhere = ["", "Its adapter names no network."];
+  expect(found).toEqual([nowhere, ["red", undefined], ["blue", undefined], nowhere]);
+  expect(timesSaid("NIC")).toBe(before);
+  await expectWhole();
+});
+
+test.skipIf(!isRoot)("a port knows the groups that its guest's virtio adapter asks for, and of no other model's", async () => {
+  const virtio = { kind: "nic", key: 4002, model: "virtio", mac: "00:0c:29:00:00:04", connected: true, network: "red" } as const;
+  await change(withDevices({ ...nic, network: "red" }, virtio));
+  // Of all hosts: Linux asks for it with each interface that is up.
+  const asks = async () => (await portOf(virtio))?.groups?.multicast.includes("01:00:5e:00:00:01") === true;
+  await until("the guest's driver has asked for a group", asks, GUEST_MS);
+  expect((await portOf(virtio))?.programs.map(({ units }) => units.filter((unit) => unit.startsWith("groups")).length)).toEqual([0, 1]);
+  expect((await portOf(nic))?.groups).toBeUndefined();
+  await change(without(virtio.key));
+  await change(withDevices(nic));
 });
 
 test.skipIf(!isRoot)("a guest sees the cable of its NIC unplugged and plugged in", async () => {

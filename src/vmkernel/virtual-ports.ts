@@ -1,5 +1,6 @@
 /**
- * The virtual ports of running VMs: one for each NIC that names a network, from before its monitor starts until after it has ended.
+ * The virtual ports of running VMs: one for each NIC, from before its monitor starts until after it has ended. One that names no
+ * network has a port that is on no switch: so it can be connected later without another adapter for its guest.
  * Paper «Virtual Ports»: what a port knows, it knows from the VM's configuration and from the adapter, never from frames.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -32,9 +33,9 @@ export class VirtualPorts {
   of(vm: VmId): NicPorts {
     const { network } = this.#parts;
     return {
-      plugIn: async (nic) => (nic.network === undefined ? undefined : network.plugIn(this.#portOf(vm, nic), isConnected(nic))),
+      plugIn: (nic) => network.plugIn(this.#portOf(vm, nic), isConnected(nic)),
       change: async (nic) => {
-        // A monitor that was started where there was no network has no tap: its NIC leads nowhere until the next power-on.
+        // A monitor that was started where the machine withheld its network has no tap: its NIC leads nowhere until the next power-on.
         if (this.#pluggedOf(vm).some(({ key }) => key === nic.key)) await network.change(this.#portOf(vm, nic), isConnected(nic));
       },
       unplug: (key) => network.unplug(vm, key),

@@ -169,6 +169,7 @@ export interface NicPort extends PortNic {
 
 /** What a port knows of the adapter that is plugged into it, whoever has it. */
 export interface PortNic {
+  /** "": it leads nowhere. */
   readonly portGroup: string;
   /** Lower case, colon-separated: as the .vmx has it. */
   readonly initialMac: string;

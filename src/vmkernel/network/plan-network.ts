@@ -260,7 +260,8 @@ const NO_POLICY: NetworkPolicy = {
 const NO_CHOICE: UplinkChoice = { kind: "none" };
 
 function planHomeless(plugged: PluggedPort): PlannedPort {
-  const blockedBecause = `There is no port group ${plugged.nic.portGroup}.`;
+  const { portGroup } = plugged.nic;
+  const blockedBecause = portGroup === "" ? "Its adapter names no network." : `There is no port group ${portGroup}.`;
   return { ...baseOf(plugged), vlanId: UNTAGGED, policy: NO_POLICY, blockedBecause, choice: NO_CHOICE, shape: { kind: "blocked" } };
 }
 
