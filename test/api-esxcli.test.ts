@@ -13,6 +13,7 @@ import {
   deeds,
   GROUP,
   INTERFACE,
+  OWN,
   onGroup,
   onSwitch,
   type Step,
@@ -89,6 +90,9 @@ const device = async (): Promise<string> => {
 
 /** What the readings that need arguments are asked. */
 const questions: Readonly<Record<string, Arguments>> = {
+  "bulkhead network portgroup inbound get": onGroup,
+  "bulkhead network portgroup trunk get": onGroup,
+  "bulkhead network vswitch inbound get": onSwitch,
   "network ip interface tag get": { interfacename: "vmk0" },
   "network vswitch standard policy failover get": { vswitchname: "vSwitch0" },
   "network vswitch standard policy security get": { vswitchname: "vSwitch0" },
@@ -313,6 +317,11 @@ test.each<[string, Arguments, string]>([
   [`${SWITCH} policy shaping set`, { ...onSwitch, enabled: "true" }, expect.stringContaining("needed to enable shaping")],
   [`${SWITCH} policy failover set`, { ...onSwitch, activeuplinks: "vmnic99" }, expect.stringContaining("no uplink of the switch")],
   [`${GROUP} set`, { ...onGroup, vlanid: "4096" }, expect.stringContaining("portgrp.vlanId")],
+  [`${OWN} portgroup trunk set`, { ...onGroup, ranges: "10" }, expect.stringContaining("so it is no trunk")],
+  [`${OWN} portgroup trunk set`, onGroup, "One of --ranges and --all is needed."],
+  [`${OWN} portgroup trunk get`, { portgroupname: "none" }, "Unable to find portgroup none"],
+  [`${OWN} portgroup inbound set`, { ...onGroup, enabled: "true" }, expect.stringContaining("needed to enable shaping")],
+  [`${OWN} vswitch inbound set`, { vswitchname: "none", enabled: "false" }, expect.stringContaining("no virtual switch none")],
   [`${GROUP} remove`, { ...onGroup, vswitchname: "lab" }, "VM Network is no port group of lab"],
   [`${GROUP} remove`, { ...onGroup, ...onSwitch }, expect.stringContaining("in use")],
   [`${INTERFACE} add`, { portgroupname: "Management Network", interfacename: "vmk7" }, expect.stringContaining("added next is vmk0")],

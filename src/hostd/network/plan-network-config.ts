@@ -23,6 +23,7 @@ import {
   updateSwitch,
 } from "./plan-network.ts";
 import { devicesOf, newSwitch, withUplinks } from "./plan-switch.ts";
+import { withInbound } from "./unsaid.ts";
 
 const CHANGES_MAX = 1000; // as many as the host can have port groups
 
@@ -148,7 +149,7 @@ function cleared(network: VirtualNetwork, { vswitch }: HostNetworkConfig): Virtu
     switches: network.switches.map((one) => {
       const change = vswitch.find(({ name }) => name === one.name);
       if (change === undefined) return one; // it goes, if nothing is connected
-      const fresh = { ...newSwitch(one.name), portGroups: one.portGroups };
+      const fresh = withInbound({ ...newSwitch(one.name), portGroups: one.portGroups }, one.policy.shaping.inbound);
       return withUplinks(fresh, change.spec?.bridge === undefined ? [] : one.uplinks);
     }),
   };

@@ -4,7 +4,7 @@
  */
 import type { Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { NetworkConfig, NetworkPolicy, PortGroupConfig, ShapingPolicy, SwitchConfig, TeamingPolicy } from "./config.ts";
+import type { NetworkConfig, NetworkPolicy, PortGroupConfig, ShapedWay, SwitchConfig, TeamingPolicy } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
 import { checkHostNics } from "./host-nic.ts";
 import { SWITCH_NUMBER_MAX } from "./port-id.ts";
@@ -61,14 +61,12 @@ function checkPortGroup(group: PortGroupConfig, owner: SwitchConfig): void {
 }
 
 function checkPolicy({ shaping, teaming }: NetworkPolicy, { uplinks }: SwitchConfig, of: string): void {
-  if (shaping.enabled) {
-    checkBandwidth(shaping, of);
-    if (shaping.inbound !== undefined) checkBandwidth(shaping.inbound, of);
-  }
+  if (shaping.enabled) checkBandwidth(shaping, of);
+  if (shaping.inbound?.enabled) checkBandwidth(shaping.inbound, of);
   checkTeaming(teaming, uplinks, of);
 }
 
-function checkBandwidth({ averageBandwidth, peakBandwidth, burstSize }: Omit<ShapingPolicy, "enabled" | "inbound">, of: string): void {
+function checkBandwidth({ averageBandwidth, peakBandwidth, burstSize }: ShapedWay, of: string): void {
   if (!(averageBandwidth > 0)) throw invalid("shapingPolicy.averageBandwidth", `The average bandwidth of ${of} is not above 0.`);
   if (!(burstSize > 0)) throw invalid("shapingPolicy.burstSize", `The burst size of ${of} is not above 0.`);
   if (!(peakBandwidth >= averageBandwidth)) {

@@ -125,15 +125,19 @@ export interface SecurityPolicy {
   readonly blockSwitchProtocols: boolean;
 }
 
-/** vim25 HostNetworkTrafficShapingPolicy; per port, outbound (from the guest). Where `inbound` is set, the other way too. */
-export interface ShapingPolicy {
+/** How much passes a port one way. */
+export interface ShapedWay {
   readonly enabled: boolean;
   /** Bits per second. */
   readonly averageBandwidth: number;
   readonly peakBandwidth: number;
   /** Bytes. */
   readonly burstSize: number;
-  readonly inbound?: { readonly averageBandwidth: number; readonly peakBandwidth: number; readonly burstSize: number };
+}
+
+/** vim25 HostNetworkTrafficShapingPolicy; per port, outbound (from the guest). The other way is shaped by itself; not at all where absent. */
+export interface ShapingPolicy extends ShapedWay {
+  readonly inbound?: ShapedWay;
 }
 
 /** vim25 HostNicTeamingPolicy. */

@@ -4,7 +4,7 @@
  */
 import { assert } from "../../base/index.ts";
 import type { Bandwidth, GuestShape, Neighbours, PortShape, UplinkShape } from "./compile/port-shape.ts";
-import type { Connectee, Learned, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapingPolicy, SwitchConfig } from "./config.ts";
+import type { Connectee, Learned, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapedWay, SwitchConfig } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
 import { portOfHostNic } from "./host-nic.ts";
 import { isGroupMac } from "./mac.ts";
@@ -278,7 +278,7 @@ function addressOf({ initialMac, effectiveMac }: PortNic, { policy }: Group): st
 
 function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: Around): GuestShape {
   const { security, shaping, teaming } = group.policy;
-  const inbound = shaping.enabled ? shaping.inbound : undefined;
+  const inbound = shaping.inbound?.enabled ? shaping.inbound : undefined;
   return {
     kind: "guest",
     number,
@@ -305,7 +305,7 @@ const HASHES = {
   loadbalance_ip: "addresses",
 } as const;
 
-function bandwidthOf({ averageBandwidth, peakBandwidth, burstSize }: Omit<ShapingPolicy, "enabled" | "inbound">): Bandwidth {
+function bandwidthOf({ averageBandwidth, peakBandwidth, burstSize }: ShapedWay): Bandwidth {
   return { average: averageBandwidth, peak: peakBandwidth, burstBytes: burstSize };
 }
 
