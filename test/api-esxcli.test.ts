@@ -111,6 +111,8 @@ const NOT_FOR_READERS = [CONNECTIONS, AUTHORITIES];
 /** Has a test of its own, for it ends what the others need. */
 const KILL = "vm process kill";
 const MAINTENANCE = "system maintenanceMode set";
+/** What it makes stays: the last interface for management is not removed. */
+const OWN_MANAGEMENT = `${OWN} management add`;
 const POWER = [MAINTENANCE, "system shutdown poweroff", "system shutdown reboot"];
 
 const readings = commands.filter(({ result }) => result.kind !== "nothing").map(pathOf);
@@ -140,7 +142,7 @@ async function done([path, args = {}]: Step): Promise<void> {
 
 test("no command is without a test: what reads is walked, and what changes something has a row", () => {
   const rows = deeds.flatMap(({ first, deed, undo }) => [first?.[0], deed[0], ...undo.map(([path]) => path)]);
-  expect(changing.filter((path) => ![KILL, ...POWER].includes(path) && !rows.includes(path))).toEqual([]);
+  expect(changing.filter((path) => ![KILL, OWN_MANAGEMENT, ...POWER].includes(path) && !rows.includes(path))).toEqual([]);
   expect(readings.filter((path) => /(set|add|remove|kill)$/.test(path))).toEqual([]);
 });
 
@@ -258,6 +260,24 @@ test("a VM that runs is a world with ports, and is ended softly or hard", async 
   expect(await read(client, vm, "runtime.powerState")).toBe("poweredOff");
   expect((await say("vm process list")).rows).toEqual([]);
   await powerOn();
+});
+
+test("a host gets an interface for management on a network of its own, whole or not at all, and one such", async () => {
+  await using other = { host: await startAgent(), [Symbol.asyncDispose]: () => other.host.stop() };
+  await using admin = await other.host.login();
+  const before = other.host.network();
+  expect((await esxcli(admin, OWN_MANAGEMENT, { netmask: "none" })).refused).toContain("subnetMask");
+  expect(other.host.network()).toEqual(before);
+  expect(await esxcli(admin, OWN_MANAGEMENT, { ipv4: "192.0.2.5", netmask: "255.255.255.0" })).toEqual({ scalar: "true" });
+  const { switches, hostNics } = other.host.network();
+  expect(switches.map(({ name, uplinks, portGroups }) => [name, uplinks, portGroups.map((group) => group.name)])).toEqual([
+    ["vSwitch0", [], ["VM Network"]],
+    ["Management", [], ["Management Network"]],
+  ]);
+  expect(hostNics).toMatchObject([
+    { device: "vmk0", portGroup: "Management Network", ip: [{ address: "192.0.2.5", prefixLength: 24 }], servesApi: true },
+  ]);
+  expect((await esxcli(admin, OWN_MANAGEMENT)).refused).toBe("The host has an interface of its own: vmk0");
 });
 
 describe("who may", () => {

@@ -1,6 +1,7 @@
 /** Every command that this host has. What is not here is unknown: a command whose subsystem the host has not, it does not show. Pure. */
 import { type PrivilegeId, READ } from "../../access/index.ts";
 import type { Command } from "./command.ts";
+import { managementCommands } from "./commands/bulkhead-management.ts";
 import { ownNetworkCommands } from "./commands/bulkhead-network.ts";
 import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   ...vswitchCommands,
   ...portGroupCommands,
   ...ownNetworkCommands,
+  ...managementCommands,
   ...nicCommands,
   ...networkVmCommands,
   ...interfaceCommands,
