@@ -4,9 +4,11 @@
  */
 import type { Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { NetworkConfig, NetworkPolicy, PortGroupConfig, ShapedWay, SwitchConfig, TeamingPolicy } from "./config.ts";
+import { RULES_MAX } from "./compile/firewall/rules.ts";
+import type { NetworkConfig, NetworkPolicy, NicPort, PortGroupConfig, ShapedWay, SwitchConfig, TeamingPolicy } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
 import { checkHostNics } from "./host-nic.ts";
+import { isGroupMac, isMac } from "./mac.ts";
 import { SWITCH_NUMBER_MAX } from "./port-id.ts";
 import { UNTAGGED, VGT_ID, VLAN_MAX } from "./vlan.ts";
 
@@ -35,6 +37,17 @@ export function checkConfig(config: NetworkConfig): void {
   }
   for (const one of switches) checkSwitch(one);
   checkHostNics(config);
+}
+
+/** @throws {Fault} InvalidArgument */
+export function checkNic(nic: NicPort): NicPort {
+  const problem = [nic.initialMac, nic.effectiveMac].find((mac) => !isMac(mac));
+  if (problem !== undefined) throw fault("InvalidArgument", `${problem} is no MAC address.`, { invalidProperty: "mac" });
+  if (isGroupMac(nic.initialMac)) throw fault("InvalidArgument", `${nic.initialMac} is a group's address.`, { invalidProperty: "mac" });
+  if ((nic.firewall?.rules.length ?? 0) > RULES_MAX) {
+    throw fault("InvalidArgument", `A firewall has at most ${RULES_MAX} rules.`, { invalidProperty: "firewall.rules" });
+  }
+  return nic;
 }
 
 function checkSwitch(one: SwitchConfig): void {
