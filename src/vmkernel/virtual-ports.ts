@@ -7,7 +7,9 @@ import { isDeepStrictEqual } from "node:util";
 import { messageOf, Undo, type VmId } from "../base/index.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { AdapterState, MachineSpec } from "./machine.ts";
+import { encodeAppendix, readAppendix } from "./memory-appendix.ts";
 import type { NicPort } from "./network/config.ts";
+import { encodeConnections, parseConnections } from "./network/index.ts";
 import type { Monitor, Nic, NicPorts, Tap } from "./vmm/index.ts";
 
 export interface VirtualPortsParts {
@@ -89,6 +91,23 @@ export class VirtualPorts {
     return changed.length > 0;
   }
 
+  /** What ports of a guest that stands still know, for its memory's file. */
+  carryOut({ vm, record: { machine } }: Pick<Monitor, "vm" | "record">): Buffer {
+    const known = nicsOf(machine).map(({ key }) => [key, encodeConnections(this.#parts.network.connectionsOf(vm, key))] as const);
+    return encodeAppendix(new Map(known), Date.now());
+  }
+
+  /** Before the guest goes on. What cannot be read of it is judged by the firewall's rules again. @param fd of its memory's file */
+  async carryIn({ vm, devices }: MachineSpec, fd: number): Promise<void> {
+    await this.#quietly(vm, async () => {
+      const { carried = new Map<number, Buffer>(), savedAtMs = 0 } = readAppendix(fd) ?? {};
+      for (const { key } of nicsOf({ devices })) {
+        const bytes = carried.get(key);
+        if (bytes !== undefined) await this.#parts.network.carryIn(vm, key, parseConnections(bytes, Date.now() - savedAtMs));
+      }
+    });
+  }
+
   /** The monitor has ended, or was not started after all. */
   async release(vm: VmId): Promise<void> {
     this.#adapters.delete(vm);
@@ -121,7 +140,7 @@ export class VirtualPorts {
   }
 }
 
-function nicsOf({ devices }: MachineSpec): readonly Nic[] {
+function nicsOf({ devices }: Pick<MachineSpec, "devices">): readonly Nic[] {
   return devices.filter((device) => device.kind === "nic");
 }
 

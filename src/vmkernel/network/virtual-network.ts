@@ -24,6 +24,7 @@ import {
   unmountBpffs,
 } from "../../system/index.ts";
 import { announcements, uplinksOfPorts } from "./announce.ts";
+import type { CarriedConnection } from "./carried-connections.ts";
 import { checkConfig, checkNic } from "./check-config.ts";
 import type { HostAddress, Learned, NetworkConfig, NicPort } from "./config.ts";
 import { describeNetwork } from "./describe-network.ts";
@@ -42,6 +43,7 @@ import {
 } from "./plan-network.ts";
 import { portId } from "./port-id.ts";
 import { bringUpAll, deviceOf } from "./port-links.ts";
+import type { PortPins } from "./port-pins.ts";
 import { Promotions } from "./promotions.ts";
 import { type NetworkRecord, readRecord, writeRecord } from "./record.ts";
 import { TakenAdapters } from "./taken-adapters.ts";
@@ -233,6 +235,23 @@ export class VirtualNetwork {
     });
   }
 
+  /** What the firewall of a VM's NIC let through and is not over. */
+  connectionsOf(vm: VmId, key: number): readonly CarriedConnection[] {
+    return this.#atPort(vm, key, (pins) => pins.connections(monotonicNs())) ?? [];
+  }
+
+  /** Into the firewall of a VM's NIC, where it has one. */
+  async carryIn(vm: VmId, key: number, connections: readonly CarriedConnection[]): Promise<void> {
+    await this.#turn.take(async () => {
+      this.#atPort(vm, key, (pins) => pins.addConnections(connections, monotonicNs()));
+    });
+  }
+
+  #atPort<T>(vm: VmId, key: number, deed: (pins: PortPins) => T): T | undefined {
+    const [kernel, link] = [this.#kernel, this.#links().get(deviceOf(vm, key))];
+    return kernel === undefined || link === undefined ? undefined : this.#there(() => deed(kernel.pinsOf(link)));
+  }
+
   describe(): NetworkDescription {
     const links = this.#links();
     const plan = planNetwork(this.#state, this.#surroundings(links));
@@ -384,6 +403,11 @@ export class VirtualNetwork {
     assert(port !== undefined, `${device} is plugged in`);
     return portId({ switchNumber: port.switchNumber, number: port.number, isUplink: false });
   }
+}
+
+/** As programs read it. */
+function monotonicNs(): bigint {
+  return process.hrtime.bigint();
 }
 
 function uplinksOf({ config }: NetworkState): readonly string[] {

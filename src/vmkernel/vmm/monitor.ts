@@ -34,7 +34,7 @@ import { parseBlockStats } from "./parse-block-stats.ts";
 import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
 import { disconnectedIn } from "./plan-change.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
-import { saveMemory } from "./save-memory.ts";
+import { type MemoryFile, saveMemory } from "./save-memory.ts";
 
 export type MonitorEnd = Omit<Extract<VmkernelEvent, { kind: "monitorEnded" }>, "kind" | "vm">;
 
@@ -259,13 +259,12 @@ export class Monitor {
 
   /**
    * Writes the guest's memory and ends it. On failure the guest runs on; what was written is the caller's to remove.
-   * @param memory an open file, O_WRONLY and empty
    */
-  async suspend(memory: { readonly fd: number }, to: Extract<MonitorPhase, { kind: "suspending" }>["to"]): Promise<void> {
+  async suspend(memory: MemoryFile, to: Extract<MonitorPhase, { kind: "suspending" }>["to"]): Promise<void> {
     try {
       await this.#enter({ kind: "suspending", to });
       await this.execute("stop");
-      await saveMemory(this.#conversation(), memory.fd);
+      await saveMemory(this.#conversation(), memory);
       await this.#enter({ kind: "suspended", to });
     } catch (cause) {
       await this.#goOn(cause);
@@ -281,8 +280,8 @@ export class Monitor {
   }
 
   /** Of a guest that stands still, into an open file. */
-  saveMemory(fd: number): Promise<void> {
-    return saveMemory(this.#conversation(), fd);
+  saveMemory(memory: MemoryFile): Promise<void> {
+    return saveMemory(this.#conversation(), memory);
   }
 
   /** Does something, if it is so wished while the guest's file systems are at rest: its agent brings them there, if it has one. */
