@@ -221,6 +221,9 @@ test("while DHCP tells the name servers, none is added, and those are kept when 
   await done([`${INTERFACE} ipv4 set`, { interfacename: "vmk0", type: "dhcp", peerdns: "true" }]);
   const told = await say("network ip dns server list");
   expect((await say("network ip dns server add", { server: "192.0.2.53" })).refused).toMatch(/^vmk0 is told the name servers by DHCP/);
+  const vmk0 = { interfacename: "vmk0" };
+  expect((await say(`${INTERFACE} ipv6 set`, { ...vmk0, enabledhcpv6: "true" })).refused).toContain("nic.ip.ipV6Config.dhcpV6Enabled");
+  expect((await say(`${INTERFACE} ipv6 set`, vmk0)).refused).toBe("One of --enable-dhcpv6 and --enable-router-adv is needed.");
   await done([`${INTERFACE} ipv4 set`, { interfacename: "vmk0", type: "dhcp", peerdns: "false" }]);
   expect((await say(`${INTERFACE} ipv4 get`)).rows).toMatchObject([{ AddressType: ["DHCP"], DHCPDNS: ["false"] }]);
   expect(await say("network ip dns server list")).toEqual(told);
