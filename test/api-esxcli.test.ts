@@ -13,6 +13,7 @@ import {
   deeds,
   GROUP,
   INTERFACE,
+  OWN,
   onGroup,
   onSwitch,
   type Step,
@@ -89,6 +90,9 @@ const device = async (): Promise<string> => {
 
 /** What the readings that need arguments are asked. */
 const questions: Readonly<Record<string, Arguments>> = {
+  "bulkhead network portgroup inbound get": onGroup,
+  "bulkhead network portgroup trunk get": onGroup,
+  "bulkhead network vswitch inbound get": onSwitch,
   "network ip interface tag get": { interfacename: "vmk0" },
   "network vswitch standard policy failover get": { vswitchname: "vSwitch0" },
   "network vswitch standard policy security get": { vswitchname: "vSwitch0" },
@@ -107,6 +111,8 @@ const NOT_FOR_READERS = [CONNECTIONS, AUTHORITIES];
 /** Has a test of its own, for it ends what the others need. */
 const KILL = "vm process kill";
 const MAINTENANCE = "system maintenanceMode set";
+/** What it makes stays: the last interface for management is not removed. */
+const OWN_MANAGEMENT = `${OWN} management add`;
 const POWER = [MAINTENANCE, "system shutdown poweroff", "system shutdown reboot"];
 
 const readings = commands.filter(({ result }) => result.kind !== "nothing").map(pathOf);
@@ -136,7 +142,7 @@ async function done([path, args = {}]: Step): Promise<void> {
 
 test("no command is without a test: what reads is walked, and what changes something has a row", () => {
   const rows = deeds.flatMap(({ first, deed, undo }) => [first?.[0], deed[0], ...undo.map(([path]) => path)]);
-  expect(changing.filter((path) => ![KILL, ...POWER].includes(path) && !rows.includes(path))).toEqual([]);
+  expect(changing.filter((path) => ![KILL, OWN_MANAGEMENT, ...POWER].includes(path) && !rows.includes(path))).toEqual([]);
   expect(readings.filter((path) => /(set|add|remove|kill)$/.test(path))).toEqual([]);
 });
 
@@ -215,6 +221,9 @@ test("while DHCP tells the name servers, none is added, and those are kept when 
   await done([`${INTERFACE} ipv4 set`, { interfacename: "vmk0", type: "dhcp", peerdns: "true" }]);
   const told = await say("network ip dns server list");
   expect((await say("network ip dns server add", { server: "192.0.2.53" })).refused).toMatch(/^vmk0 is told the name servers by DHCP/);
+  const vmk0 = { interfacename: "vmk0" };
+  expect((await say(`${INTERFACE} ipv6 set`, { ...vmk0, enabledhcpv6: "true" })).refused).toContain("nic.ip.ipV6Config.dhcpV6Enabled");
+  expect((await say(`${INTERFACE} ipv6 set`, vmk0)).refused).toBe("One of --enable-dhcpv6 and --enable-router-adv is needed.");
   await done([`${INTERFACE} ipv4 set`, { interfacename: "vmk0", type: "dhcp", peerdns: "false" }]);
   expect((await say(`${INTERFACE} ipv4 get`)).rows).toMatchObject([{ AddressType: ["DHCP"], DHCPDNS: ["false"] }]);
   expect(await say("network ip dns server list")).toEqual(told);
@@ -254,6 +263,24 @@ test("a VM that runs is a world with ports, and is ended softly or hard", async 
   expect(await read(client, vm, "runtime.powerState")).toBe("poweredOff");
   expect((await say("vm process list")).rows).toEqual([]);
   await powerOn();
+});
+
+test("a host gets an interface for management on a network of its own, whole or not at all, and one such", async () => {
+  await using other = { host: await startAgent(), [Symbol.asyncDispose]: () => other.host.stop() };
+  await using admin = await other.host.login();
+  const before = other.host.network();
+  expect((await esxcli(admin, OWN_MANAGEMENT, { netmask: "none" })).refused).toContain("subnetMask");
+  expect(other.host.network()).toEqual(before);
+  expect(await esxcli(admin, OWN_MANAGEMENT, { ipv4: "192.0.2.5", netmask: "255.255.255.0" })).toEqual({ scalar: "true" });
+  const { switches, hostNics } = other.host.network();
+  expect(switches.map(({ name, uplinks, portGroups }) => [name, uplinks, portGroups.map((group) => group.name)])).toEqual([
+    ["vSwitch0", [], ["VM Network"]],
+    ["Management", [], ["Management Network"]],
+  ]);
+  expect(hostNics).toMatchObject([
+    { device: "vmk0", portGroup: "Management Network", ip: [{ address: "192.0.2.5", prefixLength: 24 }], servesApi: true },
+  ]);
+  expect((await esxcli(admin, OWN_MANAGEMENT)).refused).toBe("The host has an interface of its own: vmk0");
 });
 
 describe("who may", () => {
@@ -313,6 +340,11 @@ test.each<[string, Arguments, string]>([
   [`${SWITCH} policy shaping set`, { ...onSwitch, enabled: "true" }, expect.stringContaining("needed to enable shaping")],
   [`${SWITCH} policy failover set`, { ...onSwitch, activeuplinks: "vmnic99" }, expect.stringContaining("no uplink of the switch")],
   [`${GROUP} set`, { ...onGroup, vlanid: "4096" }, expect.stringContaining("portgrp.vlanId")],
+  [`${OWN} portgroup trunk set`, { ...onGroup, ranges: "10" }, expect.stringContaining("so it is no trunk")],
+  [`${OWN} portgroup trunk set`, onGroup, "One of --ranges and --all is needed."],
+  [`${OWN} portgroup trunk get`, { portgroupname: "none" }, "Unable to find portgroup none"],
+  [`${OWN} portgroup inbound set`, { ...onGroup, enabled: "true" }, expect.stringContaining("needed to enable shaping")],
+  [`${OWN} vswitch inbound set`, { vswitchname: "none", enabled: "false" }, expect.stringContaining("no virtual switch none")],
   [`${GROUP} remove`, { ...onGroup, vswitchname: "lab" }, "VM Network is no port group of lab"],
   [`${GROUP} remove`, { ...onGroup, ...onSwitch }, expect.stringContaining("in use")],
   [`${INTERFACE} add`, { portgroupname: "Management Network", interfacename: "vmk7" }, expect.stringContaining("added next is vmk0")],

@@ -15,6 +15,7 @@ import type {
   VirtualMachineConfigInfo,
 } from "../src/wire/index.ts";
 import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { esxcli } from "./esxcli.ts";
 import { createVm, read, succeeded, VM_FOLDER } from "./vm.ts";
 
 /** The host's virtual switches and port groups, and the networks that clients see for them. */
@@ -549,11 +550,20 @@ test("the next host agent has the network that the last one made, and tells vmke
   const first = await startAgent();
   await using admin = await first.login();
   await addGroup("kept", { vlanId: 9 }, admin);
+  await addGroup("trunk", { vlanId: 4095 }, admin);
+  const trunk = { portgroupname: "trunk" };
+  await esxcli(admin, "bulkhead network portgroup trunk set", { ...trunk, ranges: "10-19" });
+  const rates = { avgbandwidth: "1000", peakbandwidth: "2000", burstsize: "64" };
+  await esxcli(admin, "bulkhead network portgroup inbound set", { ...trunk, enabled: "true", ...rates });
   await first.stop({ keepFolder: true });
   const second = await startAgent(first.folder);
   await using again = await second.login();
   expect((await info(again)).portgroup?.find(({ spec }) => spec.name === "kept")?.spec.vlanId).toBe(9);
   expect(second.network().switches[0]?.portGroups.map(({ name }) => name)).toContain("kept");
+  expect(second.network().switches[0]?.portGroups.find(({ name }) => name === "trunk")).toMatchObject({
+    trunk: [{ first: 10, last: 19 }],
+    overrides: { shaping: { inbound: { enabled: true, averageBandwidth: 1_000_000, peakBandwidth: 2_000_000, burstSize: 65_536 } } },
+  });
   await second.stop();
 });
 

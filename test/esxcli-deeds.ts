@@ -17,6 +17,9 @@ export type Step = readonly [path: string, args?: Arguments];
 
 export const SWITCH = "network vswitch standard";
 export const GROUP = `${SWITCH} portgroup`;
+/** What ESXi's standard switches have not. */
+export const OWN = "bulkhead network";
+const inbound = { enabled: "true", avgbandwidth: "1000", peakbandwidth: "2000", burstsize: "64" };
 export const INTERFACE = "network ip interface";
 export const onSwitch = { vswitchname: "vSwitch0" };
 export const onGroup = { portgroupname: "VM Network" };
@@ -65,6 +68,28 @@ export const deeds: readonly Deed[] = [
     reading: [`${SWITCH} policy shaping get`, onSwitch],
     shows: { Enabled: ["true"], AverageBandwidth: ["1000"], PeakBandwidth: ["2000"], BurstSize: ["64"] },
     undo: [[`${SWITCH} policy shaping set`, { ...onSwitch, enabled: "false", avgbandwidth: "0", peakbandwidth: "0", burstsize: "0" }]],
+  },
+  {
+    first: [`${GROUP} set`, { ...onGroup, vlanid: "4095" }],
+    deed: [`${OWN} portgroup trunk set`, { ...onGroup, ranges: "0,10-19, 30" }],
+    reading: [`${OWN} portgroup trunk get`, onGroup],
+    shows: { VLANID: ["4095"], VLANs: ["0", "10-19", "30"] },
+    undo: [
+      [`${OWN} portgroup trunk set`, { ...onGroup, all: "true" }],
+      [`${GROUP} set`, { ...onGroup, vlanid: "0" }],
+    ],
+  },
+  {
+    deed: [`${OWN} vswitch inbound set`, { ...onSwitch, ...inbound }],
+    reading: [`${OWN} portgroup inbound get`, onGroup],
+    shows: { Enabled: ["true"], AverageBandwidth: ["1000"], PeakBandwidth: ["2000"], BurstSize: ["64"], OverrideVswitchPolicy: ["false"] },
+    undo: [[`${OWN} vswitch inbound set`, { ...onSwitch, enabled: "false", avgbandwidth: "0", peakbandwidth: "0", burstsize: "0" }]],
+  },
+  {
+    deed: [`${OWN} portgroup inbound set`, { ...onGroup, ...inbound }],
+    reading: [`${OWN} portgroup inbound get`, onGroup],
+    shows: { Enabled: ["true"], AverageBandwidth: ["1000"], OverrideVswitchPolicy: ["true"] },
+    undo: [[`${OWN} portgroup inbound set`, { ...onGroup, usevswitch: "true" }]],
   },
   {
     deed: [`${GROUP} add`, { ...onSwitch, portgroupname: "dmz <1>" }],

@@ -1,11 +1,14 @@
 /** `bulkhead host run|status|stop` as people and programs use it, and what becomes of a host whose supervisor is killed. */
 import { execFile } from "node:child_process";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
+import { hostPaths } from "../src/base/index.ts";
 import { moRef } from "../src/interfaces/index.ts";
-import { findProcess } from "../src/system/index.ts";
+import { findProcess, inNamespace, listAddresses } from "../src/system/index.ts";
+import { netstackNamespace } from "../src/vmkernel/index.ts";
+import { esxcli } from "./esxcli.ts";
 import { COMMAND, datastoreText, freePort, installGuestImage, newRoot, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, lastTick, read, succeeded } from "./vm.ts";
 
@@ -75,6 +78,21 @@ test("a root whose path is too long for a socket is one line", async () => {
   expect(outcome).toMatchObject({ code: 1, stderr: expect.stringMatching(ONE_LINE) });
 });
 
+const isRoot = process.getuid?.() === 0;
+const LISTENING = "0A";
+
+/** Whether something listens at the API's port in the network namespace of the host's own interfaces, where vmk0 is. */
+function isServedOnOwnInterface({ root, port }: TestHost): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  return inNamespace(netstackNamespace(hostPaths(root).network, "defaultTcpipStack"), () => {
+    const sockets = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/thread-self/net/${table}`, "utf8").split("\n"));
+    return (
+      listAddresses("vmk0").includes("169.254.1.1/16") &&
+      sockets.some((line) => line.includes(`:${hex} `) && line.split(/\s+/)[4] === LISTENING)
+    );
+  });
+}
+
 test("a second host on one root is refused; the first is rebooted by a client, in maintenance mode, and stopped from another terminal", async () => {
   const host = await startHost();
   hosts.push(host);
@@ -83,6 +101,9 @@ test("a second host on one root is refused; the first is rebooted by a client, i
 
   const before = await status(host);
   await using client = await host.login();
+  // Its interface for management comes with it, where it has one.
+  if (isRoot) expect(await esxcli(client, "bulkhead network management add")).toEqual({ scalar: "true" });
+  if (isRoot) await waitFor(() => isServedOnOwnInterface(host), 10_000);
   await succeeded(client, await client.call(HOST, "EnterMaintenanceMode_Task", { timeout: 0 }));
   await client.call(HOST, "RebootHost_Task", { force: false });
   await waitFor(() => [before.pids.vmkernel, before.pids.hostd].every((pid) => findProcess(pid) === undefined), 60_000);
@@ -90,6 +111,7 @@ test("a second host on one root is refused; the first is rebooted by a client, i
   expect((await status(host)).pids.supervisor, "the machine goes on, and so does what stands in init's place").toBe(before.pids.supervisor);
   await using again = await host.login();
   expect(await read(again, HOST, "runtime")).toMatchObject({ inMaintenanceMode: true });
+  if (isRoot) await waitFor(() => isServedOnOwnInterface(host), 10_000);
 
   const { vmkernel, hostd } = await host.pids();
   expect(await host.command("host", "stop", "--json")).toMatchObject({ code: 0, stdout: '{"stopped":true}\n' });

@@ -1,10 +1,15 @@
 /** A running guest's machine changes: what it is given it finds, what is taken it loses, and vmkernel's own death in between loses nothing. */
-import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { closeSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
 import { compareDevices } from "../src/evidence/compare-devices.ts";
+import { mapLookup, mapUpdate, openPinned } from "../src/system/index.ts";
 import type { DeviceSpec, MachineSpec } from "../src/vmkernel/index.ts";
+import { readConnection, writeConnection } from "../src/vmkernel/network/carried-connections.ts";
+import { CONNECTION_BYTES, FLOW_BYTES } from "../src/vmkernel/network/compile/firewall/places.ts";
 import { inDatastore, machineOf, sleep, TestKernel, until } from "./monitor.fixture.ts";
+import { makeGroup, makeSwitch } from "./switch-model/build-network.ts";
 
 const isRoot = process.getuid?.() === 0;
 const vm = "1" as VmId;
@@ -113,6 +118,41 @@ test.skipIf(!isRoot)("a guest finds the disk, NIC, CD, USB controllers, processo
   await expectWhole();
 });
 
+const portOf = async ({ key }: DeviceSpec) => {
+  const { switches, unattached = [] } = await kernel.client.request({ kind: "describeNetwork" });
+  const ports = [...switches.flatMap((one) => one.ports), ...unattached];
+  return ports.find(({ connectee }) => connectee.kind === "virtualMachine" && connectee.key === key);
+};
+const timesSaid = (kind: string) => kernel.console("1").split(`GUEST-${kind}`).length;
+
+test.skipIf(!isRoot)("a NIC goes from nowhere to a port group, to another and out again, and its guest does not lose it", async () => {
+  const groups = ["red", "blue"].map((name) => makeGroup(name, 0));
+  await kernel.client.request({ kind: "configureNetwork", network: { switches: [makeSwitch({ groups })] } });
+  const before = timesSaid("NIC");
+  const found: unknown[] = [];
+  for (const network of [undefined, "red", "blue", undefined]) {
+    await change(withDevices({ ...nic, ...(network && { network }) }));
+    const port = await portOf(nic);
+    found.push([port?.portGroup, port?.blockedBecause]);
+  }
+  const nowhere = ["", "Its adapter names no network."];
+  expect(found).toEqual([nowhere, ["red", undefined], ["blue", undefined], nowhere]);
+  expect(timesSaid("NIC")).toBe(before);
+  await expectWhole();
+});
+
+test.skipIf(!isRoot)("a port knows the groups that its guest's virtio adapter asks for, and of no other model's", async () => {
+  const virtio = { kind: "nic", key: 4002, model: "virtio", mac: "00:0c:29:00:00:04", connected: true, network: "red" } as const;
+  await change(withDevices({ ...nic, network: "red" }, virtio));
+  // Of all hosts: Linux asks for it with each interface that is up.
+  const asks = async () => (await portOf(virtio))?.groups?.multicast.includes("01:00:5e:00:00:01") === true;
+  await until("the guest's driver has asked for a group", asks, GUEST_MS);
+  expect((await portOf(virtio))?.programs.map(({ units }) => units.filter((unit) => unit.startsWith("groups")).length)).toEqual([0, 1]);
+  expect((await portOf(nic))?.groups).toBeUndefined();
+  await change(without(virtio.key));
+  await change(withDevices(nic));
+});
+
 test.skipIf(!isRoot)("a guest sees the cable of its NIC unplugged and plugged in", async () => {
   await change(withDevices({ kind: "nic", key: 4001, model: "vmxnet3", mac: nic.mac }));
   await guestSays("LINK", /=0$/);
@@ -150,15 +190,35 @@ test.skipIf(!isRoot)("a vmkernel that is killed in the middle of a change finds 
   await expectWhole();
 });
 
-test.skipIf(!isRoot)("a guest that has grown is suspended and goes on with all that it has", async () => {
-  const memory = inDatastore("1/memory.vmss");
-  await kernel.client.request({ kind: "suspend", vm, to: memory });
-  const before = kernel.tick("1");
-  await kernel.client.request({ kind: "powerOn", machine: { ...machine, resumeFrom: memory } });
-  await until("it counts on", () => kernel.tick("1") > before + 1, GUEST_MS);
-  expect(lastLine("ONLINE")).toMatch(/cpus=0-1 memory-kib=2\d{5}/);
-  await kernel.client.request({ kind: "powerOff", vm });
-});
+/** The connections that a port's firewall remembers, as they are pinned. */
+function connectionsOf({ key }: DeviceSpec): number {
+  return openPinned(join(kernel.paths.network, "bpf", "ports", `v1n${key}`, "connections"));
+}
+
+test.skipIf(!isRoot)(
+  "a guest that has grown is suspended and goes on with all that it has, what its firewall let through too",
+  async () => {
+    const memory = inDatastore("1/memory.vmss");
+    const firewall = { rules: [{ direction: "out", action: "allow" }], otherwise: "deny" } as const;
+    await change(withDevices({ ...nic, network: "red", firewall }));
+    const flow = Buffer.alloc(FLOW_BYTES, 7);
+    const hour = 3600n * 1_000_000_000n;
+    const known = connectionsOf(nic);
+    mapUpdate(known, flow, writeConnection({ flow, remainingNs: hour, timeoutNs: 12n * hour }, process.hrtime.bigint()));
+    closeSync(known);
+    await kernel.client.request({ kind: "suspend", vm, to: memory });
+    const before = kernel.tick("1");
+    await kernel.client.request({ kind: "powerOn", machine: { ...machine, resumeFrom: memory } });
+    await until("it counts on", () => kernel.tick("1") > before + 1, GUEST_MS);
+    expect(lastLine("ONLINE")).toMatch(/cpus=0-1 memory-kib=2\d{5}/);
+    const carried = connectionsOf(nic);
+    const value = mapLookup(carried, flow, CONNECTION_BYTES) ?? Buffer.alloc(CONNECTION_BYTES);
+    closeSync(carried);
+    const left = readConnection(flow, value, process.hrtime.bigint())?.remainingNs ?? 0n;
+    expect(left > hour / 2n && left < hour, `${left} ns are left of an hour`).toBe(true);
+    await kernel.client.request({ kind: "powerOff", vm });
+  },
+);
 
 test.skipIf(!isRoot)("a guest that does not let go of its NIC keeps it, also when it lets go later", async () => {
   const firmwareAlone = machineOf("2", { devices: [nic] }); // nobody is there to answer

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hostPaths } from "../src/base/index.ts";
+import { managementClaims } from "../src/evidence/claims/management.ts";
+import type { Observation } from "../src/evidence/observe.ts";
+import { observeManagement } from "../src/evidence/observe-management.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
-import { findLink, inNamespace, listAddresses, listRoutes, sendFrame } from "../src/system/index.ts";
+import { findLink, inNamespace, listAddresses, listRoutes, pathSeenBy, sendFrame } from "../src/system/index.ts";
+import { networkNamespace } from "../src/vmkernel/index.ts";
 import { lldpFrame } from "../src/wire/discovery/discovery.fixture.ts";
 import type { Event, HostNetworkInfo, HostVirtualSwitchSpec } from "../src/wire/index.ts";
 import { startHost, type TestHost, waitFor } from "./harness.ts";
@@ -51,6 +56,17 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is managed over the netwo
   const rollbacks = async () => {
     const events = await client.call(EVENTS, "QueryEvents", { filter: { eventTypeId: ["NetworkRollbackEvent"] } });
     return ((events ?? []) as readonly Event[]).map((event) => (event as Event & { methodName: string }).methodName);
+  };
+  /** Of the claims about how the host is managed over its network. */
+  const evidence = async (vmkernelPid: number) => {
+    const vmkernel = await host.vmkernel();
+    const { network: networkFolder, hostdState } = hostPaths(host.root);
+    const namespace = pathSeenBy(vmkernelPid, networkNamespace(networkFolder));
+    const places = { database: `${hostdState}/hostd.db`, namespace, port: host.port };
+    const management = await observeManagement(places, () => vmkernel.request({ kind: "readNetworkState" })).finally(() =>
+      vmkernel.close(),
+    );
+    return managementClaims.map((claim) => claim.judge({ management } as Observation));
   };
   const reconnect = async () => {
     client.close();
@@ -116,5 +132,26 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is managed over the netwo
     expect(await rollbacks()).toHaveLength(2);
     const { portgroup } = (await read(client, SYSTEM, "networkInfo")) as HostNetworkInfo;
     expect(portgroup?.find(({ spec }) => spec.name === "Management Network")?.spec.vlanId).toBe(0);
+  });
+
+  test("shows which change waits for its manager, turns red when it should have gone back and has not, and green when it has", async () => {
+    const { hostd, vmkernel } = await host.pids();
+    const before = await evidence(vmkernel);
+    expect(before.flatMap(({ facts }) => facts).filter((fact) => fact.startsWith("NOT SO"))).toEqual([]);
+    expect(before[1]?.facts[0]).toMatch(/: vmk0 chosen for management, 1 sockets listen/);
+    const portgrp = { name: "Management Network", vlanId: 98, vswitchName: "vSwitch0", policy: {} };
+    client.call(SYSTEM, "UpdatePortGroup", { pgName: "Management Network", portgrp }).catch(() => {});
+    const says = (text: string) => async () => (await evidence(vmkernel))[0]?.facts.some((fact) => fact.includes(text)) === true;
+    await waitFor(says("UpdatePortGroup goes back in"), 10_000, 20);
+    process.kill(hostd, "SIGSTOP");
+    try {
+      await waitFor(says("NOT SO: UpdatePortGroup should have gone back"), 20_000, 300);
+    } finally {
+      process.kill(hostd, "SIGCONT");
+    }
+    await waitFor(says("no change waits"), 20_000, 100);
+    expect((await evidence(vmkernel)).map(({ verdict }) => verdict)).toEqual(["pass", "pass"]);
+    await reconnect();
+    expect(await rollbacks()).toHaveLength(3);
   });
 });

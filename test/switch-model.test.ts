@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Firewall, FirewallRule, SecurityPolicy } from "../src/vmkernel/network/config.ts";
+import type { Firewall, FirewallRule, GroupFilter, SecurityPolicy } from "../src/vmkernel/network/config.ts";
 import {
   ARP,
   arp,
@@ -146,6 +146,25 @@ describe("forwarding", () => {
     ["a giant", `ffffffffffff00505600000a0800${"00".repeat(9000)}`, "b, c"],
   ])("a frame of odd length: %s", (_, hex, expected) => {
     expect(outcome(model(lone, abc("lan")), "a", Buffer.from(hex, "hex"))).toBe(expected);
+  });
+
+  const asked = { broadcast: false, multicast: [GROUP] };
+  test.each<[string, GroupFilter | undefined, Partial<SecurityPolicy>, readonly [string, string, string]]>([
+    ["nothing is known", undefined, {}, ["b", "b", "b"]],
+    ["asked for one group", asked, {}, ["none: not a group of its adapter", "b", "none: not a group of its adapter"]],
+    ["asked for all groups and no broadcast", { broadcast: false, multicast: "all" }, {}, ["none: not a group of its adapter", "b", "b"]],
+    [
+      "asked for broadcast alone",
+      { broadcast: true, multicast: [] },
+      {},
+      ["b", "none: not a group of its adapter", "none: not a group of its adapter"],
+    ],
+    ["asked for one group, and may listen to everything", asked, { allowPromiscuous: true }, ["b", "b", "b"]],
+  ])("a port of whose adapter %s gets broadcast, that group's frames, and another's accordingly", (_, groups, security, expected) => {
+    const nics = [abc("lan")[0] as NicParts, { name: "b", group: "lan", mac: B, ...(groups && { groups }) }];
+    const switches = model({ ...lone, security }, nics);
+    expect([ALL, GROUP, "01:00:5e:00:00:fc"].map((to) => outcome(switches, "a", frame({ to })))).toEqual(expected);
+    expect(outcome(switches, "a", frame({ to: B }))).toBe("b");
   });
 
   test("a port with the active uplink of its group sends by it, and hears groups by it alone", () => {
@@ -696,6 +715,16 @@ describe("the switch in the kernel and its model", () => {
       }),
     },
   });
+  test("are told apart when the model is told that adapters ask for other groups", async () => {
+    const asks = ({ nic, ...plugged }: RandomNetwork["nics"][number]) => {
+      const { groups, ...others } = nic;
+      return { ...plugged, nic: groups === undefined ? { ...nic, groups: { broadcast: false, multicast: [] } } : others };
+    };
+    const rounds = { first: CONFIGURATIONS, count: 20, framesEach: 200 };
+    const { mismatches } = await trial.runTold((network) => ({ ...network, nics: network.nics.map(asks) }), rounds);
+    expect(mismatches.length).toBeGreaterThan(0);
+  });
+
   test.each(["allowPromiscuous", "macChanges", "forgedTransmits", "blockSwitchProtocols"] as const)(
     "are told apart when the model is told another %s",
     async (field) => {

@@ -58,6 +58,7 @@ function observation(monitors: Observation["monitors"], withheld: Observation["w
     weaknesses: withheld.map((feature) => `this machine has no ${feature}`),
     accelerator: { kind: "tcg", because: "" },
     hostNamespaces: namespacesOf("self"),
+    management: undefined,
     monitors,
     memory: NO_MEMORY,
     tcpSockets: tcpSockets(),

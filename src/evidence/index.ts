@@ -5,6 +5,7 @@ import { consoleClaims } from "./claims/consoles.ts";
 import { deviceClaims } from "./claims/devices.ts";
 import { firewallClaims } from "./claims/firewall.ts";
 import { hostClaims } from "./claims/host.ts";
+import { managementClaims } from "./claims/management.ts";
 import { memoryClaims } from "./claims/memory.ts";
 import { monitorClaims } from "./claims/monitors.ts";
 import { networkClaims } from "./claims/network.ts";
@@ -23,6 +24,7 @@ export const claims: readonly Claim[] = [
   ...firewallClaims,
   ...hostClaims,
   ...accessClaims,
+  ...managementClaims,
 ];
 
 /** Judges every claim by what was observed. Pure. */

@@ -23,6 +23,7 @@ import {
 } from "../system/index.ts";
 import type { DatastoreDescription, IsolationFeature, MachineSpec, MonitorInspection, VmkernelClient } from "../vmkernel/index.ts";
 import { type ObservedFirewall, observeFirewall } from "./observe-firewall.ts";
+import { type ObservedManagement, observeManagement } from "./observe-management.ts";
 import { type MemoryOwner, type ObservedMemory, observeMemory } from "./observe-memory.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
 import { type Door, type ObservedDoor, tryDoor } from "./try-door.ts";
@@ -81,6 +82,8 @@ export interface Observation {
   readonly firewall: ObservedFirewall | undefined;
   /** Undefined while hostd does not run, or when nobody said where it is. */
   readonly door: ObservedDoor | undefined;
+  /** As `door`. */
+  readonly management: ObservedManagement | undefined;
 }
 
 /** The processes of the host itself. */
@@ -95,9 +98,15 @@ export interface Places {
   readonly network: string;
   /** Undefined while hostd does not run. */
   readonly door?: Door | undefined;
+  /** hostd's. */
+  readonly database?: string;
 }
 
-export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: HostPids, { network, door }: Places): Promise<Observation> {
+export async function observe(
+  vmkernel: Pick<VmkernelClient, "request">,
+  pids: HostPids,
+  { network, door, database }: Places,
+): Promise<Observation> {
   const { withheld, weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
@@ -111,6 +120,8 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     }
   }
   const sockets = tcpSockets();
+  // What is mounted for vmkernel need not be for us.
+  const seenNetwork = pids.vmkernel === undefined ? network : pathSeenBy(pids.vmkernel, network);
   const firewall = await vmkernel.request({ kind: "readFirewallState" });
   return {
     parents: observeParents(monitors),
@@ -125,13 +136,18 @@ export async function observe(vmkernel: Pick<VmkernelClient, "request">, pids: H
     hostd: describeIfThere(pids.hostd),
     datastoresOfHostd: pids.hostd === undefined ? [] : datastoresSeenBy(pids.hostd, datastores),
     vmkernel: describeIfThere(pids.vmkernel),
-    // What is mounted for vmkernel need not be for us.
-    network: observeNetwork(pids.vmkernel === undefined ? network : pathSeenBy(pids.vmkernel, network), {
+    network: observeNetwork(seenNetwork, {
       description: await vmkernel.request({ kind: "describeNetwork" }),
       state: await vmkernel.request({ kind: "readNetworkState" }),
     }),
     firewall: await observeFirewall(firewall, { namespace: `/proc/${pids.vmkernel ?? "self"}/ns/net`, tcpSockets: sockets }),
     door: door === undefined ? undefined : await tryDoor(door),
+    management:
+      door === undefined || database === undefined
+        ? undefined
+        : await observeManagement({ database, namespace: seenNetwork, port: Number(new URL(door.url).port) }, () =>
+            vmkernel.request({ kind: "readNetworkState" }),
+          ),
   };
 }
 

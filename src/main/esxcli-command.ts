@@ -57,7 +57,8 @@ function help({ path, command }: { readonly path: string; readonly command: Comm
   return command === undefined ? formatNamespaceHelp(path, esxcliCommands) : formatCommandHelp(command);
 }
 
-async function execute(
+/** @param client has logged in */
+export async function execute(
   client: VimClient,
   { command, words }: { readonly command: Command; readonly words: Words },
   formatter: Formatter | undefined,

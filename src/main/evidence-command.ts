@@ -13,7 +13,11 @@ export async function lookAtEvidence(
     const isUp = hostdPid !== undefined && thumbprint !== undefined && lockdown !== undefined;
     const door = isUp ? { url, thumbprint: thumbprint.sha256, lockdown } : undefined;
     const pids = { hostd: hostdPid, vmkernel: vmkernelPid };
-    return await gatherEvidence(vmkernel, pids, { network: networkNamespace(paths.network), door });
+    return await gatherEvidence(vmkernel, pids, {
+      network: networkNamespace(paths.network),
+      door,
+      database: `${paths.hostdState}/hostd.db`,
+    });
   } finally {
     vmkernel.close();
   }

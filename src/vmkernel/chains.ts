@@ -36,6 +36,8 @@ export interface ChainParts {
   /** @throws {Fault} InvalidPowerState */
   readonly require: (vm: VmId) => Monitor;
   readonly inTurn: <T>(vm: VmId, deed: () => Promise<T>) => Promise<T>;
+  /** Puts behind a guest's memory what else it needs to go on. @param fd of its file */
+  readonly completeMemory: (monitor: Monitor, fd: number) => void;
   readonly log: (line: string) => void;
 }
 
@@ -58,7 +60,7 @@ export function snapshot(
   { machine, memory, quiesce }: SnapshotRequest,
   _controls: Controls,
 ): Promise<MonitorDescription> {
-  const { storage, limits, require, inTurn, log } = parts;
+  const { storage, limits, require, inTurn, log, completeMemory } = parts;
   return inTurn(machine.vm, async () => {
     const monitor = require(machine.vm);
     const { resumeFrom: _, ...running } = machine; // what it was resumed from is of its start
@@ -84,7 +86,8 @@ export function snapshot(
       }
       using file = memory === undefined ? undefined : await storage.createExclusive(memory);
       try {
-        await snapshotMachine(monitor, { wanted, tops, memory: file, quiesce: quiesce === true });
+        const memoryFile = file && { fd: file.fd, complete: () => completeMemory(monitor, file.fd) };
+        await snapshotMachine(monitor, { wanted, tops, memory: memoryFile, quiesce: quiesce === true });
       } catch (error) {
         file?.[Symbol.dispose]();
         if (memory !== undefined)

@@ -1,6 +1,7 @@
 /** The host's virtual network as requests and monitors reach it; or, where the machine withholds BPF (--degraded), what stands for it. */
 import type { Fault, VmId } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
+import type { CarriedConnection } from "./network/carried-connections.ts";
 import type { NetworkConfig, NicPort } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { NetworkState } from "./network/plan-network.ts";
@@ -21,6 +22,10 @@ export interface HostNetwork {
   /** While frames flow. */
   change(port: NicPort, connected: boolean): Promise<void>;
   unplug(vm: VmId, key: number): Promise<void>;
+  /** What the firewall of a VM's NIC let through and is not over. */
+  connectionsOf(vm: VmId, key: number): readonly CarriedConnection[];
+  /** Into the firewall of a VM's NIC, where it has one. */
+  carryIn(vm: VmId, key: number, connections: readonly CarriedConnection[]): Promise<void>;
   /** What is plugged in. */
   plugged(): readonly Pick<NicPort, "vm" | "key">[];
   /** Lets go of it: what is plugged in goes on, and the next vmkernel finds it. */
@@ -61,10 +66,15 @@ export class NoNetwork implements HostNetwork {
   async plugIn(): Promise<undefined> {}
   async change(): Promise<void> {}
   async unplug(): Promise<void> {}
+  async carryIn(): Promise<void> {}
   close(): void {}
   async remove(): Promise<void> {}
 
   plugged(): readonly [] {
+    return [];
+  }
+
+  connectionsOf(): readonly [] {
     return [];
   }
 }

@@ -4,7 +4,7 @@
  * `key` is the vim25 device key, which names a device in every fault and in evidence.
  */
 import type { DatastorePath, VmId } from "../base/index.ts";
-import type { Firewall } from "./network/config.ts";
+import type { Firewall, GroupFilter } from "./network/config.ts";
 
 /** By its name for QEMU. */
 export interface CpuMaskBit {
@@ -129,5 +129,13 @@ export type DeviceSpec =
   | { readonly kind: "serial"; readonly key: number; readonly unit: number; readonly file?: DatastorePath; readonly wire?: SerialWire }
   /** VMCI on ESXi: the channel of VMware Tools. Here a virtio-serial port that the QEMU guest agent answers on. */
   | { readonly kind: "toolsChannel"; readonly key: number };
+
+/** What the driver of a NIC in the guest has set. */
+export interface AdapterState {
+  /** Lower case, colon-separated. */
+  readonly mac: string;
+  /** The groups that it asks for, where its model lets that be known: virtio's alone does. */
+  readonly groups?: GroupFilter;
+}
 
 export type DeviceKind = DeviceSpec["kind"];

@@ -21,6 +21,7 @@ import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
+import { appendToFile } from "./memory-appendix.ts";
 import { openAttachments } from "./open-attachments.ts";
 import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor, StorageIoControl } from "./resources/index.ts";
 import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
@@ -151,6 +152,7 @@ export class Monitors {
     using attachments = await openAttachments(machine, this.#parts);
     undo.add(() => this.#virtualPorts.release(machine.vm));
     using ports = await this.#virtualPorts.plugInAll(machine);
+    if (attachments.memory !== undefined) await this.#virtualPorts.carryIn(machine, attachments.memory.fd);
     const { vmm, onEvent, hasListeners } = this.#parts;
     const guestVariables = canTellGuests(vmm) ? wanted : [];
     if (guestVariables.length < wanted.length)
@@ -188,7 +190,7 @@ export class Monitors {
       using memory = await this.#parts.storage.createExclusive(to);
       this.#logs.note(vm, `It is to be suspended to ${formatDatastorePath(to)}`);
       try {
-        await monitor.suspend(memory, to);
+        await monitor.suspend({ fd: memory.fd, complete: () => this.#completeMemory(monitor, memory.fd) }, to);
         await this.#logs.end(vm);
       } catch (error) {
         this.#logs.note(vm, `It goes on: ${messageOf(error)}`, "error");
@@ -197,6 +199,11 @@ export class Monitors {
         throw error;
       }
     });
+  }
+
+  /** What its ports know goes with a guest's memory. */
+  #completeMemory(monitor: Monitor, fd: number): void {
+    appendToFile(fd, this.#virtualPorts.carryOut(monitor));
   }
 
   /** @throws {Fault} what cannot change while the VM runs, by name; then nothing has changed */
@@ -246,6 +253,7 @@ export class Monitors {
       running: this.#running,
       require: (vm) => this.#require(vm, "poweredOn"),
       inTurn: (vm, deed) => this.#inTurn(vm, deed),
+      completeMemory: (monitor, fd) => this.#completeMemory(monitor, fd),
       log: this.#parts.log,
     };
   }
@@ -401,8 +409,8 @@ export class Monitors {
     this.#countSharing();
     this.#serialPorts.carry(monitor);
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
-    monitor.whenMacsChange(() => void this.#learnMacs(monitor));
-    void this.#learnMacs(monitor); // a guest that is resumed has what it had
+    monitor.whenAdaptersChange(() => void this.#learnAdapters(monitor));
+    void this.#learnAdapters(monitor); // a guest that is resumed has what it had
     monitor.ended.then((end) => void this.#forget(monitor, end));
   }
 
@@ -423,7 +431,7 @@ export class Monitors {
     };
   }
 
-  async #learnMacs(monitor: Monitor): Promise<void> {
+  async #learnAdapters(monitor: Monitor): Promise<void> {
     const { vm } = monitor;
     await this.#inTurn(vm, async () => {
       if (this.#running.get(vm) !== monitor || monitor.isEnding) return;

@@ -11,7 +11,7 @@ const portGroup: PortGroupConfig = {
   trunk: [{ first: 10, last: 20 }],
   overrides: {
     security: { allowPromiscuous: true },
-    shaping: { enabled: false, inbound: { averageBandwidth: 1000, peakBandwidth: 1000, burstSize: 1 } },
+    shaping: { enabled: false, inbound: { enabled: true, averageBandwidth: 1000, peakBandwidth: 1000, burstSize: 1 } },
     teaming: { policy: "failover_explicit", active: [], standby: ["eth1"] },
   },
 };
@@ -22,7 +22,7 @@ const vSwitch: SwitchConfig = {
   uplinks: ["eth1", "enp3s0f1.7"],
   policy: {
     security: { allowPromiscuous: false, macChanges: false, forgedTransmits: false, blockSwitchProtocols: true },
-    shaping: { ...shaping, inbound: { averageBandwidth: 1000, peakBandwidth: 1000, burstSize: 1 } },
+    shaping: { ...shaping, inbound: { enabled: true, averageBandwidth: 1000, peakBandwidth: 1000, burstSize: 1 } },
     teaming: {
       policy: "loadbalance_srcid",
       notifySwitches: true,

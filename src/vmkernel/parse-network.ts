@@ -14,6 +14,7 @@ import type {
   PortGroupConfig,
   ResolverConfig,
   SecurityPolicy,
+  ShapedWay,
   ShapingPolicy,
   SwitchConfig,
   TeamingPolicy,
@@ -167,7 +168,7 @@ const SHAPING = {
   averageBandwidth: readBitsPerSecond,
   peakBandwidth: readBitsPerSecond,
   burstSize: readBurst,
-} satisfies FieldReaders<Omit<ShapingPolicy, "inbound">>;
+} satisfies FieldReaders<ShapedWay>;
 
 const TEAMING = {
   policy: (shape, name) => readOneOf(shape, name, ["loadbalance_srcid", "loadbalance_srcmac", "loadbalance_ip", "failover_explicit"]),
@@ -202,9 +203,7 @@ function parseOverrides(shape: Shape): PolicyOverrides {
 
 function parseInbound(shaping: Shape): Pick<ShapingPolicy, "inbound"> {
   const shape = readOptional(shaping, "inbound", readShape);
-  if (shape === undefined) return {};
-  const { enabled: _, ...readers } = SHAPING;
-  return { inbound: readAll(shape, readers) };
+  return shape === undefined ? {} : { inbound: readAll(shape, SHAPING) };
 }
 
 function readAll<Policy>(shape: Shape, readers: FieldReaders<Policy>): Policy {

@@ -7,6 +7,7 @@ import type { Isolation } from "./isolation.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
   Beacons,
+  type CarriedConnection,
   type ConfigureOptions,
   chooseNameServers,
   type Learned,
@@ -121,6 +122,14 @@ class SwitchedNetwork implements HostNetwork {
 
   unplug(vm: VmId, key: number): Promise<void> {
     return this.#network.unplug(vm, key);
+  }
+
+  connectionsOf(vm: VmId, key: number): readonly CarriedConnection[] {
+    return this.#network.connectionsOf(vm, key);
+  }
+
+  carryIn(vm: VmId, key: number, connections: readonly CarriedConnection[]): Promise<void> {
+    return this.#network.carryIn(vm, key, connections);
   }
 
   plugged(): readonly Pick<NicPort, "vm" | "key">[] {

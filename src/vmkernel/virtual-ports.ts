@@ -1,11 +1,15 @@
 /**
- * The virtual ports of running VMs: one for each NIC that names a network, from before its monitor starts until after it has ended.
+ * The virtual ports of running VMs: one for each NIC, from before its monitor starts until after it has ended. One that names no
+ * network has a port that is on no switch: so it can be connected later without another adapter for its guest.
  * Paper «Virtual Ports»: what a port knows, it knows from the VM's configuration and from the adapter, never from frames.
  */
+import { isDeepStrictEqual } from "node:util";
 import { messageOf, Undo, type VmId } from "../base/index.ts";
 import type { HostNetwork } from "./host-network.ts";
-import type { MachineSpec } from "./machine.ts";
+import type { AdapterState, MachineSpec } from "./machine.ts";
+import { encodeAppendix, readAppendix } from "./memory-appendix.ts";
 import type { NicPort } from "./network/config.ts";
+import { encodeConnections, parseConnections } from "./network/index.ts";
 import type { Monitor, Nic, NicPorts, Tap } from "./vmm/index.ts";
 
 export interface VirtualPortsParts {
@@ -20,8 +24,8 @@ export interface Taps extends Disposable {
 
 export class VirtualPorts {
   readonly #parts: VirtualPortsParts;
-  /** MACs that guests' drivers have set, by the key of the NIC. */
-  readonly #macs = new Map<VmId, ReadonlyMap<number, string>>();
+  /** What guests' drivers have set at their adapters, by the key of the NIC. */
+  readonly #adapters = new Map<VmId, ReadonlyMap<number, AdapterState>>();
 
   constructor(parts: VirtualPortsParts) {
     this.#parts = parts;
@@ -31,9 +35,9 @@ export class VirtualPorts {
   of(vm: VmId): NicPorts {
     const { network } = this.#parts;
     return {
-      plugIn: async (nic) => (nic.network === undefined ? undefined : network.plugIn(this.#portOf(vm, nic), isConnected(nic))),
+      plugIn: (nic) => network.plugIn(this.#portOf(vm, nic), isConnected(nic)),
       change: async (nic) => {
-        // A monitor that was started where there was no network has no tap: its NIC leads nowhere until the next power-on.
+        // A monitor that was started where the machine withheld its network has no tap: its NIC leads nowhere until the next power-on.
         if (this.#pluggedOf(vm).some(({ key }) => key === nic.key)) await network.change(this.#portOf(vm, nic), isConnected(nic));
       },
       unplug: (key) => network.unplug(vm, key),
@@ -65,8 +69,8 @@ export class VirtualPorts {
    * Makes the ports of a VM those of its machine: after its monitor was found again, and after a change that came to nothing.
    * A NIC that had none gets none, for its monitor has no tap.
    */
-  async settle({ vm, macs, record: { machine } }: Monitor): Promise<void> {
-    this.#macs.set(vm, macs);
+  async settle({ vm, adapters, record: { machine } }: Monitor): Promise<void> {
+    this.#adapters.set(vm, adapters);
     const nics = new Map(nicsOf(machine).map((nic) => [nic.key, nic]));
     const ports = this.of(vm);
     for (const { key } of this.#pluggedOf(vm)) {
@@ -75,21 +79,38 @@ export class VirtualPorts {
     }
   }
 
-  /** Drivers in the guest have set their MACs. @returns whether one of them differs from what its port knew */
-  async learn({ vm, macs, record: { machine } }: Monitor): Promise<boolean> {
-    const known = this.#macs.get(vm);
-    this.#macs.set(vm, macs);
+  /** Drivers in the guest have set their adapters. @returns whether one of them differs from what its port knew */
+  async learn({ vm, adapters, record: { machine } }: Monitor): Promise<boolean> {
+    const known = this.#adapters.get(vm);
+    this.#adapters.set(vm, adapters);
     const changed = nicsOf(machine).filter(
-      ({ key, mac, network }) => network !== undefined && (known?.get(key) ?? mac) !== (macs.get(key) ?? mac),
+      ({ key, mac, network }) => network !== undefined && !isDeepStrictEqual(known?.get(key) ?? { mac }, adapters.get(key) ?? { mac }),
     );
     const ports = this.of(vm);
     for (const nic of changed) await this.#quietly(vm, () => ports.change(nic));
     return changed.length > 0;
   }
 
+  /** What ports of a guest that stands still know, for its memory's file. */
+  carryOut({ vm, record: { machine } }: Pick<Monitor, "vm" | "record">): Buffer {
+    const known = nicsOf(machine).map(({ key }) => [key, encodeConnections(this.#parts.network.connectionsOf(vm, key))] as const);
+    return encodeAppendix(new Map(known), Date.now());
+  }
+
+  /** Before the guest goes on. What cannot be read of it is judged by the firewall's rules again. @param fd of its memory's file */
+  async carryIn({ vm, devices }: MachineSpec, fd: number): Promise<void> {
+    await this.#quietly(vm, async () => {
+      const { carried = new Map<number, Buffer>(), savedAtMs = 0 } = readAppendix(fd) ?? {};
+      for (const { key } of nicsOf({ devices })) {
+        const bytes = carried.get(key);
+        if (bytes !== undefined) await this.#parts.network.carryIn(vm, key, parseConnections(bytes, Date.now() - savedAtMs));
+      }
+    });
+  }
+
   /** The monitor has ended, or was not started after all. */
   async release(vm: VmId): Promise<void> {
-    this.#macs.delete(vm);
+    this.#adapters.delete(vm);
     await Promise.all(this.#pluggedOf(vm).map(({ key }) => this.#quietly(vm, () => this.#parts.network.unplug(vm, key))));
   }
 
@@ -105,8 +126,8 @@ export class VirtualPorts {
 
   #portOf(vm: VmId, nic: Nic): NicPort {
     const { key, mac, network = "", firewall } = nic;
-    const effectiveMac = this.#macs.get(vm)?.get(key) ?? mac;
-    return { vm, key, portGroup: network, initialMac: mac, effectiveMac, ...(firewall && { firewall }) };
+    const { mac: effectiveMac = mac, groups } = this.#adapters.get(vm)?.get(key) ?? {};
+    return { vm, key, portGroup: network, initialMac: mac, effectiveMac, ...(groups && { groups }), ...(firewall && { firewall }) };
   }
 
   /** For what nobody waits for: the port goes on as it was, and the log says why. */
@@ -119,7 +140,7 @@ export class VirtualPorts {
   }
 }
 
-function nicsOf({ devices }: MachineSpec): readonly Nic[] {
+function nicsOf({ devices }: Pick<MachineSpec, "devices">): readonly Nic[] {
   return devices.filter((device) => device.kind === "nic");
 }
 

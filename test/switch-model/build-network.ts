@@ -1,6 +1,7 @@
 /** Configurations from what is special about them; the rest is ESXi's default, with all three of the security policy rejected. Pure. For tests. */
 import type {
   Firewall,
+  GroupFilter,
   NetworkPolicy,
   NicPort,
   PolicyOverrides,
@@ -51,11 +52,13 @@ export interface NicParts {
   readonly group: string;
   readonly mac: string;
   readonly effectiveMac?: string;
+  readonly groups?: GroupFilter;
   readonly firewall?: Firewall;
   readonly connected?: boolean;
 }
 
-export function makeNic({ name, group, mac, effectiveMac = mac, firewall, connected = true }: NicParts): PluggedNic {
-  const nic = { vm: name.replaceAll(/\D/g, ""), key: 4000, portGroup: group, initialMac: mac, effectiveMac, ...(firewall && { firewall }) };
+export function makeNic({ name, group, mac, effectiveMac = mac, groups, firewall, connected = true }: NicParts): PluggedNic {
+  const base = { vm: name.replaceAll(/\D/g, ""), key: 4000, portGroup: group, initialMac: mac, effectiveMac };
+  const nic = { ...base, ...(groups && { groups }), ...(firewall && { firewall }) };
   return { name, connected, nic: nic as NicPort };
 }

@@ -15,6 +15,7 @@ const COUNTED_AS: Readonly<Record<DropReason, string | undefined>> = {
   "switch protocol": "switchProtocol",
   firewall: "firewall",
   "MAC address changed": "macChange",
+  "not a group of its adapter": "otherGroup",
   "own address": "ownAddress",
   "unknown destination": "unknownDestination",
   "uplink not in the team": "unusedUplink",

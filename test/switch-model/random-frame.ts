@@ -25,6 +25,7 @@ import {
 } from "./build-frame.ts";
 import type { Random } from "./random.ts";
 import {
+  GROUPS,
   ipv4Of,
   ipv6Of,
   LOCAL_PORTS,
@@ -69,7 +70,6 @@ interface Flow {
 const PAGE_BYTES = 4096;
 const FLOWS_KEPT = 6;
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
-const GROUPS = ["01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:00:0c:cc:cc:ce", "01:80:c2:00:00:10"] as const;
 /** What no adapter is made with; the last ones read as keys of lists in a table of MAC addresses that is also one of lists. */
 const NOBODYS_MACS = [BROADCAST, GROUPS[0], "00:00:00:00:00:00", "01:00:00:00:00:00", "03:01:00:00:00:00"] as const;
 const SWITCH_PROTOCOLS = ["01:80:c2:00:00:00", "01:80:c2:00:00:02", "01:80:c2:00:00:0e", "01:00:0c:cc:cc:cc", "01:00:0c:cc:cc:cd"] as const;

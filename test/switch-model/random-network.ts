@@ -2,6 +2,7 @@
 import type {
   Firewall,
   FirewallRule,
+  GroupFilter,
   NetworkConfig,
   PolicyOverrides,
   PortGroupConfig,
@@ -18,6 +19,7 @@ export const NIC_NAMES = ["vm1", "vm2", "vm3", "vm4", "vm5", "vm6", "vm7"] as co
 export const UPLINK_NAMES = ["up0", "up1", "up2"] as const;
 export const VLANS = [1, 10, 20, 30, 4094] as const;
 const GROUPS_EACH = 3;
+export const GROUPS = ["01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:00:0c:cc:cc:ce", "01:80:c2:00:00:10"] as const;
 /** No port has it. */
 export const STRANGER_MAC = "00:50:56:00:00:99";
 export const LOCAL_PORTS = [1000, 1001, 5000] as const;
@@ -129,8 +131,15 @@ function randomNic(random: Random, { name, at, groups, round }: NicChoice): Plug
     mac,
     effectiveMac,
     connected: random.chance(96),
+    ...(random.chance(40) && { groups: randomGroups(random) }),
     ...(random.chance(40) && { firewall: randomFirewall(random, round) }),
   });
+}
+
+function randomGroups(random: Random): GroupFilter {
+  const others = Array.from({ length: random.pick([0, 0, 1, 3, 60]) }, (_, at) => `33:33:00:00:0a:${at.toString(16).padStart(2, "0")}`);
+  const multicast = random.chance(25) ? "all" : [...random.some(GROUPS, 50), ...others].sort();
+  return { broadcast: random.chance(70), multicast };
 }
 
 function randomFirewall(random: Random, round: number): Firewall {

@@ -8,6 +8,7 @@
  * - A tag with VLAN 0 (priority tag) or 4095, an 802.1ad tag, and a second tag are refused at every port, guests' and uplinks'.
  * - A change of MAC address that is rejected leaves the port with the address of its configuration for what it sends, and nothing
  *   reaches it until its adapter is back at that address.
+ * - A group's frame reaches the port whose adapter asked for that group, or of whose adapter nothing is known.
  * - Of two ports that claim one address in one VLAN, the one whose own it is goes first, then the one that was plugged in first.
  */
 import type { NetworkConfig, NicPort, PortGroupConfig, SecurityPolicy, SwitchConfig } from "../../src/vmkernel/network/config.ts";
@@ -52,6 +53,7 @@ export type DropReason =
   | "switch protocol"
   | "firewall"
   | "MAC address changed"
+  | "not a group of its adapter"
   | "own address"
   | "unknown destination"
   | "uplink not in the team"
@@ -284,7 +286,15 @@ function isSwitchProtocol({ destination }: EthernetFrame): boolean {
 
 function judgeReceiver(port: VmPort, { frame, vlan }: Passing): DropReason | undefined {
   if (!port.receives) return "MAC address changed";
+  if (!asksFor(port, frame)) return "not a group of its adapter";
   return port.firewall?.lets("in", frame, trunkVlan(port, vlan)) === false ? "firewall" : undefined;
+}
+
+/** Of what is sent to many a port gets what its adapter asked for; one that may listen to everything gets it. */
+function asksFor({ nic: { groups }, security }: VmPort, { isGroup, destination }: EthernetFrame): boolean {
+  if (!isGroup || groups === undefined || security.allowPromiscuous) return true;
+  if (destination === "ffffffffffff") return groups.broadcast;
+  return groups.multicast === "all" || groups.multicast.some((mac) => digits(mac) === destination);
 }
 
 /** An access port's guest does not know of its VLAN. */

@@ -182,7 +182,7 @@ const isForgetful = (device: DeviceSpec): boolean => device.kind === "disk" && d
 /** A tap is named after the VM and the key of its NIC. */
 function isOwnTap(fd: number, { inspection: { machine }, taps }: ObservedMonitor): boolean {
   const tap = taps.find((held) => held.fd === fd);
-  const nics = machine.devices.filter((device) => device.kind === "nic" && device.network !== undefined);
+  const nics = machine.devices.filter((device) => device.kind === "nic");
   return tap !== undefined && nics.some(({ key }) => tap.name === `v${machine.vm}n${key}`);
 }
 

@@ -1,6 +1,8 @@
 /** Every command that this host has. What is not here is unknown: a command whose subsystem the host has not, it does not show. Pure. */
 import { type PrivilegeId, READ } from "../../access/index.ts";
 import type { Command } from "./command.ts";
+import { managementCommands } from "./commands/bulkhead-management.ts";
+import { ownNetworkCommands } from "./commands/bulkhead-network.ts";
 import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
 import { addressCommands } from "./commands/network-addresses.ts";
@@ -27,6 +29,8 @@ export const commands: readonly Command[] = [
   ...hardwareCommands,
   ...vswitchCommands,
   ...portGroupCommands,
+  ...ownNetworkCommands,
+  ...managementCommands,
   ...nicCommands,
   ...networkVmCommands,
   ...interfaceCommands,

@@ -8,6 +8,9 @@ import { type AnyValue, fault, type ManagedObjects, type MoRef } from "../../wir
 import { type Call, sessionOf } from "../agent.ts";
 import { invoke } from "../invoke.ts";
 import type { MethodsOf, PropertiesOf, TypeName } from "../managed-object.ts";
+import type { VirtualNetwork } from "../network/network-config.ts";
+import { setInboundShaping, setTrunkVlans } from "../network/network-deeds.ts";
+import type { InboundChange, InboundPlace } from "../network/plan-trunks.ts";
 import { sourceFor } from "../property-source.ts";
 import type { Vm } from "../vm.ts";
 
@@ -48,6 +51,12 @@ export interface Host {
   ports(): readonly VmPort[];
   /** Of the machine. The API has no words for them: it is the privilege of the command that guards them. */
   connections(): Promise<readonly Connection[]>;
+  /** Of this host's network what vim25 has no words for either. */
+  network(): VirtualNetwork;
+  /** @throws {Fault} NotFound, InvalidArgument, HostConfigFault */
+  setTrunk(portGroup: string, ranges: string | undefined): Promise<void>;
+  /** @throws {Fault} NotFound, InvalidArgument, HostConfigFault */
+  setInbound(place: InboundPlace, change: InboundChange): Promise<void>;
 }
 
 /** An object by its type and id. */
@@ -82,6 +91,9 @@ export function hostOf(call: Call): Host {
       await ended(call, (await ask(ref, method, args as object)) as MoRef);
     },
     worlds: () => running().map((vm) => ({ vm: vm.ref, id: vm.monitor?.pid ?? 0 })),
+    network: () => agent.networks.network,
+    setTrunk: (name, ranges) => setTrunkVlans(call, { name, ranges }),
+    setInbound: (place, change) => setInboundShaping(call, place, change),
     connections: () => agent.vms.vmkernel.request({ kind: "listConnections" }),
     ports: () => {
       const vms = new Map(running().map((vm) => [vm.id, vm.ref]));

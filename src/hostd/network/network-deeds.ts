@@ -20,6 +20,7 @@ import { addHostNic, type Choice, DEFAULT_STACK, deselectHostNic, removeHostNic,
 import { updateDns, updateRoutes, updateRouteTable } from "./plan-netstacks.ts";
 import { addPortGroup, addSwitch, removePortGroup, removeSwitch, updatePortGroup, updateSwitch } from "./plan-network.ts";
 import { updateNetwork } from "./plan-network-config.ts";
+import { type InboundChange, type InboundPlace, setInbound, setTrunk } from "./plan-trunks.ts";
 import { networksOfVm } from "./port-group-users.ts";
 
 interface SwitchRequest {
@@ -58,6 +59,17 @@ export async function changePortGroup(call: Call, name: string, spec: HostPortGr
 export async function removePortGroupFrom(call: Call, name: string): Promise<void> {
   await call.agent.networks.change((network, facts) => removePortGroup(network, name, facts), { by: managerOf(call) });
   post(call, `Port group ${name} was removed`);
+}
+
+/** @param request its VLANs, "1-10,30"; all where there are none */
+export async function setTrunkVlans(call: Call, request: { readonly name: string; readonly ranges: string | undefined }): Promise<void> {
+  await call.agent.networks.change((network) => setTrunk(network, request), { by: managerOf(call) });
+  post(call, `The VLANs that port group ${request.name} carries were changed`);
+}
+
+export async function setInboundShaping(call: Call, place: InboundPlace, change: InboundChange): Promise<void> {
+  await call.agent.networks.change((network) => setInbound(network, place, change), { by: managerOf(call) });
+  post(call, `The shaping of what ports of ${place.name} receive was changed`);
 }
 
 /** @returns the devices of interfaces that were added */

@@ -20,22 +20,13 @@ import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
 import { Adapters, asUplinks, type PhysicalAdapter } from "./adapters.ts";
 import { canCutOff, type Manager, uplinksOf } from "./decide-rollback.ts";
-import {
-  FIRST_NETWORK,
-  findPortGroup,
-  goneFrom,
-  isForHost,
-  networkNames,
-  readStored,
-  toVmkernel,
-  type VirtualNetwork,
-} from "./network-config.ts";
+import { findPortGroup, goneFrom, isForHost, networkNames, toVmkernel, type VirtualNetwork } from "./network-config.ts";
 import type { NetworkFacts } from "./plan-network.ts";
 import type { Adapter } from "./plan-switch.ts";
 import { networksOfVm, usersOf } from "./port-group-users.ts";
 import { type PendingRollback, Rollbacks } from "./rollbacks.ts";
+import { NETWORK_SETTING, readStoredNetwork } from "./stored-network.ts";
 
-const SETTING = "network";
 const LOOK_DELAY_MS = 200; // what changes together is looked at once
 
 export interface NetworksParts {
@@ -83,8 +74,7 @@ export class Networks {
     this.#agent = agent;
     this.#onBug = onBug;
     this.#adapters = new Adapters(database);
-    const row = database.prepare("SELECT value FROM setting WHERE key = ?").get(SETTING) as { value: string } | undefined;
-    this.#network = row === undefined ? FIRST_NETWORK : readStored(row.value);
+    this.#network = readStoredNetwork(database);
     this.#rollbacks = new Rollbacks({
       database,
       clock: () => this.#agent().clock,
@@ -305,7 +295,7 @@ export class Networks {
     accounts.change(() => {
       this.#database
         .prepare("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-        .run(SETTING, JSON.stringify(wanted));
+        .run(NETWORK_SETTING, JSON.stringify(wanted));
       for (const permission of this.#permissionsOn(goneFrom(before, wanted))) {
         accounts.revoke(permission);
         if (renaming !== undefined && permission.entity === networkRef(renaming.from).value)

@@ -2,7 +2,7 @@
  * Policies as clients send them (untrusted), as overrides of what is there. Pure.
  * What a policy asks for and the host would not do is refused by name. Source: vim25 HostNetworkPolicy and its parts.
  */
-import type { NetworkPolicy, PolicyOverrides, SecurityPolicy, ShapingPolicy, TeamingPolicy } from "../../vmkernel/index.ts";
+import type { NetworkPolicy, PolicyOverrides, SecurityPolicy, ShapedWay, TeamingPolicy } from "../../vmkernel/index.ts";
 import {
   fault,
   type HostNetworkPolicy,
@@ -31,7 +31,7 @@ export function parsePolicy(policy: HostNetworkPolicy | undefined, { at, uplinkO
   if (offload !== undefined) throw notSupported(`${at}.offloadPolicy.${offload[0]}`);
   return {
     ...ifAny("security", parseSecurity(security ?? {})),
-    ...ifAny("shaping", parseShaping(shapingPolicy ?? {}, `${at}.shapingPolicy`)),
+    ...ifAny("shaping", readBandwidths(shapingPolicy ?? {}, `${at}.shapingPolicy`)),
     ...ifAny("teaming", parseTeaming(nicTeaming ?? {}, { at: `${at}.nicTeaming`, uplinkOf })),
   };
 }
@@ -44,18 +44,23 @@ export function checkPolicy({ shaping, teaming }: NetworkPolicy, at: string): vo
   // Linked uplinks are one to the switch outside: it sends no beacon of one back by another.
   if (teaming.checkBeacon && teaming.policy === "loadbalance_ip")
     throw invalidArgument(`${at}.nicTeaming.failureCriteria.checkBeacon`, "a team by IP hash cannot go by beacons");
-  if (!shaping.enabled) return;
-  const { averageBandwidth, peakBandwidth, burstSize } = shaping;
-  if (averageBandwidth < 1) throw invalidArgument(`${at}.shapingPolicy.averageBandwidth`, "nothing would pass");
-  if (peakBandwidth < averageBandwidth) throw invalidArgument(`${at}.shapingPolicy.peakBandwidth`, "it is below the average");
-  if (burstSize < 1) throw invalidArgument(`${at}.shapingPolicy.burstSize`, "nothing would pass");
+  checkBandwidths(shaping, `${at}.shapingPolicy`);
+}
+
+/** @throws {Fault} InvalidArgument */
+export function checkBandwidths({ enabled, averageBandwidth, peakBandwidth, burstSize }: ShapedWay, at: string): void {
+  if (!enabled) return;
+  if (averageBandwidth < 1) throw invalidArgument(`${at}.averageBandwidth`, "nothing would pass");
+  if (peakBandwidth < averageBandwidth) throw invalidArgument(`${at}.peakBandwidth`, "it is below the average");
+  if (burstSize < 1) throw invalidArgument(`${at}.burstSize`, "nothing would pass");
 }
 
 function parseSecurity({ allowPromiscuous, macChanges, forgedTransmits }: HostNetworkSecurityPolicy): Partial<SecurityPolicy> {
   return definedOf<SecurityPolicy>({ allowPromiscuous, macChanges, forgedTransmits });
 }
 
-function parseShaping(shaping: HostNetworkTrafficShapingPolicy, at: string): Partial<ShapingPolicy> {
+/** What is said of one way. @throws {Fault} InvalidArgument */
+export function readBandwidths(shaping: HostNetworkTrafficShapingPolicy, at: string): Partial<ShapedWay> {
   const { enabled, averageBandwidth, peakBandwidth, burstSize } = shaping;
   const bounds = { averageBandwidth: BITS_PER_SECOND_MAX, peakBandwidth: BITS_PER_SECOND_MAX, burstSize: BURST_BYTES_MAX };
   for (const name of ["averageBandwidth", "peakBandwidth", "burstSize"] as const) {
@@ -63,7 +68,7 @@ function parseShaping(shaping: HostNetworkTrafficShapingPolicy, at: string): Par
     if (!Number.isSafeInteger(value) || value < 0 || value > bounds[name])
       throw invalidArgument(`${at}.${name}`, `it is a whole number from 0 to ${bounds[name]}`);
   }
-  return definedOf<ShapingPolicy>({ enabled, averageBandwidth, peakBandwidth, burstSize });
+  return definedOf<ShapedWay>({ enabled, averageBandwidth, peakBandwidth, burstSize });
 }
 
 /** `reversePolicy` has had no effect since vSphere 5.1, and is always shown as true. */

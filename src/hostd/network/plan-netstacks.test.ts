@@ -87,11 +87,19 @@ test("name servers are those that are set, those that a server tells of, or the 
 
 test("a netstack is set as by itself", () => {
   const ipRouteConfig = { defaultGateway: "10.0.0.1" };
-  const set = updateNetstack(network, { netStackInstance: { key: DEFAULT_STACK, ipRouteConfig }, operation: "edit" });
+  const set = updateNetstack(network, { netStackInstance: { key: DEFAULT_STACK, ipRouteConfig }, operation: "edit" }, DNS);
   expect(set).toEqual(routes(ipRouteConfig));
 });
 
-const instance = (parts: object) => () => updateNetstack(network, { netStackInstance: { key: DEFAULT_STACK, ...parts } });
+const change = (parts: object) => updateNetstack(network, { netStackInstance: { key: DEFAULT_STACK, ...parts } }, DNS);
+const instance = (parts: object) => () => change(parts);
+
+test("the name servers of the netstack that the host asks by are set with it, and said again they change nothing", () => {
+  const dnsConfig = dns({ address: ["10.0.0.53"], searchDomain: ["example.org"] });
+  expect(change({ dnsConfig }).resolver).toEqual({ nameServers: ["10.0.0.53"], searchDomains: ["example.org"] });
+  expect(change({ dnsConfig: DNS })).toEqual(network);
+  expect(change({ key: "vmotion", dnsConfig: { dhcp: false, hostName: "", domainName: "" } })).toEqual(network);
+});
 
 test.each<[string, () => unknown, readonly [string, unknown]]>([
   ["a gateway that is no address", () => routes({ defaultGateway: "gateway" }), ["InvalidArgument", "config.defaultGateway"]],
@@ -138,5 +146,16 @@ test.each<[string, () => unknown, readonly [string, unknown]]>([
     ["InvalidArgument", "config.virtualNicDevice"],
   ],
   ["a netstack that is not there", instance({ key: "mine" }), ["InvalidArgument", "config.netStackSpec.netStackInstance.key"]],
+  ["a netstack's other name", instance({ name: "mine" }), ["NotSupported", undefined]],
+  [
+    "name servers of a netstack that the host does not ask by",
+    instance({ key: "vmotion", dnsConfig: dns({ address: ["10.0.0.53"] }) }),
+    ["NotSupported", undefined],
+  ],
+  [
+    "a name server of a netstack without an address",
+    instance({ dnsConfig: dns({ address: ["ns1"] }) }),
+    ["InvalidArgument", "config.netStackSpec.netStackInstance.dnsConfig.address"],
+  ],
   ["another congestion control", instance({ congestionControlAlgorithm: "cubic" }), ["NotSupported", undefined]],
 ])("%s is refused by name", (_, attempt, expected) => expect(refusal(attempt)).toEqual(expected));

@@ -14,8 +14,9 @@ import type {
 import { canonical, networkOf } from "./ip-networks.ts";
 import type { VirtualNetwork } from "./network-config.ts";
 import { invalidArgument, notSupported } from "./parse-policy.ts";
-import { NETSTACKS } from "./plan-host-nics.ts";
+import { DEFAULT_STACK, NETSTACKS } from "./plan-host-nics.ts";
 import { alreadyExists, notFound } from "./plan-network.ts";
+import { isSame } from "./same-config.ts";
 
 const NAME_SERVERS_MAX = 8; // a resolver asks no more
 const SEARCH_DOMAINS_MAX = 32;
@@ -98,14 +99,22 @@ function changeRoute(
 const CONGESTION = "newreno";
 const CONNECTIONS_MAX = 11_000;
 
-/** Of the netstacks that there are; none is made or removed. @throws {Fault} InvalidArgument, NotSupported */
+/**
+ * Of the netstacks that there are; none is made or removed. The host asks for names by one way, whoever of it asks: it is shown with, and
+ * set by, the netstack that interfaces have unless another is said.
+ * @param shownDns as the host shows it
+ * @throws {Fault} InvalidArgument, NotSupported
+ */
 export function updateNetstack(
   network: VirtualNetwork,
   { netStackInstance, operation = "edit" }: HostNetworkConfigNetStackSpec,
+  shownDns: HostDnsConfig | undefined,
 ): VirtualNetwork {
   const at = "config.netStackSpec.netStackInstance";
   const {
     key = "",
+    name = key,
+    dnsConfig,
     ipRouteConfig,
     routeTableConfig,
     congestionControlAlgorithm,
@@ -117,10 +126,24 @@ export function updateNetstack(
   if ((congestionControlAlgorithm ?? CONGESTION) !== CONGESTION) throw notSupported(`${at}.congestionControlAlgorithm`);
   if ((requestedMaxNumberOfConnections ?? CONNECTIONS_MAX) !== CONNECTIONS_MAX) throw notSupported(`${at}.requestedMaxNumberOfConnections`);
   if (ipV6Enabled === false) throw notSupported(`${at}.ipV6Enabled`);
-  const withRoutes = ipRouteConfig ? updateRoutes(network, { netstack: key, config: ipRouteConfig, at: `${at}.ipRouteConfig` }) : network;
+  if (name !== key) throw notSupported(`${at}.name`);
+  const withDns =
+    dnsConfig === undefined ? network : updateStackDns(network, { netstack: key, config: dnsConfig, at: `${at}.dnsConfig` }, shownDns);
+  const withRoutes = ipRouteConfig ? updateRoutes(withDns, { netstack: key, config: ipRouteConfig, at: `${at}.ipRouteConfig` }) : withDns;
   return routeTableConfig
     ? updateRouteTable(withRoutes, { netstack: key, config: routeTableConfig, at: `${at}.routeTableConfig` })
     : withRoutes;
+}
+
+function updateStackDns(
+  network: VirtualNetwork,
+  { netstack, config, at }: StackRequest<HostDnsConfig>,
+  shown: HostDnsConfig | undefined,
+): VirtualNetwork {
+  if (netstack === DEFAULT_STACK) return shown === undefined || isSame(config, shown) ? network : updateDns(network, config, shown, at);
+  const { dhcp, address = [], searchDomain = [], hostName, domainName } = config;
+  if (dhcp || address.length > 0 || searchDomain.length > 0 || hostName !== "" || domainName !== "") throw notSupported(at);
+  return network;
 }
 
 /**
@@ -128,22 +151,22 @@ export function updateNetstack(
  * @param current as the host shows it
  * @throws {Fault} InvalidArgument, NotSupported
  */
-export function updateDns(network: VirtualNetwork, config: HostDnsConfig, current: HostDnsConfig): VirtualNetwork {
+export function updateDns(network: VirtualNetwork, config: HostDnsConfig, current: HostDnsConfig, at = "config"): VirtualNetwork {
   const { dhcp, virtualNicDevice, hostName, domainName, address = [], searchDomain = [] } = config;
-  if (hostName !== "" && hostName !== current.hostName) throw notSupported("config.hostName");
-  if (domainName !== "" && domainName !== current.domainName) throw notSupported("config.domainName");
-  if (config.ipv6VirtualNicDevice !== undefined && config.ipv6VirtualNicDevice !== "") throw notSupported("config.ipv6VirtualNicDevice");
-  if (address.some((one) => isIP(one) === 0)) throw invalidArgument("config.address", "one is no address");
-  if (address.length > NAME_SERVERS_MAX) throw invalidArgument("config.address", `there are more than ${NAME_SERVERS_MAX}`);
+  if (hostName !== "" && hostName !== current.hostName) throw notSupported(`${at}.hostName`);
+  if (domainName !== "" && domainName !== current.domainName) throw notSupported(`${at}.domainName`);
+  if (config.ipv6VirtualNicDevice !== undefined && config.ipv6VirtualNicDevice !== "") throw notSupported(`${at}.ipv6VirtualNicDevice`);
+  if (address.some((one) => isIP(one) === 0)) throw invalidArgument(`${at}.address`, "one is no address");
+  if (address.length > NAME_SERVERS_MAX) throw invalidArgument(`${at}.address`, `there are more than ${NAME_SERVERS_MAX}`);
   const isDomain = (name: string): boolean => name.length <= 253 && /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i.test(name);
-  if (!searchDomain.every(isDomain)) throw invalidArgument("config.searchDomain", "one is no name of a domain");
-  if (searchDomain.length > SEARCH_DOMAINS_MAX) throw invalidArgument("config.searchDomain", `there are more than ${SEARCH_DOMAINS_MAX}`);
+  if (!searchDomain.every(isDomain)) throw invalidArgument(`${at}.searchDomain`, "one is no name of a domain");
+  if (searchDomain.length > SEARCH_DOMAINS_MAX) throw invalidArgument(`${at}.searchDomain`, `there are more than ${SEARCH_DOMAINS_MAX}`);
   const asking = network.hostNics.filter((nic) => nic.dhcp);
   const device = dhcp ? asking.find((nic) => (virtualNicDevice ?? nic.device) === nic.device)?.device : undefined;
-  if (dhcp && device === undefined) throw invalidArgument("config.virtualNicDevice", "it is no interface that asks a DHCP server");
+  if (dhcp && device === undefined) throw invalidArgument(`${at}.virtualNicDevice`, "it is no interface that asks a DHCP server");
   if (device === undefined && address.length === 0) {
     const isOther = searchDomain.some((name) => current.searchDomain?.includes(name) !== true);
-    if (isOther) throw invalidArgument("config.searchDomain", "without name servers there is nobody to ask for it");
+    if (isOther) throw invalidArgument(`${at}.searchDomain`, "without name servers there is nobody to ask for it");
     const { resolver: _, ...others } = network;
     return others; // those of the machine
   }

@@ -23,6 +23,8 @@ import {
   updateSwitch,
 } from "./plan-network.ts";
 import { devicesOf, newSwitch, withUplinks } from "./plan-switch.ts";
+import { isSame } from "./same-config.ts";
+import { withInbound } from "./unsaid.ts";
 
 const CHANGES_MAX = 1000; // as many as the host can have port groups
 
@@ -69,7 +71,7 @@ function withStacks(network: VirtualNetwork, config: HostNetworkConfig, current:
     return config[part] !== undefined && !isSame(config[part], current[part]);
   };
   let planned = network;
-  for (const spec of netStackSpec) planned = updateNetstack(planned, spec);
+  for (const spec of netStackSpec) planned = updateNetstack(planned, spec, current.dnsConfig);
   if (isNew("ipRouteConfig") && ipRouteConfig !== undefined)
     planned = updateRoutes(planned, { netstack: DEFAULT_STACK, config: ipRouteConfig, at: "config.ipRouteConfig" });
   if (isNew("routeTableConfig") && routeTableConfig !== undefined)
@@ -148,7 +150,7 @@ function cleared(network: VirtualNetwork, { vswitch }: HostNetworkConfig): Virtu
     switches: network.switches.map((one) => {
       const change = vswitch.find(({ name }) => name === one.name);
       if (change === undefined) return one; // it goes, if nothing is connected
-      const fresh = { ...newSwitch(one.name), portGroups: one.portGroups };
+      const fresh = withInbound({ ...newSwitch(one.name), portGroups: one.portGroups }, one.policy.shaping.inbound);
       return withUplinks(fresh, change.spec?.bridge === undefined ? [] : one.uplinks);
     }),
   };
@@ -193,15 +195,4 @@ function refuseOtherParts(config: HostNetworkConfig, current: HostNetworkConfig)
   const unknown = config.pnic?.find(({ device }) => !(current.pnic ?? []).some((one) => one.device === device));
   if (unknown !== undefined)
     throw fault("NotFound", `The object or item referred to could not be found: physical adapter ${unknown.device.slice(0, 32)}.`, {});
-}
-
-/** As JSON, without what a client's library adds or leaves out: types, fields that are not set, lists without anything. */
-function isSame(one: unknown, other: unknown): boolean {
-  const plain = (value: unknown): string =>
-    JSON.stringify(value, (key, item: unknown) => {
-      if (key === "$type" || (Array.isArray(item) && item.length === 0)) return undefined;
-      if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
-      return Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-    }) ?? "";
-  return plain(one) === plain(other);
 }

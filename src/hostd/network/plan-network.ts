@@ -8,6 +8,7 @@ import { computePolicy } from "./computed-policy.ts";
 import { findPortGroup, portGroupsOf, type VirtualNetwork, type VirtualSwitch } from "./network-config.ts";
 import { checkPolicy, invalidArgument, parsePolicy } from "./parse-policy.ts";
 import { type Adapter, applySwitchSpec, newSwitch } from "./plan-switch.ts";
+import { withUnsaid } from "./unsaid.ts";
 
 /** What is known of the host beside the network that it shall have. */
 export interface NetworkFacts {
@@ -84,8 +85,9 @@ export function updatePortGroup(
   const found = findPortGroup(network, name);
   if (found === undefined) throw notFound("port group", name);
   const vswitch = requireSwitch(network, spec.vswitchName);
-  const { trunk, isForHost } = found.portGroup;
-  const wanted = { ...parsePortGroup(spec, { vswitch, facts, at }), ...(trunk && { trunk }), ...(isForHost && { isForHost }) };
+  const { isForHost } = found.portGroup;
+  const parsed = withUnsaid(parsePortGroup(spec, { vswitch, facts, at }), found.portGroup);
+  const wanted = { ...parsed, ...(isForHost && { isForHost }) };
   if (wanted.name !== name) requireFreeName(network, wanted.name);
   const moves = found.vswitch.name !== vswitch.name;
   const user = userOf(network, name, facts);

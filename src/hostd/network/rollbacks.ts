@@ -7,8 +7,8 @@ import type { Clock } from "../../base/index.ts";
 import type { Connection } from "../database.ts";
 import { type Manager, showsReached } from "./decide-rollback.ts";
 import type { VirtualNetwork } from "./network-config.ts";
+import { ROLLBACK_SETTING, readPendingRollback } from "./stored-network.ts";
 
-const SETTING = "networkRollback";
 const AGAIN_MS = 1000; // a network that could not be restored is restored a little later
 
 /** A permission on a port group that the change removed. */
@@ -47,8 +47,7 @@ export class Rollbacks {
 
   constructor(parts: RollbacksParts) {
     this.#parts = parts;
-    const row = parts.database.prepare("SELECT value FROM setting WHERE key = ?").get(SETTING) as { value: string } | undefined;
-    this.#pending = row === undefined ? undefined : (JSON.parse(row.value) as PendingRollback);
+    this.#pending = readPendingRollback(parts.database);
   }
 
   get pending(): PendingRollback | undefined {
@@ -99,11 +98,11 @@ export class Rollbacks {
 
   #write(pending: PendingRollback | undefined): void {
     const { database } = this.#parts;
-    if (pending === undefined) database.prepare("DELETE FROM setting WHERE key = ?").run(SETTING);
+    if (pending === undefined) database.prepare("DELETE FROM setting WHERE key = ?").run(ROLLBACK_SETTING);
     else
       database
         .prepare("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-        .run(SETTING, JSON.stringify(pending));
+        .run(ROLLBACK_SETTING, JSON.stringify(pending));
     this.#pending = pending;
   }
 }

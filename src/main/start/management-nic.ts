@@ -1,32 +1,31 @@
 /**
- * The host's own interface of the demonstration: vmk0, on a management network of its own, which no virtual machine is on and no
- * adapter leads to. The API is served on it, too. Paper «Virtual Networking Layer».
+ * The host's own interface of the demonstration: vmk0, on a management network of its own. The API is served on it, too. It is made as
+ * anybody makes it, by a command of esxcli.
  */
+import { esxcliCommands } from "../../hostd/esxcli/index.ts";
+import { parseCommandLine } from "../../interfaces/esxcli/index.ts";
 import { moRef, type VimClient } from "../../interfaces/index.ts";
 import type { HostNetworkInfo } from "../../wire/index.ts";
+import { execute } from "../esxcli-command.ts";
 import { readProperty } from "./vim.ts";
 
 const SYSTEM = moRef("HostNetworkSystem", "networkSystem");
-const NIC_MANAGER = moRef("HostVirtualNicManager", "ha-vnic-mgr");
-const SWITCH = "Management";
-const PORT_GROUP = "Management Network";
-/** Of a network that nobody hands out addresses on: RFC 3927. */
-const ADDRESS = { dhcp: false, ipAddress: "169.254.1.1", subnetMask: "255.255.0.0" };
+const COMMAND = ["bulkhead", "network", "management", "add"];
 
 /** Where the host has no interface of its own yet. @returns a line that says where it is, and where it leads; none where there was one */
 export async function makeManagementNic(client: VimClient): Promise<string | undefined> {
-  const { vnic = [], vswitch = [], portgroup = [] } = (await readProperty(client, SYSTEM, "networkInfo")) as HostNetworkInfo;
-  if (vnic.length > 0 || vswitch.some(({ name }) => name === SWITCH)) return undefined;
-  const changeOperation = portgroup.some(({ spec }) => spec.name === PORT_GROUP) ? "edit" : "add";
-  const spec = { name: PORT_GROUP, vlanId: 0, vswitchName: SWITCH, policy: {} };
-  const config = {
-    vswitch: [{ changeOperation: "add", name: SWITCH, spec: { numPorts: 128 } }],
-    portgroup: [{ changeOperation, spec }],
-    vnic: [{ changeOperation: "add", portgroup: PORT_GROUP, spec: { ip: ADDRESS } }],
-  };
-  const { vnicDevice = [] } = await client.call(SYSTEM, "UpdateNetworkConfig", { config, changeMode: "modify" });
-  const [device] = vnicDevice;
-  if (device === undefined) return undefined;
-  await client.call(NIC_MANAGER, "SelectVnicForNicType", { nicType: "management", device });
-  return `${device} is ${ADDRESS.ipAddress} on ${PORT_GROUP}, a switch of its own without an adapter: no VM reaches the API by it`;
+  const { vnic: before = [] } = await networkOf(client);
+  if (before.length > 0) return undefined;
+  const typed = parseCommandLine(COMMAND, esxcliCommands);
+  if (typed.kind !== "command") throw new Error(`${COMMAND.join(" ")} is a command`);
+  const { lines, exitCode } = await execute(client, typed, undefined);
+  if (exitCode !== 0) throw new Error(`making the host's interface for management: ${lines.join(" ")}`);
+  const { vnic: [made] = [] } = await networkOf(client);
+  if (made === undefined) throw new Error("the host has no interface for management, although one was made");
+  const { device, portgroup, spec } = made;
+  return `${device} is ${spec.ip?.ipAddress} on ${portgroup}, a switch of its own without an adapter: no VM reaches the API by it`;
+}
+
+async function networkOf(client: VimClient): Promise<HostNetworkInfo> {
+  return (await readProperty(client, SYSTEM, "networkInfo")) as HostNetworkInfo;
 }

@@ -1,4 +1,4 @@
-/** The TCP sockets of this network namespace, as the kernel lists them. Source: proc(5) /proc/net/tcp and tcp6. */
+/** The TCP sockets of the network namespace that this thread is in, as the kernel lists them. Source: proc(5) net/tcp and tcp6. */
 import { existsSync, readFileSync } from "node:fs";
 
 export interface TcpSocket {
@@ -9,7 +9,7 @@ export interface TcpSocket {
 }
 
 export function tcpSockets(): readonly TcpSocket[] {
-  const tables = ["/proc/net/tcp", "/proc/net/tcp6"].filter((path) => existsSync(path));
+  const tables = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"].filter((path) => existsSync(path));
   return tables.flatMap((path) => parseTcpTable(readFileSync(path, "utf8")));
 }
 

@@ -4,9 +4,11 @@
  */
 import type { Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { NetworkConfig, NetworkPolicy, PortGroupConfig, ShapingPolicy, SwitchConfig, TeamingPolicy } from "./config.ts";
+import { RULES_MAX } from "./compile/firewall/rules.ts";
+import type { NetworkConfig, NetworkPolicy, NicPort, PortGroupConfig, ShapedWay, SwitchConfig, TeamingPolicy } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
 import { checkHostNics } from "./host-nic.ts";
+import { isGroupMac, isMac } from "./mac.ts";
 import { SWITCH_NUMBER_MAX } from "./port-id.ts";
 import { UNTAGGED, VGT_ID, VLAN_MAX } from "./vlan.ts";
 
@@ -37,6 +39,17 @@ export function checkConfig(config: NetworkConfig): void {
   checkHostNics(config);
 }
 
+/** @throws {Fault} InvalidArgument */
+export function checkNic(nic: NicPort): NicPort {
+  const problem = [nic.initialMac, nic.effectiveMac].find((mac) => !isMac(mac));
+  if (problem !== undefined) throw fault("InvalidArgument", `${problem} is no MAC address.`, { invalidProperty: "mac" });
+  if (isGroupMac(nic.initialMac)) throw fault("InvalidArgument", `${nic.initialMac} is a group's address.`, { invalidProperty: "mac" });
+  if ((nic.firewall?.rules.length ?? 0) > RULES_MAX) {
+    throw fault("InvalidArgument", `A firewall has at most ${RULES_MAX} rules.`, { invalidProperty: "firewall.rules" });
+  }
+  return nic;
+}
+
 function checkSwitch(one: SwitchConfig): void {
   const { name, numPorts, mtu, uplinks, policy, portGroups } = one;
   checkName(name, SWITCH_NAME_MAX, "vswitchName");
@@ -61,14 +74,12 @@ function checkPortGroup(group: PortGroupConfig, owner: SwitchConfig): void {
 }
 
 function checkPolicy({ shaping, teaming }: NetworkPolicy, { uplinks }: SwitchConfig, of: string): void {
-  if (shaping.enabled) {
-    checkBandwidth(shaping, of);
-    if (shaping.inbound !== undefined) checkBandwidth(shaping.inbound, of);
-  }
+  if (shaping.enabled) checkBandwidth(shaping, of);
+  if (shaping.inbound?.enabled) checkBandwidth(shaping.inbound, of);
   checkTeaming(teaming, uplinks, of);
 }
 
-function checkBandwidth({ averageBandwidth, peakBandwidth, burstSize }: Omit<ShapingPolicy, "enabled" | "inbound">, of: string): void {
+function checkBandwidth({ averageBandwidth, peakBandwidth, burstSize }: ShapedWay, of: string): void {
   if (!(averageBandwidth > 0)) throw invalid("shapingPolicy.averageBandwidth", `The average bandwidth of ${of} is not above 0.`);
   if (!(burstSize > 0)) throw invalid("shapingPolicy.burstSize", `The burst size of ${of} is not above 0.`);
   if (!(peakBandwidth >= averageBandwidth)) {

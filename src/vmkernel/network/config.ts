@@ -125,15 +125,19 @@ export interface SecurityPolicy {
   readonly blockSwitchProtocols: boolean;
 }
 
-/** vim25 HostNetworkTrafficShapingPolicy; per port, outbound (from the guest). Where `inbound` is set, the other way too. */
-export interface ShapingPolicy {
+/** How much passes a port one way. */
+export interface ShapedWay {
   readonly enabled: boolean;
   /** Bits per second. */
   readonly averageBandwidth: number;
   readonly peakBandwidth: number;
   /** Bytes. */
   readonly burstSize: number;
-  readonly inbound?: { readonly averageBandwidth: number; readonly peakBandwidth: number; readonly burstSize: number };
+}
+
+/** vim25 HostNetworkTrafficShapingPolicy; per port, outbound (from the guest). The other way is shaped by itself; not at all where absent. */
+export interface ShapingPolicy extends ShapedWay {
+  readonly inbound?: ShapedWay;
 }
 
 /** vim25 HostNicTeamingPolicy. */
@@ -169,14 +173,24 @@ export interface NicPort extends PortNic {
 
 /** What a port knows of the adapter that is plugged into it, whoever has it. */
 export interface PortNic {
+  /** "": it leads nowhere. */
   readonly portGroup: string;
   /** Lower case, colon-separated: as the .vmx has it. */
   readonly initialMac: string;
   /** As the guest's driver has set it; the initial one until it does. */
   readonly effectiveMac: string;
+  /** The groups whose frames the adapter asks for; all where it is not known. */
+  readonly groups?: GroupFilter;
   readonly firewall?: Firewall;
   /** The host's own: nothing for another IP address is delivered. Any is where absent. */
   readonly ip?: readonly HostAddress[];
+}
+
+/** What an adapter takes of what is sent to groups, as its driver has set it. */
+export interface GroupFilter {
+  readonly broadcast: boolean;
+  /** Addresses of groups, lower case, colon-separated, in their order. */
+  readonly multicast: "all" | readonly string[];
 }
 
 /** The vNIC firewall: first match decides, else `otherwise`. Stateful: replies to what was let through pass. */

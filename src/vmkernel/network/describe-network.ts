@@ -47,6 +47,7 @@ class Describer {
       portGroup: nic.portGroup,
       initialMac: nic.initialMac,
       effectiveMac: nic.effectiveMac,
+      ...(nic.groups && { groups: nic.groups }),
       connected,
       ...(blockedBecause !== undefined && { blockedBecause }),
       vlanId,

@@ -1,5 +1,5 @@
 /** What the virtual network is, as vmkernel finds it: switches, and the ports that something is plugged into. Pure types. */
-import type { Connectee, Learned, NetworkPolicy } from "./config.ts";
+import type { Connectee, GroupFilter, Learned, NetworkPolicy } from "./config.ts";
 
 export interface NetworkDescription {
   readonly switches: readonly SwitchDescription[];
@@ -43,6 +43,8 @@ export interface PortDescription {
   readonly portGroup?: string;
   readonly initialMac: string;
   readonly effectiveMac: string;
+  /** Those whose frames its adapter asks for; all where absent. */
+  readonly groups?: GroupFilter;
   readonly connected: boolean;
   /** Why it passes nothing, where it does not: its port group is gone, say. */
   readonly blockedBecause?: string;

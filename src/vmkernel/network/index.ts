@@ -1,4 +1,5 @@
 export { Beacons } from "./beacons.ts";
+export { type CarriedConnection, encodeConnections, parseConnections } from "./carried-connections.ts";
 export { chooseNameServers } from "./choose-name-servers.ts";
 export { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 export type { PortShape } from "./compile/port-shape.ts";

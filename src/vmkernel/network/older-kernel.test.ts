@@ -18,7 +18,11 @@ const OLDER = { hasTcx: false, hasOpenLoops: false };
 const [A, B] = [macOf(1), macOf(2)];
 const STRANGER = "02:00:00:00:00:99";
 const rate = { averageBandwidth: 8e9, peakBandwidth: 8e9, burstSize: 1e9 };
-const groups = [makeGroup("lan", 0), makeGroup("shaped", 0, { shaping: { enabled: true, ...rate, inbound: rate } }), makeGroup("host", 0)];
+const groups = [
+  makeGroup("lan", 0),
+  makeGroup("shaped", 0, { shaping: { enabled: true, ...rate, inbound: { enabled: true, ...rate } } }),
+  makeGroup("host", 0),
+];
 
 let machine: TestMachine;
 let folder: string;

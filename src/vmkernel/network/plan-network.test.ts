@@ -77,14 +77,16 @@ test.each([
 
 test("shaping is of what is sent, and of what is received where that is said; none while it is off", () => {
   const shaping = { enabled: true, averageBandwidth: 1, peakBandwidth: 2, burstSize: 3 };
-  const inbound = { averageBandwidth: 4, peakBandwidth: 5, burstSize: 6 };
+  const inbound = { enabled: true, averageBandwidth: 4, peakBandwidth: 5, burstSize: 6 };
   const shapeWith = (own: object): GuestShape =>
     planOne({ switches: [makeSwitch({ groups: [makeGroup("a", 0, { shaping: own })] })] }, makeNic(1, "a"))?.shape as GuestShape;
   expect(shapeWith({ ...shaping, inbound })).toMatchObject({
     outbound: { average: 1, peak: 2, burstBytes: 3 },
     inbound: { average: 4, peak: 5, burstBytes: 6 },
   });
-  expect(shapeWith({ ...shaping, inbound, enabled: false })).not.toHaveProperty("inbound");
+  expect(shapeWith({ ...shaping, inbound: { ...inbound, enabled: false } })).not.toHaveProperty("inbound");
+  expect(Object.keys(shapeWith({ ...shaping, inbound, enabled: false }))).toEqual(expect.arrayContaining(["inbound"]));
+  expect(shapeWith({ ...shaping, inbound, enabled: false })).not.toHaveProperty("outbound");
 });
 
 test("the programs of a switch change with its port groups, and not with what is plugged into them", () => {

@@ -4,7 +4,7 @@
  */
 import { assert } from "../../base/index.ts";
 import type { Bandwidth, GuestShape, Neighbours, PortShape, UplinkShape } from "./compile/port-shape.ts";
-import type { Connectee, Learned, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapingPolicy, SwitchConfig } from "./config.ts";
+import type { Connectee, Learned, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapedWay, SwitchConfig } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
 import { portOfHostNic } from "./host-nic.ts";
 import { isGroupMac } from "./mac.ts";
@@ -260,7 +260,8 @@ const NO_POLICY: NetworkPolicy = {
 const NO_CHOICE: UplinkChoice = { kind: "none" };
 
 function planHomeless(plugged: PluggedPort): PlannedPort {
-  const blockedBecause = `There is no port group ${plugged.nic.portGroup}.`;
+  const { portGroup } = plugged.nic;
+  const blockedBecause = portGroup === "" ? "Its adapter names no network." : `There is no port group ${portGroup}.`;
   return { ...baseOf(plugged), vlanId: UNTAGGED, policy: NO_POLICY, blockedBecause, choice: NO_CHOICE, shape: { kind: "blocked" } };
 }
 
@@ -277,7 +278,7 @@ function addressOf({ initialMac, effectiveMac }: PortNic, { policy }: Group): st
 
 function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: Around): GuestShape {
   const { security, shaping, teaming } = group.policy;
-  const inbound = shaping.enabled ? shaping.inbound : undefined;
+  const inbound = shaping.inbound?.enabled ? shaping.inbound : undefined;
   return {
     kind: "guest",
     number,
@@ -290,6 +291,8 @@ function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: 
     ...(inbound && { inbound: bandwidthOf(inbound) }),
     ...(nic.firewall && { firewall: nic.firewall }),
     ...(nic.ip && { ownAddresses: nic.ip }),
+    // One that may see every frame sees those of every group, for what its guest asks of the adapter is not all that it looks for.
+    ...(nic.groups && !security.allowPromiscuous && { groups: nic.groups }),
     uplinks: around.config.uplinks.length === 0 ? "none" : HASHES[teaming.policy],
     neighbours: neighboursOf(group.mode, around),
   };
@@ -302,7 +305,7 @@ const HASHES = {
   loadbalance_ip: "addresses",
 } as const;
 
-function bandwidthOf({ averageBandwidth, peakBandwidth, burstSize }: Omit<ShapingPolicy, "enabled" | "inbound">): Bandwidth {
+function bandwidthOf({ averageBandwidth, peakBandwidth, burstSize }: ShapedWay): Bandwidth {
   return { average: averageBandwidth, peak: peakBandwidth, burstBytes: burstSize };
 }
 

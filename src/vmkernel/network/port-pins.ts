@@ -21,12 +21,17 @@ import {
   loadProgram,
   makeClsHooks,
   mapInfo,
+  mapKeys,
+  mapLookup,
+  mapUpdateAll,
   openPinned,
   pinObject,
   programFdById,
   removeClsact,
   updateLink,
 } from "../../system/index.ts";
+import { type CarriedConnection, readConnection, writeConnection } from "./carried-connections.ts";
+import { CONNECTION_BYTES, FLOW_BYTES } from "./compile/firewall/places.ts";
 import type { PortProgram } from "./compile/port-templates.ts";
 import type { KernelFeatures } from "./kernel-features.ts";
 import { isPortMap, PORT_MAP_NAMES, PORT_MAPS, type PortMapName } from "./map-specs.ts";
@@ -172,6 +177,37 @@ export class PortPins {
   /** @returns a descriptor, the caller's to close; undefined where the port has no such map */
   openMap(name: PortMapName): number | undefined {
     return this.#open(name);
+  }
+
+  /** What the port's firewall let through and is not over; nothing where it has none. */
+  connections(nowNs: bigint): readonly CarriedConnection[] {
+    return this.#withConnections((map) =>
+      mapKeys(map, FLOW_BYTES).flatMap((flow) => {
+        const value = mapLookup(map, flow, CONNECTION_BYTES);
+        return (value && readConnection(flow, value, nowNs)) ?? []; // the kernel may have made room meanwhile
+      }),
+    );
+  }
+
+  /** Beside those that it has. */
+  addConnections(connections: readonly CarriedConnection[], nowNs: bigint): void {
+    this.#withConnections((map) => {
+      mapUpdateAll(
+        map,
+        connections.map((one) => [one.flow, writeConnection(one, nowNs)] as const),
+      );
+      return [];
+    });
+  }
+
+  #withConnections<T>(deed: (map: number) => readonly T[]): readonly T[] {
+    const map = this.openMap("connections");
+    if (map === undefined) return [];
+    try {
+      return deed(map);
+    } finally {
+      closeSync(map);
+    }
   }
 
   /** Those that no program of the port uses any more. */

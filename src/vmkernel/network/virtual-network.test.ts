@@ -13,6 +13,7 @@ import {
   listRoutes,
   setLink,
 } from "../../system/index.ts";
+import { encodeConnections, parseConnections } from "./carried-connections.ts";
 import { hasBpf } from "./compile/compile.fixture.ts";
 import type { NicPort, PortGroupConfig } from "./config.ts";
 import { Flow } from "./flow.fixture.ts";
@@ -322,7 +323,8 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
   test.each(["outbound", "inbound"] as const)("the rate of %s traffic is held within a twentieth", async (direction) => {
     const rate = { averageBandwidth: 800_000, peakBandwidth: 80_000_000, burstSize: 50_000 };
     const open = { ...rate, averageBandwidth: 8e9, peakBandwidth: 8e9, burstSize: 1e9 };
-    const shaping = direction === "outbound" ? { enabled: true, ...rate } : { enabled: true, ...open, inbound: rate };
+    const shaping =
+      direction === "outbound" ? { enabled: true, ...rate } : { enabled: false, ...open, inbound: { enabled: true, ...rate } };
     await build(
       { groups: [...lan, makeGroup("shaped", 0, { shaping })] },
       direction === "outbound" ? ["shaped", "lan"] : ["lan", "shaped"],
@@ -403,6 +405,32 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
       machine.send("a", out(UDP, udp(1000, 53)));
       await machine.network.change(makeNic(1, "lan", { firewall: { ...firewall, rules: firewall.rules.slice(0, 3) } }), true);
       expect(machine.reach("b", back(UDP, udp(53, 1000)))).toBe("a");
+    });
+
+    test("connections go with the port to a port group of another switch", async () => {
+      machine.send("a", out(UDP, udp(1000, 53)));
+      const groups = [makeGroup("lan", 0)];
+      await machine.network.configure({ switches: [makeSwitch({ groups }), makeSwitch({ name: "other", groups: [makeGroup("far", 0)] })] });
+      for (const [vm, parts] of [[1, { firewall }], [2, {}]] as const) await machine.network.change(makeNic(vm, "far", parts), true); // biome-ignore format: a row
+      expect(outcome(["b", back(UDP, udp(53, 1000))], ["b", back(UDP, udp(53, 1001))])).toEqual([true, false]);
+    });
+
+    test("connections are carried along: to another port of the guest, as long as they would have lasted, and to one with a firewall alone", async () => {
+      machine.send("a", out(UDP, udp(1000, 53)));
+      const carried = machine.network.connectionsOf(vmId(1), 4000);
+      expect(carried.map(({ timeoutNs }) => timeoutNs)).toEqual([90n * 1_000_000_000n]);
+      expect(machine.network.connectionsOf(vmId(2), 4000)).toEqual([]);
+      const elsewhere = async (elapsedMs: number) => {
+        await machine.network.unplug(vmId(1), 4000);
+        machine.pull("a");
+        await machine.plug("a", makeNic(1, "lan", { firewall }));
+        await machine.network.carryIn(vmId(1), 4000, parseConnections(encodeConnections(carried), elapsedMs));
+        return outcome(["b", back(UDP, udp(53, 1000))])[0];
+      };
+      expect([await elsewhere(1000), await elsewhere(91_000)]).toEqual([true, false]);
+      await machine.network.carryIn(vmId(2), 4000, carried);
+      await machine.network.carryIn(vmId(9), 4000, carried);
+      expect(machine.network.connectionsOf(vmId(2), 4000)).toEqual([]);
     });
 
     test("a change of what goes out leaves the program for what comes in as it is", async () => {
@@ -609,7 +637,7 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
 });
 
 const rate = { averageBandwidth: 8e9, peakBandwidth: 8e9, burstSize: 1e9 };
-const OPEN_INWARDS = { enabled: true, ...rate, inbound: rate };
+const OPEN_INWARDS = { enabled: true, ...rate, inbound: { enabled: true, ...rate } };
 
 /** What is at clsact. */
 function hooksOf(): readonly (readonly [string, string])[] {

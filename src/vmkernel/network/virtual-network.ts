@@ -6,42 +6,32 @@
  */
 import { closeSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { assert, messageWithCauses, Turns, Undo, type VmId } from "../../base/index.ts";
 import {
   createTap,
   deleteLink,
   disableIpv6,
-  fetchLink,
   inNamespace,
   isNamespace,
-  type Link,
   LinkWatch,
   linkIndex,
   listLinks,
   makeNamespace,
   mountBpffs,
-  moveLink,
   removeNamespace,
-  removeQueue,
   sendFrame,
-  setLink,
   unmountBpffs,
 } from "../../system/index.ts";
-import { fault } from "../../wire/index.ts";
 import { announcements, uplinksOfPorts } from "./announce.ts";
-import { checkConfig } from "./check-config.ts";
-import { RULES_MAX } from "./compile/firewall/rules.ts";
+import type { CarriedConnection } from "./carried-connections.ts";
+import { checkConfig, checkNic } from "./check-config.ts";
 import type { HostAddress, Learned, NetworkConfig, NicPort } from "./config.ts";
 import { describeNetwork } from "./describe-network.ts";
 import type { NetworkDescription } from "./description.ts";
-import { isHostPort } from "./host-nic.ts";
 import { HostNics } from "./host-nics.ts";
 import { type KernelFeatures, kernelFeatures } from "./kernel-features.ts";
 import { KernelNetwork, type Links } from "./kernel-network.ts";
-import { isGroupMac, isMac } from "./mac.ts";
-import { type MachineAdapter, readMachineAdapter, refuseHeld, restoreMachineAdapter } from "./machine-adapter.ts";
 import {
   type NetworkPlan,
   type NetworkState,
@@ -52,7 +42,12 @@ import {
   teamsInUse,
 } from "./plan-network.ts";
 import { portId } from "./port-id.ts";
+import { bringUpAll, deviceOf } from "./port-links.ts";
+import type { PortPins } from "./port-pins.ts";
+import { Promotions } from "./promotions.ts";
 import { type NetworkRecord, readRecord, writeRecord } from "./record.ts";
+import { TakenAdapters } from "./taken-adapters.ts";
+import { type Trying, tryingWith } from "./trying.ts";
 
 /** Where a VM's NIC is plugged in, for the monitor that has the NIC. */
 export interface PortAttachment {
@@ -103,17 +98,21 @@ export class VirtualNetwork {
   #watch: LinkWatch | undefined;
   /** Of each team: see the plan. */
   #inUse: ReadonlyMap<string, readonly string[]> = new Map();
-  /** Adapters as they were when they were taken. */
-  #taken: readonly MachineAdapter[] = [];
+  readonly #adapters: TakenAdapters;
+  readonly #trying: Trying;
+  readonly #promotions: Promotions;
   /** By which uplink the switches outside know each port. */
   #announced: ReadonlyMap<string, string> = new Map();
-  #promotions: Promise<void> | undefined;
 
   constructor(parts: VirtualNetworkParts) {
     this.#parts = parts;
     const { folder } = parts;
     this.#files = { namespace: networkNamespace(folder), pins: join(folder, "bpf"), record: join(folder, "network.json") };
     this.#hostNics = new HostNics({ folder, namespace: this.#files.namespace, log: parts.log });
+    this.#adapters = new TakenAdapters({ namespace: this.#files.namespace, log: parts.log });
+    this.#trying = tryingWith(parts.log);
+    const promoteNext = () => this.#turn.take(async () => this.#promoteNext());
+    this.#promotions = new Promotions({ promoteNext, gapMs: parts.promotionGapMs });
   }
 
   get #features(): KernelFeatures {
@@ -135,7 +134,7 @@ export class VirtualNetwork {
       if (!isNamespace(this.#files.namespace)) return;
       const record = await this.#readRecord();
       if (record === undefined) return;
-      this.#taken = record.taken;
+      this.#adapters.adopt(record.taken);
       this.#make();
       const links = this.#links();
       // A tap goes with the last monitor that has it. The host's own interfaces are made again where they are gone.
@@ -161,7 +160,7 @@ export class VirtualNetwork {
   configure(config: NetworkConfig, { mayCutOff = false }: ConfigureOptions = {}): Promise<void> {
     return this.#turn.take(async () => {
       checkConfig(config);
-      if (!mayCutOff) this.#refuseHeld(uplinksOf({ ...this.#state, config }));
+      if (!mayCutOff) this.#adapters.refuseHeld(uplinksOf({ ...this.#state, config }));
       await this.#become({ ...this.#state, config });
     });
   }
@@ -236,6 +235,23 @@ export class VirtualNetwork {
     });
   }
 
+  /** What the firewall of a VM's NIC let through and is not over. */
+  connectionsOf(vm: VmId, key: number): readonly CarriedConnection[] {
+    return this.#atPort(vm, key, (pins) => pins.connections(monotonicNs())) ?? [];
+  }
+
+  /** Into the firewall of a VM's NIC, where it has one. */
+  async carryIn(vm: VmId, key: number, connections: readonly CarriedConnection[]): Promise<void> {
+    await this.#turn.take(async () => {
+      this.#atPort(vm, key, (pins) => pins.addConnections(connections, monotonicNs()));
+    });
+  }
+
+  #atPort<T>(vm: VmId, key: number, deed: (pins: PortPins) => T): T | undefined {
+    const [kernel, link] = [this.#kernel, this.#links().get(deviceOf(vm, key))];
+    return kernel === undefined || link === undefined ? undefined : this.#there(() => deed(kernel.pinsOf(link)));
+  }
+
   describe(): NetworkDescription {
     const links = this.#links();
     const plan = planNetwork(this.#state, this.#surroundings(links));
@@ -245,11 +261,8 @@ export class VirtualNetwork {
   }
 
   /** Until every port's programs are where they cost frames least: some time after it was plugged in. */
-  async promoted(): Promise<void> {
-    // What promotes them keeps no process alive; who waits for it does.
-    const alive = setInterval(() => {}, 1000);
-    await this.#promotions?.finally(() => clearInterval(alive));
-    clearInterval(alive);
+  promoted(): Promise<void> {
+    return this.#promotions.done();
   }
 
   /** Lets go of descriptors; what is in the kernel goes on. */
@@ -264,14 +277,13 @@ export class VirtualNetwork {
   remove(): Promise<void> {
     return this.#turn.take(async () => {
       this.close();
-      if (isNamespace(this.#files.namespace)) for (const { name } of this.#adapters()) this.#giveBack(name);
+      if (isNamespace(this.#files.namespace)) this.#adapters.giveBackAll();
       this.#hostNics.remove();
       unmountBpffs(this.#files.pins);
       removeNamespace(this.#files.namespace);
       rmSync(this.#parts.folder, { recursive: true, force: true });
       this.#state = NOTHING;
       this.#inUse = new Map();
-      this.#taken = [];
     });
   }
 
@@ -281,10 +293,10 @@ export class VirtualNetwork {
     if (state.ports.length > 0 || uplinksOf(state).some((device) => linkIndex(device) !== undefined)) this.#make();
     if (this.#kernel !== undefined) {
       await using undo = new Undo();
-      this.#takeAdapters(uplinksOf(state), undo);
+      this.#adapters.take(uplinksOf(state), undo);
       this.#hostNics.apply({ config: state.config, learned: state.learned ?? {} }, undo);
       const finish = this.#program(state, undo);
-      await writeRecord(this.#files.record, { ...state, taken: this.#taken });
+      await writeRecord(this.#files.record, { ...state, taken: this.#adapters.before });
       undo.release();
       finish();
     }
@@ -311,29 +323,23 @@ export class VirtualNetwork {
 
   /** What cannot be taken back any more, and what comes of it. */
   async #afterChange(): Promise<void> {
-    this.#giveBackOthers();
+    this.#adapters.giveBackAllBut(new Set(uplinksOf(this.#state)));
     this.#hostNics.removeOthers(this.#state.config.hostNics ?? []);
-    this.#bringUp();
+    const links = this.#links();
+    this.#there(() => bringUpAll(links.values(), this.#state, this.#trying));
     // Links that came up just now.
     await this.#followLinks();
-    this.#promotions ??= this.#promoteAll();
+    this.#promotions.begin();
   }
 
-  /** One after the other and in no haste: the kernel holds up all who change a link, of whatever namespace, while it waits for one. */
-  async #promoteAll(): Promise<void> {
-    const promoteNext = async (): Promise<boolean> => {
-      const kernel = this.#kernel;
-      let isMore = false;
-      this.#trying("promoting programs", () => {
-        isMore = kernel !== undefined && this.#there(() => kernel.promoteNext());
-      });
-      // In this turn: the next change begins another round.
-      if (!isMore) this.#promotions = undefined;
-      return isMore;
-    };
-    const { promotionGapMs = PROMOTION_GAP_MS } = this.#parts;
-    do await sleep(promotionGapMs, undefined, { ref: false });
-    while (await this.#turn.take(promoteNext));
+  #promoteNext(): boolean {
+    const kernel = this.#kernel;
+    let isMore = false;
+    this.#trying("promoting programs", () => {
+      isMore = kernel !== undefined && this.#there(() => kernel.promoteNext());
+    });
+    if (!isMore) this.#promotions.end();
+    return isMore;
   }
 
   /** The same network with other links. */
@@ -385,68 +391,6 @@ export class VirtualNetwork {
     return { hasOpenLoops: this.#features.hasOpenLoops, hasLink, inUse: this.#inUse, ...(isLost && { isLost }) };
   }
 
-  /** Those that were the machine's. */
-  #adapters(): readonly Link[] {
-    return this.#there(listLinks).filter(({ name }) => name !== LOOPBACK && !isPort(name));
-  }
-
-  #refuseHeld(devices: readonly string[]): void {
-    for (const device of devices) {
-      const adapter = readMachineAdapter(device); // none where a switch has it already
-      if (adapter !== undefined) refuseHeld(adapter);
-    }
-  }
-
-  /** One that the machine does not have may come later; until then it has no link. */
-  #takeAdapters(devices: readonly string[], undo: Undo): void {
-    const there = new Set(this.#adapters().map(({ name }) => name));
-    for (const device of devices) {
-      const adapter = there.has(device) ? undefined : readMachineAdapter(device);
-      if (adapter === undefined) continue;
-      moveLink(device, this.#files.namespace);
-      undo.add(() => this.#giveBack(device));
-      this.#taken = [...this.#taken.filter(({ name }) => name !== device), adapter];
-      this.#there(() => disableIpv6(device));
-    }
-  }
-
-  #giveBackOthers(): void {
-    const wanted = new Set(uplinksOf(this.#state));
-    for (const { name } of this.#adapters()) {
-      if (!wanted.has(name)) this.#trying(`giving back ${name}`, () => this.#giveBack(name));
-    }
-  }
-
-  #giveBack(device: string): void {
-    this.#there(() => setLink(device, { up: false, promiscuous: false }));
-    fetchLink(device, this.#files.namespace);
-    const adapter = this.#taken.find(({ name }) => name === device);
-    if (adapter !== undefined) restoreMachineAdapter(adapter, this.#parts.log);
-    this.#taken = this.#taken.filter((one) => one !== adapter);
-  }
-
-  /** What has its programs by now. */
-  #bringUp(): void {
-    const links = this.#links();
-    const mtus = mtusOf(this.#state);
-    this.#there(() => {
-      for (const link of links.values()) {
-        const mtu = mtus.get(link.name);
-        if (mtu !== undefined) this.#bringUpLink(link, mtu);
-      }
-    });
-  }
-
-  #bringUpLink({ name, index, isUp, mtu }: Link, wantedMtu: number): void {
-    const trying = (deed: () => void): void => this.#trying(`setting ${name}`, deed);
-    // An adapter may not have as large an MTU, and is of use nevertheless.
-    if (mtu !== wantedMtu) trying(() => setLink(name, { mtu: wantedMtu }));
-    if (isUp) return;
-    // A tap is a queue of its own. One before it costs each frame, and each copy, a lock and a detour: 6 % of a small frame's way.
-    if (isPort(name)) trying(() => removeQueue({ name, index }));
-    trying(() => setLink(name, isPort(name) ? { up: true } : { up: true, promiscuous: true }));
-  }
-
   #announce(plan: NetworkPlan): void {
     for (const { device, uplink, frame } of announcements(plan, this.#announced)) {
       this.#trying(`announcing ${device}`, () => this.#there(() => sendFrame(uplink, frame)));
@@ -459,50 +403,13 @@ export class VirtualNetwork {
     assert(port !== undefined, `${device} is plugged in`);
     return portId({ switchNumber: port.switchNumber, number: port.number, isUplink: false });
   }
-
-  #trying(what: string, deed: () => void): void {
-    try {
-      deed();
-    } catch (error) {
-      this.#parts.log(`network: ${what}: ${messageWithCauses(error)}`);
-    }
-  }
 }
 
-const LOOPBACK = "lo";
-const PROMOTION_GAP_MS = 50;
-
-/** At most 15 letters: a VM's number has up to nine digits, a NIC's key four. */
-function deviceOf(vm: VmId, key: number): string {
-  return `v${vm}n${key}`;
-}
-
-/** Else it is one of the machine's adapters. */
-function isPort(device: string): boolean {
-  return /^v\d+n\d+$/.test(device) || isHostPort(device);
+/** As programs read it. */
+function monotonicNs(): bigint {
+  return process.hrtime.bigint();
 }
 
 function uplinksOf({ config }: NetworkState): readonly string[] {
   return config.switches.flatMap(({ uplinks }) => uplinks);
-}
-
-function mtusOf({ config, ports, switchNumbers }: NetworkState): ReadonlyMap<string, number> {
-  const mtus = new Map<string, number>(ports.map(({ device }) => [device, MTU_NOWHERE]));
-  for (const { name, mtu, uplinks } of config.switches) {
-    const own = ports.filter(({ switchNumber }) => switchNumber === switchNumbers[name]);
-    for (const device of [...uplinks, ...own.map(({ device }) => device)]) mtus.set(device, mtu);
-  }
-  return mtus;
-}
-
-const MTU_NOWHERE = 1500;
-
-function checkNic(nic: NicPort): NicPort {
-  const problem = [nic.initialMac, nic.effectiveMac].find((mac) => !isMac(mac));
-  if (problem !== undefined) throw fault("InvalidArgument", `${problem} is no MAC address.`, { invalidProperty: "mac" });
-  if (isGroupMac(nic.initialMac)) throw fault("InvalidArgument", `${nic.initialMac} is a group's address.`, { invalidProperty: "mac" });
-  if ((nic.firewall?.rules.length ?? 0) > RULES_MAX) {
-    throw fault("InvalidArgument", `A firewall has at most ${RULES_MAX} rules.`, { invalidProperty: "firewall.rules" });
-  }
-  return nic;
 }

@@ -11,13 +11,14 @@ import { takeStock } from "./change-machine.ts";
 import { type CheckedMachine, refuseSuspend } from "./check-machine.ts";
 import { AgentError } from "./guest-agent.ts";
 import type { Monitor } from "./monitor.ts";
+import type { MemoryFile } from "./save-memory.ts";
 
 export interface SnapshotOrder {
   /** The machine with its disks on their new tops. */
   readonly wanted: CheckedMachine;
   readonly tops: readonly NewTop[];
   /** An open file, empty, for the guest's memory; it stands still while that is written. */
-  readonly memory?: { readonly fd: number } | undefined;
+  readonly memory?: MemoryFile | undefined;
   /** The guest's own agent is to bring its file systems to rest first. */
   readonly quiesce: boolean;
 }
@@ -37,12 +38,12 @@ export async function snapshotMachine(monitor: Monitor, { wanted, tops, memory, 
   await monitor.keepRecord({ ...monitor.record, machine: wanted, phase: { kind: "running" } });
 }
 
-async function withMemory(monitor: Monitor, tops: readonly NewTop[], memory: { readonly fd: number }): Promise<void> {
+async function withMemory(monitor: Monitor, tops: readonly NewTop[], memory: MemoryFile): Promise<void> {
   let letGo: () => Promise<void> = async () => {};
   await monitor.execute("stop");
   try {
     letGo = await putOnTop(monitor, tops);
-    await monitor.saveMemory(memory.fd);
+    await monitor.saveMemory(memory);
   } finally {
     await monitor.resumeGuest();
     await letGo();

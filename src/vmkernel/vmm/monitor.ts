@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
+import type { AdapterState } from "../machine.ts";
 import type {
   GuestState,
   Halt,
@@ -17,6 +18,7 @@ import type {
   VirtualDiskLoad,
   VmkernelEvent,
 } from "../rpc.ts";
+import { AdapterWatch } from "./adapter-watch.ts";
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
@@ -26,14 +28,13 @@ import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
-import { MacWatch } from "./mac-watch.ts";
 import { readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { parseBlockStats } from "./parse-block-stats.ts";
 import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
 import { disconnectedIn } from "./plan-change.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
-import { saveMemory } from "./save-memory.ts";
+import { type MemoryFile, saveMemory } from "./save-memory.ts";
 
 export type MonitorEnd = Omit<Extract<VmkernelEvent, { kind: "monitorEnded" }>, "kind" | "vm">;
 
@@ -73,7 +74,7 @@ const WATCH_INTERVAL_MS = 5000;
 export class Monitor {
   readonly #parts: MonitorParts;
   readonly #guest: GuestWatch;
-  readonly #macs: MacWatch;
+  readonly #adapters: AdapterWatch;
   readonly #complaints: Complaints;
   readonly #ended: Promise<MonitorEnd>;
   #settleEnd: (end: MonitorEnd) => void = () => {};
@@ -91,7 +92,7 @@ export class Monitor {
   /** Who waits for an event, and whether this is the one. */
   readonly #expected = new Set<(event: QmpEvent) => boolean>();
   #onDeviceLost: () => void = () => {};
-  #onMacsChanged: () => void = () => {};
+  #onAdaptersChanged: () => void = () => {};
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
@@ -99,7 +100,7 @@ export class Monitor {
     this.#guest = new GuestWatch(monitorFiles(parts.folder).agent, (guest) => {
       parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
     });
-    this.#macs = new MacWatch({ ask: () => this.#askNetwork(), onChange: () => this.#onMacsChanged() });
+    this.#adapters = new AdapterWatch({ ask: () => this.#askNetwork(), onChange: () => this.#onAdaptersChanged() });
     this.#complaints = new Complaints(monitorFiles(parts.folder).log, parts.record.phase.kind === "starting" ? "start" : "end");
     this.#ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
@@ -188,14 +189,14 @@ export class Monitor {
     this.#onDeviceLost = listener;
   }
 
-  /** Is told when a driver in the guest has set another MAC than `macs` was. */
-  whenMacsChange(listener: () => void): void {
-    this.#onMacsChanged = listener;
+  /** Is told when a driver in the guest has set something else at an adapter than `adapters` was. */
+  whenAdaptersChange(listener: () => void): void {
+    this.#onAdaptersChanged = listener;
   }
 
   /** As the guest's drivers have set them, by the key of the NIC. */
-  get macs(): ReadonlyMap<number, string> {
-    return this.#macs.macs;
+  get adapters(): ReadonlyMap<number, AdapterState> {
+    return this.#adapters.adapters;
   }
 
   /** Passes a copy of an open file beside a command. */
@@ -213,7 +214,7 @@ export class Monitor {
     await this.#lookAtChannel();
     this.#timer ??= setInterval(() => void this.#lookAfter(), WATCH_INTERVAL_MS);
     this.#timer.unref();
-    await this.#macs.start();
+    await this.#adapters.start();
     void this.#guest.look(); // once, whoever listens: the first client is to find the answer
   }
 
@@ -258,13 +259,12 @@ export class Monitor {
 
   /**
    * Writes the guest's memory and ends it. On failure the guest runs on; what was written is the caller's to remove.
-   * @param memory an open file, O_WRONLY and empty
    */
-  async suspend(memory: { readonly fd: number }, to: Extract<MonitorPhase, { kind: "suspending" }>["to"]): Promise<void> {
+  async suspend(memory: MemoryFile, to: Extract<MonitorPhase, { kind: "suspending" }>["to"]): Promise<void> {
     try {
       await this.#enter({ kind: "suspending", to });
       await this.execute("stop");
-      await saveMemory(this.#conversation(), memory.fd);
+      await saveMemory(this.#conversation(), memory);
       await this.#enter({ kind: "suspended", to });
     } catch (cause) {
       await this.#goOn(cause);
@@ -280,8 +280,8 @@ export class Monitor {
   }
 
   /** Of a guest that stands still, into an open file. */
-  saveMemory(fd: number): Promise<void> {
-    return saveMemory(this.#conversation(), fd);
+  saveMemory(memory: MemoryFile): Promise<void> {
+    return saveMemory(this.#conversation(), memory);
   }
 
   /** Does something, if it is so wished while the guest's file systems are at rest: its agent brings them there, if it has one. */
@@ -451,7 +451,8 @@ export class Monitor {
         this.#setHalt(undefined);
         return;
       case "NIC_RX_FILTER_CHANGED":
-        void this.#lookAtFilter(event.data.name);
+        // QEMU tells of no further change until it was asked for this one, which the look does.
+        void this.#adapters.look();
         return;
       case "VSERPORT_CHANGE":
         // The tools channel has the only port that a VM has.
@@ -463,15 +464,12 @@ export class Monitor {
   }
 
   /** Where no NIC leads anywhere, QEMU is left in peace. */
-  async #askNetwork(): Promise<unknown> {
-    if (!this.#record.machine.devices.some((device) => device.kind === "nic" && device.network !== undefined)) return "";
-    return this.execute("human-monitor-command", { "command-line": "info network" });
-  }
-
-  /** virtio's: QEMU tells of no further change until it was asked for this one. */
-  async #lookAtFilter(name: unknown): Promise<void> {
-    await this.execute("query-rx-filter", { name }).catch(() => {}); // the NIC may have gone
-    await this.#macs.look();
+  async #askNetwork(): Promise<{ readonly clients: unknown; readonly filters: unknown }> {
+    const models = this.#record.machine.devices.flatMap((device) =>
+      device.kind === "nic" && device.network !== undefined ? [device.model] : [],
+    );
+    const clients = models.length === 0 ? "" : await this.execute("human-monitor-command", { "command-line": "info network" });
+    return { clients, filters: models.includes("virtio") ? await this.execute("query-rx-filter") : [] };
   }
 
   #noteFullDisk(disk: number | undefined): void {
@@ -503,7 +501,7 @@ export class Monitor {
 
   #stopWatching(): void {
     clearInterval(this.#timer);
-    this.#macs.close();
+    this.#adapters.close();
     this.#guest.close();
   }
 

@@ -12,7 +12,7 @@ export interface Tap extends Disposable {
 }
 
 export interface NicPorts {
-  /** @returns undefined for a NIC that leads nowhere. @throws {Fault} and then nothing is plugged in */
+  /** @returns undefined where there are no ports (--degraded). @throws {Fault} and then nothing is plugged in */
   plugIn(nic: Nic): Promise<Tap | undefined>;
   /** Another port group or firewall, the cable in or out: frames go on by the old rules until they go by the new ones. */
   change(nic: Nic): Promise<void>;

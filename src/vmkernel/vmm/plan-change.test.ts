@@ -69,12 +69,14 @@ test("a disk that takes another's place comes after that one has gone", () => {
   expect(stepsTo(machine([...without(2000), other]))).toEqual(["removeDevice disk 2000", "addDevice disk 2000"]);
 });
 
-test("a cable goes to another port group while its NIC stays; a NIC that led nowhere is another one once it leads somewhere", () => {
+test("a cable goes to another port group, from nowhere and to nowhere, while its NIC stays", () => {
   const nic = (plug: object) => [{ kind: "nic", key: 4000, model: "vmxnet3", mac: "00:0c:29:00:00:01", ...plug } as const];
   const from = machineWith(nic({ network: "A" }));
   expect(stepsTo(machineWith(nic({ network: "B" })), from)).toEqual(["setLink 4000 false"]);
   expect(stepsTo(machineWith(nic({ network: "A", firewall: { rules: [], otherwise: "deny" } })), from)).toEqual(["setLink 4000 false"]);
-  expect(stepsTo(machineWith(nic({})), from)).toEqual(["removeDevice nic 4000", "addDevice nic 4000"]);
+  expect(stepsTo(machineWith(nic({})), from)).toEqual(["setLink 4000 false"]);
+  expect(stepsTo(from, machineWith(nic({})))).toEqual(["setLink 4000 false"]);
+  expect(stepsTo(machineWith(nic({ network: "A", model: "e1000" })), from)).toEqual(["removeDevice nic 4000", "addDevice nic 4000"]);
 });
 
 test("a disk's shares, and whether it is part of snapshots, are of no concern to the monitor", () => {

@@ -238,9 +238,9 @@ function unweighed({ iopsMax: _limit, ioShares: _shares, mode: _mode, ...disk }:
   return disk;
 }
 
-/** Its cable goes elsewhere, in or out. One that led nowhere has nothing to plug a cable into: what stands behind it comes with it. */
+/** Its cable goes elsewhere, in or out; also from nowhere, and to there. */
 function isSameAdapter(from: Nic, to: Nic): boolean {
-  return from.model === to.model && from.mac === to.mac && (from.network === undefined) === (to.network === undefined);
+  return from.model === to.model && from.mac === to.mac;
 }
 
 /** @param replaced keys of devices that one of the same key takes the place of: for those the client has changed what cannot be */

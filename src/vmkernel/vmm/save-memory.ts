@@ -9,12 +9,21 @@ const fsyncAsync = promisify(fsync);
 const BYTES_PER_SECOND_MAX = 1024 ** 4;
 const POLL_MS = 20;
 
+/** Where a guest's memory goes. */
+export interface MemoryFile {
+  /** Open for writing, and empty. */
+  readonly fd: number;
+  /** Puts behind the memory what else is to be there when the guest goes on. Called when all of the memory is in the file. */
+  readonly complete: () => void;
+}
+
 /** On return every byte is on the disk. @throws when QEMU cannot, or the file cannot take it */
-export async function saveMemory(qmp: QmpConnection, fd: number): Promise<void> {
+export async function saveMemory(qmp: QmpConnection, { fd, complete }: MemoryFile): Promise<void> {
   await qmp.execute("migrate-set-parameters", { "max-bandwidth": BYTES_PER_SECOND_MAX });
   await qmp.executeBy((line) => sendWithDescriptor(qmp.socket, line, fd), "getfd", { fdname: "memory" });
   await qmp.execute("migrate", { uri: "fd:memory" });
   await migrated(qmp);
+  complete();
   await fsyncAsync(fd);
 }
 

@@ -157,15 +157,22 @@ const ipv6 = [
       })),
   }),
   command("network ip interface ipv6 set", {
-    help: "Set whether an interface takes the addresses that routers tell.",
+    help: "Set how an interface gets IPv6 addresses that are told it.",
     privilege,
-    params: { ...named, enablerouteradv: required(bool("-r", "--enable-router-adv", "Whether it follows routers.")) },
+    params: {
+      ...named,
+      enabledhcpv6: bool("-d", "--enable-dhcpv6", "Whether it asks a DHCPv6 server. This host has no client for that."),
+      enablerouteradv: bool("-r", "--enable-router-adv", "Whether it follows routers."),
+    },
     result: nothing,
     async run(host, args) {
       const { device, spec } = await findInterface(host, args.interfacename);
       const { ipV6Config: _, ...v4 } = spec.ip ?? { dhcp: false };
       const ipV6Address = ipv6AddressesOf(spec).filter(({ origin }) => origin === "manual");
-      await updateInterface(host, device, { ip: { ...v4, ipV6Config: { autoConfigurationEnabled: args.enablerouteradv, ipV6Address } } });
+      const { enabledhcpv6: dhcpV6Enabled, enablerouteradv: autoConfigurationEnabled } = args;
+      if (dhcpV6Enabled === undefined && autoConfigurationEnabled === undefined)
+        throw new CommandFailed("One of --enable-dhcpv6 and --enable-router-adv is needed.");
+      await updateInterface(host, device, { ip: { ...v4, ipV6Config: { dhcpV6Enabled, autoConfigurationEnabled, ipV6Address } } });
     },
   }),
   command("network ip interface ipv6 address list", {

@@ -15,12 +15,14 @@ const ownAddresses = [
   { kind: "static", address: "2001:db8::1", prefixLength: 64 },
 ] as const;
 const bandwidth = { average: 1_000_000, peak: 2_000_000, burstBytes: 100_000 };
+const hex = (byte: number) => byte.toString(16).padStart(2, "0");
 const everything = {
   sourceMac: macOf(1),
   blocksSwitchProtocols: true,
   outbound: bandwidth,
   inbound: bandwidth,
   firewall,
+  groups: { broadcast: false, multicast: Array.from({ length: 64 }, (_, at) => `33:33:00:00:00:${hex(at)}`) },
   neighbours: ALL_KINDS,
 } as const;
 
@@ -33,6 +35,11 @@ const KINDS: readonly (readonly [string, PortShape])[] = [
   ["a port beside promiscuous ones", guest(10, { neighbours: ALL_KINDS })],
   ["a shaped port", guest(0, { outbound: bandwidth, inbound: bandwidth })],
   ["a port whose adapter took another address", guest(0, { sourceMac: macOf(1), isDeaf: true })],
+  [
+    "a port whose adapter asked for two groups",
+    guest(0, { groups: { broadcast: true, multicast: ["01:00:5e:00:00:fb", "33:33:00:00:00:01"] } }),
+  ],
+  ["a port whose adapter takes no broadcast", guest(0, { groups: { broadcast: false, multicast: "all" } })],
   ["a port of the host itself", guest(0, { sourceMac: macOf(1), ownAddresses })],
   ["an uplink", uplink()],
   ["an uplink of several, beside trunks", uplink({ number: 31, hasSiblings: true, neighbours: ALL_KINDS })],

@@ -9,6 +9,7 @@ import { WIRE } from "../vlan.ts";
 import { countFrame } from "./count.ts";
 import { firewall } from "./firewall/firewall.ts";
 import { accessVlanOf, flood, forwardFromGuest, forwardFromUplink, openTable } from "./forward.ts";
+import { refuseOtherGroups } from "./groups.ts";
 import { mirror } from "./mirror.ts";
 import { refuseOthersAddresses } from "./own-addresses.ts";
 import { parseHeader, readTag, refuseTags } from "./parse.ts";
@@ -75,6 +76,7 @@ function unitsOfUplink(shape: UplinkShape): readonly Unit[] {
 function unitsOfReceiver(shape: GuestShape): readonly Unit[] {
   if (shape.isDeaf) return [refuseAll];
   return [
+    ...(shape.groups === undefined ? [] : [refuseOtherGroups(shape.groups)]),
     ...(shape.ownAddresses === undefined ? [] : [refuseOthersAddresses(shape.ownAddresses)]),
     ...(shape.firewall === undefined ? [] : [firewall({ firewall: shape.firewall, direction: "in", isTrunk: shape.mode.kind === "vgt" })]),
     // Last: what the firewall refuses takes nothing of the bandwidth.

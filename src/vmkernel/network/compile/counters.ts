@@ -34,6 +34,8 @@ export const DROP_REASONS = [
   "inboundShaping",
   /** More frames for groups than one guest may send. */
   "groupFlood",
+  /** It is for a group that the receiver's adapter did not ask for. */
+  "otherGroup",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

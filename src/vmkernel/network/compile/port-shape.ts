@@ -1,5 +1,5 @@
 /** What a port's program is made to order from: what the port may do, and what there is around it. Pure types. */
-import type { Firewall, HostAddress } from "../config.ts";
+import type { Firewall, GroupFilter, HostAddress } from "../config.ts";
 import type { VlanMode } from "../vlan.ts";
 
 export type PortShape = GuestShape | UplinkShape | BlockedShape;
@@ -19,6 +19,8 @@ export interface GuestShape {
   readonly outbound?: Bandwidth;
   readonly inbound?: Bandwidth;
   readonly firewall?: Firewall;
+  /** Frames to other groups do not reach it; all do where absent. */
+  readonly groups?: GroupFilter;
   /** Of the host's own interface: the only addresses of IP that reach it. */
   readonly ownAddresses?: readonly HostAddress[];
   /** By what the uplink of a frame is chosen. */
