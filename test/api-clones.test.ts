@@ -1,11 +1,11 @@
 /** Clones: linked ones, which are children of another's disks, and full ones, which have nothing in common with it. Through the API. */
 import { execFileSync } from "node:child_process";
-import { existsSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VimClient } from "../src/interfaces/index.ts";
 import { moRef } from "../src/interfaces/index.ts";
-import type { MoRef, VirtualEthernetCard, VirtualMachineConfigInfo } from "../src/wire/index.ts";
+import type { MoRef, VirtualDisk, VirtualEthernetCard, VirtualMachineConfigInfo } from "../src/wire/index.ts";
 import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
 import { createVm, ended, read, succeeded } from "./vm.ts";
 
@@ -117,6 +117,24 @@ test("a clone of a clone is one; a full clone of it has what all of them show, a
   expect(await faultOf(client.call(first as MoRef<"VirtualMachine">, "Destroy_Task", {}))).toMatchObject({ fault: "FileLocked" });
   await succeeded(client, await client.call(second as MoRef<"VirtualMachine">, "Destroy_Task", {}));
   await succeeded(client, await client.call(full as MoRef<"VirtualMachine">, "Destroy_Task", {}));
+});
+
+test("a full clone's disk is larger where its spec says so, a VM's own grows with it, and a child's does not", async () => {
+  const sized = ({ hardware }: VirtualMachineConfigInfo, capacityInKB: number) => {
+    const disk = hardware.device?.find(({ $type }) => $type === "VirtualDisk");
+    return { deviceChange: [{ operation: "edit" as const, device: { ...disk, capacityInKB } as VirtualDisk }] };
+  };
+  const diskOf = ({ hardware }: VirtualMachineConfigInfo) => hardware.device?.find(({ $type }) => $type === "VirtualDisk") as VirtualDisk;
+  const larger = sized(await configOf(parent), 8192);
+  const grown = (await succeeded(client, await clone(parent, "grown", {}, { config: larger }))) as MoRef<"VirtualMachine">;
+  expect(statSync(host("grown/grown-flat.vmdk")).size).toBe(8192 * 1024);
+  await succeeded(client, await client.call(grown, "ReconfigVM_Task", { spec: sized(await configOf(grown), 12_288) }));
+  expect(diskOf(await configOf(grown)).capacityInKB).toBe(12_288);
+  expect(statSync(host("grown/grown-flat.vmdk")).size).toBe(12_288 * 1024);
+  const child = await ended(client, await clone(parent, "never", { diskMoveType: LINKED }, { config: larger }));
+  expect(child.error?.fault.$type).toBe("InvalidDiskFormat");
+  expect(existsSync(host("never"))).toBe(false);
+  await succeeded(client, await client.call(grown, "Destroy_Task", {}));
 });
 
 test("the roads of clients without CloneVM_Task: a disk with a parent in CreateVM_Task, and CreateChildDisk_Task", async () => {

@@ -424,17 +424,21 @@ test("an address of another VM is refused", () => {
   expect(refusal(attempt)).toMatchObject({ fault: "InvalidDeviceSpec", message: expect.stringContaining("in use") });
 });
 
-test("the size of a disk is not changed behind its file", () => {
+test("a disk grows with its file, and never shrinks", () => {
   const { vmx } = withDisks();
   const known = { ...read(vmx) };
   const devices = known.hardware.device?.map((device) =>
     device.key === 2000 ? { ...device, capacityInKB: 1024, capacityInBytes: 1024 ** 2 } : device,
   );
   const config = { hardware: { ...known.hardware, ...(devices && { device: devices }) } };
-  const larger = { deviceChange: [edit(disk(2000, 1000, { capacityInKB: 2048, unitNumber: 0 }, { fileName: "" }))] };
-  expect(refusal(() => reconfigure(vmx, larger, { config } as never)).fields).toMatchObject({
-    property: "virtualDeviceSpec.device.capacityInKB",
-  });
+  const sized = (capacityInKB: number, fileName = "") =>
+    reconfigure(vmx, { deviceChange: [edit(disk(2000, 1000, { capacityInKB, unitNumber: 0 }, { fileName }))] }, { config } as never);
+  expect(sized(2048).disksToExtend.map(({ descriptor, capacityBytes }) => [descriptor.path, capacityBytes])).toEqual([
+    ["web/web.vmdk", 2048 * 1024],
+  ]);
+  expect(sized(1024).disksToExtend).toEqual([]);
+  for (const attempt of [() => sized(512), () => sized(63 * 1024 ** 3), () => sized(2048, "[datastore1] other.vmdk")])
+    expect(refusal(attempt).fields).toMatchObject({ property: "virtualDeviceSpec.device.capacityInKB" });
 });
 
 test("a device that this host does not offer can be removed from an ESXi-made VM", () => {

@@ -33,13 +33,14 @@ export function planDeviceChanges(question: DeviceQuestion): DevicePlan {
     links: new Map(),
     disksToCreate: [],
     disksToAttach: [],
+    disksToExtend: [],
     disksToDelete: [],
     keyOfChange: new Map(),
   };
   const ordered = changes.map((change, index) => ({ change, index })).toSorted((one, other) => rankOf(one.change) - rankOf(other.change));
   for (const { change, index } of ordered) applyChange(draft, change, index);
-  const { vmx, disksToCreate, disksToAttach, disksToDelete, keyOfChange } = draft;
-  return { vmx, devices: completeDevices([...draft.devices.values()]), disksToCreate, disksToAttach, disksToDelete, keyOfChange };
+  const { devices, question: _, links: __, ...plan } = draft;
+  return { ...plan, devices: completeDevices([...devices.values()]) };
 }
 
 function rankOf({ operation, device }: VirtualDeviceConfigSpec): number {

@@ -37,12 +37,19 @@ export interface DiskToCreate {
   readonly replaces: boolean;
 }
 
+export interface DiskToExtend {
+  readonly descriptor: DatastorePath;
+  readonly capacityBytes: number;
+}
+
 export interface DevicePlan {
   readonly vmx: Vmx;
   readonly devices: readonly VirtualDevice[];
   readonly disksToCreate: readonly DiskToCreate[];
   /** Disks that must be there, and be disks, for the plan to make sense. */
   readonly disksToAttach: readonly DatastorePath[];
+  /** To be made larger. */
+  readonly disksToExtend: readonly DiskToExtend[];
   /** To be deleted when the new .vmx is in place. */
   readonly disksToDelete: readonly DatastorePath[];
   /** The key of the device that each change is about, by the change's index. */
@@ -57,6 +64,7 @@ export interface Draft {
   readonly links: Map<number, number>;
   readonly disksToCreate: DiskToCreate[];
   readonly disksToAttach: DatastorePath[];
+  readonly disksToExtend: DiskToExtend[];
   readonly disksToDelete: DatastorePath[];
   readonly keyOfChange: Map<number, number>;
 }

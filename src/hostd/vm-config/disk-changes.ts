@@ -4,7 +4,7 @@ import type { VirtualDevice, VirtualDeviceConfigSpec, VirtualDisk } from "../../
 import { type Draft, disksOf } from "./device-draft.ts";
 import { capacityBytesOf } from "./devices/disk.ts";
 import { familyOf, invalidDevice, labelOf } from "./devices/index.ts";
-import { parseDiskFile, planNewDisk } from "./new-disks.ts";
+import { parseCapacity, parseDiskFile, planNewDisk } from "./new-disks.ts";
 
 /** The added disk with its file: a new one to be made, or one that is there. */
 export function planDisk(draft: Draft, { fileOperation }: VirtualDeviceConfigSpec, placed: VirtualDevice, index: number): VirtualDevice {
@@ -28,7 +28,7 @@ export function planDisk(draft: Draft, { fileOperation }: VirtualDeviceConfigSpe
   return withFile({ ...placed, capacityInKB: disk.capacityBytes / 1024, capacityInBytes: disk.capacityBytes } as VirtualDisk, descriptor);
 }
 
-/** The changed disk: its size stays, its file may be another one that is there. */
+/** The changed disk: it may be larger, or its file another one that is there. */
 export function editDisk(draft: Draft, existing: VirtualDevice, placed: VirtualDevice, index: number): VirtualDevice {
   const { place } = draft.question;
   const before = existing as VirtualDisk;
@@ -36,17 +36,18 @@ export function editDisk(draft: Draft, existing: VirtualDevice, placed: VirtualD
   // A client that gives one of the two sizes means that one.
   const asked = after.capacityInKB !== before.capacityInKB ? after.capacityInKB * 1024 : capacityBytesOf(after);
   const known = before.capacityInBytes ?? before.capacityInKB * 1024;
-  if (known > 0 && asked > 0 && asked !== known)
-    throw invalidDevice({ index }, `The size of ${labelOf(existing)} cannot be changed on this host.`, "capacityInKB");
+  if (known > 0 && asked > 0 && asked < known)
+    throw invalidDevice({ index }, `${labelOf(existing)} has ${known / 1024} KB, and a disk only grows.`, "capacityInKB");
   const name = (after.backing as { fileName?: string } | undefined)?.fileName ?? "";
   const current = (before.backing as { fileName?: string } | undefined)?.fileName ?? "";
-  if (name === "" || name === current)
-    return {
-      ...after,
-      capacityInKB: before.capacityInKB,
-      capacityInBytes: known,
-      backing: { ...after.backing, fileName: current },
-    } as VirtualDisk;
+  if (name === "" || name === current) {
+    const descriptor = parseDiskFile(current, place);
+    const capacityBytes = known > 0 && asked > known ? parseCapacity(asked, index) : known;
+    if (capacityBytes > known) draft.disksToExtend.push({ descriptor, capacityBytes });
+    return withFile({ ...after, capacityInKB: capacityBytes / 1024, capacityInBytes: capacityBytes } as VirtualDisk, descriptor);
+  }
+  if (known > 0 && asked > known)
+    throw invalidDevice({ index }, `${labelOf(existing)} cannot get another file and grow in one change.`, "capacityInKB");
   const descriptor = parseDiskFile(name, place);
   requireOwnFile(draft, descriptor, index);
   draft.disksToAttach.push(descriptor);

@@ -4,6 +4,7 @@
  * Source: vim25 VirtualMachineConfigSpec (which properties want a VM that is off), VirtualDeviceConnectInfo, InvalidDeviceOperation,
  * CpuHotPlugNotSupported, MemoryHotPlugNotSupported.
  */
+import type { Fault } from "../../base/index.ts";
 import { type MachineSpec, planMachineChange, type Refusal, refusalFault } from "../../vmkernel/index.ts";
 import { fault, readVmx, type VirtualDevice, type VirtualDeviceConfigSpec, type Vmx } from "../../wire/index.ts";
 import { type MachineQuestion, machineSpecOf } from "./machine-spec.ts";
@@ -14,7 +15,7 @@ export interface HotQuestion extends Omit<MachineQuestion, "resumeFrom" | "isCon
   readonly before: MachineSpec;
   /** The configuration that it has, and the one that it is to have. */
   readonly vmx: Vmx;
-  readonly plan: Pick<ConfigPlan, "vmx" | "keyOfChange">;
+  readonly plan: Pick<ConfigPlan, "vmx" | "keyOfChange" | "disksToExtend">;
   /** The VM's devices as they are now. */
   readonly devices: readonly VirtualDevice[];
   readonly changes: readonly VirtualDeviceConfigSpec[];
@@ -38,6 +39,7 @@ const OFF_ONLY: readonly { readonly key: string; readonly otherwise: string }[] 
 export function planHotChange(question: HotQuestion): MachineSpec {
   const { before, vmx, plan, changes } = question;
   refuseOffOnly(vmx, plan.vmx);
+  if (plan.disksToExtend.length > 0) throw offOnly("the size of a disk");
   const wanted = wantedMachine(question);
   const change = planMachineChange(before, wanted);
   if (change.kind === "refused")
@@ -58,8 +60,12 @@ function refuseOffOnly(before: Vmx, after: Vmx): void {
   const writtenIn = (vmx: Vmx, { key, otherwise }: (typeof OFF_ONLY)[number]) => (readVmx(vmx, key) ?? otherwise).toLowerCase();
   const changed = OFF_ONLY.find((row) => writtenIn(before, row) !== writtenIn(after, row));
   if (changed === undefined) return;
-  const message = `The attempted operation cannot be performed in the current state (Powered on): ${changed.key} can change only while the VM is powered off.`;
-  throw fault("InvalidPowerState", message, { requestedState: "poweredOff", existingState: "poweredOn" });
+  throw offOnly(changed.key);
+}
+
+function offOnly(what: string): Fault {
+  const message = `The attempted operation cannot be performed in the current state (Powered on): ${what} can change only while the VM is powered off.`;
+  return fault("InvalidPowerState", message, { requestedState: "poweredOff", existingState: "poweredOn" });
 }
 
 /** As it would be started, with the room for processors and memory that it was started with, and connected as it is. */

@@ -28,11 +28,7 @@ export function planNewDisk(
   const backing = backingOf(device, "VirtualDiskFlatVer2BackingInfo");
   if (backing?.parent !== undefined)
     return planChildDisk(device, backing.fileName, parseDiskFile(backing.parent.fileName, files.place), files);
-  const capacity = capacityBytesOf(device as VirtualDisk);
-  const capacityBytes = Math.ceil(capacity / DISK_BYTES.step) * DISK_BYTES.step;
-  if (!(capacityBytes >= DISK_BYTES.min && capacityBytes <= DISK_BYTES.max)) {
-    throw invalidDevice({ index }, `A disk cannot have ${capacity} bytes: at least 1 KB, at most 62 TB.`, "capacityInKB");
-  }
+  const capacityBytes = parseCapacity(capacityBytesOf(device as VirtualDisk), index);
   return {
     descriptor: nameNewDisk(backing?.fileName ?? "", files),
     disk: {
@@ -99,4 +95,11 @@ export function makeDiskUuid({ random }: Pick<DiskFiles, "random">): string {
 /** The descriptor that a disk of the VM has; undefined where it is in no datastore of this host. */
 export function descriptorOf(device: VirtualDevice): DatastorePath | undefined {
   return parseDatastorePath(backingOf(device, "VirtualDiskFlatVer2BackingInfo")?.fileName ?? "");
+}
+
+/** In whole kibibytes. */
+export function parseCapacity(asked: number, index: number): number {
+  const capacityBytes = Math.ceil(asked / DISK_BYTES.step) * DISK_BYTES.step;
+  if (capacityBytes >= DISK_BYTES.min && capacityBytes <= DISK_BYTES.max) return capacityBytes;
+  throw invalidDevice({ index }, `A disk cannot have ${asked} bytes: at least 1 KB, at most 62 TB.`, "capacityInKB");
 }

@@ -41,7 +41,7 @@ export interface ConfigContext extends VmPlace {
   readonly random?: (bytes: number) => Uint8Array;
 }
 
-export type ConfigPlan = Pick<DevicePlan, "vmx" | "disksToCreate" | "disksToAttach" | "disksToDelete" | "keyOfChange">;
+export type ConfigPlan = Pick<DevicePlan, "vmx" | "disksToCreate" | "disksToAttach" | "disksToExtend" | "disksToDelete" | "keyOfChange">;
 
 /** @throws {Fault} as vim25 CreateVM_Task declares them; each names the property or the device that is wrong */
 export function planCreate(spec: VirtualMachineConfigSpec, context: ConfigContext): ConfigPlan {
@@ -97,8 +97,8 @@ function planChange(vmx: Vmx, spec: VirtualMachineConfigSpec, context: ConfigCon
   if (Buffer.byteLength(formatVmx(done)) > VMX_BYTES_MAX) {
     throw fault("InvalidVmConfig", `Invalid virtual machine configuration. It would take more than ${VMX_BYTES_MAX} bytes.`, {});
   }
-  const { disksToCreate, disksToAttach, disksToDelete, keyOfChange } = plan;
-  return { vmx: done, disksToCreate, disksToAttach, disksToDelete, keyOfChange };
+  const { devices: _, ...rest } = plan;
+  return { ...rest, vmx: done };
 }
 
 /** Again, after the devices: an adapter that is added begins without what its place had before, and may be given this with it. */

@@ -12,6 +12,8 @@ import {
   type MoRef,
   parseVmx,
   updateVmx,
+  type VirtualDeviceConfigSpec,
+  type VirtualDisk,
   type VirtualMachineCloneSpec,
   type VirtualMachineRelocateSpec,
   type Vmx,
@@ -24,7 +26,16 @@ import { readState } from "../snapshots/snapshot-files.ts";
 import { parseSnapshotMoid } from "../snapshots/snapshot-tree.ts";
 import type { Progress, Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
-import { makeDiskUuid, nameFile, planClone, planReconfigure, readConfig, resolveFile, vmDisksOf } from "../vm-config/index.ts";
+import {
+  type ConfigPlan,
+  makeDiskUuid,
+  nameFile,
+  planClone,
+  planReconfigure,
+  readConfig,
+  resolveFile,
+  vmDisksOf,
+} from "../vm-config/index.ts";
 import { makeDisk, removeDiskIfThere, removeIfThere } from "../vm-files.ts";
 import { aboutVm, readableFiles } from "./context.ts";
 import { convertForeignDisks } from "./convert-disks.ts";
@@ -66,7 +77,7 @@ export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, 
       from: descriptor,
       to: inFolder(home, index === 0 ? `${base}.vmdk` : `${base}_${index}.vmdk`),
     }));
-    const { text, more } = await planText(agent, { name, vmxPath: vmx.path, origin, copies, spec });
+    const { text, more, larger } = await planText(agent, { name, vmxPath: vmx.path, origin, copies, spec });
     const created = { folder: home, disks: [...copies.map(({ to }) => to), ...more.map(({ descriptor }) => descriptor)] };
     const journal = { kind: "createVm", vmx: vmx.path, created } as const;
     const task = call.startTask(vm.name, journal, async (progress, task) => {
@@ -74,7 +85,7 @@ export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, 
       agent.events.post("VmBeingClonedEvent", `${vm.name} is being cloned to ${name}`, aboutVm(call, vm, task), destination);
       let clone: Vm;
       try {
-        clone = await makeClone(agent, { vm, vmxPath: vmx.path, isLinked, pool, copies, text, more }, progress);
+        clone = await makeClone(agent, { vm, vmxPath: vmx.path, isLinked, pool, copies, text, more, larger }, progress);
       } catch (error) {
         const reason = faultToLocalized(faultOf(error));
         const message = `Cannot clone ${vm.name} to ${name}: ${reason.localizedMessage}`;
@@ -101,13 +112,16 @@ interface Cloning {
   readonly pool: number;
   readonly copies: readonly { readonly from: DatastorePath; readonly to: DatastorePath }[];
   readonly text: string;
-  readonly more: Awaited<ReturnType<typeof planText>>["more"];
+  /** Disks that it adds. */
+  readonly more: ConfigPlan["disksToCreate"];
+  /** Those of its copies that it wants larger than the original. */
+  readonly larger: ConfigPlan["disksToExtend"];
 }
 
 /** All of it, or nothing. */
 async function makeClone(
   agent: HostAgent,
-  { vm, vmxPath, isLinked, pool, copies, text, more }: Cloning,
+  { vm, vmxPath, isLinked, pool, copies, text, more, larger }: Cloning,
   { report, allowCancel }: Progress,
 ): Promise<Vm> {
   const { vmkernel } = agent.vms;
@@ -124,6 +138,8 @@ async function makeClone(
     if (isLinked) await vmkernel.request({ kind: "createChildDisk", descriptor: to, parent: from, uuid });
     else await vmkernel.request({ kind: "copyDisk", from, to, copy: { uuid } }, watch);
   }
+  for (const { descriptor, capacityBytes } of larger)
+    await vmkernel.request({ kind: "changeDisk", descriptor, change: { kind: "extend", capacityBytes } }, { signal });
   for (const planned of more) {
     undo.add(() => removeDiskIfThere(vmkernel, planned.descriptor));
     await makeDisk(vmkernel, planned, { signal });
@@ -198,16 +214,28 @@ function datastoreOf(agent: HostAgent, vm: Vm, { datastore }: VirtualMachineRelo
   throw fault("InvalidDatastore", `The host has no datastore ${datastore.value}.`, { datastore });
 }
 
+/** Clients change a disk as they see it at the original: in the clone it is the copy that they mean. */
+function ofClone(change: VirtualDeviceConfigSpec, copies: TextQuestion["copies"]): VirtualDeviceConfigSpec {
+  const { backing } = change.device as VirtualDisk;
+  const fileName = (backing as { fileName?: string } | undefined)?.fileName;
+  const copy = copies.find(({ from }) => formatDatastorePath(from) === fileName);
+  if (change.operation !== "edit" || backing === undefined || copy === undefined) return change;
+  return { ...change, device: { ...change.device, backing: { ...backing, fileName: formatDatastorePath(copy.to) } as typeof backing } };
+}
+
 interface TextQuestion {
   readonly name: string;
   readonly vmxPath: DatastorePath;
   readonly origin: Origin;
-  readonly copies: readonly { readonly node: string; readonly to: DatastorePath }[];
+  readonly copies: readonly { readonly node: string; readonly from: DatastorePath; readonly to: DatastorePath }[];
   readonly spec: VirtualMachineCloneSpec;
 }
 
-/** The clone's .vmx, with what the client wants other than in the original; `more`: disks that it adds. */
-async function planText(agent: HostAgent, { name, vmxPath, origin, copies, spec }: TextQuestion) {
+/** The clone's .vmx, with what the client wants other than in the original. */
+async function planText(
+  agent: HostAgent,
+  { name, vmxPath, origin, copies, spec }: TextQuestion,
+): Promise<Pick<Cloning, "text" | "more" | "larger">> {
   const context = await configContext(agent, vmxPath);
   const files = new Map(copies.map(({ node, to }) => [node, nameFile(to, context)]));
   const plain = planClone(updateVmx(origin.vmx, {}), {
@@ -217,8 +245,17 @@ async function planText(agent: HostAgent, { name, vmxPath, origin, copies, spec 
     files,
     random: randomBytes,
   });
-  if (spec.config === undefined) return { text: formatVmx(plain), more: [] };
-  const { changeVersion: _, ...config } = spec.config;
-  const plan = planReconfigure(plain, { ...config, name }, { ...context, config: readConfig(plain, { ...context, disks: new Map() }) });
-  return { text: formatVmx(plan.vmx), more: plan.disksToCreate };
+  if (spec.config === undefined) return { text: formatVmx(plain), more: [], larger: [] };
+  const { changeVersion: _, deviceChange = [], ...config } = spec.config;
+  const described = copies.map(async ({ from, to }) => {
+    const disk = await agent.vms.vmkernel.request({ kind: "describeDisk", descriptor: from });
+    return [formatDatastorePath(to), disk] as const;
+  });
+  const disks = new Map(await Promise.all(described));
+  const plan = planReconfigure(
+    plain,
+    { ...config, name, deviceChange: deviceChange.map((change) => ofClone(change, copies)) },
+    { ...context, config: readConfig(plain, { ...context, disks }) },
+  );
+  return { text: formatVmx(plan.vmx), more: plan.disksToCreate, larger: plan.disksToExtend };
 }

@@ -59,6 +59,9 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
       await makeDisk(vmkernel, planned, { report: watch, ...(signal && { signal }) });
     }
     if (signal?.aborted === true) throw fault("RequestCanceled", "The task was canceled by a user.", {});
+    // Where more fails after it, a disk stays larger: that takes nothing from anybody.
+    for (const { descriptor, capacityBytes } of plan.disksToExtend)
+      await vmkernel.request({ kind: "changeDisk", descriptor, change: { kind: "extend", capacityBytes } });
     if (running !== undefined) {
       undo.add(() => restoreMachine(agent, vm, running.before));
       await changeMachine(agent, vm, running.wanted);
