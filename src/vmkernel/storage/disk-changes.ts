@@ -68,6 +68,9 @@ async function changeData(job: Job, change: Exclude<DiskChange, { kind: "convert
       return zeroFill(job);
     case "setUuid":
       return { uuid: change.uuid };
+    case "trim":
+      makeSparse(job.file, job.disk.capacityBytes);
+      return undefined;
     default:
       return assertNever(change);
   }
