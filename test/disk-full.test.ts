@@ -3,7 +3,7 @@
  * there is what was there before, and when there is room again it is done. A host agent with real datastores and no guest.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -11,6 +11,7 @@ import type { VimClient } from "../src/interfaces/index.ts";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
 import { DISK_DEEDS } from "./disk-deeds.fixture.ts";
 import { MIB, Stage } from "./disk-stage.fixture.ts";
+import { removeFrozen } from "./harness.ts";
 
 const ROOM_MIB = 160;
 let folder: string;
@@ -33,7 +34,10 @@ afterAll(async () => {
 });
 
 const ballast = (): string => join(agent.datastore, "images-ballast");
-afterEach(() => rmSync(ballast(), { force: true }));
+afterEach(() => {
+  rmSync(ballast(), { force: true });
+  for (const name of readdirSync(agent.datastore)) if (!name.startsWith(".")) removeFrozen(join(agent.datastore, name)); // what failed
+});
 
 function newStage(): Stage {
   number += 1;
