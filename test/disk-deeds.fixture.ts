@@ -1,6 +1,6 @@
 /** Every deed that this host does on disks, each with what it needs to be there before. They are the rows of tests that cut them short. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,8 @@ export interface DiskDeed {
   readonly runs?: true;
   /** What it makes takes space on the datastore: on a full one it fails. */
   readonly grows?: true;
+  /** It is done step by step: cut short, every disk shows what it showed, and this does the rest. */
+  readonly goOn?: (stage: Stage) => Promise<unknown>;
   /** Whoever dies over it, the guest that ran may be gone, or lie suspended. */
   readonly mayStop?: true;
   prepare(stage: Stage): Promise<unknown>;
@@ -57,6 +59,7 @@ const withSnapshots =
       stage.write(`${stage.name}-${String(index + 1).padStart(6, "0")}-delta.vmdk`, index + 1, 2 + 3 * index);
     }
   };
+const consolidate = onVm("ConsolidateVMDisks_Task", {});
 const clone =
   (location: object) =>
   async (stage: Stage): Promise<unknown> =>
@@ -95,10 +98,24 @@ export const DISK_DEEDS: readonly DiskDeed[] = [
   { name: "eager zero", prepare: has("preallocated"), perform: change("EagerZeroVirtualDisk_Task") },
   { name: "shrink", prepare: has("thin"), perform: change("ShrinkVirtualDisk_Task") },
   {
-    name: "attach a foreign disk",
+    name: "power on with a foreign disk",
     grows: true,
-    prepare: async ({ at }) => makeForeign(at("a.vmdk"), "monolithicSparse"),
-    perform: async ({ client, name, path }) => createVm(client, vmSpec(name, path("a.vmdk"))),
+    mayStop: true,
+    prepare: async ({ at, client, name, path }) => {
+      makeForeign(at("a.vmdk"), "monolithicSparse");
+      await createVm(client, vmSpec(name, path("a.vmdk")));
+    },
+    perform: onVm("PowerOnVM_Task", {}),
+  },
+  {
+    name: "copy a folder",
+    grows: true,
+    prepare: async (stage) => {
+      mkdirSync(stage.at("in"));
+      await stage.makeDisk("in/a.vmdk");
+    },
+    perform: ({ path, task }) =>
+      task(moRef("FileManager", "ha-nfc-file-manager"), "CopyDatastoreFile_Task", { sourceName: path("in"), destinationName: path("out") }),
   },
   {
     name: "CreateChildDisk",
@@ -114,15 +131,21 @@ export const DISK_DEEDS: readonly DiskDeed[] = [
   { name: "revert", prepare: withSnapshots("one", "two"), perform: onSnapshot("one", "RevertToSnapshot_Task", {}) },
   {
     name: "remove a snapshot",
-    grows: true,
     prepare: withSnapshots("one", "two", "three"),
     perform: onSnapshot("two", "RemoveSnapshot_Task", { removeChildren: false }),
+    goOn: consolidate,
   },
-  { name: "remove all snapshots", prepare: withSnapshots("one", "two", "three"), perform: onVm("RemoveAllSnapshots_Task", {}) },
+  {
+    name: "remove all snapshots",
+    prepare: withSnapshots("one", "two", "three"),
+    perform: onVm("RemoveAllSnapshots_Task", {}),
+    goOn: consolidate,
+  },
   {
     name: "consolidate",
     prepare: then(withSnapshots("one", "two"), onVm("RemoveAllSnapshots_Task", { consolidate: false })),
-    perform: onVm("ConsolidateVMDisks_Task", {}),
+    perform: consolidate,
+    goOn: consolidate,
   },
   { name: "linked clone", prepare: makeVm, perform: clone({ diskMoveType: LINKED }) },
   { name: "full clone", grows: true, prepare: makeVm, perform: clone({}) },
@@ -189,10 +212,15 @@ async function openImport({ client, name }: Stage): Promise<MoRef> {
 }
 
 /** As clients do: what fails is aborted. */
-async function overLease(stage: Stage, lease: MoRef, deed: (info: HttpNfcLeaseInfo) => Promise<void>): Promise<void> {
+async function overLease(
+  stage: Stage,
+  lease: MoRef,
+  deed: (info: HttpNfcLeaseInfo) => Promise<void>,
+  end: "HttpNfcLeaseComplete" | "HttpNfcLeaseAbort" = "HttpNfcLeaseComplete",
+): Promise<void> {
   try {
     await deed(await ready(stage, lease));
-    await ask(stage.client, lease, "HttpNfcLeaseComplete", {});
+    await ask(stage.client, lease, end, {});
   } catch (cause) {
     const why = await read(stage.client, lease, "error").catch(() => undefined);
     await ask(stage.client, lease, "HttpNfcLeaseAbort", {}).catch(() => {}); // it may have ended by itself, or its host
@@ -212,12 +240,8 @@ async function exportPackage(stage: Stage): Promise<void> {
 
 async function abortImport(stage: Stage): Promise<void> {
   const lease = await openImport(stage);
-  try {
-    const { deviceUrl } = await ready(stage, lease);
-    await move(stage, "POST", deviceUrl?.[0]?.url ?? "", packedDisk());
-  } finally {
-    await ask(stage.client, lease, "HttpNfcLeaseAbort", {});
-  }
+  const send = async ({ deviceUrl }: HttpNfcLeaseInfo) => void (await move(stage, "POST", deviceUrl?.[0]?.url ?? "", packedDisk()));
+  await overLease(stage, lease, send, "HttpNfcLeaseAbort");
 }
 
 /** Both ways of a lease's file. */

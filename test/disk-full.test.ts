@@ -6,12 +6,13 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { VimClient } from "../src/interfaces/index.ts";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
 import { DISK_DEEDS } from "./disk-deeds.fixture.ts";
 import { MIB, Stage } from "./disk-stage.fixture.ts";
-import { removeFrozen } from "./harness.ts";
+import { removeFrozen, waitFor } from "./harness.ts";
 
 const ROOM_MIB = 160;
 let folder: string;
@@ -50,12 +51,12 @@ function leave(bytes: number): void {
   execFileSync("fallocate", ["-l", String(bavail * bsize - bytes), ballast()]);
 }
 
-const seen = new Map<string, readonly string[]>();
 const DEEDS = DISK_DEEDS.filter(({ runs }) => runs !== true);
 
-test.each(DEEDS.flatMap((deed) => [0, 2 * MIB].map((bytes) => [deed.name, bytes, deed] as const)))(
+/** Those that write data get so far with it; the others have not even room for a descriptor. */
+test.each(DEEDS.map((deed) => [deed.name, deed.grows === true ? 2 * MIB : 0, deed] as const))(
   "%s with %i bytes of room",
-  async (name, bytes, deed) => {
+  async (_, bytes, deed) => {
     const stage = newStage();
     await deed.prepare(stage);
     const before = await stage.look();
@@ -64,18 +65,20 @@ test.each(DEEDS.flatMap((deed) => [0, 2 * MIB].map((bytes) => [deed.name, bytes,
       () => undefined,
       (error: Error) => error.message,
     );
+    const isAsBefore = async () => isDeepStrictEqual(await stage.look(), before);
+    // What a lease has made goes when its client has been told already.
+    if (failure !== undefined && deed.goOn === undefined) await waitFor(isAsBefore, 20_000, 50).catch(() => {});
     const there = await stage.look();
     rmSync(ballast());
     if (deed.grows === true) expect(failure).toBeDefined();
     if (failure !== undefined) {
       expect(failure).toContain("NoDiskSpace");
-      expect(there).toEqual(before);
-      await deed.perform(stage);
+      if (deed.goOn === undefined) expect(there).toEqual(before);
+      else expect(stage.shown(there)).toEqual(stage.shown(before));
+      await (deed.goOn ?? deed.perform)(stage);
     }
     const after = await stage.look();
-    expect(after).toEqual(seen.get(name) ?? after);
     if (failure === undefined) expect(there).toEqual(after);
-    seen.set(name, after);
     await stage.clear();
     expect(await stage.look()).toEqual([]);
   },

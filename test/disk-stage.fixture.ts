@@ -87,7 +87,7 @@ export class Stage {
   async look(): Promise<readonly string[]> {
     const vms = await Promise.all((await this.#vms()).map(({ vm, name }) => this.#tellVm(vm, name)));
     const files = readdirSync(this.datastore, { recursive: true, encoding: "utf8" })
-      .filter((file) => !/^(images|\.datastore-uuid)|\.log$/.test(file) && statSync(join(this.datastore, file)).isFile())
+      .filter((file) => !/^(images|running|\.datastore-uuid)|\.log$/.test(file) && statSync(join(this.datastore, file)).isFile())
       .map((file) => `${file} ${this.#tellFile(join(this.datastore, file))}`);
     return [...vms, ...files].map((line) => line.trim().replaceAll(this.name, "@")).sort();
   }
@@ -102,6 +102,12 @@ export class Stage {
     const disks = devices.flatMap(({ $type, backing }) => ($type === "VirtualDisk" ? [backing?.fileName] : []));
     const left = (await of("runtime.consolidationNeeded")) === true ? " and disks that are left" : "";
     return `VM ${name} is ${await of("runtime.powerState")}, has ${disks.join(", ")}, snapshots: ${tree}${left}`;
+  }
+
+  /** What the VMs' own disks hold, whatever they are called. */
+  shown(there: readonly string[]): readonly string[] {
+    const disks = there.flatMap((line) => [...line.matchAll(/^VM .* has \[datastore1\] (\S+),/g)].map(([, file]) => file));
+    return disks.map((file) => there.find((line) => line.startsWith(`${file} `))?.slice(`${file} `.length) ?? "nothing");
   }
 
   #tellFile(file: string): string {
