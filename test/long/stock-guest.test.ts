@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildStockGuest } from "../../guest/stock.mjs";
 import { hostPaths } from "../../src/base/index.ts";
+import type { Evidence } from "../../src/evidence/index.ts";
 import { moRef, type VimClient } from "../../src/interfaces/index.ts";
 import type { MoRef } from "../../src/wire/index.ts";
-import { datastoreText, notPassed, startHost, type TestHost, waitFor } from "../harness.ts";
+import { datastoreText, startHost, type TestHost, waitFor } from "../harness.ts";
 import { createVm, ended, read, succeeded } from "../vm.ts";
 
 const BOOT_MS = 600_000;
@@ -162,10 +163,14 @@ test("REPORT LUNS and INQUIRY on every controller tell of the VM's own disks, by
   }
   const generic = said(text, "ls /sys/class/scsi_generic").trim().split(/\s+/);
   expect(generic).toHaveLength(CONTROLLERS.length - 1); // NVMe is none
-  const ofHost = [hostname(), host.root, datastore(), "/vmfs", "datastore1", ".vmdk", "QEMU HARDDISK", "drive-"];
-  expect(ofHost.filter((word) => word !== "" && text.split("READY")[0]?.includes(word))).toEqual([]);
+  const told = text.split("READY")[0] ?? "";
+  expect(told).not.toMatch(new RegExp(`\\b${hostname()}\\b`));
+  const ofHost = [host.root, datastore(), "/vmfs", "datastore1", ".vmdk", "QEMU HARDDISK", "drive-"];
+  expect(ofHost.filter((word) => told.includes(word))).toEqual([]);
   const { stdout } = await host.command("evidence", "--json");
-  expect(notPassed(JSON.parse(stdout))).toEqual([]);
+  const evidence = JSON.parse(stdout) as readonly Evidence[];
+  expect(evidence.filter(({ verdict }) => verdict === "fail")).toEqual([]);
+  expect(evidence.find(({ claim }) => claim.includes("REPORT LUNS"))?.verdict).toBe("pass");
 });
 
 test("a quiesced snapshot holds a file system at rest, and the guest goes on writing", { timeout: BOOT_MS }, async () => {
