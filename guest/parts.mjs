@@ -16,7 +16,7 @@ const DRIVERS = [
 /** What nothing needs until somebody in the guest loads it: a second address on an adapter, and VLAN tags. */
 const SPARE = ["macvlan", "8021q"];
 /** Debian's kernel for machines in clouds is the smaller one, and has drivers for what clouds have; its usual one knows real hardware too. */
-const KERNELS = {
+export const KERNELS = {
   cloud: { release: /^vmlinuz-(\d.*-cloud-amd64)$/, package: "linux-image-cloud-amd64", drivers: [] },
   usual: { release: /^vmlinuz-(\d[\d.-]*-amd64)$/, package: "linux-image-amd64", drivers: ["e1000", "e1000e"] },
 };
@@ -41,12 +41,12 @@ export function findParts(packagesFolder, report, kernelKind = "cloud") {
       { path: "sbin/qemu-ga", source: agent },
       { path: "sbin/unix_chkpwd", source: passwordCheck },
       ...librariesOf(agent, passwordCheck).map((library) => ({ path: library.slice(1), source: library })),
-      ...moduleFiles(modulesFolder, [...DRIVERS, ...kind.drivers]),
+      ...moduleFiles(modulesFolder, [...DRIVERS, ...kind.drivers], SPARE),
     ],
   };
 }
 
-function findKernel({ kind, packagesFolder, report }) {
+export function findKernel({ kind, packagesFolder, report }) {
   const installed = newestKernel(kind, "/");
   if (installed !== undefined) return installed;
   const folder = unpack({ packagesFolder, name: newestKernelPackage(kind), report });
@@ -73,12 +73,12 @@ function newestKernelPackage(kind) {
   return name;
 }
 
-function findProgram(path, name, { packagesFolder, report }) {
+export function findProgram(path, name, { packagesFolder, report }) {
   return existsSync(`/${path}`) ? `/${path}` : join(unpack({ packagesFolder, name, report }), path);
 }
 
 /** Downloads and unpacks a package once; in one step, so that a half-unpacked one is never found again. */
-function unpack({ packagesFolder, name, report }) {
+export function unpack({ packagesFolder, name, report }) {
   const folder = join(packagesFolder, name);
   if (existsSync(folder)) return folder;
   report(`downloading Debian's ${name}`);
@@ -97,7 +97,7 @@ function unpack({ packagesFolder, name, report }) {
   return folder;
 }
 
-function librariesOf(...programs) {
+export function librariesOf(...programs) {
   return [...new Set(programs.flatMap(librariesOfOne))];
 }
 
@@ -108,7 +108,8 @@ function librariesOfOne(program) {
   return listed.match(/\/\S+/g)?.filter((path) => !path.endsWith(":")) ?? [];
 }
 
-function moduleFiles(modulesFolder, drivers) {
+/** @param {string} modulesFolder @param {string[]} drivers @param {string[]} spareDrivers */
+export function moduleFiles(modulesFolder, drivers, spareDrivers = []) {
   const files = new Map(
     readdirSync(modulesFolder, { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".ko"))
@@ -120,7 +121,7 @@ function moduleFiles(modulesFolder, drivers) {
     return dependenciesOf(readFileSync(file));
   };
   const ordered = inLoadOrder(drivers, needs);
-  const spare = inLoadOrder(SPARE, needs).filter((name) => !ordered.includes(name));
+  const spare = inLoadOrder(spareDrivers, needs).filter((name) => !ordered.includes(name));
   return [
     ...[...ordered, ...spare].map((name) => ({ path: `modules/${name}.ko`, source: files.get(name) ?? "" })),
     { path: "modules/spare", text: lines(spare) },

@@ -286,6 +286,7 @@ test.each<[string, () => Buffer]>([
   ["no disk at all", () => Buffer.alloc(100_000, "x")],
   ["a sparse disk that is no stream", () => readFileSync(join(folder, "monolithicSparse.vmdk"))],
   ["a stream with a grain for where no disk is", () => changedGrain((bytes, at) => bytes.writeUInt32LE(2 ** 30, at))],
+  ["a stream of a larger disk than the package told of", () => largerStream()],
   ["a stream with a grain that cannot be inflated", () => changedGrain((bytes, at) => bytes.fill(0xff, at + 12, at + 60))],
 ])("a client that sends %s is refused by name, and the VM is gone", async (_, made) => {
   const { lease, url } = await beginImport();
@@ -293,6 +294,47 @@ test.each<[string, () => Buffer]>([
   expect([status, await errorOf(lease)]).toEqual([422, "InvalidDiskFormat"]);
   expect(body.toString()).toContain("disk-0.vmdk");
   await isGone();
+});
+
+function largerStream(): Buffer {
+  const larger = join(folder, "larger");
+  writeFileSync(`${larger}.raw`, Buffer.alloc(disk.length + MIB, 1));
+  const options = ["-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized"];
+  execFileSync("qemu-img", ["convert", ...options, `${larger}.raw`, `${larger}.vmdk`]);
+  return readFileSync(`${larger}.vmdk`);
+}
+
+const sized = (spec: string, bytes: number): string =>
+  spec
+    .replace('"capacityInKB":4096', `"capacityInKB":${Math.floor(bytes / 1024)}`)
+    .replace(/"capacityInBytes":\d+/, `"capacityInBytes":${bytes}`);
+
+/** What hostd would be led by when it took a client's spec for its own: the places of files and the sizes of disks. */
+test.each<[string, (spec: string) => string]>([
+  ["a VM's file above the datastore", (spec) => spec.replace('"vmPathName":"[datastore1]', '"vmPathName":"[datastore1] ../../')],
+  ["a VM's file of the machine", (spec) => spec.replace(/"vmPathName":"[^"]*"/, '"vmPathName":"/etc/passwd"')],
+  ["a disk above the datastore", (spec) => spec.replace('"fileName":""', '"fileName":"[datastore1] ../../x.vmdk"')],
+  ["a disk of the machine", (spec) => spec.replace('"fileName":""', '"fileName":"/dev/sda"')],
+  ["a disk in no datastore", (spec) => spec.replace('"fileName":""', '"fileName":"[elsewhere] x.vmdk"')],
+  ["a disk of a negative size", (spec) => sized(spec, -1024)],
+  ["a disk of a size that nobody has", (spec) => sized(spec, 9_007_199_254_740_991)],
+])("a client that puts %s into the spec is refused, and nothing is written", async (_, tamper) => {
+  const { importSpec: good } = await importSpec(small());
+  const text = JSON.stringify(good);
+  const spec = JSON.parse(tamper(text)) as VirtualMachineImportSpec;
+  expect(JSON.stringify(spec)).not.toBe(text);
+  const outside = () => readdirSync(join(host.folder, "volumes")).concat(readdirSync(host.folder));
+  const before = outside();
+  const refused = await client.call(ROOT_POOL, "ImportVApp", { spec }).then(
+    async (lease) => {
+      await waitFor(async () => (await stateOf(lease)) !== "initializing", 20_000, 20);
+      return errorOf(lease);
+    },
+    (error: { readonly fault: string }) => error.fault,
+  );
+  expect(refused).toMatch(/^Invalid/);
+  await isGone();
+  expect(outside()).toEqual(before);
 });
 
 /** The first grain lies behind what the header says is no data. */

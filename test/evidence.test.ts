@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
@@ -114,7 +114,9 @@ test("a device that is in the guest and not in its configuration turns red", asy
 test("a second monitor that holds a running VM's disk turns red", async () => {
   const [two, one] = await monitors(); // the first has a snapshot, so its base is written by nobody, not by a test either
   const disk = join(hostPaths(host.root).volumes, "datastore1/images/two-boot-flat.vmdk");
-  const thief = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", openSync(disk, "r+")] });
+  const fd = openSync(disk, "r+");
+  const thief = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", fd] });
+  closeSync(fd);
   children.push(thief);
   await waitFor(() => thief.pid !== undefined, 5000);
   if (one === undefined || two === undefined) throw new Error("there are not two monitors");
@@ -131,6 +133,8 @@ test("a second monitor that holds a running VM's disk turns red", async () => {
   if (real === undefined) throw new Error("the first monitor was not seen");
   const claims = failed(judge({ ...observed, monitors: [real, observeMonitor(stolen, [])] }));
   expect(claims).toContain("No two running VMs hold a descriptor of the same writable file.");
+  expect(claims.filter((claim) => claim.startsWith("Each disk that a running VM writes"))).toHaveLength(1);
+  thief.kill("SIGKILL");
   client.close();
 });
 

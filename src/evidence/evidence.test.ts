@@ -8,7 +8,7 @@ import { describeProcess, fileIdentity, listenTcp, namespacesOf, tcpSockets } fr
 import type { MonitorInspection } from "../vmkernel/index.ts";
 import { formatEvidence, judge, summarize } from "./index.ts";
 import { machineWith } from "./machine.fixture.ts";
-import { datastoresSeenBy, type Observation, observeMonitor, observeParents } from "./observe.ts";
+import { datastoresSeenBy, type Observation, observeDisks, observeMonitor, observeParents } from "./observe.ts";
 
 /**
  * Each property is broken on purpose with a real process in the place of a monitor: one that is root, holds capabilities, has no
@@ -54,6 +54,7 @@ const NO_MEMORY: Observation["memory"] = { owners: [], doubled: [], randomizatio
 function observation(monitors: Observation["monitors"], withheld: Observation["withheld"] = []): Observation {
   return {
     parents: [],
+    disks: [],
     withheld,
     weaknesses: withheld.map((feature) => `this machine has no ${feature}`),
     accelerator: { kind: "tcg", because: "" },
@@ -259,6 +260,40 @@ test("a host agent that was passed a file keeps the claim", async () => {
     datastoresOfHostd: datastoresSeenBy(pid, [{ root: `${folder}-other` }]),
   };
   expect(judge(observed).find(({ claim }) => claim.startsWith("No path leads"))).toMatchObject({ verdict: "pass" });
+});
+
+const held =
+  "Each disk that a running VM writes is open for writing in its own monitor and in no other process, which holds the lock of it.";
+
+test("a disk that a second process could write, or that is not locked, turns red", async () => {
+  const file = join(folder, "held-flat.vmdk");
+  writeFileSync(file, "");
+  const attachment = { id: fileIdentity(file) ?? "", path: "[ds] held.vmdk", writable: true, isDisk: true };
+  const child = spawn("flock", ["--no-fork", file, "sleep", "60"], { stdio: "ignore" });
+  started.push(child);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  // flock(1) opens it to read; the open file that it locked is looked at as if it were the monitor's.
+  const seen = observeMonitor(inspectionOf(child.pid ?? 0), [attachment]);
+  const process = {
+    ...seen.process,
+    descriptors: seen.process.descriptors.map((one) => (one.lock === undefined ? one : { ...one, access: "readWrite" as const })),
+  };
+  const monitor = { ...seen, process };
+  expect(verdicts({ ...observation([monitor]), disks: observeDisks([monitor]) })[held]).toBe("pass");
+  const unlocked = observeMonitor(inspectionOf(await waitingProcess(file, "r+")), [attachment]);
+  expect(verdicts({ ...observation([unlocked]), disks: observeDisks([unlocked]) })[held]).toBe("fail");
+  expect(verdicts({ ...observation([monitor]), disks: observeDisks([monitor]) })[held]).toBe("fail"); // the other has it open
+});
+
+const paths = "No monitor can name a file of a datastore, its own VM's or another's: no path leads there, and it holds no folder.";
+
+test.each<[string, boolean, () => string]>([
+  ["that a path leads to a datastore", true, () => "/dev/null"],
+  ["that holds a folder", false, () => folder],
+])("a monitor %s turns red: it could name another VM's files", async (_, isReachable, open) => {
+  const pid = await waitingProcess(open(), "r");
+  const seen = observeMonitor(inspectionOf(pid), [], { roots: isReachable ? [folder] : [] });
+  expect(verdicts(observation([seen]))[paths]).toBe("fail");
 });
 
 test("a disk that others descend from, and that some process could write, is told of with the process", async () => {

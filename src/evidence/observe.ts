@@ -48,6 +48,20 @@ export interface ObservedMonitor {
   /** Processes anywhere on the machine that have its uid. */
   readonly pidsOfUid: readonly number[];
   readonly taps: readonly HeldTap[];
+  /** Of its disks, by their keys: 32 hex digits, as their descriptors have them. */
+  readonly diskUuids: ReadonlyMap<number, string>;
+  /** Folders of datastores that a path leads it to. */
+  readonly reachable: readonly string[];
+}
+
+/** A disk that a running VM writes. */
+export interface ObservedDisk {
+  readonly id: FileId;
+  readonly path: string;
+  /** The monitor that it is configured for. */
+  readonly monitor: ObservedMonitor;
+  /** Processes anywhere on the machine that have it open for writing. */
+  readonly writers: readonly number[];
 }
 
 /** A disk that others descend from, of any VM of the host. */
@@ -59,6 +73,8 @@ export interface ObservedParent {
 }
 
 export interface Observation {
+  /** All that running VMs write. */
+  readonly disks: readonly ObservedDisk[];
   /** Of all disks that running VMs descend from. */
   readonly parents: readonly ObservedParent[];
   /** What of isolation the machine withholds, and a sentence for each. */
@@ -114,7 +130,9 @@ export async function observe(
   for (const { vm, name } of await vmkernel.request({ kind: "listMonitors" })) {
     try {
       const inspection = await vmkernel.request({ kind: "inspectMonitor", vm });
-      monitors.push(observeMonitor(inspection, await attachmentsOf(vmkernel, inspection.machine, datastores)));
+      const attachments = await attachmentsOf(vmkernel, inspection.machine, datastores);
+      const diskUuids = await uuidsOf(vmkernel, inspection.machine);
+      monitors.push(observeMonitor(inspection, attachments, { diskUuids, roots: datastores.map(({ root }) => root) }));
     } catch (error) {
       unseen.push(`VM ${vm} (${name}): ${messageOf(error)}`);
     }
@@ -125,6 +143,7 @@ export async function observe(
   const firewall = await vmkernel.request({ kind: "readFirewallState" });
   return {
     parents: observeParents(monitors),
+    disks: observeDisks(monitors),
     withheld,
     weaknesses,
     accelerator,
@@ -163,6 +182,15 @@ export function observeParents(monitors: readonly Pick<ObservedMonitor, "attachm
   return [...read].map(([id, path]) => ({ id, path, writers: writers.get(id) ?? [] }));
 }
 
+/** Looks at every process of the machine for one that could write what a running VM writes. */
+export function observeDisks(monitors: readonly ObservedMonitor[]): readonly ObservedDisk[] {
+  const written = monitors.flatMap((monitor) =>
+    monitor.attachments.filter(({ writable, isDisk }) => writable && isDisk).map(({ id, path }) => ({ id, path, monitor })),
+  );
+  const writers = writersOf(new Set(written.map(({ id }) => id)));
+  return written.map((disk) => ({ ...disk, writers: writers.get(disk.id) ?? [] }));
+}
+
 function writersOf(ids: ReadonlySet<FileId>): ReadonlyMap<FileId, readonly number[]> {
   const found = new Map<FileId, number[]>();
   for (const pid of allPids()) {
@@ -185,7 +213,11 @@ function descriptorsIfThere(pid: number): ReturnType<typeof descriptorsOf> {
 }
 
 /** Looks at the process that an inspection names. */
-export function observeMonitor(inspection: MonitorInspection, attachments: readonly Attachment[]): ObservedMonitor {
+export function observeMonitor(
+  inspection: MonitorInspection,
+  attachments: readonly Attachment[],
+  { diskUuids = new Map(), roots = [] }: { readonly diskUuids?: ReadonlyMap<number, string>; readonly roots?: readonly string[] } = {},
+): ObservedMonitor {
   const { pid, uid } = inspection.description;
   return {
     inspection,
@@ -194,6 +226,8 @@ export function observeMonitor(inspection: MonitorInspection, attachments: reado
     attachments,
     pidsOfUid: processesOfUid(uid),
     taps: heldTaps(pid),
+    diskUuids,
+    reachable: roots.filter((root) => processSees(pid, root)),
   };
 }
 
@@ -219,6 +253,14 @@ export function datastoresSeenBy(pid: number, datastores: readonly Pick<Datastor
 
 function describeIfThere(pid: number | undefined): ProcessDescription | undefined {
   return pid !== undefined && allPids().includes(pid) ? describeProcess(pid) : undefined;
+}
+
+async function uuidsOf(vmkernel: Pick<VmkernelClient, "request">, { devices }: MachineSpec): Promise<ReadonlyMap<number, string>> {
+  const found = new Map<number, string>();
+  for (const device of devices)
+    if (device.kind === "disk")
+      found.set(device.key, (await vmkernel.request({ kind: "describeDisk", descriptor: device.descriptor })).uuid);
+  return found;
 }
 
 async function attachmentsOf(

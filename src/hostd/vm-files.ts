@@ -10,7 +10,7 @@ import {
   messageOf,
   systemClock,
 } from "../base/index.ts";
-import type { Controls, DiskDescription, FolderEntry } from "../vmkernel/index.ts";
+import { ConnectionLost, type Controls, type DiskDescription, type FolderEntry } from "../vmkernel/index.ts";
 import { formatVmx, parseVmx, readVmx, updateVmx, type Vmx, type VmxChanges } from "../wire/index.ts";
 import { gatherChains } from "./snapshots/chain-facts.ts";
 import { nextStep } from "./snapshots/plan-cleaning.ts";
@@ -123,16 +123,26 @@ export async function changeVmx(vms: Vms, vm: Vm, change: VmxChanges): Promise<v
 /** Removes a file or an empty folder; it is no failure when it is gone already. */
 export async function removeIfThere(vmkernel: Vmkernel, path: DatastorePath): Promise<void> {
   try {
-    await vmkernel.request({ kind: "remove", path });
+    await evenIfLost(() => vmkernel.request({ kind: "remove", path }));
   } catch (error) {
     if (!isFileNotFound(error)) throw error;
+  }
+}
+
+/** A removal can be asked for again when vmkernel dies over it: what is gone by then is not there. */
+export async function evenIfLost<T>(remove: () => Promise<T>): Promise<T> {
+  try {
+    return await remove();
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) throw error;
+    return remove();
   }
 }
 
 /** Removes a disk, also one of which a crash left only some files; it is no failure when it is gone already. */
 export async function removeDiskIfThere(vmkernel: Vmkernel, descriptor: DatastorePath): Promise<void> {
   try {
-    await vmkernel.request({ kind: "deleteDisk", descriptor });
+    await evenIfLost(() => vmkernel.request({ kind: "deleteDisk", descriptor }));
   } catch (error) {
     if (!isFileNotFound(error)) throw error;
     for (const suffix of ["-flat.vmdk", "-delta.vmdk"]) {

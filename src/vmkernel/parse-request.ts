@@ -281,12 +281,13 @@ function parseDiskCopy(shape: Shape): DiskCopy {
 }
 
 function parseDiskChange(shape: Shape): DiskChange {
-  const kind = readOneOf(shape, "kind", ["extend", "inflate", "eagerZero", "shrink", "zeroFill", "setUuid", "convert"]);
+  const kind = readOneOf(shape, "kind", ["extend", "inflate", "eagerZero", "shrink", "zeroFill", "setUuid", "trim", "convert"]);
   switch (kind) {
     case "inflate":
     case "eagerZero":
     case "shrink":
     case "zeroFill":
+    case "trim":
     case "convert":
       return { kind };
     case "extend": {

@@ -1,7 +1,7 @@
 /**
  * What hostd, the command line and evidence speak to vmkernel with. It survives vmkernel: when the connection breaks, it connects
- * again by itself. A request that was on its way then rejects with {@link ConnectionLost}: whether it was carried out is not known,
- * and the caller asks again for the truth.
+ * again by itself. A question that was on its way then is asked again; a deed rejects with {@link ConnectionLost}: whether it was
+ * carried out is not known, and the caller asks for the truth.
  */
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,7 +25,9 @@ export class ConnectionLost extends Error {
 }
 
 interface Waiting {
-  readonly kind: VmkernelRequest["kind"];
+  readonly request: VmkernelRequest;
+  /** It was on its way when the connection broke. Once: what vmkernel dies of is not to kill every one that follows. */
+  readonly isAskedAgain?: true;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly controls: Partial<Controls>;
@@ -36,6 +38,14 @@ interface Held {
   readonly send: () => void;
   readonly timer: NodeJS.Timeout;
 }
+
+/** What can be asked twice: it changes nothing, or leaves what the first time would have left. */
+const QUESTIONS: ReadonlySet<VmkernelRequest["kind"]> = new Set([
+  ...(["describeHost", "describeMachine", "listDatastores", "readText", "listFolder", "describeDisk", "listMonitors"] as const),
+  ...(["inspectMonitor", "describeNetwork", "readNetworkState", "readFirewallState", "describeServices", "sampleLoad"] as const),
+]);
+const canBeRepeated = (request: VmkernelRequest): boolean =>
+  QUESTIONS.has(request.kind) || (request.kind === "writeText" && request.mustBeNew !== true);
 
 const RETRY_MS = { first: 50, last: 1000 };
 /** vmkernel starts in under two seconds and adopts the running monitors before it listens. */
@@ -80,10 +90,10 @@ export class VmkernelClient {
    */
   request<R extends VmkernelRequest>(request: R, controls: Partial<Controls> = {}): Promise<VmkernelResults[R["kind"]]> {
     return new Promise<unknown>((resolve, reject) => {
-      const waiting: Waiting = { kind: request.kind, resolve, reject, controls };
+      const waiting: Waiting = { request, resolve, reject, controls };
       if (this.#isClosed) reject(new ConnectionLost(`${request.kind}: the client is closed`, false));
-      else if (this.#socket !== undefined) this.#send(this.#socket, request, waiting);
-      else this.#hold(request, waiting);
+      else if (this.#socket !== undefined) this.#send(this.#socket, waiting);
+      else this.#hold(waiting);
       // vmkernel answers each kind with its own result: VmkernelResults is the contract of both sides.
     }) as Promise<VmkernelResults[R["kind"]]>;
   }
@@ -126,11 +136,11 @@ export class VmkernelClient {
     for (const held of [...this.#held]) this.#release(held);
   }
 
-  #send(socket: Socket, request: VmkernelRequest, waiting: Waiting): void {
+  #send(socket: Socket, waiting: Waiting): void {
     this.#lastId += 1;
     this.#waiting.set(this.#lastId, waiting);
     const id = this.#lastId;
-    socket.write(encodeRequest(id, request));
+    socket.write(encodeRequest(id, waiting.request));
     const cancel = () => {
       if (this.#waiting.get(id) === waiting) socket.write(encodeCancel(id));
     };
@@ -138,14 +148,15 @@ export class VmkernelClient {
     else waiting.controls.signal?.addEventListener("abort", cancel, { once: true });
   }
 
-  #hold(request: VmkernelRequest, waiting: Waiting): void {
+  #hold(waiting: Waiting): void {
+    const { kind } = waiting.request;
     const give = () => {
       this.#held.delete(held);
-      waiting.reject(new ConnectionLost(`${request.kind}: vmkernel did not come back within ${HOLD_MS} ms`, false));
+      waiting.reject(new ConnectionLost(`${kind}: vmkernel did not come back within ${HOLD_MS} ms`, false));
     };
     const send = () => {
-      if (this.#socket !== undefined) this.#send(this.#socket, request, waiting);
-      else waiting.reject(new ConnectionLost(`${request.kind}: the client is closed`, false));
+      if (this.#socket !== undefined) this.#send(this.#socket, waiting);
+      else waiting.reject(new ConnectionLost(`${kind}: the client is closed`, false));
     };
     const held: Held = { send, timer: setTimeout(give, HOLD_MS) };
     this.#held.add(held);
@@ -192,7 +203,11 @@ export class VmkernelClient {
     this.#socket = undefined;
     const lost = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { kind, reject } of lost) reject(new ConnectionLost(`${kind}: the connection to vmkernel broke`, true));
+    for (const waiting of lost) {
+      const { request, reject, isAskedAgain } = waiting;
+      if (!this.#isClosed && isAskedAgain !== true && canBeRepeated(request)) this.#hold({ ...waiting, isAskedAgain: true });
+      else reject(new ConnectionLost(`${request.kind}: the connection to vmkernel broke`, true));
+    }
     this.#retryLater();
   }
 

@@ -266,7 +266,7 @@ test.skipIf(!isRoot)("a client whose vmkernel went away says so for what was on 
   client.onReconnect(() => {
     reconnected += 1;
   });
-  const asked = expect(client.request({ kind: "describeHost" })).rejects.toMatchObject({ name: "ConnectionLost", wasSent: true });
+  const asked = expect(client.request({ kind: "remove", path: file })).rejects.toMatchObject({ name: "ConnectionLost", wasSent: true });
   while (performed.length === 0) await sleep(5);
   server?.close();
   await asked;
@@ -277,6 +277,23 @@ test.skipIf(!isRoot)("a client whose vmkernel went away says so for what was on 
   expect(reconnected).toBe(1);
   client.close();
   await expect(client.request({ kind: "listMonitors" })).rejects.toBeInstanceOf(ConnectionLost);
+});
+
+test.skipIf(!isRoot)("a question that was on its way when vmkernel went away is asked again, once", async () => {
+  answers.perform = () => new Promise(() => {});
+  await listen();
+  const client = await VmkernelClient.connect(join(folder, "socket"));
+  const [first, second] = [client.request({ kind: "listMonitors" }), client.request({ kind: "describeHost" })];
+  const lost = expect(second).rejects.toBeInstanceOf(ConnectionLost);
+  while (performed.length < 2) await sleep(5);
+  server?.close();
+  answers.perform = ({ kind }) => (kind === "listMonitors" ? Promise.resolve(["back"]) : new Promise(() => {}));
+  await listen();
+  expect(await first).toEqual(["back"]);
+  while (performed.length < 4) await sleep(5);
+  server?.close();
+  await lost;
+  client.close();
 });
 
 test.skipIf(!isRoot)("where nothing listens, a first connection fails at once", async () => {

@@ -80,7 +80,7 @@ export type VmkernelRequest =
       readonly replace?: boolean;
       readonly copy: DiskCopy;
     }
-  /** Descriptor and extent; the extent is named after the descriptor. */
+  /** Descriptor and extent; the extent is named after the descriptor. A move that was cut short is finished by asking for it again. */
   | { readonly kind: "moveDisk"; readonly from: DatastorePath; readonly to: DatastorePath; readonly replace?: boolean }
   /** Changes a disk where it lies. FileLocked while a monitor holds it. */
   | { readonly kind: "changeDisk"; readonly descriptor: DatastorePath; readonly change: DiskChange }
@@ -384,6 +384,8 @@ export type DiskChange =
   /** Overwrites all that the disk holds. Once begun it is finished. */
   | { readonly kind: "zeroFill" }
   | { readonly kind: "setUuid"; readonly uuid: string }
+  /** Gives back what an extension that was cut short has got behind the disk's end. */
+  | { readonly kind: "trim" }
   /** A disk of another format becomes a flat one, thin, where it lies. Nothing for one that is flat. */
   | { readonly kind: "convert" };
 

@@ -2,6 +2,7 @@
 
 import { type Claim, judgeLooks, type Look } from "../claim.ts";
 import { compareDevices } from "../compare-devices.ts";
+import { compareInventory } from "../compare-inventory.ts";
 import type { ObservedMonitor } from "../observe.ts";
 import { nameOf } from "./monitors.ts";
 
@@ -23,6 +24,43 @@ const devicesAsConfigured: Claim = {
       }),
       NO_MONITOR,
     ),
+};
+
+/** «the SCSI REPORT LUNS and INQUIRY commands» of a guest are answered for its own disks: no name, number or path of the host's. */
+const inventoryAsConfigured: Claim = {
+  claim: "What the drives in each guest answer to REPORT LUNS and INQUIRY is what is configured, and nothing of the host.",
+  heading: "Device Isolation",
+  judge: ({ monitors }) =>
+    judgeLooks(
+      monitors.flatMap((monitor): readonly Look[] => {
+        const { machine, qmp } = monitor.inspection;
+        const { same, missing, surplus } = compareInventory(machine, monitor.diskUuids, qmp.qtree);
+        return [
+          ...same.map((what) => ({ fact: `${nameOf(monitor)}: as configured: ${what}`, holds: true })),
+          ...missing.map((what) => ({ fact: `${nameOf(monitor)}: configured and not in the guest: ${what}`, holds: false })),
+          ...surplus.map((what) => ({ fact: `${nameOf(monitor)}: in the guest and not configured: ${what}`, holds: false })),
+        ];
+      }),
+      "No VM that is powered on has a drive.",
+    ),
+};
+
+/** Also of those that are no monitors. The lock is the kernel's, on the file: no second monitor is started with it, by whom ever. */
+const disksHeld: Claim = {
+  claim: "Each disk that a running VM writes is open for writing in its own monitor and in no other process, which holds the lock of it.",
+  heading: "Device Isolation",
+  judge: ({ disks, monitors }) => {
+    const looks = disks.map(({ id, path, monitor, writers }) => {
+      const own = new Set([monitor.process.pid, ...monitor.inspection.pids]);
+      const strangers = writers.filter((pid) => !own.has(pid));
+      const held = monitor.process.descriptors.filter(({ device, inode, access }) => `${device}:${inode}` === id && access === "readWrite");
+      const isLocked = held.some(({ lock }) => lock === "exclusive");
+      const others = strangers.length === 0 ? "no other process" : `process ${strangers.join(" and ")}`;
+      const fact = `${nameOf(monitor)}: ${path} (${id}) is open for writing in it ${held.length} times and in ${others}; ${isLocked ? "locked" : "not locked"}`;
+      return { fact, holds: held.length > 0 && strangers.length === 0 && isLocked };
+    });
+    return judgeLooks(looks, monitors.length === 0 ? NO_MONITOR : "No VM that is powered on has a disk that it writes.");
+  },
 };
 
 /** «A virtual machine is incapable of mounting another virtual machine's disk unless the disk has been explicitly assigned to both.» */
@@ -66,4 +104,4 @@ function isPrivateMemory(target: string): boolean {
   return target.startsWith("/memfd:");
 }
 
-export const deviceClaims: readonly Claim[] = [devicesAsConfigured, disksApart, parentsUnwritten];
+export const deviceClaims: readonly Claim[] = [devicesAsConfigured, inventoryAsConfigured, disksApart, disksHeld, parentsUnwritten];

@@ -121,6 +121,24 @@ const emptyRoot = unlessWithheld(
   },
 );
 
+/** A name is looked up from a folder: from its root, or from one that is open. */
+const noPaths = unlessWithheld(
+  "No monitor can name a file of a datastore, its own VM's or another's: no path leads there, and it holds no folder.",
+  (monitor, { withheld }) => {
+    const { reachable, process } = monitor;
+    const folders = process.descriptors.filter(({ kind }) => kind === "folder").map(({ fd, target }) => `fd ${fd} ${target}`);
+    const paths = `datastores that it reaches by a path: ${reachable.join(", ") || "none"}`;
+    const fact = `${nameOf(monitor)}: ${paths}; open folders: ${folders.join(", ") || "none"}`;
+    return [
+      {
+        fact,
+        holds: reachable.length === 0 && folders.length === 0,
+        isWithheld: folders.length === 0 && withheld.includes("mountNamespace"),
+      },
+    ];
+  },
+);
+
 const ownCgroup = unlessWithheld("Each monitor and its sandbox are in a cgroup of their own.", (monitor, { monitors, withheld }) => {
   const path = monitor.process.cgroups.find(({ path: text }) => text.includes(`/vm-${monitor.inspection.description.vm}`))?.path;
   const others = monitors.filter((other) => other !== monitor && other.process.cgroups.some((group) => group.path === path));
@@ -226,6 +244,7 @@ export const monitorClaims: readonly Claim[] = [
   seccomp,
   ownNamespaces,
   emptyRoot,
+  noPaths,
   ownCgroup,
   ownDescriptors,
   ownPorts,

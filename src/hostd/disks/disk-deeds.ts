@@ -80,7 +80,7 @@ export async function moveDisk(call: Call, places: Places, { force }: { readonly
   const { same } = checkPlaces(places, PLACE_NAMES);
   if (!same) refuseHeldDisks(agent, places);
   if (!same && !force) await requireAbsent(agent, [places.to]);
-  const journal = same ? ({ kind: "none" } as const) : ({ kind: "moveDisk", ...places } as const);
+  const journal = same ? ({ kind: "none" } as const) : ({ kind: "moveDisk", ...places, replace: force } as const);
   return call.startTask(places.from.datastore, journal, async (progress) => {
     if (!same) await moveDiskTo(agent, places, { replace: force }, progress);
     return pathAsResult(places.to);
@@ -102,7 +102,7 @@ export async function moveDiskTo(
 ): Promise<void> {
   const { vmkernel } = agent.vms;
   refuseHeldDisks(agent, { from, to });
-  await settling(agent, { kind: "moveDisk", from, to }, async () => {
+  await settling(agent, { kind: "moveDisk", from, to, replace }, async () => {
     const moved = await vmkernel.request({ kind: "moveDisk", from, to, replace });
     if (moved === "moved") return;
     await vmkernel.request({ kind: "copyDisk", from, to, replace, copy: {} }, watching(progress));
@@ -119,8 +119,9 @@ export async function moveDiskTo(
 /** A disk's descriptor and its data. */
 export function deleteDisk(call: Call, descriptor: DatastorePath): Task {
   refuseDelete(descriptor, heldFiles(call.agent));
-  return call.startTask(descriptor.datastore, { kind: "deleteDisk", descriptor }, async () => {
-    await call.agent.vms.vmkernel.request({ kind: "deleteDisk", descriptor });
+  const journal = { kind: "deleteDisk", descriptor } as const;
+  return call.startTask(descriptor.datastore, journal, async () => {
+    await settling(call.agent, journal, () => call.agent.vms.vmkernel.request({ kind: "deleteDisk", descriptor }));
     return undefined;
   });
 }
@@ -152,7 +153,9 @@ async function performChange(
   controls: { readonly report?: (percent: number) => void; readonly signal?: AbortSignal },
 ): Promise<void> {
   refuseInUse(agent, descriptor);
-  await agent.vms.vmkernel.request({ kind: "changeDisk", descriptor, change }, controls);
+  await settling(agent, { kind: "changeDisk", descriptor }, () =>
+    agent.vms.vmkernel.request({ kind: "changeDisk", descriptor, change }, controls),
+  );
   for (const vm of vmsWithDisk(agent, descriptor)) await agent.vms.refresh(vm);
 }
 

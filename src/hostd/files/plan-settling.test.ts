@@ -7,6 +7,7 @@ const path = (name: string) => ({ datastore: "d", path: name });
 const [from, to, copyAside, originalAside] = [path("from"), path("to"), path("copy~"), path("original~")];
 const make: FileJournal = { kind: "makeDisk", descriptor: to };
 const moveDisk: FileJournal = { kind: "moveDisk", from, to };
+const moveOver: FileJournal = { ...moveDisk, replace: true };
 const copy: FileJournal = { kind: "copyFiles", to, aside: copyAside };
 const move: FileJournal = { kind: "moveFiles", from, to, copyAside, originalAside };
 const failed = { failure: expect.any(String) };
@@ -15,10 +16,11 @@ test.each<[string, FileJournal, readonly string[], unknown]>([
   ["a disk that is whole was made", make, ["to"], {}],
   ["of a disk without a descriptor the data goes", make, [], { ...failed, removeDisks: [to] }],
   ["a deletion goes on", { kind: "deleteDisk", descriptor: to }, ["to"], { removeDisks: [to] }],
-  ["a disk that was being changed stays", { kind: "changeDisk", descriptor: to }, ["to"], failed],
+  ["a disk that was being changed stays", { kind: "changeDisk", descriptor: to }, ["to"], { ...failed, trimDisk: to }],
   ["a disk that is at its new place was moved", moveDisk, ["to"], { removeDisks: [from] }],
   ["a disk that is at its old place was not", moveDisk, ["from"], { ...failed, removeDisks: [to] }],
-  ["of two disks none is taken for the other", moveDisk, ["from", "to"], failed],
+  ["a disk that is at both places is moved again", moveDisk, ["from", "to"], { moveAgain: moveDisk }],
+  ["a disk that takes another's place is moved again, however far it came", moveOver, ["from"], { moveAgain: moveOver }],
   ["a disk that is nowhere is not moved", moveDisk, [], failed],
   ["a copy that has its name is done", copy, ["to"], {}],
   ["a copy that lies aside goes", copy, ["copy~"], { ...failed, removeTrees: [copyAside] }],
@@ -39,7 +41,7 @@ test.each<[string, FileJournal, readonly string[], unknown]>([
 });
 
 test("whatever is there, a deed is never taken back by what was there before it", () => {
-  const journals = [make, moveDisk, copy, move];
+  const journals = [make, moveDisk, moveOver, copy, move];
   fc.assert(
     fc.property(fc.constantFrom(...journals), fc.subarray(["from", "to", "copy~", "original~"]), (journal, names) => {
       const present = new Set(names.map((name) => formatDatastorePath(path(name))));

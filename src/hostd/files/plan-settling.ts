@@ -7,7 +7,8 @@ import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 export type FileJournal =
   /** A disk of a name that was free. Its descriptor comes last. */
   | { readonly kind: "makeDisk"; readonly descriptor: DatastorePath }
-  | { readonly kind: "moveDisk"; readonly from: DatastorePath; readonly to: DatastorePath }
+  /** `replace`: whatever disk is at the new place is given up. */
+  | { readonly kind: "moveDisk"; readonly from: DatastorePath; readonly to: DatastorePath; readonly replace?: boolean }
   /** Once begun, a deletion is finished. */
   | { readonly kind: "deleteDisk"; readonly descriptor: DatastorePath }
   /** A disk that is changed where it lies is whole at every moment. */
@@ -29,6 +30,10 @@ export interface Settlement {
   /** Descriptors; a disk of which only the extent is left goes too. */
   readonly removeDisks?: readonly DatastorePath[];
   readonly removeTrees?: readonly DatastorePath[];
+  /** What an extension got is given back. */
+  readonly trimDisk?: DatastorePath;
+  /** The move of a disk is done again: it goes on from what is there. */
+  readonly moveAgain?: Extract<FileJournal, { kind: "moveDisk" }>;
   /** First of all. */
   readonly moveBack?: { readonly from: DatastorePath; readonly to: DatastorePath };
 }
@@ -60,12 +65,13 @@ export function planSettling(journal: FileJournal, present: ReadonlySet<string>)
     case "deleteDisk":
       return { removeDisks: [journal.descriptor] };
     case "changeDisk":
-      return { failure: "The host was restarted in part before the task was done; the disk is whole, and changed as far as it got." };
+      return {
+        failure: "The host was restarted in part before the task was done; the disk is whole, and changed as far as it got.",
+        ...(isThere(journal.descriptor) && { trimDisk: journal.descriptor }),
+      };
     case "moveDisk":
-      if (isThere(journal.from) && isThere(journal.to)) {
-        // The one may have been to be replaced, or be the copy of the other: which, only a person can tell.
-        return { failure: "The host was restarted in part before the task was done; there is a disk at both places." };
-      }
+      // A disk that is to be replaced may be gone by half, and one that is moved has two names for a moment.
+      if (isThere(journal.from) && (journal.replace === true || isThere(journal.to))) return { moveAgain: journal };
       if (isThere(journal.from)) return { failure: NOT_DONE, removeDisks: [journal.to] };
       return isThere(journal.to) ? { removeDisks: [journal.from] } : { failure: NOT_DONE };
     case "copyFiles":

@@ -70,7 +70,7 @@ export async function moveFiles(call: Call, places: Places, { force }: { readonl
   refuseTarget({ ...places, force }, kind, target);
   if (kind === "disk") {
     if (!force) await requireAbsent(agent, [to]);
-    return call.startTask(from.datastore, { kind: "moveDisk", from, to }, async (progress) => {
+    return call.startTask(from.datastore, { kind: "moveDisk", from, to, replace: force }, async (progress) => {
       await moveDiskTo(agent, places, { replace: force }, progress);
       return undefined;
     });

@@ -25,7 +25,12 @@ export type SnapshotsJournal = { readonly vm: Vm["id"] } & (
   /** `doomed`: what the VM had. */
   | { readonly kind: "revertSnapshot"; readonly uid: number; readonly made: readonly MadeChild[]; readonly doomed: readonly string[] }
   /** `doomed`: what the snapshots had. */
-  | { readonly kind: "removeSnapshots"; readonly gone: readonly SnapshotEntry[]; readonly doomed: readonly string[] }
+  | {
+      readonly kind: "removeSnapshots";
+      readonly gone: readonly SnapshotEntry[];
+      readonly doomed: readonly string[];
+      readonly consolidate: boolean;
+    }
   | { readonly kind: "consolidate" }
 );
 
@@ -54,6 +59,7 @@ export async function settleSnapshots(agent: HostAgent, vm: Vm, journal: Snapsho
       if (journal.gone.some(({ uid }) => left.has(uid))) throw notDone();
       for (const entry of journal.gone)
         for (const file of filesOfSnapshot(vm.vmxPath, entry)) await removeIfThere(agent.vms.vmkernel, file);
+      if (!journal.consolidate) return agent.vms.refresh(vm);
       return cleanChains(agent, vm, { doomed: journal.doomed });
     }
     case "consolidate":

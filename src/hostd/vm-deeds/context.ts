@@ -33,7 +33,8 @@ export function tellOfTask(call: Call, vm: Vm, task: Task, what: string): Task {
 }
 
 /**
- * Puts a power request to vmkernel. When vmkernel dies over it, the kernel tells what became of it: the monitor is there, or not.
+ * Puts a power request to vmkernel. When vmkernel dies over it, the kernel tells what became of it: the monitor is there, or not. What
+ * was not done is asked for once more.
  * @returns what vmkernel answered, or undefined when it was lost but the VM got where it should
  */
 export async function requestPower<R extends VmkernelRequest>(
@@ -41,6 +42,7 @@ export async function requestPower<R extends VmkernelRequest>(
   vm: Vm,
   request: R,
   wanted: VirtualMachinePowerState,
+  isAskedAgain = false,
 ): Promise<VmkernelResults[R["kind"]] | undefined> {
   try {
     return await vms.vmkernel.request(request);
@@ -49,6 +51,7 @@ export async function requestPower<R extends VmkernelRequest>(
     await vms.synchronize();
     await vms.refresh(vm);
     if (vm.powerState === wanted) return undefined;
+    if (!isAskedAgain) return requestPower(vms, vm, request, wanted, true);
     throw fault("SystemError", `vmkernel restarted before ${vm.name} was ${wanted}; it is ${vm.powerState}.`, {
       reason: "vmkernel restarted",
     });

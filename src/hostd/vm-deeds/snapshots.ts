@@ -71,20 +71,30 @@ export async function createSnapshot(call: Call, vm: Vm, wish: SnapshotWish): Pr
   };
   const journal = { kind: "createSnapshot", vm: vm.id, entry, made } as const;
   const task = call.startTask(vm.name, journal, async ({ report }) => {
-    try {
-      await convertForeignDisks(agent, vm, report);
-      await takeSnapshot(agent, vm, journal, { vmx, snapshots, quiesce: wish.quiesce });
-    } catch (error) {
-      if (!(error instanceof ConnectionLost)) {
+    await settling(agent, vm, journal, async () => {
+      try {
+        await convertForeignDisks(agent, vm, report);
+        await takeSnapshot(agent, vm, journal, { vmx, snapshots, quiesce: wish.quiesce });
+      } catch (error) {
+        if (error instanceof ConnectionLost) throw error;
         await agent.vms.refresh(vm);
         await undoCreate(agent, vm, journal);
         throw error;
       }
-      await settleSnapshots(agent, vm, journal);
-    }
+    });
     return { anyType: "VirtualMachineSnapshot", value: snapshotRef(vm.id, uid) };
   });
   return tellOfTask(call, vm, task, `Create snapshot ${wish.name} of ${vm.name}`);
+}
+
+/** Carries out a deed on snapshots. When vmkernel dies over it, what is there by then tells how it ends. */
+async function settling(agent: HostAgent, vm: Vm, journal: SnapshotsJournal, deed: () => Promise<void>): Promise<void> {
+  try {
+    await deed();
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) throw error;
+    await settleSnapshots(agent, vm, journal);
+  }
 }
 
 interface Taking {
@@ -173,35 +183,53 @@ export async function revertToSnapshot(call: Call, vm: Vm, uid: number, { suppre
   const kept = parseVmx(text, entry.file);
   const journal = { kind: "revertSnapshot", vm: vm.id, uid, made, doomed } as const;
   const task = call.startTask(vm.name, journal, async ({ report }, task) => {
-    try {
-      if (vm.monitor !== undefined) {
-        await requestPower(agent.vms, vm, { kind: "powerOff", vm: vm.id }, "poweredOff");
-        vm.monitor = undefined;
-        vm.changed();
+    await settling(agent, vm, journal, async () => {
+      try {
+        await goBack(agent, vm, { entry, made, kept, report });
+      } catch (error) {
+        if (error instanceof ConnectionLost) throw error;
+        await agent.vms.refresh(vm);
+        await cleanChains(agent, vm, { doomed: made.map(({ child }) => child) });
+        throw error;
       }
-      const { suspendedMemory } = readableFiles(vm);
-      if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
-      await convertForeignDisks(agent, vm, report);
-      for (const { parent, child } of made)
-        await agent.vms.vmkernel.request({ kind: "createChildDisk", descriptor: pathOf(child), parent: pathOf(parent) });
-      const files = made.map(({ node, child }) => [`${node}.fileName`, nameFile(pathOf(child), place)] as const);
-      const changes = {
-        ...Object.fromEntries(files),
-        displayName: vm.name, // a name is of the inventory, and another may have the old one by now
-        [SUSPEND_STATE_KEY]: entry.memory ? memoryFileName(entry.file) : "",
-      };
-      await agent.vms.vmkernel.request({ kind: "writeText", file: vm.vmxPath, text: formatVmx(updateVmx(kept, changes)) });
-    } catch (error) {
-      await agent.vms.refresh(vm);
-      if (!(error instanceof ConnectionLost)) await cleanChains(agent, vm, { doomed: made.map(({ child }) => child) });
-      throw error;
-    }
-    await settleSnapshots(agent, vm, journal);
+      await settleSnapshots(agent, vm, journal);
+    });
     report(50);
     if (entry.memory && !suppressPowerOn) await powerOnWithin(call, vm, { task });
     return undefined;
   });
   return tellOfTask(call, vm, task, `Revert ${vm.name} to snapshot ${entry.name}`);
+}
+
+interface Return {
+  readonly entry: SnapshotEntry;
+  readonly made: readonly MadeChild[];
+  /** The .vmx as it was. */
+  readonly kept: Vmx;
+  readonly report: (percent: number) => void;
+}
+
+/** The VM is off, and goes on with new children of what the snapshot has. */
+async function goBack(agent: HostAgent, vm: Vm, { entry, made, kept, report }: Return): Promise<void> {
+  const { vmkernel } = agent.vms;
+  const place = placeOf(agent, vm);
+  if (vm.monitor !== undefined) {
+    await requestPower(agent.vms, vm, { kind: "powerOff", vm: vm.id }, "poweredOff");
+    vm.monitor = undefined;
+    vm.changed();
+  }
+  const { suspendedMemory } = readableFiles(vm);
+  if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
+  await convertForeignDisks(agent, vm, report);
+  for (const { parent, child } of made)
+    await vmkernel.request({ kind: "createChildDisk", descriptor: pathOf(child), parent: pathOf(parent) });
+  const files = made.map(({ node, child }) => [`${node}.fileName`, nameFile(pathOf(child), place)] as const);
+  const changes = {
+    ...Object.fromEntries(files),
+    displayName: vm.name, // a name is of the inventory, and another may have the old one by now
+    [SUSPEND_STATE_KEY]: entry.memory ? memoryFileName(entry.file) : "",
+  };
+  await vmkernel.request({ kind: "writeText", file: vm.vmxPath, text: formatVmx(updateVmx(kept, changes)) });
 }
 
 export function revertToCurrent(call: Call, vm: Vm, revert: Revert): Promise<Task> {
@@ -233,14 +261,16 @@ function removeThese(call: Call, vm: Vm, gone: ReadonlySet<number>, consolidate:
   const entries = snapshots.snapshots.filter(({ uid }) => gone.has(uid));
   const place = placeOf(agent, vm);
   const doomed = entries.flatMap(({ disks }) => disks.flatMap(({ file }) => resolveFile(file, place) ?? [])).map(formatDatastorePath);
-  const journal = { kind: "removeSnapshots", vm: vm.id, gone: entries, doomed } as const;
+  const journal = { kind: "removeSnapshots", vm: vm.id, gone: entries, doomed, consolidate } as const;
   const task = call.startTask(vm.name, journal, async ({ report }) => {
-    const { vmkernel } = agent.vms;
-    await convertForeignDisks(agent, vm, report);
-    await writeSnapshots(vmkernel, vm.vmxPath, withoutSnapshots(snapshots, gone));
-    for (const entry of entries) for (const file of filesOfSnapshot(vm.vmxPath, entry)) await removeIfThere(vmkernel, file);
-    await agent.vms.refresh(vm);
-    if (consolidate) await cleanChains(agent, vm, { doomed, report });
+    await settling(agent, vm, journal, async () => {
+      const { vmkernel } = agent.vms;
+      await convertForeignDisks(agent, vm, report);
+      await writeSnapshots(vmkernel, vm.vmxPath, withoutSnapshots(snapshots, gone));
+      for (const entry of entries) for (const file of filesOfSnapshot(vm.vmxPath, entry)) await removeIfThere(vmkernel, file);
+      await agent.vms.refresh(vm);
+      if (consolidate) await cleanChains(agent, vm, { doomed, report });
+    });
     return undefined;
   });
   return tellOfTask(call, vm, task, `Remove ${entries.length} snapshots of ${vm.name}`);
@@ -250,8 +280,10 @@ export function consolidateDisks(call: Call, vm: Vm): Task {
   const journal = { kind: "consolidate", vm: vm.id } as const;
   const task = call.startTask(vm.name, journal, async ({ report, allowCancel }) => {
     const signal = allowCancel();
-    await convertForeignDisks(call.agent, vm, report);
-    await cleanChains(call.agent, vm, { report, signal });
+    await settling(call.agent, vm, journal, async () => {
+      await convertForeignDisks(call.agent, vm, report);
+      await cleanChains(call.agent, vm, { report, signal });
+    });
     return undefined;
   });
   return tellOfTask(call, vm, task, `Consolidate the disks of ${vm.name}`);

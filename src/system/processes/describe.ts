@@ -30,6 +30,8 @@ export interface OpenDescriptor {
   /** As open(2) has them. */
   readonly flags: number;
   readonly offset: number;
+  /** By flock(2). */
+  readonly lock: "shared" | "exclusive" | undefined;
   /** Which file it is, whatever its name: st_dev and st_ino. */
   readonly device: number;
   readonly inode: number;
@@ -97,7 +99,7 @@ const O_PATH = 0o10000000;
 
 function describeDescriptor(pid: number, fd: number): OpenDescriptor {
   const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
-  const { flags, offset } = parseFdInfo(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"));
+  const { flags, offset, lock } = parseFdInfo(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"));
   const stats = statSync(`/proc/${pid}/fd/${fd}`);
   const isDevice = stats.isCharacterDevice() || stats.isBlockDevice();
   return {
@@ -107,6 +109,7 @@ function describeDescriptor(pid: number, fd: number): OpenDescriptor {
     access: accessOf(flags),
     flags,
     offset,
+    lock,
     device: stats.dev,
     inode: stats.ino,
     deviceNumber: isDevice ? deviceNumber(stats.rdev) : undefined,

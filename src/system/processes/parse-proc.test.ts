@@ -51,7 +51,9 @@ test.each([
 test("an id map, descriptor flags and cgroups are read", () => {
   expect(parseIdMap("    200001     200001          1\n")).toEqual([{ inside: 200001, outside: 200001, count: 1 }]);
   expect(parseIdMap("")).toEqual([]);
-  expect(parseFdInfo("pos:\t512\nflags:\t0100002\nmnt_id:\t15\n")).toEqual({ offset: 512, flags: 0o100002 });
+  expect(parseFdInfo("pos:\t512\nflags:\t0100002\nmnt_id:\t15\n")).toEqual({ offset: 512, flags: 0o100002, lock: undefined });
+  const locked = (kind: string) => parseFdInfo(`pos:\t0\nflags:\t0100002\nlock:\t1: FLOCK  ADVISORY  ${kind} 77 fe:00:131 0 EOF\n`).lock;
+  expect([locked("WRITE"), locked("READ ")]).toEqual(["exclusive", "shared"]);
   expect(parseCgroups("8:pids:/bulkhead-1/vm-1\n2:cpu,cpuacct:/\n0::/a:b\n")).toEqual([
     { controllers: ["pids"], path: "/bulkhead-1/vm-1" },
     { controllers: ["cpu", "cpuacct"], path: "/" },

@@ -90,8 +90,20 @@ export function parseIdMap(text: string): IdRange[] {
 }
 
 /** /proc/PID/fdinfo/N: | pos:\t0 | flags:\t0100002 (octal, as open(2) has them) | … | */
-export function parseFdInfo(text: string): { readonly offset: number; readonly flags: number } {
-  return { offset: Number(/^pos:\s*(\d+)/m.exec(text)?.[1] ?? 0), flags: Number.parseInt(/^flags:\s*([0-7]+)/m.exec(text)?.[1] ?? "0", 8) };
+export function parseFdInfo(text: string): FdInfo {
+  const lock = /^lock:\s*\d+: FLOCK\s+\w+\s+(READ|WRITE)\b/m.exec(text)?.[1];
+  return {
+    offset: Number(/^pos:\s*(\d+)/m.exec(text)?.[1] ?? 0),
+    flags: Number.parseInt(/^flags:\s*([0-7]+)/m.exec(text)?.[1] ?? "0", 8),
+    lock: lock === undefined ? undefined : lock === "WRITE" ? "exclusive" : "shared",
+  };
+}
+
+export interface FdInfo {
+  readonly offset: number;
+  readonly flags: number;
+  /** By flock(2), of the open file that the descriptor is of, whoever took it. */
+  readonly lock: "shared" | "exclusive" | undefined;
 }
 
 export interface CgroupMembership {

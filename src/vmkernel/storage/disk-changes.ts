@@ -13,7 +13,7 @@ import {
   syncFile,
   writeZeros,
 } from "../../system/index.ts";
-import { fault } from "../../wire/index.ts";
+import { capacityBytesOf, fault } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
 import type { DiskChange, DiskDescription } from "../rpc.ts";
 import { convertDisk } from "./convert-disk.ts";
@@ -49,8 +49,14 @@ export async function changeDisk(
   const job = { source, descriptor, disk, file, folder, controls };
   const changes = await naming(disk.extent, "changing", () => changeData(job, change));
   await syncFile(file);
-  if (changes !== undefined) await writeDescriptor(job, changes);
+  if (changes !== undefined) await writeDescriptor(job, changes).catch((error) => takeBack(job, error));
   return describeDisk(source, descriptor);
+}
+
+/** The descriptor could not be written, so the disk is what it was: an extension has made its file longer for nothing. */
+async function takeBack({ source, descriptor, file }: Job, error: unknown): Promise<never> {
+  makeSparse(file, capacityBytesOf(await readDescriptor(source, descriptor)));
+  throw error;
 }
 
 /** @returns what the descriptor has to say from now; undefined when nothing else */
@@ -68,6 +74,9 @@ async function changeData(job: Job, change: Exclude<DiskChange, { kind: "convert
       return zeroFill(job);
     case "setUuid":
       return { uuid: change.uuid };
+    case "trim":
+      makeSparse(job.file, job.disk.capacityBytes);
+      return undefined;
     default:
       return assertNever(change);
   }

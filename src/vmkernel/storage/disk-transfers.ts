@@ -8,10 +8,10 @@ import {
   isErrno,
   isFullyWritten,
   makeSparse,
-  moveBeneath,
   nameFile,
   type OpenFile,
   openFolderBeneath,
+  REPLACEMENT_SUFFIX,
   removeBeneath,
   splitPath,
   statBeneath,
@@ -27,7 +27,7 @@ import { readLinks } from "./chain-links.ts";
 import type { Link } from "./chain-rules.ts";
 import { removeDisk } from "./child-disks.ts";
 import { flatDescriptor } from "./convert-disk.ts";
-import type { DiskSource } from "./descriptor-file.ts";
+import { type DiskSource, readDescriptor } from "./descriptor-file.ts";
 import { changeDescriptor, checkDiskName, checkNewDisk, extentNameOf, isNative } from "./disk-rules.ts";
 import { describeDisk, isThin, nameDisk, type OpenExtent, openExtent, requireSpace, reserve, STAT_BLOCK_BYTES, uuidOf } from "./disks.ts";
 import { fileFault, naming } from "./file-fault.ts";
@@ -212,7 +212,7 @@ async function openLayerOf(source: DiskSource, link: Link): Promise<Layer> {
 
 /**
  * The extent gets its second name before the descriptor is written anew, and loses the first one last: cut short, the disk is whole
- * under the old name or the new one, and what is too much is a name only.
+ * under the old name or the new one, and what is too much is a name only. Asked for again, it goes on from what is there.
  */
 export async function moveDisk(source: DiskSource, { from, to, replace }: FileTransfer): Promise<Moved> {
   checkDiskName(to);
@@ -222,6 +222,7 @@ export async function moveDisk(source: DiskSource, { from, to, replace }: FileTr
   const moved = await naming(to, "creating", async () => {
     using toRoot = source.open(to);
     using folder = openFolderBeneath(toRoot, splitPath(to.path).folder);
+    if (await hasBothNames(source, { file, folder, to })) return "moved";
     return await nameAgain(source, { disk, file, folder, to, replace });
   });
   if (moved === "otherFileSystem") return moved;
@@ -246,28 +247,63 @@ async function nameAgain(source: DiskSource, { disk, file, folder, to, replace }
   using descriptorFile = createUnnamedFile(folder);
   await writeAll(descriptorFile, Buffer.from(formatVmdkDescriptor(changeDescriptor(disk.parsed, { extentFile: extentNameOf(to) }))));
   await syncFile(descriptorFile);
-  // A name of nobody's first: whether the two places are on one file system must be known before anything is replaced.
-  const aside = `${extentNameOf(to)}.${Buffer.from(source.random(4)).toString("hex")}~`;
+  // Whether the two places are on one file system must be known before anything is replaced: a name is only to be had on one's own.
+  const named = replace ? `${extentNameOf(to)}${REPLACEMENT_SUFFIX}` : extentNameOf(to);
   try {
-    nameFile(file, folder, aside);
+    if (replace) removeIfThere(folder, named); // what a crash left
+    nameFile(file, folder, named);
   } catch (error) {
     if (isErrno(error, "EXDEV")) return "otherFileSystem";
-    throw error;
+    throw fileFault(error, extent, "creating");
   }
-  let named = aside;
   try {
-    if (replace) await deleteIfThere(source, to);
-    await naming(extent, "creating", () =>
-      moveBeneath({ root: folder, path: aside }, { root: folder, path: extentNameOf(to) }, { replace: false }),
-    );
-    named = extentNameOf(to);
+    if (replace) {
+      await deleteIfThere(source, to);
+      await naming(extent, "creating", () => nameFile(file, folder, extentNameOf(to)));
+      removeBeneath(folder, named);
+    }
     nameFile(descriptorFile, folder, splitPath(to.path).name);
   } catch (error) {
-    removeBeneath(folder, named);
+    for (const name of replace ? [named, extentNameOf(to)] : [named]) removeIfSame(folder, name, file);
     throw error;
   }
   await syncFile(folder);
   return "moved";
+}
+
+/** The disk is at its new place, and has not lost its old names yet: so far came a move that was cut short. */
+async function hasBothNames(source: DiskSource, { file, folder, to }: Pick<Renaming, "file" | "folder" | "to">): Promise<boolean> {
+  if (!isSame(folder, extentNameOf(to), file)) return false;
+  try {
+    const { extents } = await readDescriptor(source, to);
+    return extents.some((extent) => extent.file === extentNameOf(to));
+  } catch (error) {
+    if (!(error instanceof Fault && error.fault === "FileNotFound")) throw error;
+    removeBeneath(folder, extentNameOf(to)); // so far came the name of its data only
+    return false;
+  }
+}
+
+function isSame(folder: OpenFile, name: string, file: OpenFile): boolean {
+  try {
+    const [one, other] = [statBeneath(folder, name), describeFile(file)];
+    return one.ino === other.ino && one.dev === other.dev;
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ELOOP")) return false;
+    throw error;
+  }
+}
+
+function removeIfSame(folder: OpenFile, name: string, file: OpenFile): void {
+  if (isSame(folder, name, file)) removeBeneath(folder, name);
+}
+
+function removeIfThere(folder: OpenFile, name: string): void {
+  try {
+    removeBeneath(folder, name);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
 }
 
 async function deleteIfThere(source: DiskSource, descriptor: DatastorePath): Promise<void> {

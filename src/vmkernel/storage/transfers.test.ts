@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import {
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -171,6 +173,47 @@ describe("moving a disk", () => {
     expect(holds()).toEqual(["b-flat.vmdk", "b.vmdk"]);
   });
 
+  test.each<[string, boolean, (name: (file: string) => string) => void]>([
+    ["the second name of its data", false, (name) => linkSync(name("a-flat"), name("b-flat"))],
+    [
+      "both its new names",
+      false,
+      (name) => {
+        linkSync(name("a-flat"), name("b-flat"));
+        writeFileSync(name("b"), readFileSync(name("a"), "utf8").replace("a-flat", "b-flat"));
+      },
+    ],
+    [
+      "the other's data being gone",
+      true,
+      (name) => {
+        makeOther(name);
+        rmSync(name("b-flat"));
+        linkSync(name("a-flat"), `${name("b-flat")}~`);
+      },
+    ],
+    [
+      "a name of nobody's",
+      true,
+      (name) => {
+        makeOther(name);
+        linkSync(name("a-flat"), `${name("b-flat")}~`);
+      },
+    ],
+  ])("one that was cut short with %s is finished when it is asked for again", async (_, replace, cut) => {
+    await makeDisk("vm/a.vmdk");
+    cut((file) => onHost(`vm/${file}.vmdk`));
+    expect(await moveDisk("vm/a.vmdk", at("vm/b.vmdk"), replace)).toBe("moved");
+    expect(holds()).toEqual(["b-flat.vmdk", "b.vmdk"]);
+    expect(textOf("vm/b-flat.vmdk")).toBe("what the guest wrote");
+  });
+
+  /** A disk b, whose data is not a's. */
+  function makeOther(name: (file: string) => string): void {
+    writeFileSync(name("b"), readFileSync(name("a"), "utf8").replace("a-flat", "b-flat"));
+    copyFileSync(name("a-flat"), name("b-flat"));
+  }
+
   test("neither a disk that a VM has is moved, nor one put in its place", async () => {
     await makeDisk("vm/a.vmdk");
     await makeDisk("vm/b.vmdk");
@@ -229,6 +272,14 @@ describe("changing a disk", () => {
       expect((await storage.describeDisk(at(`vm/${name}.vmdk`))).capacityBytes).toBe(4 * MIB);
       expect(statSync(onHost(`vm/${name}-flat.vmdk`)).size).toBe(4 * MIB);
     }
+  });
+
+  test("what an extension that was cut short got behind the disk's end is given back", async () => {
+    await makeDisk("vm/a.vmdk", { provisioning: "thick" });
+    truncateSync(onHost("vm/a-flat.vmdk"), 6 * MIB);
+    await change("vm/a.vmdk", { kind: "trim" });
+    expect(statSync(onHost("vm/a-flat.vmdk")).size).toBe(4 * MIB);
+    expect(textOf("vm/a-flat.vmdk")).toBe("what the guest wrote");
   });
 
   test("a thin disk is inflated, a thick one zeroed, and both keep what they hold", async () => {

@@ -214,6 +214,33 @@ test("a guest that says nothing sensible of freezing is let go all the same", as
   agent.close();
 });
 
+test("a guest that whoever spoke with its agent before may have left frozen is let go first of all", async () => {
+  await serve((command, socket) => (command.execute === THAW ? { return: 0 } : agentAnswers(command, socket)));
+  const agent = new GuestAgent(path, { mayBeFrozen: true });
+  await agent.describeGuest();
+  await agent.describeGuest();
+  expect(heard.map(({ execute }) => execute).filter((name) => name !== "guest-sync-delimited")[0]).toBe(THAW);
+  expect(frozen()).toEqual([THAW]);
+  agent.close();
+});
+
+test("a guest whose agent is lost over a snapshot is let go when it answers again", async () => {
+  let isLost = true;
+  await serve((command, socket) => {
+    if (isLost && command.execute !== "guest-sync-delimited") return socket.destroy() && undefined;
+    return [FREEZE, THAW].includes(String(command.execute)) ? { return: 0 } : agentAnswers(command, socket);
+  });
+  const agent = new GuestAgent(path);
+  const done: string[] = [];
+  await expect(agent.whileFrozen(async () => void done.push("the snapshot"))).rejects.toBeInstanceOf(AgentError);
+  expect([done, agent.owesThaw]).toEqual([[], true]);
+  isLost = false;
+  heard.length = 0;
+  await agent.describeGuest();
+  expect([agent.owesThaw, frozen()]).toEqual([false, [THAW]]);
+  agent.close();
+});
+
 test("a shutdown that is not answered was taken; one that is refused was not", async () => {
   let isRefusing = false;
   await serve((command, socket) => {

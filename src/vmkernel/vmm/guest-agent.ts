@@ -34,8 +34,8 @@ const SHUTDOWN_REFUSAL_MS = 500;
 const TEXT_BYTES_MAX = 32 * 1024;
 const FREEZE = "guest-fsfreeze-freeze";
 const THAW = "guest-fsfreeze-thaw";
-/** A guest that was slow to freeze is asked again, each time for as long as an answer may take. */
-const THAW_TRIES = 10;
+/** A guest that was slow to freeze is asked again, each time for as long as an answer may take; and after that when it answers again. */
+const THAW_TRIES = 3;
 
 export class GuestAgent {
   readonly #path: string;
@@ -45,9 +45,17 @@ export class GuestAgent {
   /** What rarely changes, or changes a little all the time. */
   #slowAnswers: Pick<GuestAnswers, "info" | "fileSystems" | "networkFiles"> = { info: undefined, fileSystems: undefined };
   #slowAnswersAtMs = Number.NEGATIVE_INFINITY;
+  #owesThaw: boolean;
 
-  constructor(path: string) {
+  /** @param mayBeFrozen whoever spoke with the agent before may have had the guest freeze its file systems, and died over it */
+  constructor(path: string, { mayBeFrozen = false }: { readonly mayBeFrozen?: boolean } = {}) {
     this.#path = path;
+    this.#owesThaw = mayBeFrozen;
+  }
+
+  /** The guest may be frozen, and nobody else would let it go: that is the first thing that it is told once its agent answers. */
+  get owesThaw(): boolean {
+    return this.#owesThaw;
   }
 
   /** @throws {AgentError} */
@@ -107,6 +115,7 @@ export class GuestAgent {
       );
       if (answered) return;
     }
+    this.#owesThaw = true;
   }
 
   /** One command with whatever arguments. @throws {AgentError} */
@@ -126,6 +135,8 @@ export class GuestAgent {
     const turn = this.#last.then(async () => {
       if (this.#conversation === undefined || this.#conversation.hasEnded) this.#conversation = await Conversation.open(this.#path);
       const conversation = this.#conversation;
+      if (this.#owesThaw) await conversation.ask(THAW).catch(exceptRefusal);
+      this.#owesThaw = false;
       return deed((command) => conversation.ask(command), conversation);
     });
     this.#last = turn.catch(() => {}); // whoever asked is told; the next one starts anew

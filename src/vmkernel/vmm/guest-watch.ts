@@ -18,8 +18,8 @@ export class GuestWatch {
   /** How often QEMU has said unasked that the channel opened or closed. */
   #channelChanges = 0;
 
-  constructor(agentSocket: string, onChange: (state: GuestState) => void) {
-    this.#agent = new GuestAgent(agentSocket);
+  constructor(agentSocket: string, onChange: (state: GuestState) => void, options: { readonly mayBeFrozen?: boolean } = {}) {
+    this.#agent = new GuestAgent(agentSocket, options);
     this.programs = new GuestPrograms({
       ask: (command, args) =>
         this.#isChannelOpen ? this.#agent.execute(command, args) : Promise.reject(new AgentError(`${command}: no agent listens`)),
@@ -30,6 +30,11 @@ export class GuestWatch {
 
   get isChannelOpen(): boolean {
     return this.#isChannelOpen;
+  }
+
+  /** The guest is to be looked at, whoever listens: see {@link GuestAgent.owesThaw}. */
+  get owesThaw(): boolean {
+    return this.#agent.owesThaw;
   }
 
   get state(): GuestState {

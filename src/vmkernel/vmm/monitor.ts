@@ -97,11 +97,11 @@ export class Monitor {
   constructor(parts: MonitorParts) {
     this.#parts = parts;
     this.#record = parts.record;
-    this.#guest = new GuestWatch(monitorFiles(parts.folder).agent, (guest) => {
-      parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
-    });
+    const isAdopted = parts.record.phase.kind !== "starting";
+    const onGuestChange = (guest: GuestState) => parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
+    this.#guest = new GuestWatch(monitorFiles(parts.folder).agent, onGuestChange, { mayBeFrozen: isAdopted });
     this.#adapters = new AdapterWatch({ ask: () => this.#askNetwork(), onChange: () => this.#onAdaptersChanged() });
-    this.#complaints = new Complaints(monitorFiles(parts.folder).log, parts.record.phase.kind === "starting" ? "start" : "end");
+    this.#complaints = new Complaints(monitorFiles(parts.folder).log, isAdopted ? "end" : "start");
     this.#ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -496,7 +496,7 @@ export class Monitor {
   async #lookAfter(): Promise<void> {
     await this.#tellComplaints();
     await trimLog(this.#parts.folder);
-    if (this.#parts.hasListeners()) await this.#guest.look();
+    if (this.#parts.hasListeners() || this.#guest.owesThaw) await this.#guest.look();
   }
 
   #stopWatching(): void {

@@ -126,6 +126,23 @@ test.each([
   expect(() => parse(text)).toThrow(expect.objectContaining({ fault: "InvalidDiskFormat" }));
 });
 
+test("a line that is none is named by its number, wherever it stands", () => {
+  const lines = hosted('RW 2048 FLAT "vm-flat.vmdk" 0').split("\n");
+  const broken = fc.constantFrom(
+    'RW -1 FLAT "a-flat.vmdk" 0',
+    'RW 8 FLAT "../a-flat.vmdk" 0',
+    'RW 8 FLAT "/dev/sda" 0',
+    "%%%",
+    'CID=1\nCID="2"',
+  );
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: lines.length - 1 }), broken, (row, line) => {
+      expect(() => parse(lines.toSpliced(row, 0, line).join("\n"))).toThrow(/^a\.vmdk, line \d+ /);
+      if (!line.includes("CID")) expect(() => parse(lines.toSpliced(row, 0, line).join("\n"))).toThrow(`a.vmdk, line ${row + 1} `);
+    }),
+  );
+});
+
 test("no bytes make the reader throw anything but its fault", () => {
   const line = fc.constantFrom(
     'RW 8 VMFS "a"',
