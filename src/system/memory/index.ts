@@ -2,3 +2,4 @@ export * from "./ksm.ts";
 export * from "./mappings.ts";
 export * from "./page-frames.ts";
 export * from "./program.ts";
+export * from "./swap.ts";
