@@ -40,10 +40,13 @@ import {
   checkMachine,
   type GuestPrograms,
   type HostLimits,
+  inspectMonitor,
+  loadOf,
   type Means,
   type Monitor,
   type MonitorEnd,
   type MonitorTold,
+  memoryMapOf,
   putBack,
   refuseSuspend,
   startMonitor,
@@ -333,7 +336,7 @@ export class Monitors {
 
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
-    return (await Promise.all(this.#present().map((monitor) => monitor.load()))).filter((load) => load !== undefined);
+    return (await Promise.all(this.#present().map((monitor) => loadOf(monitor)))).filter((load) => load !== undefined);
   }
 
   /** The log in its folder; undefined where it keeps none. */
@@ -348,11 +351,11 @@ export class Monitors {
   }
 
   async mapMemory(vm: VmId): Promise<readonly MemoryMapping[]> {
-    return this.#require(vm, "poweredOn").memoryMap();
+    return memoryMapOf(this.#require(vm, "poweredOn"));
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {
-    return this.#require(vm, "poweredOn").inspect();
+    return inspectMonitor(this.#require(vm, "poweredOn"));
   }
 
   /** Asks every guest to power itself off, waits, and ends those that did not. */

@@ -2,4 +2,5 @@ export * from "./ksm.ts";
 export * from "./mappings.ts";
 export * from "./page-frames.ts";
 export * from "./program.ts";
+export * from "./residency.ts";
 export * from "./swap.ts";
