@@ -18,6 +18,7 @@ export function startVmkernel({ options, user, log, onChange }: HostRun & { read
     ...["--api-port", String(options.listen.port)],
     ...(options.degraded ? ["--degraded"] : []),
     ...(options.dedicated ? ["--dedicated"] : []),
+    ...(options.memoryMiB === undefined ? [] : ["--memory", String(options.memoryMiB)]),
   ];
   return Service.start<VmkernelReady>({
     name: "vmkernel",

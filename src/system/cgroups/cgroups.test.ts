@@ -81,18 +81,26 @@ test.each<[Hierarchy["kind"], MemoryPortion, readonly string[]]>([
   ["v1", { ...MOST, keepBytes: 400.5 }, ["memory.swappiness=60", "memory.oom_control=1", "memory.limit_in_bytes=400"]],
   ["v1", { ...MOST, keepBytes: 1200 }, ["memory.swappiness=60", "memory.oom_control=0", "memory.limit_in_bytes=1000"]],
   ["v1", { mostBytes: 1000, swapBytesMax: 0 }, ["memory.swappiness=0", "memory.oom_control=0", "memory.limit_in_bytes=1000"]],
-  ["v2", MOST, ["memory.swap.max=600", "memory.high=max"]],
-  ["v2", { ...MOST, keepBytes: 400.5 }, ["memory.swap.max=600", "memory.high=400"]],
+  ["v2", MOST, ["memory.max=1000", "memory.swap.max=600", "memory.high=max"]],
+  ["v2", { ...MOST, keepBytes: 400.5 }, ["memory.max=1000", "memory.swap.max=600", "memory.high=400"]],
 ])("%s writes a portion of the memory by its own names, and ends nobody who takes more than he keeps", (kind, portion, expected) => {
   expect(planMemoryPortion(tree(kind, "memory"), portion).map(({ file, value }) => `${file}=${value}`)).toEqual(expected);
   expect(planMemoryPortion(tree(kind, "cpu"), portion)).toEqual([]);
 });
 
 test("what a cgroup uses is read of either version", () => {
-  const v1 = { used: "4096\n", stat: "swap 8192\ntotal_swap 99\nactive_anon 1024\nactive_file 2\n", swap: "" };
-  expect(parseMemoryUse(v1)).toEqual({ usedBytes: 4096, swappedBytes: 8192, compressedBytes: 0, activeBytes: 1026 });
-  const v2 = { used: "4096\n", stat: "zswap 100\nzswapped 300\nactive_anon 1024\n", swap: "500\n" };
-  expect(parseMemoryUse(v2)).toEqual({ usedBytes: 4096, swappedBytes: 500, compressedBytes: 300, activeBytes: 1024 });
+  const v1 = {
+    used: "4096\n",
+    stat: "rss 7\ncache 1\nswap 8192\ntotal_cache 5\ntotal_swap 99\nactive_anon 1024\nactive_file 2\n",
+    swap: "",
+  };
+  expect(parseMemoryUse(v1)).toEqual({
+    ...{ usedBytes: 4096, programBytes: 7, cacheBytes: 5, swappedBytes: 8192, compressedBytes: 0, activeBytes: 1026 },
+  });
+  const v2 = { used: "4096\n", stat: "anon 7\nfile 5\nzswap 100\nzswapped 300\nactive_anon 1024\n", swap: "500\n" };
+  expect(parseMemoryUse(v2)).toEqual({
+    ...{ usedBytes: 4096, programBytes: 7, cacheBytes: 5, swappedBytes: 500, compressedBytes: 300, activeBytes: 1024 },
+  });
 });
 
 const root = process.getuid?.() === 0 && cgroupControllers().includes("pids");

@@ -26,6 +26,7 @@ export function planMemoryPortion({ kind, controllers }: Hierarchy, { keepBytes,
   const keep = keepBytes === undefined || keepBytes >= mostBytes ? undefined : Math.max(0, Math.floor(keepBytes));
   if (kind === "v2") {
     return [
+      { file: "memory.max", value: String(mostBytes) },
       { file: "memory.swap.max", value: String(swapBytesMax), optional: true },
       { file: "memory.high", value: String(keep ?? "max") },
     ];
@@ -40,6 +41,10 @@ export function planMemoryPortion({ kind, controllers }: Hierarchy, { keepBytes,
 export interface MemoryUse {
   /** In the machine's memory: anonymous memory, page cache, and what the kernel keeps for it. */
   readonly usedBytes: number;
+  /** Of it, programs' own: neither page cache nor what the kernel keeps. */
+  readonly programBytes: number;
+  /** Of it, the cache of files, and of all cgroups beneath. */
+  readonly cacheBytes: number;
   /** Elsewhere: on a disk, or compressed. */
   readonly swappedBytes: number;
   /** Of those: compressed in the machine's memory. 0 where the kernel does not say. */
@@ -61,6 +66,8 @@ export function parseMemoryUse({ used, stat, swap }: MemoryFiles): MemoryUse {
   const line = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(stat)?.[1] ?? 0);
   return {
     usedBytes: Number(used),
+    programBytes: line("rss") || line("anon"),
+    cacheBytes: line("total_cache") || line("file"),
     swappedBytes: swap === "" ? line("swap") : Number(swap),
     compressedBytes: line("zswapped"),
     activeBytes: line("active_anon") + line("active_file"),

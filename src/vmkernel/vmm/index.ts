@@ -18,7 +18,7 @@ export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
 export * from "./parse-machine.ts";
 export * from "./plan-change.ts";
 export { isListener, layerNode } from "./plan-devices.ts";
-export { type MonitorPlan, overheadBytes, planMonitor } from "./plan-monitor.ts";
+export { type MonitorPlan, overheadBytes, planLimits, planMonitor } from "./plan-monitor.ts";
 export { QEMU } from "./sandbox-qemu.ts";
 export { startSandboxed } from "./sandbox-start.ts";
 export { pickUid } from "./sandbox-uid.ts";

@@ -9,7 +9,7 @@ export async function loadOf(monitor: Monitor): Promise<MonitorLoad | undefined>
   return readMonitorLoad(monitor.record, await monitor.processes(), () => monitor.execute("query-blockstats"));
 }
 
-export async function inspectMonitor(monitor: Monitor): Promise<MonitorInspection> {
+export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInspection, "allocation" | "balloonedBytes">> {
   const [pids, pci, block, chardev, vnc, qtree] = await Promise.all([
     monitor.processes(),
     monitor.execute("query-pci"),
