@@ -26,6 +26,7 @@ import { type ObservedFirewall, observeFirewall } from "./observe-firewall.ts";
 import { type ObservedManagement, observeManagement } from "./observe-management.ts";
 import { type MemoryOwner, type ObservedMemory, observeMemory } from "./observe-memory.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
+import { type ObservedReservation, observeReservation } from "./observe-reservations.ts";
 import { type Door, type ObservedDoor, tryDoor } from "./try-door.ts";
 
 /** A file whatever its name: "device:inode". */
@@ -68,6 +69,7 @@ export interface Observation {
   readonly hostNamespaces: Namespaces;
   readonly monitors: readonly ObservedMonitor[];
   readonly memory: ObservedMemory;
+  readonly reservations: readonly ObservedReservation[];
   /** Of the machine's own network. */
   readonly tcpSockets: readonly TcpSocket[];
   /** Monitors that ended or could not be looked at meanwhile, and why. */
@@ -110,11 +112,13 @@ export async function observe(
   const { withheld, weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
+  const reservations: ObservedReservation[] = [];
   const unseen: string[] = [];
   for (const { vm, name } of await vmkernel.request({ kind: "listMonitors" })) {
     try {
       const inspection = await vmkernel.request({ kind: "inspectMonitor", vm });
       monitors.push(observeMonitor(inspection, await attachmentsOf(vmkernel, inspection.machine, datastores)));
+      reservations.push(observeReservation(inspection, await vmkernel.request({ kind: "mapMemory", vm })));
     } catch (error) {
       unseen.push(`VM ${vm} (${name}): ${messageOf(error)}`);
     }
@@ -130,6 +134,7 @@ export async function observe(
     accelerator,
     hostNamespaces: namespacesOf("self"),
     monitors,
+    reservations,
     memory: observeMemory([...monitors.map(memoryOwner), ...hostOwners(pids)]),
     tcpSockets: sockets,
     unseen,
