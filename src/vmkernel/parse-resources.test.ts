@@ -6,7 +6,7 @@ const cpu = { reservationMhz: 100, limitMhz: 200, shares: 4000 };
 const memory = { reservationMiB: 64, limitMiB: 128, shares: 640 };
 const resources = {
   sharedPagesPerSecond: 1024,
-  memory: { balloonPercentMax: 65, idleTaxPercent: 75, minFreePercent: 0, compressedPercentMax: 10 },
+  memory: { balloonPercentMax: 65, idleTaxPercent: 75, minFreePercent: 0, compressedPercentMax: 10, wipesOnRelease: true },
   pools: [
     { id: 1, cpu, memory },
     { id: 2, parent: 1, cpu: { reservationMhz: 0, shares: 1 }, memory: { reservationMiB: 0, shares: 1 } },

@@ -1,6 +1,16 @@
 /** Reads the resource pools that hostd asks for (untrusted). Pure. */
 import type { CpuAllocation, MemoryAllocation, MemoryRules, PoolConfig, ResourceConfig, VmAllocation } from "./resources/index.ts";
-import { invalid, readInteger, readIntegers, readOptional, readShape, readShapes, readVmId, type Shape } from "./shape.ts";
+import {
+  invalid,
+  readInteger,
+  readIntegers,
+  readOptional,
+  readOptionalFlag,
+  readShape,
+  readShapes,
+  readVmId,
+  type Shape,
+} from "./shape.ts";
 
 const POOLS_MAX = 2048;
 const VMS_MAX = 4096;
@@ -41,6 +51,7 @@ function readRules(shape: Shape): MemoryRules {
     idleTaxPercent: readInteger(shape, "idleTaxPercent", TAX_PERCENT),
     minFreePercent: readInteger(shape, "minFreePercent", PERCENT),
     compressedPercentMax: readInteger(shape, "compressedPercentMax", PERCENT),
+    wipesOnRelease: readOptionalFlag(shape, "wipesOnRelease"),
   };
 }
 

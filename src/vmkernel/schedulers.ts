@@ -54,6 +54,7 @@ export class Schedulers implements Disposable {
   readonly #cpu: CpuScheduler;
   readonly #memory: MemoryScheduler;
   readonly #sharing: PageSharing;
+  #wipes = false;
 
   constructor(parts: SchedulersParts) {
     const { processors, memory, running, log } = parts;
@@ -77,6 +78,8 @@ export class Schedulers implements Disposable {
     this.#sharing.configure(config.sharedPagesPerSecond);
     await this.#cpu.configure(config);
     await this.#memory.configure(config);
+    this.#wipes = config.memory.wipesOnRelease;
+    await this.#tellWipes();
   }
 
   /** Before anything of a machine starts, or gets more. @throws {Fault} InsufficientHostMemoryCapacityFault */
@@ -87,6 +90,7 @@ export class Schedulers implements Disposable {
   /** A VM that runs has its part within a second in any case: a failure is no reason to undo what was done. */
   async divideNow(): Promise<void> {
     const { log } = this.#parts;
+    await this.#tellWipes();
     await this.#cpu.divideNow().catch((error: unknown) => log(`dividing the processors: ${messageOf(error)}`));
     await this.#holdAll().catch((error: unknown) => log(`dividing the memory: ${messageOf(error)}`));
     await this.#memory.divideNow().catch((error: unknown) => log(`dividing the memory: ${messageOf(error)}`));
@@ -149,6 +153,12 @@ export class Schedulers implements Disposable {
       read: () => readGuestMemory(monitor),
       setBalloon: (bytes) => setBalloon(monitor, bytes),
     };
+  }
+
+  async #tellWipes(): Promise<void> {
+    const tellOne = ({ vm, wipe }: Monitor) =>
+      wipe.want(this.#wipes).catch((error: unknown) => this.#parts.log(`VM ${vm}: Mem.MemEagerZero: ${messageOf(error)}`));
+    await Promise.all(this.#parts.running().map(tellOne));
   }
 
   /** What caches of files hold is free, for it is given up first. */

@@ -41,6 +41,13 @@ export const optionRows = {
     max: 99,
     default: 75,
   },
+  "Mem.MemEagerZero": {
+    label: "Eager zeroing",
+    summary: "1: a guest's memory is overwritten before its monitor ends; 0: each page when somebody gets it",
+    min: 0,
+    max: 1,
+    default: 0,
+  },
   "Mem.MemMinFreePct": {
     label: "Free memory",
     summary: "Percent of the host's memory that is to be free: while less is, guests give some back. 0: by the host's size",

@@ -175,6 +175,7 @@ export class Pools {
         idleTaxPercent: options.get("Mem.IdleTax"),
         minFreePercent: options.get("Mem.MemMinFreePct"),
         compressedPercentMax: options.get("Mem.MemZipEnable") === 0 ? 0 : options.get("Mem.MemZipMaxPct"),
+        wipesOnRelease: options.get("Mem.MemEagerZero") === 1,
       },
     });
     if (isDeepStrictEqual(resources, this.#told)) return;

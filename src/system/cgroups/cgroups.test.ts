@@ -95,11 +95,11 @@ test("what a cgroup uses is read of either version", () => {
     swap: "",
   };
   expect(parseMemoryUse(v1)).toEqual({
-    ...{ usedBytes: 4096, programBytes: 7, cacheBytes: 5, swappedBytes: 8192, compressedBytes: 0, activeBytes: 1026 },
+    ...{ usedBytes: 4096, cacheBytes: 5, swappedBytes: 8192, compressedBytes: 0, activeBytes: 1026 },
   });
   const v2 = { used: "4096\n", stat: "anon 7\nfile 5\nzswap 100\nzswapped 300\nactive_anon 1024\n", swap: "500\n" };
   expect(parseMemoryUse(v2)).toEqual({
-    ...{ usedBytes: 4096, programBytes: 7, cacheBytes: 5, swappedBytes: 500, compressedBytes: 300, activeBytes: 1024 },
+    ...{ usedBytes: 4096, cacheBytes: 5, swappedBytes: 500, compressedBytes: 300, activeBytes: 1024 },
   });
 });
 

@@ -41,8 +41,6 @@ export function planMemoryPortion({ kind, controllers }: Hierarchy, { keepBytes,
 export interface MemoryUse {
   /** In the machine's memory: anonymous memory, page cache, and what the kernel keeps for it. */
   readonly usedBytes: number;
-  /** Of it, programs' own: neither page cache nor what the kernel keeps. */
-  readonly programBytes: number;
   /** Of it, the cache of files, and of all cgroups beneath. */
   readonly cacheBytes: number;
   /** Elsewhere: on a disk, or compressed. */
@@ -66,7 +64,6 @@ export function parseMemoryUse({ used, stat, swap }: MemoryFiles): MemoryUse {
   const line = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(stat)?.[1] ?? 0);
   return {
     usedBytes: Number(used),
-    programBytes: line("rss") || line("anon"),
     cacheBytes: line("total_cache") || line("file"),
     swappedBytes: swap === "" ? line("swap") : Number(swap),
     compressedBytes: line("zswapped"),

@@ -60,10 +60,12 @@ export interface MemoryRules {
   readonly minFreePercent: number;
   /** Mem.MemZipMaxPct where Mem.MemZipEnable is set: of the machine's memory, the most that holds what is compressed; else 0. */
   readonly compressedPercentMax: number;
+  /** Mem.MemEagerZero: a guest's memory is overwritten before it goes back to the kernel. */
+  readonly wipesOnRelease: boolean;
 }
 
 /** Before hostd has said anything: all VMs are equal. */
 export const NO_POOLS: ResourceConfig = {
   ...{ pools: [], vms: [], sharedPagesPerSecond: 0 },
-  memory: { balloonPercentMax: 65, idleTaxPercent: 75, minFreePercent: 0, compressedPercentMax: 10 },
+  memory: { balloonPercentMax: 65, idleTaxPercent: 75, minFreePercent: 0, compressedPercentMax: 10, wipesOnRelease: false },
 };

@@ -15,8 +15,6 @@ import type { SwapSpace } from "./swap-space.ts";
 const LOOK_EVERY_MS = 1000;
 /** While this many times what is to be free is, and nothing was taken from anybody, guests are left in peace. */
 const PLENTY = 1.5;
-/** What a cgroup counts beside what is a process's own: page tables and the like. */
-const KERNEL_BYTES = 16 * 2 ** 20;
 const MIB = 2 ** 20;
 
 /** A running guest as the scheduler sees it. */
@@ -177,7 +175,8 @@ export class MemoryScheduler implements Disposable {
     const [look, all] = await Promise.all([guest.read(), cgroup === undefined ? undefined : readMemoryUse(cgroup)]);
     if (look === undefined) return undefined;
     const { residentBytes, touchedBytes, ...taken } = look;
-    const overheadBytes = Math.max(0, (all?.programBytes ?? 0) - residentBytes) + KERNEL_BYTES;
+    // Caches of files are given up first: they need no room.
+    const overheadBytes = Math.max(0, (all === undefined ? 0 : all.usedBytes - all.cacheBytes) - residentBytes);
     return { vm, sizeBytes, residentBytes, activeBytes: touchedBytes, ...taken, overheadBytes };
   }
 

@@ -33,7 +33,8 @@ export async function watchTouches(monitor: Monitor): Promise<void> {
   await forgetTouched(monitor.describe().pid);
 }
 
-async function placesOf(monitor: Monitor): Promise<readonly number[]> {
+/** An address in each piece of the guest's memory, of its monitor's. */
+export async function placesOf(monitor: Monitor): Promise<readonly number[]> {
   const { memoryMiB } = monitor.record.machine;
   const known = places.get(monitor);
   if (known?.memoryMiB === memoryMiB) return known.addresses;

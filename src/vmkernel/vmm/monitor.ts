@@ -19,6 +19,7 @@ import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
+import { MemoryWipe, type WipeTold } from "./memory-wipe.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { parseBlockStats } from "./parse-block-stats.ts";
 import { disconnectedIn } from "./plan-change.ts";
@@ -30,7 +31,8 @@ export type MonitorEnd = Omit<Extract<VmkernelEvent, { kind: "monitorEnded" }>, 
 export type MonitorTold =
   | { readonly kind: "event"; readonly event: QmpEvent }
   /** What QEMU wrote to its standard error, some lines of it. */
-  | { readonly kind: "complaints"; readonly text: string };
+  | { readonly kind: "complaints"; readonly text: string }
+  | WipeTold;
 
 export interface MonitorParts {
   /** Its run-time folder. */
@@ -62,6 +64,8 @@ const WATCH_INTERVAL_MS = 5000;
 
 export class Monitor {
   readonly #parts: MonitorParts;
+  /** Whether its guest's memory is overwritten before it ends. */
+  readonly wipe: MemoryWipe;
   readonly #guest: GuestWatch;
   readonly #adapters: AdapterWatch;
   readonly #complaints: Complaints;
@@ -85,6 +89,7 @@ export class Monitor {
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
+    this.wipe = new MemoryWipe(this, (told) => parts.tell(this.vm, told));
     this.#record = parts.record;
     this.#guest = new GuestWatch(monitorFiles(parts.folder).agent, (guest) => {
       parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
@@ -164,7 +169,9 @@ export class Monitor {
 
   /** Takes up a guest that runs already, or stands because a disk has no room. */
   async settle(): Promise<void> {
-    if ((await this.status()) === "io-error") {
+    const status = await this.status();
+    if (status === "shutdown") return this.#endAfterGuest(); // it shut down while nobody looked
+    if (status === "io-error") {
       for (const disk of disksWithoutRoom(await this.execute("query-block"))) this.#halt = addDisk(this.#halt, disk, Date.now());
     }
     const { phase } = this.#record;
@@ -358,7 +365,13 @@ export class Monitor {
     await this.keepRecord({ ...this.#record, phase });
   }
 
+  async #endAfterGuest(): Promise<void> {
+    this.#because ??= "guestShutdown";
+    await this.#quit();
+  }
+
   async #quit(): Promise<void> {
+    await this.wipe.beforeQuit();
     // It may go before it answers, or not be able to answer: what counts is whether it is gone.
     this.#qmp?.execute("quit").catch(() => {});
     if (!(await this.#hasEndedWithin(QUIT_GRACE_MS))) await this.#finish();
@@ -397,6 +410,7 @@ export class Monitor {
       }
       case "SHUTDOWN":
         if (event.data.guest === true) this.#because ??= "guestShutdown";
+        if (event.data.guest === true && this.wipe.isWanted) void this.#endAfterGuest();
         return;
       case "RESET":
         if (event.data.guest === true) this.#noteReset();
@@ -495,6 +509,7 @@ export class Monitor {
     this.#qmp?.close();
     await this.#tellComplaints();
     const log = await lastLinesOfLog(this.#parts.folder);
+    await this.wipe.beforeKill();
     try {
       await endCompartment(this.#parts.compartment);
       await rm(this.#parts.folder, { recursive: true, force: true });
