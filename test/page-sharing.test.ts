@@ -4,6 +4,8 @@ import { hasKsm } from "../src/system/index.ts";
 import type { VmkernelClient } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
+import { SUM_TEXT, sumOf, TEXT_BYTES, writeText } from "./shared-text.ts";
+import { inGuest } from "./topology.ts";
 import { bootableSpec, createVm, ended, lastTick, succeeded } from "./vm.ts";
 
 /** Guests that share equal pages of memory, and one beside them that does not. Paper «Memory Isolation». */
@@ -67,6 +69,24 @@ test.skipIf(!hasKsm())(
     expect(Number(/to be copied on a write: (\d+)/.exec(claim?.facts.join("\n") ?? "")?.[1])).toBeGreaterThan(500);
   },
 );
+
+test.skipIf(!hasKsm())("what one guest writes over pages that it shares, the other has as it was, byte for byte", async () => {
+  const guest = (name: string) => ({ name, number: 0, vm: vms.get(name) as MoRef<"VirtualMachine"> });
+  const run = (name: string, script: string) => inGuest(vmkernel, guest(name), script);
+  const isUp = async () => (await vmkernel.request({ kind: "listMonitors" })).every(({ guest: { tools } }) => tools === "running");
+  await waitFor(isUp, 120_000, 500);
+  const [before, after] = ["what both of them know", "what one of them has made of it"];
+  const shared = await sharedMiB();
+  expect([await run("one", writeText(before)), await run("two", writeText(before))]).toEqual([sumOf(before), sumOf(before)]);
+  const more = (0.8 * TEXT_BYTES) / 2 ** 20;
+  const isShared = async () => {
+    const now = await sharedMiB();
+    return ["one", "two"].every((name) => (now[name] ?? 0) >= (shared[name] ?? 0) + more);
+  };
+  await waitFor(isShared, 120_000, 500);
+  expect(await run("one", writeText(after))).toBe(sumOf(after));
+  expect(await run("two", SUM_TEXT)).toBe(sumOf(before));
+});
 
 test.skipIf(!hasKsm())("a VM of another salt starts, shares with nobody while the first group runs, and says so", async () => {
   const salt = [{ key: "sched.mem.pshare.salt", value: { anyType: "string" as const, value: "other" } }];

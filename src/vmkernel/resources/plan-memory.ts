@@ -11,7 +11,7 @@
  * Never below a reservation, and what is swapped is compressed first where the kernel can.
  */
 import type { VmId } from "../../base/index.ts";
-import type { MemoryAllocation, MemoryRules, ResourceConfig, VmAllocation } from "./config.ts";
+import type { MemoryAllocation, MemoryRules, PoolConfig, ResourceConfig, VmAllocation } from "./config.ts";
 import { type Claimant, divide } from "./divide.ts";
 import { type MemoryState, minFreeBytes, nextMemoryState } from "./memory-state.ts";
 
@@ -73,7 +73,7 @@ export function planMemory({ config, guests, host, before }: MemoryQuestion): Me
   const resident = guests.reduce((sum, { residentBytes }) => sum + residentBytes, 0);
   const available = Math.max(0, resident + host.freeBytes - least);
   const entitled = entitlements(config, guests, available);
-  const limits = entitlements(config, guests.map(wantingAll), Number.POSITIVE_INFINITY);
+  const limits = limitsOf(config, guests);
   const targets = guests.map((guest): readonly [VmId, MemoryTarget] => {
     const bounds = { entitled: entitled.get(guest.vm) ?? guest.sizeBytes, limit: limits.get(guest.vm) ?? guest.sizeBytes };
     return [guest.vm, targetOf(guest, bounds, { state, rules: config.memory })];
@@ -83,23 +83,29 @@ export function planMemory({ config, guests, host, before }: MemoryQuestion): Me
 
 /** What of its memory a guest could not keep were it used up: by its limits and those of its pools. */
 export function overLimit(config: ResourceConfig, guests: readonly Pick<GuestMemoryUse, "vm" | "sizeBytes">[]): ReadonlyMap<VmId, number> {
-  const whole = guests.map(({ vm, sizeBytes }) => wantingAll({ vm, sizeBytes, ...NOTHING_USED }));
-  const limits = entitlements(config, whole, Number.POSITIVE_INFINITY);
+  const limits = limitsOf(config, guests);
   return new Map(guests.map(({ vm, sizeBytes }) => [vm, Math.max(0, sizeBytes - (limits.get(vm) ?? sizeBytes))]));
+}
+
+/** What each might have of a machine without end. */
+function limitsOf(config: ResourceConfig, guests: readonly Pick<GuestMemoryUse, "vm" | "sizeBytes">[]): ReadonlyMap<VmId, number> {
+  const isLimited = [...config.pools, ...config.vms].some(({ memory }) => memory.limitMiB !== undefined);
+  if (!isLimited) return new Map(guests.map(({ vm, sizeBytes }) => [vm, sizeBytes]));
+  const wanting = guests.map(({ vm, sizeBytes }) => ({ vm, sizeBytes, ...NOTHING_USED, residentBytes: sizeBytes, activeBytes: sizeBytes }));
+  return entitlements(config, wanting, Number.POSITIVE_INFINITY);
 }
 
 const NOTHING_USED = { residentBytes: 0, swappedBytes: 0, balloonedBytes: 0, activeBytes: 0, overheadBytes: 0 };
 
-const wantingAll = (guest: GuestMemoryUse): GuestMemoryUse => ({
-  ...guest,
-  residentBytes: guest.sizeBytes,
-  activeBytes: guest.sizeBytes,
-});
-
 /** Never less than what is reserved, whatever there is; what of a reservation is not used is lent meanwhile. */
 function entitlements(config: ResourceConfig, guests: readonly GuestMemoryUse[], available: number): ReadonlyMap<VmId, number> {
   const told = new Map(config.vms.map((vm) => [vm.vm, vm]));
-  const division = divide(available, claimantsIn(undefined, { config, guests, told }));
+  const tree: Tree = {
+    ...{ config, told },
+    guestsIn: groupBy(guests, ({ vm }) => told.get(vm)?.pool),
+    poolsIn: groupBy(config.pools, ({ parent }) => parent),
+  };
+  const division = divide(available, claimantsIn(undefined, tree));
   return new Map(
     guests.map(({ vm, sizeBytes }) => {
       const reserved = Math.min(sizeBytes, (told.get(vm)?.memory.reservationMiB ?? 0) * MIB);
@@ -110,16 +116,30 @@ function entitlements(config: ResourceConfig, guests: readonly GuestMemoryUse[],
 
 const vmKey = (vm: VmId): string => `vm ${vm}`;
 
-interface Tree extends Pick<MemoryQuestion, "config" | "guests"> {
+function groupBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): ReadonlyMap<Key, readonly T[]> {
+  const groups = new Map<Key, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+interface Tree extends Pick<MemoryQuestion, "config"> {
   readonly told: ReadonlyMap<VmId, VmAllocation>;
+  /** By the pool that they are in; undefined is the host's. */
+  readonly guestsIn: ReadonlyMap<number | undefined, readonly GuestMemoryUse[]>;
+  readonly poolsIn: ReadonlyMap<number | undefined, readonly PoolConfig[]>;
 }
 
 function claimantsIn(pool: number | undefined, tree: Tree): readonly Claimant[] {
-  const { config, guests, told } = tree;
-  const own = guests.filter(({ vm }) => told.get(vm)?.pool === pool).map((guest) => claimantOf(guest, told.get(guest.vm), config.memory));
-  const beneath = config.pools
-    .filter(({ parent }) => parent === pool)
-    .map(({ id, memory }) => ({ id: `pool ${id}`, ...amountsOf(memory), members: claimantsIn(id, tree) }));
+  const { config, told, guestsIn, poolsIn } = tree;
+  const own = (guestsIn.get(pool) ?? []).map((guest) => claimantOf(guest, told.get(guest.vm), config.memory));
+  const beneath = (poolsIn.get(pool) ?? []).map(({ id, memory }) => ({
+    ...{ id: `pool ${id}`, ...amountsOf(memory) },
+    members: claimantsIn(id, tree),
+  }));
   return [...own, ...beneath];
 }
 
