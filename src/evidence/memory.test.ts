@@ -24,6 +24,8 @@ function verdict(claim: (typeof memoryClaims)[number] | undefined, observed: Obs
 test("what is as claimed passes, and without a monitor nothing is shown", () => {
   for (const claim of memoryClaims) {
     expect(verdict(claim, memory())).toBe("pass");
+    const hostd = owner("hostd", { isMonitor: false, compiles: true, writableCodeBytes: 2 ** 20, isPositionIndependent: false });
+    expect(verdict(claim, memory({ owners: [owner("a"), hostd] }))).toBe("pass");
     expect(verdict(claim, memory({ owners: [owner("hostd", { isMonitor: false })] }))).toBe("not shown");
   }
 });
@@ -44,7 +46,12 @@ test.each<[string, (typeof memoryClaims)[number] | undefined, ObservedMemory]>([
   [
     "a hostd that could write any code",
     code,
-    memory({ owners: [owner("a"), owner("hostd", { isMonitor: false, writableCodeBytes: 2 ** 30 })] }),
+    memory({ owners: [owner("a"), owner("hostd", { isMonitor: false, compiles: true, writableCodeBytes: 2 ** 30 })] }),
+  ],
+  [
+    "a vmkernel that could write a page of code",
+    code,
+    memory({ owners: [owner("a"), owner("vmkernel", { isMonitor: false, writableCodeBytes: 4096 })] }),
   ],
   [
     "a hostd with a library that can be written and run",

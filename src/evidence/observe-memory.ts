@@ -17,6 +17,8 @@ export interface MemoryOwner {
   readonly name: string;
   readonly pid: number;
   readonly isMonitor: boolean;
+  /** Whether it compiles JavaScript while it runs. */
+  readonly compiles?: true;
   /** With whom its VM may share equal pages; undefined where with nobody. */
   readonly sharingGroup?: string | undefined;
 }

@@ -213,7 +213,9 @@ function memoryOwner({ inspection: { description }, process }: ObservedMonitor):
 
 function hostOwners(pids: HostPids): readonly MemoryOwner[] {
   return Object.entries(pids).flatMap(([name, pid]) =>
-    pid !== undefined && allPids().includes(pid) ? [{ name: `${name}, pid ${pid}`, pid, isMonitor: false }] : [],
+    pid !== undefined && allPids().includes(pid)
+      ? [{ name: `${name}, pid ${pid}`, pid, isMonitor: false, ...(name === "hostd" && { compiles: true }) }]
+      : [],
   );
 }
 

@@ -42,7 +42,7 @@ function namePage({ frame, names, kind }: DoubledPage): Look {
 
 const codeIsNotWritable: Claim = {
   claim:
-    "No monitor has memory that it can both write and run, but for the cache of the translator where guests are translated; hostd and vmkernel have none but for the code that their JavaScript engine makes.",
+    "No monitor has memory that it can both write and run, but for the cache of the translator where guests are translated; nor has vmkernel any, and hostd none but for the code that its JavaScript engine makes.",
   heading: "Memory Protection",
   judge: ({ memory, accelerator, unseen }) => {
     const hasMonitor = monitorsOf(memory).length > 0;
@@ -51,10 +51,11 @@ const codeIsNotWritable: Claim = {
   },
 };
 
-function codeLook({ name, isMonitor, writableCodeBytes, writableCodeFiles }: ObservedOwner, accelerator: "kvm" | "tcg"): Look {
-  const allowed = !isMonitor ? ENGINE_CODE_BYTES_MAX : accelerator === "tcg" ? CODE_CACHE_BYTES_MAX : 0;
+function codeLook({ name, isMonitor, compiles, writableCodeBytes, writableCodeFiles }: ObservedOwner, accelerator: "kvm" | "tcg"): Look {
+  const translates = isMonitor && accelerator === "tcg";
+  const allowed = compiles === true ? ENGINE_CODE_BYTES_MAX : translates ? CODE_CACHE_BYTES_MAX : 0;
   const files = writableCodeFiles.length === 0 ? "no file" : writableCodeFiles.join(", ");
-  const runner = isMonitor ? accelerator : "V8";
+  const runner = isMonitor ? accelerator : compiles === true ? "compiles JavaScript" : "compiles nothing";
   const fact = `${name} (${runner}): ${(writableCodeBytes / MIB).toFixed(1)} MiB writable and executable, of files: ${files}`;
   return { fact, holds: writableCodeFiles.length === 0 && writableCodeBytes <= allowed };
 }
