@@ -73,7 +73,10 @@ test.skipIf(!hasKsm())(
 test.skipIf(!hasKsm())("what one guest writes over pages that it shares, the other has as it was, byte for byte", async () => {
   const guest = (name: string) => ({ name, number: 0, vm: vms.get(name) as MoRef<"VirtualMachine"> });
   const run = (name: string, script: string) => inGuest(vmkernel, guest(name), script);
-  const isUp = async () => (await vmkernel.request({ kind: "listMonitors" })).every(({ guest: { tools } }) => tools === "running");
+  const isUp = async () => {
+    const monitors = await vmkernel.request({ kind: "listMonitors" });
+    return ["one", "two"].every((name) => monitors.find(({ vm }) => vm === vms.get(name)?.value)?.guest.tools === "running");
+  };
   await waitFor(isUp, 120_000, 500);
   const [before, after] = ["what both of them know", "what one of them has made of it"];
   const shared = await sharedMiB();

@@ -331,7 +331,7 @@ export interface GuestMemoryLoad {
   readonly compressedBytes: number;
   /** What its driver has given back. */
   readonly balloonedBytes: number;
-  /** Of what is resident, touched since the sample before. */
+  /** Of what is resident, touched within the last minute or so. */
   readonly touchedBytes: number;
 }
 

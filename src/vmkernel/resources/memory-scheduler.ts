@@ -16,6 +16,7 @@ const LOOK_EVERY_MS = 1000;
 /** While this many times what is to be free is, and nothing was taken from anybody, guests are left in peace. */
 const PLENTY = 1.5;
 const MIB = 2 ** 20;
+const AS_IT_LIKES: MemoryTarget = { entitledBytes: Number.POSITIVE_INFINITY, balloonedBytes: 0 };
 
 /** A running guest as the scheduler sees it. */
 export interface ScheduledGuest extends SwappableVm {
@@ -81,7 +82,7 @@ export class MemoryScheduler implements Disposable {
     this.#config = config;
     await this.#turns.take(async () => {
       await this.#parts.swap.ensure(await this.#needed()).catch((error: unknown) => this.#parts.log(messageOf(error)));
-      await this.#look(true);
+      await this.#look();
     });
   }
 
@@ -106,7 +107,7 @@ export class MemoryScheduler implements Disposable {
 
   /** Also whenever a VM has started. */
   divideNow(): Promise<void> {
-    return this.#turns.take(() => this.#look(true));
+    return this.#turns.take(() => this.#look());
   }
 
   /** Gives up the swap that nobody needs. */
@@ -123,7 +124,7 @@ export class MemoryScheduler implements Disposable {
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => {
       this.#turns
-        .take(() => this.#look(false))
+        .take(() => this.#look())
         .catch((error: unknown) => this.#parts.log(`dividing the memory: ${messageOf(error)}`))
         .finally(() => this.#wait());
     }, LOOK_EVERY_MS).unref();
@@ -149,12 +150,16 @@ export class MemoryScheduler implements Disposable {
     return fault("InsufficientHostMemoryCapacityFault", message, { unreserved, requested: mostBytes }, { cause });
   }
 
-  /** @param always also where nothing seems to be amiss */
-  async #look(always: boolean): Promise<void> {
+  /** While nothing is amiss no guest is looked at, nor its monitor asked: one that boots under load minds every moment. */
+  async #look(): Promise<void> {
     const { running, readHost, swap } = this.#parts;
     const [host, guests] = [await readHost(), running()];
     swap.compress(this.#config.memory.compressedPercentMax);
-    if (!always && this.#isAtEase(host, guests)) return;
+    if (this.#isAtEase(host, guests)) {
+      this.#plan = { state: "high", targets: new Map() };
+      await Promise.all(guests.map((guest) => this.#carryOut(guest, AS_IT_LIKES)));
+      return this.#forget(guests);
+    }
     const uses = (await Promise.all(guests.map((guest) => this.#use(guest)))).filter((use) => use !== undefined);
     const plan = planMemory({ config: this.#config, guests: uses, host, before: this.state });
     if (plan.state !== this.state) this.#parts.log(`memory is ${plan.state}: ${Math.round(host.freeBytes / MIB)} MiB are free`);
@@ -192,7 +197,8 @@ export class MemoryScheduler implements Disposable {
   }
 
   async #tellBalloon({ pid, hasBalloon, setBalloon }: ScheduledGuest, bytes: number): Promise<void> {
-    if (!hasBalloon || (this.#balloons.get(pid) ?? 0) === bytes) return;
+    // Told once in any case: one that was adopted may hold what another vmkernel asked for.
+    if (!hasBalloon || this.#balloons.get(pid) === bytes) return;
     await setBalloon(bytes);
     this.#balloons.set(pid, bytes);
   }

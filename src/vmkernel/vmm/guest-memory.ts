@@ -3,7 +3,7 @@
  * has a driver gives some back. Source: QEMU query-balloon, balloon, virtio-balloon's guest-stats; VIRTIO 1.2 §5.5.
  * A guest tells of its balloon what it likes: what is really there, the kernel says.
  */
-import { forgetTouched, type Residency, residencyOf } from "../../system/index.ts";
+import { forgetTouched, mappingsOf, type Residency, residencyOf } from "../../system/index.ts";
 import { asShape, readInteger } from "../shape.ts";
 import { memoryMapOf } from "./look-at-monitor.ts";
 import type { Monitor } from "./monitor.ts";
@@ -28,9 +28,18 @@ export async function readGuestMemory(monitor: Monitor): Promise<GuestMemory | u
   }
 }
 
-/** From now on {@link GuestMemory.touchedBytes} counts anew. */
+/** ESXi's Mem.SamplePeriod: to count anew holds a guest's page faults up for a moment. */
+const TOUCHES_COUNT_MS = 60_000;
+const countedSince = new WeakMap<Monitor, number>();
+
+/** Has {@link GuestMemory.touchedBytes} count anew once a minute. */
 export async function watchTouches(monitor: Monitor): Promise<void> {
-  await forgetTouched(monitor.describe().pid);
+  const now = performance.now();
+  const since = countedSince.get(monitor);
+  if (since === undefined || now - since >= TOUCHES_COUNT_MS) {
+    countedSince.set(monitor, now);
+    if (since !== undefined) await forgetTouched(monitor.describe().pid);
+  }
 }
 
 /** An address in each piece of the guest's memory, of its monitor's. */
@@ -38,9 +47,24 @@ export async function placesOf(monitor: Monitor): Promise<readonly number[]> {
   const { memoryMiB } = monitor.record.machine;
   const known = places.get(monitor);
   if (known?.memoryMiB === memoryMiB) return known.addresses;
-  const addresses = (await memoryMapOf(monitor)).filter(({ region }) => isGuestMemory(region)).map(({ hostStart }) => hostStart);
+  const addresses = placesBySize(monitor) ?? (await askForPlaces(monitor));
   places.set(monitor, { memoryMiB, addresses });
   return addresses;
+}
+
+/** Where there is one mapping of its own for all of its memory, which has that size, QEMU need not be asked. */
+function placesBySize(monitor: Monitor): readonly number[] | undefined {
+  const { memoryMiB, memoryHotAdd } = monitor.record.machine;
+  if (memoryHotAdd !== undefined) return undefined;
+  const found = mappingsOf(monitor.describe().pid).filter(
+    ({ start, end, inode, name, isWritable, isExecutable }) =>
+      end - start === memoryMiB * 2 ** 20 && inode === 0 && name === "" && isWritable && !isExecutable,
+  );
+  return found.length === 1 && found[0] !== undefined ? [found[0].start] : undefined;
+}
+
+async function askForPlaces(monitor: Monitor): Promise<readonly number[]> {
+  return (await memoryMapOf(monitor)).filter(({ region }) => isGuestMemory(region)).map(({ hostStart }) => hostStart);
 }
 
 async function readBalloon(monitor: Monitor): Promise<number> {
