@@ -15,10 +15,12 @@ import {
   type ResourceConfig,
   type ScheduledGuest,
   type ScheduledMonitor,
+  StorageIoControl,
   type SwappableVm,
   SwapSpace,
 } from "./resources/index.ts";
 import type { MemoryState, MonitorDescription, MonitorInspection, MonitorLoad } from "./rpc.ts";
+import { storageUser } from "./storage-users.ts";
 import {
   hasBalloon,
   inspectMonitor,
@@ -54,12 +56,14 @@ export class Schedulers implements Disposable {
   readonly #cpu: CpuScheduler;
   readonly #memory: MemoryScheduler;
   readonly #sharing: PageSharing;
+  readonly #storageIo: StorageIoControl;
   #wipes = false;
 
   constructor(parts: SchedulersParts) {
     const { processors, memory, running, log } = parts;
     this.#parts = parts;
     this.#sharing = new PageSharing(parts);
+    this.#storageIo = new StorageIoControl({ running: () => running().map(storageUser), log });
     this.#cpu = new CpuScheduler({ processors, running: () => running().map(scheduledMonitor), log });
     this.#memory = new MemoryScheduler({
       swap: new SwapSpace(memory.swap, log),
@@ -126,6 +130,7 @@ export class Schedulers implements Disposable {
   [Symbol.dispose](): void {
     this.#cpu[Symbol.dispose]();
     this.#memory[Symbol.dispose]();
+    this.#storageIo[Symbol.dispose]();
   }
 
   async #loadOf(monitor: Monitor): Promise<MonitorLoad | undefined> {

@@ -6,5 +6,5 @@ export type { MemoryState } from "./memory-state.ts";
 export type { HostProcessors } from "./plan-cpu.ts";
 export type { HostMemory } from "./plan-memory.ts";
 export type { SwappableVm } from "./plan-swap.ts";
-export { SwapSpace } from "./swap-space.ts";
 export * from "./storage-io-control.ts";
+export { SwapSpace } from "./swap-space.ts";
