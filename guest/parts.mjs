@@ -10,7 +10,7 @@ import { basename, join } from "node:path";
 
 /** What the guest can drive; none needs another, and what they share is found in the modules themselves. NVMe is built into the kernel. */
 const DRIVERS = [
-  ...["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "sr_mod", "vmxnet3", "virtio_net", "virtio_pci"],
+  ...["virtio_console", "vmw_pvscsi", "ata_piix", "sd_mod", "sr_mod", "vmxnet3", "virtio_net", "virtio_balloon", "virtio_pci"],
   ...["button", "evdev", "qemu_fw_cfg"],
 ];
 /** What nothing needs until somebody in the guest loads it: a second address on an adapter, and VLAN tags. */

@@ -35,6 +35,7 @@ import {
   type MonitorDescription,
   type NetworkConfig,
   type NetworkDescription,
+  NO_POOLS,
   NoNetwork,
   type PortDescription,
   performRequest,
@@ -264,7 +265,7 @@ class ShownMonitors {
 
   loads = async () => [];
   /** What it was told last of pools and of the VMs in them. */
-  resources: ResourceConfig = { pools: [], vms: [], sharedPagesPerSecond: 0 };
+  resources: ResourceConfig = NO_POOLS;
 
   async configureResources(resources: ResourceConfig): Promise<void> {
     this.resources = resources;

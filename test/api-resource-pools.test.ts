@@ -101,15 +101,23 @@ test("what runs has what it was guaranteed: a power-on that would break a promis
   await succeeded(client, await client.call(fixed, "Destroy_Task", {}));
 });
 
-test("a guest that the machine has no memory for is not started, nor one whose limit was left behind when its memory was raised", async () => {
+test("a guest whose reservation the machine has no memory for is not started, and a limit left behind when the memory was raised is warned of", async () => {
   const hostMemoryMb = Math.floor(((await read(client, moRef("HostSystem", "ha-host"), "hardware.memorySize")) as number) / MIB);
   const all = Math.floor(hostMemoryMb / 4) * 4;
-  const large = await createVm(client, { ...vmSpec("large"), memoryMB: all });
-  expect((await powerOn(large)).error?.fault).toMatchObject({ $type: "InsufficientHostMemoryCapacityFault" });
+  const large = await createVm(client, { ...vmSpec("large"), memoryMB: all, memoryAllocation: { reservation: all } });
+  expect((await powerOn(large)).error?.fault).toMatchObject({ $type: "InsufficientMemoryResourcesFault" });
+  expect(await read(client, large, "runtime.powerState")).toBe("poweredOff");
   const trapped = await createVm(client, { ...vmSpec("trapped"), memoryAllocation: { limit: 64 } });
   await succeeded(client, await client.call(trapped, "ReconfigVM_Task", { spec: { memoryMB: 128 } }));
-  const { error } = await powerOn(trapped);
-  expect(error?.localizedMessage).toContain("The memory limit of trapped, 64 MB, is below its memory, 128 MB");
+  const warning = /memory limit, 64 MB, is below its memory, 128 MB/;
+  const events = (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} })) ?? [];
+  expect(
+    events.filter(({ $type, fullFormattedMessage }) => $type === "VmMessageWarningEvent" && warning.test(fullFormattedMessage ?? "")),
+  ).toHaveLength(1);
+  expect(await read(client, trapped, "configIssue")).toMatchObject([{ fullFormattedMessage: expect.stringMatching(warning) }]);
+  expect(await read(client, trapped, "overallStatus")).toBe("yellow");
+  await succeeded(client, await client.call(trapped, "ReconfigVM_Task", { spec: { memoryAllocation: { limit: -1 } } }));
+  expect(await read(client, trapped, "configIssue")).toEqual([]);
 });
 
 test.each<[string, () => Promise<unknown>, string]>([

@@ -32,6 +32,7 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
       storage: createStorage(paths.volumes),
       limits: { memoryMiB: 4096, logicalCpus: 2 },
       processors: { mhz: 2000, count: 2 },
+      memory: { swap: paths.swap, totalBytes: 4096 * 2 ** 20, isBounded: false },
       onEvent: (event) => events.push(event),
       hasListeners: () => false,
       log: () => {},

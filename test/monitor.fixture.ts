@@ -36,9 +36,13 @@ export class TestKernel implements AsyncDisposable {
   /** @returns its line on standard output, and how long that took */
   async start(...args: readonly string[]): Promise<{ readonly ready: string; readonly tookMs: number }> {
     const began = performance.now();
-    const child = spawn(process.execPath, [PROGRAM, "--root", this.paths.root, "--api-port", "443", ...args], {
-      stdio: ["pipe", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--jitless", "--no-expose-wasm", PROGRAM, "--root", this.paths.root, "--api-port", "443", ...args],
+      {
+        stdio: ["pipe", "pipe", "pipe"],
+      },
+    );
     this.#process = child;
     child.stderr.on("data", (chunk) => {
       this.#errors += chunk;

@@ -1,9 +1,13 @@
+import { closeSync, openSync, readSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { VmId } from "../src/base/index.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
-import { hasKsm } from "../src/system/index.ts";
+import { describeFrames, framesBehind, hasKsm, PAGE_BYTES } from "../src/system/index.ts";
 import type { VmkernelClient } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
+import { SUM_TEXT, sumOf, TEXT_BYTES, writeText } from "./shared-text.ts";
+import { inGuest } from "./topology.ts";
 import { bootableSpec, createVm, ended, lastTick, succeeded } from "./vm.ts";
 
 /** Guests that share equal pages of memory, and one beside them that does not. Paper «Memory Isolation». */
@@ -44,6 +48,24 @@ async function sharedMiB(): Promise<Readonly<Record<string, number>>> {
     [...vms].map(([name, { value }]) => [name, (monitors.find(({ vm }) => vm === value)?.sharedBytes ?? 0) / 2 ** 20]),
   );
 }
+/** Of a guest's pages that hold the text, those that the kernel keeps once for several. */
+async function mergedPagesOf(name: string, text: string): Promise<number> {
+  const vm = (vms.get(name)?.value ?? "") as VmId;
+  const { description } = await vmkernel.request({ kind: "inspectMonitor", vm });
+  const frames: number[] = [];
+  const memory = openSync(`/proc/${description.pid}/mem`, "r");
+  for (const { region, hostStart, bytes } of await vmkernel.request({ kind: "mapMemory", vm })) {
+    if (region !== "pc.ram") continue;
+    const page = Buffer.alloc(PAGE_BYTES);
+    for (const [index, frame] of framesBehind(description.pid, { start: hostStart, bytes }).entries()) {
+      if (frame < 0) continue;
+      readSync(memory, page, 0, PAGE_BYTES, hostStart + index * PAGE_BYTES);
+      if (page.includes(text)) frames.push(frame);
+    }
+  }
+  closeSync(memory);
+  return describeFrames(frames).filter((kind) => kind === "ksm").length;
+}
 const ticks = async (name: string): Promise<number> => lastTick(await datastoreText(host, `${name}/console.log`));
 
 test.skipIf(!hasKsm())(
@@ -66,6 +88,25 @@ test.skipIf(!hasKsm())(
     expect(claim?.verdict).toBe("pass");
     expect(Number(/to be copied on a write: (\d+)/.exec(claim?.facts.join("\n") ?? "")?.[1])).toBeGreaterThan(500);
   },
+);
+
+test.skipIf(!hasKsm())(
+  "what one guest writes over pages that it shares, the other has as it was, byte for byte",
+  async () => {
+    const guest = (name: string) => ({ name, number: 0, vm: vms.get(name) as MoRef<"VirtualMachine"> });
+    const run = (name: string, script: string) => inGuest(vmkernel, guest(name), script);
+    const isUp = async () => {
+      const monitors = await vmkernel.request({ kind: "listMonitors" });
+      return ["one", "two"].every((name) => monitors.find(({ vm }) => vm === vms.get(name)?.value)?.guest.tools === "running");
+    };
+    await waitFor(isUp, 120_000, 500);
+    const [before, after] = ["what both of them know", "what one of them has made of it"];
+    expect([await run("one", writeText(before)), await run("two", writeText(before))]).toEqual([sumOf(before), sumOf(before)]);
+    await waitFor(async () => (await mergedPagesOf("two", before)) > (0.5 * TEXT_BYTES) / PAGE_BYTES, 180_000, 1000);
+    expect(await run("one", writeText(after))).toBe(sumOf(after));
+    expect(await run("two", SUM_TEXT)).toBe(sumOf(before));
+  },
+  400_000,
 );
 
 test.skipIf(!hasKsm())("a VM of another salt starts, shares with nobody while the first group runs, and says so", async () => {

@@ -11,6 +11,8 @@ export interface HostPaths {
   readonly hostId: string;
   /** root's: what must outlive a reboot. */
   readonly state: string;
+  /** Files beneath it that guests are swapped to. */
+  readonly swap: string;
   /** hostd's own folder beneath it: database and certificate. */
   readonly hostdState: string;
   /** Gone at a reboot. */
@@ -44,6 +46,7 @@ export function hostPaths(root: string): HostPaths {
     root: absolute,
     hostId: createHash("sha256").update(absolute).digest("hex").slice(0, 8),
     state,
+    swap: join(state, "swap"),
     hostdState: join(state, "hostd"),
     run,
     rpcFolder: join(run, "rpc"),

@@ -46,7 +46,7 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
     guest: { tools: "notRunning" as const },
     disconnected: [],
   };
-  return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
+  return { description, pids: [pid], machine, balloonedBytes: 0, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
 }
 
 const NO_MEMORY: Observation["memory"] = { owners: [], doubled: [], randomization: "2" };
@@ -55,6 +55,7 @@ function observation(monitors: Observation["monitors"], withheld: Observation["w
   return {
     parents: [],
     disks: [],
+    reservations: [],
     withheld,
     weaknesses: withheld.map((feature) => `this machine has no ${feature}`),
     accelerator: { kind: "tcg", because: "" },

@@ -8,7 +8,7 @@ import { type MemoryOwner, type ObservedMemory, type ObservedOwner, observeMemor
 const [pages, code, addresses] = memoryClaims;
 const owner = (name: string, settings: Partial<ObservedOwner> = {}): ObservedOwner => ({
   ...{ name, pid: 1, isMonitor: true, bytes: 4096, swappedBytes: 0, writableCodeBytes: 128 * 2 ** 20, writableCodeFiles: [] },
-  ...{ programAt: name, isPositionIndependent: true },
+  ...{ programAt: name, isPositionIndependent: true, librariesAt: name },
   ...settings,
 });
 const memory = (settings: Partial<ObservedMemory> = {}): ObservedMemory => ({
@@ -24,6 +24,8 @@ function verdict(claim: (typeof memoryClaims)[number] | undefined, observed: Obs
 test("what is as claimed passes, and without a monitor nothing is shown", () => {
   for (const claim of memoryClaims) {
     expect(verdict(claim, memory())).toBe("pass");
+    const hostd = owner("hostd", { isMonitor: false, compiles: true, writableCodeBytes: 2 ** 20, isPositionIndependent: false });
+    expect(verdict(claim, memory({ owners: [owner("a"), hostd] }))).toBe("pass");
     expect(verdict(claim, memory({ owners: [owner("hostd", { isMonitor: false })] }))).toBe("not shown");
   }
 });
@@ -36,6 +38,26 @@ test.each<[string, (typeof memoryClaims)[number] | undefined, ObservedMemory]>([
   ["more writable code than a translator needs", code, memory({ owners: [owner("a", { writableCodeBytes: 2 ** 30 })] })],
   ["a program at a fixed address", addresses, memory({ owners: [owner("a", { isPositionIndependent: false })] })],
   ["two programs at one address", addresses, memory({ owners: [owner("a", { programAt: "1" }), owner("b", { programAt: "1" })] })],
+  [
+    "two processes with their libraries at one address",
+    addresses,
+    memory({ owners: [owner("a", { librariesAt: "1" }), owner("hostd", { isMonitor: false, librariesAt: "1" })] }),
+  ],
+  [
+    "a hostd that could write any code",
+    code,
+    memory({ owners: [owner("a"), owner("hostd", { isMonitor: false, compiles: true, writableCodeBytes: 2 ** 30 })] }),
+  ],
+  [
+    "a vmkernel that could write a page of code",
+    code,
+    memory({ owners: [owner("a"), owner("vmkernel", { isMonitor: false, writableCodeBytes: 4096 })] }),
+  ],
+  [
+    "a hostd with a library that can be written and run",
+    code,
+    memory({ owners: [owner("a"), owner("hostd", { isMonitor: false, writableCodeBytes: 0, writableCodeFiles: ["/lib/y.so"] })] }),
+  ],
   ["a kernel that does not randomize", addresses, memory({ randomization: "1" })],
 ])("%s turns its claim red", (_, claim, observed) => {
   expect(verdict(claim, observed)).toBe("fail");

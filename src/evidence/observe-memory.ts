@@ -17,6 +17,8 @@ export interface MemoryOwner {
   readonly name: string;
   readonly pid: number;
   readonly isMonitor: boolean;
+  /** Whether it compiles JavaScript while it runs. */
+  readonly compiles?: true;
   /** With whom its VM may share equal pages; undefined where with nobody. */
   readonly sharingGroup?: string | undefined;
 }
@@ -31,6 +33,8 @@ export interface ObservedOwner extends MemoryOwner {
   /** Where its program lies in its memory, hexadecimal, and whether that can be anywhere. */
   readonly programAt: string;
   readonly isPositionIndependent: boolean;
+  /** Where the C library lies in its memory, hexadecimal. */
+  readonly librariesAt: string;
 }
 
 /** A page of the machine that more than one of them has. */
@@ -93,5 +97,6 @@ function describeCode(pid: number, mappings: readonly Mapping[]) {
     writableCodeFiles: code.filter(({ inode }) => inode !== 0).map(({ name }) => name),
     programAt: (program?.start ?? 0).toString(16),
     isPositionIndependent: isPositionIndependent(pid),
+    librariesAt: (mappings.find(({ name }) => /\/libc[.-][^/]*$/.test(name))?.start ?? 0).toString(16),
   };
 }

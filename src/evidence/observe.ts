@@ -26,6 +26,7 @@ import { type ObservedFirewall, observeFirewall } from "./observe-firewall.ts";
 import { type ObservedManagement, observeManagement } from "./observe-management.ts";
 import { type MemoryOwner, type ObservedMemory, observeMemory } from "./observe-memory.ts";
 import { type ObservedNetwork, observeNetwork } from "./observe-network.ts";
+import { type ObservedReservation, observeReservation } from "./observe-reservations.ts";
 import { type Door, type ObservedDoor, tryDoor } from "./try-door.ts";
 
 /** A file whatever its name: "device:inode". */
@@ -84,6 +85,7 @@ export interface Observation {
   readonly hostNamespaces: Namespaces;
   readonly monitors: readonly ObservedMonitor[];
   readonly memory: ObservedMemory;
+  readonly reservations: readonly ObservedReservation[];
   /** Of the machine's own network. */
   readonly tcpSockets: readonly TcpSocket[];
   /** Monitors that ended or could not be looked at meanwhile, and why. */
@@ -126,6 +128,7 @@ export async function observe(
   const { withheld, weaknesses, accelerator } = await vmkernel.request({ kind: "describeHost" });
   const datastores = await vmkernel.request({ kind: "listDatastores" });
   const monitors: ObservedMonitor[] = [];
+  const reservations: ObservedReservation[] = [];
   const unseen: string[] = [];
   for (const { vm, name } of await vmkernel.request({ kind: "listMonitors" })) {
     try {
@@ -133,6 +136,7 @@ export async function observe(
       const attachments = await attachmentsOf(vmkernel, inspection.machine, datastores);
       const diskUuids = await uuidsOf(vmkernel, inspection.machine);
       monitors.push(observeMonitor(inspection, attachments, { diskUuids, roots: datastores.map(({ root }) => root) }));
+      reservations.push(observeReservation(inspection, await vmkernel.request({ kind: "mapMemory", vm })));
     } catch (error) {
       unseen.push(`VM ${vm} (${name}): ${messageOf(error)}`);
     }
@@ -149,6 +153,7 @@ export async function observe(
     accelerator,
     hostNamespaces: namespacesOf("self"),
     monitors,
+    reservations,
     memory: observeMemory([...monitors.map(memoryOwner), ...hostOwners(pids)]),
     tcpSockets: sockets,
     unseen,
@@ -242,7 +247,9 @@ function memoryOwner({ inspection: { description }, process }: ObservedMonitor):
 
 function hostOwners(pids: HostPids): readonly MemoryOwner[] {
   return Object.entries(pids).flatMap(([name, pid]) =>
-    pid !== undefined && allPids().includes(pid) ? [{ name: `${name}, pid ${pid}`, pid, isMonitor: false }] : [],
+    pid !== undefined && allPids().includes(pid)
+      ? [{ name: `${name}, pid ${pid}`, pid, isMonitor: false, ...(name === "hostd" && { compiles: true }) }]
+      : [],
   );
 }
 

@@ -25,6 +25,7 @@ interface Options {
   readonly json?: true;
   readonly degraded?: true;
   readonly dedicated?: true;
+  readonly memory?: number;
 }
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -52,6 +53,7 @@ function buildProgram(): Command {
     .description("run a host in the foreground; Ctrl-C shuts it down, guests first")
     .option("--degraded", "run where the machine withholds what isolation needs; `host status` says what is then weaker")
     .option("--dedicated", "this machine is a host and nothing else: what no rule set of the firewall names is dropped")
+    .option("--memory <mib>", "the host's part of the machine's memory: guests and their monitors take no more together", readMemory)
     .addHelpText("after", `\nroot's password is taken from ${PASSWORD_VARIABLE}, or made at the first start.`)
     .action(run);
   common(host.command("stop")).description("shut a running host down, guests first").action(stop);
@@ -115,17 +117,25 @@ function readPortNumber(text: string): number {
   return port;
 }
 
+const HOST_MEMORY_MIB_MIN = 512; // a monitor under TCG and the smallest guest
+
+function readMemory(text: string): number {
+  const mib = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+  if (mib < HOST_MEMORY_MIB_MIN) throw new InvalidArgumentError(`It is a number of MiB, ${HOST_MEMORY_MIB_MIN} or more.`);
+  return mib;
+}
+
 function readVmNumber(text: string): VmId {
   const vm = parseVmId(text);
   if (vm === undefined) throw new InvalidArgumentError("It is a number that `bulkhead host status` prints.");
   return vm;
 }
 
-function hostOptions({ root, listen, degraded, dedicated }: Options): HostOptions {
+function hostOptions({ root, listen, degraded, dedicated, memory }: Options): HostOptions {
   const paths = hostPaths(root);
   if (dedicated === true && paths.root !== "/")
     throw new SystemError("--dedicated is for a host that has the whole machine, and one on --root shares it");
-  return { paths, listen, degraded: degraded === true, dedicated: dedicated === true };
+  return { paths, listen, degraded: degraded === true, dedicated: dedicated === true, memoryMiB: memory };
 }
 
 async function run(options: Options): Promise<void> {

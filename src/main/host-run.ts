@@ -43,6 +43,8 @@ export interface HostOptions {
   readonly degraded: boolean;
   /** The machine is a host and nothing else: its firewall is for all of its traffic. */
   readonly dedicated: boolean;
+  /** What of the machine's memory guests and their monitors may take together; undefined for all of it. */
+  readonly memoryMiB: number | undefined;
 }
 
 export interface RunningHost {

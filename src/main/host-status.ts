@@ -99,11 +99,12 @@ function weaknessRows(weaknesses: readonly string[]): (readonly [string, string]
   return [["Isolation", "DEGRADED"], ...weaknesses.map((weakness) => ["", weakness] as const)];
 }
 
-function formatMonitor({ vm, name, pid, uid, accelerator, guest, weaknesses }: MonitorDescription): string {
+function formatMonitor({ vm, name, pid, uid, accelerator, guest, weaknesses, memoryLimitMiB }: MonitorDescription): string {
   const tools =
     guest.tools === "running" ? `guest agent answers${guest.hostName === undefined ? "" : ` (${guest.hostName})`}` : "no guest agent";
   const weaker = weaknesses.length === 0 ? "" : ", DEGRADED";
-  return `${vm} ${printable(name)}: monitor ${pid} as uid ${uid}, ${accelerator}, ${printable(tools)}${weaker}`;
+  const limit = memoryLimitMiB === undefined ? "" : `, WARNING: its memory limit, ${memoryLimitMiB} MB, is below its memory`;
+  return `${vm} ${printable(name)}: monitor ${pid} as uid ${uid}, ${accelerator}, ${printable(tools)}${weaker}${limit}`;
 }
 
 /** Names come from clients and guests, and go to a terminal. */

@@ -13,11 +13,13 @@ export interface VmkernelReady {
 
 export function startVmkernel({ options, user, log, onChange }: HostRun & { readonly onChange: () => void }) {
   const argv = [
-    ...[process.execPath, join(INSTALLATION, "dist/main/vmkernel.js"), "--root", options.paths.root],
+    // It runs as root: it makes no code while it runs, so it has no memory that can be both written and run. Measured: it is not slower.
+    ...[process.execPath, "--jitless", "--no-expose-wasm", join(INSTALLATION, "dist/main/vmkernel.js"), "--root", options.paths.root],
     ...["--bulkhead-uid", String(user.uid), "--bulkhead-gid", String(user.gid)],
     ...["--api-port", String(options.listen.port)],
     ...(options.degraded ? ["--degraded"] : []),
     ...(options.dedicated ? ["--dedicated"] : []),
+    ...(options.memoryMiB === undefined ? [] : ["--memory", String(options.memoryMiB)]),
   ];
   return Service.start<VmkernelReady>({
     name: "vmkernel",

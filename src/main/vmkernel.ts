@@ -2,7 +2,7 @@
  * The vmkernel process: the only one with privileges, and without any network socket. It starts and ends monitors, opens what lies
  * on datastores, and serves its typed requests on one unix socket.
  *
- *   vmkernel --root DIR --api-port N [--degraded] [--dedicated] [--bulkhead-uid N --bulkhead-gid N]
+ *   vmkernel --root DIR --api-port N [--degraded] [--dedicated] [--memory MIB] [--bulkhead-uid N --bulkhead-gid N]
  *
  * Standard input is its lifeline: its end, like SIGTERM, ends vmkernel and leaves every guest running, to be adopted by the next one.
  * One JSON line on standard output says that it is ready; what happens is told on standard error.
@@ -44,6 +44,8 @@ interface Options {
   readonly degraded: boolean;
   /** The machine is a host and nothing else. */
   readonly dedicated: boolean;
+  /** What guests and their monitors may take of the machine's memory together, in bytes; Infinity for all of it. */
+  readonly memoryBytesMax: number;
   /** TCP port of the API, which hostd serves. */
   readonly apiPort: number;
   /** hostd's user; root's where there is none. */
@@ -66,7 +68,7 @@ async function main(): Promise<void> {
   if (decision.kind === "refuse") throw new SystemError(decision.line);
   const { withheld, weaknesses } = decision;
   const accelerator = await rememberAccelerator({ folder: paths.run, program: QEMU, choose: () => testAccelerators(paths, probe.have) });
-  const host = await describeHost(paths, { accelerator, withheld, weaknesses });
+  const host = await describeHost(paths, { accelerator, withheld, weaknesses }, options.memoryBytesMax);
   const vmm = await describeVmmHost(paths, { accelerator: accelerator.kind, isolation: probe.have, weaknesses });
   const firewall = await openFirewall(options, probe.have.packetFilter);
   await serve({ options, host, vmm, firewall, storage: createStorage(paths.volumes) });
@@ -100,6 +102,11 @@ async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<
     pipes: options.paths.pipes,
     limits: { memoryMiB: Math.floor(host.memoryBytes / MIB), logicalCpus: host.cpu.threads },
     processors: { mhz: host.cpu.mhz, count: host.cpu.cores },
+    memory: {
+      swap: options.paths.swap,
+      totalBytes: host.memoryBytes,
+      isBounded: Number.isFinite(options.memoryBytesMax),
+    },
     onEvent: (event) => server?.broadcast(event),
     hasListeners: () => server?.hasListeners === true,
     log,
@@ -148,6 +155,7 @@ function readOptions(args: readonly string[]): Options {
       degraded: { type: "boolean", default: false },
       dedicated: { type: "boolean", default: false },
       "api-port": { type: "string", default: "" },
+      memory: { type: "string", default: "" },
       "bulkhead-uid": { type: "string", default: "0" },
       "bulkhead-gid": { type: "string", default: "0" },
     },
@@ -156,11 +164,12 @@ function readOptions(args: readonly string[]): Options {
   const bulkhead = { uid: readId(values["bulkhead-uid"], "--bulkhead-uid"), gid: readId(values["bulkhead-gid"], "--bulkhead-gid") };
   const apiPort = Number(values["api-port"]);
   if (!(Number.isInteger(apiPort) && apiPort >= 1 && apiPort <= PORT_MAX)) throw new SystemError("where is the API? say --api-port N");
-  return { paths: hostPaths(values.root), degraded: values.degraded, dedicated: values.dedicated, apiPort, bulkhead };
+  const memoryBytesMax = values.memory === "" ? Number.POSITIVE_INFINITY : readId(values.memory, "--memory") * MIB;
+  return { paths: hostPaths(values.root), degraded: values.degraded, dedicated: values.dedicated, memoryBytesMax, apiPort, bulkhead };
 }
 
 function readId(text: string, option: string): number {
-  if (!/^[0-9]{1,9}$/.test(text)) throw new SystemError(`${option} ${text}: not a user's or group's number`);
+  if (!/^[0-9]{1,9}$/.test(text)) throw new SystemError(`${option} ${text}: not a number of at most nine digits`);
   return Number(text);
 }
 

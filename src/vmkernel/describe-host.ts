@@ -6,13 +6,15 @@ import type { HostPaths } from "../base/index.ts";
 import { readHardware } from "../system/index.ts";
 import type { HostDescription } from "./rpc.ts";
 
-/** The machine does not change while the host runs, so it is read once. */
+/** @param memoryBytesMax what of the machine's memory is the host's. The machine does not change while the host runs, so it is read once. */
 export async function describeHost(
   paths: HostPaths,
   found: Pick<HostDescription, "accelerator" | "withheld" | "weaknesses">,
+  memoryBytesMax = Number.POSITIVE_INFINITY,
 ): Promise<HostDescription> {
   const { uuid, ...hardware } = await readHardware();
-  return { ...hardware, uuid: uuid ?? (await readOrMakeUuid(paths.state)), ...found };
+  const memoryBytes = Math.min(hardware.memoryBytes, memoryBytesMax);
+  return { ...hardware, memoryBytes, uuid: uuid ?? (await readOrMakeUuid(paths.state)), ...found };
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -20,14 +20,13 @@ import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
-import { PageSharing } from "./memory/page-sharing.ts";
 import { appendToFile } from "./memory-appendix.ts";
 import { openAttachments } from "./open-attachments.ts";
-import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor, StorageIoControl } from "./resources/index.ts";
+import type { HostProcessors, MemoryState, ResourceConfig } from "./resources/index.ts";
 import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
+import { type MemoryParts, refuseOtherGroup, Schedulers } from "./schedulers.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
-import { storageUser } from "./storage-users.ts";
 import { VirtualPorts } from "./virtual-ports.ts";
 import { describeChange, describeMachine } from "./vm-log-lines.ts";
 import { VmLogs } from "./vm-logs.ts";
@@ -44,6 +43,7 @@ import {
   type Monitor,
   type MonitorEnd,
   type MonitorTold,
+  memoryMapOf,
   putBack,
   refuseSuspend,
   startMonitor,
@@ -59,6 +59,7 @@ export interface MonitorsParts {
   readonly pipes: string;
   readonly limits: HostLimits;
   readonly processors: HostProcessors;
+  readonly memory: MemoryParts;
   readonly onEvent: (event: VmkernelEvent) => void;
   readonly hasListeners: () => boolean;
   readonly log: (line: string) => void;
@@ -84,9 +85,7 @@ export class Monitors {
   readonly #virtualPorts: VirtualPorts;
   readonly #logs: VmLogs;
   readonly #starts: Turns;
-  readonly #cpu: CpuScheduler;
-  readonly #storageIo: StorageIoControl;
-  readonly #sharing: PageSharing;
+  readonly #schedulers: Schedulers;
   #isShuttingDown = false;
 
   constructor(parts: MonitorsParts) {
@@ -95,9 +94,7 @@ export class Monitors {
     this.#virtualPorts = new VirtualPorts(parts);
     this.#logs = new VmLogs(parts);
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
-    this.#sharing = new PageSharing(parts);
-    this.#cpu = new CpuScheduler({ processors: parts.processors, running: () => this.#scheduled(), log: parts.log });
-    this.#storageIo = new StorageIoControl({ running: () => this.#present().map(storageUser), log: parts.log });
+    this.#schedulers = new Schedulers({ ...parts, running: () => this.#present() });
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -126,9 +123,10 @@ export class Monitors {
 
   async #start(machine: MachineSpec, wanted: readonly GuestVariable[], sharingGroup: string | undefined): Promise<MonitorDescription> {
     await this.#refuseRunning(machine);
-    this.#refuseOtherGroup(sharingGroup);
+    refuseOtherGroup(sharingGroup, this.#running.values());
     if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
     const checked = checkMachine(machine, this.#parts.limits);
+    using _memory = await this.#schedulers.admit(checked);
     await this.#serialPorts.claim(machine);
     await using undo = new Undo();
     undo.add(() => this.#serialPorts.release(machine.vm));
@@ -143,7 +141,7 @@ export class Monitors {
       this.#logs.note(machine.vm, `Powering on failed: ${messageOf(error)}`, "error");
       throw error;
     }
-    await this.#divideProcessors();
+    await this.#schedulers.divideNow();
     return monitor.describe();
   }
 
@@ -213,22 +211,23 @@ export class Monitors {
       const { resumeFrom: _, ...wanted } = machine; // what it was resumed from is of its start
       const before = monitor.record.machine;
       try {
-        await changeMachine(monitor, checkMachine(wanted, this.#parts.limits), this.#meansOf(machine));
+        const checked = checkMachine(wanted, this.#parts.limits);
+        using _memory = await this.#schedulers.admit(checked);
+        await changeMachine(monitor, checked, this.#meansOf(machine));
       } catch (error) {
         this.#logs.note(machine.vm, `A change of it failed: ${messageOf(error)}`, "error");
         await this.#virtualPorts.settle(monitor);
         throw error;
       }
       for (const line of describeChange(before, monitor.record.machine)) this.#logs.note(machine.vm, line);
-      await this.#divideProcessors();
+      await this.#schedulers.divideNow();
       return monitor.describe();
     });
   }
 
   /** The whole tree of resource pools, and where each VM stands in it. */
   async configureResources(config: ResourceConfig): Promise<void> {
-    this.#sharing.configure(config.sharedPagesPerSecond);
-    await this.#cpu.configure(config);
+    await this.#schedulers.configure(config);
   }
 
   /** @throws {Fault} FileLocked when somebody writes the parent, but for the VM that is named */
@@ -328,12 +327,16 @@ export class Monitors {
   }
 
   list(): MonitorDescription[] {
-    return this.#present().map((monitor) => monitor.describe());
+    return this.#present().map((monitor) => ({ ...monitor.describe(), ...this.#schedulers.limitOf(monitor) }));
   }
 
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
-    return (await Promise.all(this.#present().map((monitor) => monitor.load()))).filter((load) => load !== undefined);
+    return this.#schedulers.loads();
+  }
+
+  get memoryState(): MemoryState {
+    return this.#schedulers.memoryState;
   }
 
   /** The log in its folder; undefined where it keeps none. */
@@ -348,11 +351,11 @@ export class Monitors {
   }
 
   async mapMemory(vm: VmId): Promise<readonly MemoryMapping[]> {
-    return this.#require(vm, "poweredOn").memoryMap();
+    return memoryMapOf(this.#require(vm, "poweredOn"));
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {
-    return this.#require(vm, "poweredOn").inspect();
+    return this.#schedulers.inspect(this.#require(vm, "poweredOn"));
   }
 
   /** Asks every guest to power itself off, waits, and ends those that did not. */
@@ -363,12 +366,12 @@ export class Monitors {
     const deadline = performance.now() + graceMs;
     const all = [...this.#running.values()];
     await Promise.all(all.map((monitor) => this.#shutdownOne(monitor, deadline)));
+    await this.#schedulers.settle();
   }
 
   /** Lets go of the guests; they run on. */
   release(): void {
-    this.#cpu[Symbol.dispose]();
-    this.#storageIo[Symbol.dispose]();
+    this.#schedulers[Symbol.dispose]();
     this.#serialPorts.close();
     for (const monitor of this.#running.values()) monitor.release();
     this.#running.clear();
@@ -387,26 +390,13 @@ export class Monitors {
     if (!hasEnded) await monitor.powerOff();
   }
 
-  /** A VM that runs has its part within a second in any case: a failure is no reason to undo what was done. */
-  async #divideProcessors(): Promise<void> {
-    await this.#cpu.divideNow().catch((error: unknown) => this.#parts.log(`dividing the processors: ${messageOf(error)}`));
-  }
-
-  #scheduled(): ScheduledMonitor[] {
-    return this.#present().map((monitor) => {
-      const { vm, compartment, record } = monitor;
-      const cgroup = compartment.kind === "cgroup" ? compartment.name : undefined;
-      return { vm, cgroup, pid: monitor.describe().pid, vcpus: record.machine.vcpus, latency: record.machine.latency };
-    });
-  }
-
   #present(): Monitor[] {
     return [...this.#running.values()].filter((monitor) => !monitor.isEnding);
   }
 
   #keep(monitor: Monitor): void {
     this.#running.set(monitor.vm, monitor);
-    this.#countSharing();
+    this.#schedulers.countSharing(this.#running.values());
     this.#serialPorts.carry(monitor);
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
     monitor.whenAdaptersChange(() => void this.#learnAdapters(monitor));
@@ -442,7 +432,8 @@ export class Monitors {
   async #forget(monitor: Monitor, end: MonitorEnd): Promise<void> {
     if (this.#running.get(monitor.vm) === monitor) {
       this.#running.delete(monitor.vm);
-      this.#countSharing();
+      this.#schedulers.countSharing(this.#running.values());
+      void this.#schedulers.settle();
       this.#serialPorts.release(monitor.vm);
       void this.#virtualPorts.release(monitor.vm);
     }
@@ -451,17 +442,6 @@ export class Monitors {
     this.#logs.note(monitor.vm, `It has ended: ${ended}`, end.because === "crashed" ? "error" : "info");
     await this.#logs.end(monitor.vm); // whoever is told of the end may remove it
     this.#parts.onEvent({ kind: "monitorEnded", vm: monitor.vm, ...end });
-  }
-
-  #countSharing(): void {
-    this.#sharing.setSharing([...this.#running.values()].filter(({ record }) => record.sharingGroup !== undefined).length);
-  }
-
-  /** The kernel shares between all that is offered to it. */
-  #refuseOtherGroup(group: string | undefined): void {
-    const other = [...this.#running.values()].find(({ record }) => record.sharingGroup !== undefined && record.sharingGroup !== group);
-    if (group === undefined || other === undefined) return;
-    throw fault("InvalidState", `VM ${other.vm} shares memory in another group, and the kernel serves one group at a time.`, {});
   }
 
   async #refuseRunning(machine: MachineSpec): Promise<void> {

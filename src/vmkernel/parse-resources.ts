@@ -1,11 +1,24 @@
 /** Reads the resource pools that hostd asks for (untrusted). Pure. */
-import type { CpuAllocation, PoolConfig, ResourceConfig, VmAllocation } from "./resources/index.ts";
-import { invalid, readInteger, readIntegers, readOptional, readShape, readShapes, readVmId, type Shape } from "./shape.ts";
+import type { CpuAllocation, MemoryAllocation, MemoryRules, PoolConfig, ResourceConfig, VmAllocation } from "./resources/index.ts";
+import {
+  invalid,
+  readInteger,
+  readIntegers,
+  readOptional,
+  readOptionalFlag,
+  readShape,
+  readShapes,
+  readVmId,
+  type Shape,
+} from "./shape.ts";
 
 const POOLS_MAX = 2048;
 const VMS_MAX = 4096;
 const ID = { min: 1, max: 2 ** 31 - 1 };
 const MHZ = { min: 0, max: 2 ** 31 };
+const MIB = { min: 0, max: 2 ** 40 };
+const PERCENT = { min: 0, max: 100 };
+const TAX_PERCENT = { min: 0, max: 99 };
 const SHARES = { min: 1, max: 100_000_000 }; // 100 times what a client may set
 const PROCESSORS = { min: 0, max: 1023, countMax: 1024 };
 const PAGES_PER_SECOND = { min: 0, max: 1_000_000 };
@@ -28,19 +41,40 @@ export function parseResourceConfig(shape: Shape): ResourceConfig {
   }
   const stray = vms.findIndex(({ pool }) => pool !== undefined && !known.has(pool));
   if (stray !== -1) throw invalid(`${shape.at}.vms[${stray}].pool`, "is not a pool");
-  return { pools, vms, sharedPagesPerSecond: readInteger(shape, "sharedPagesPerSecond", PAGES_PER_SECOND) };
+  const memory = readRules(readShape(shape, "memory"));
+  return { pools, vms, sharedPagesPerSecond: readInteger(shape, "sharedPagesPerSecond", PAGES_PER_SECOND), memory };
+}
+
+function readRules(shape: Shape): MemoryRules {
+  return {
+    balloonPercentMax: readInteger(shape, "balloonPercentMax", PERCENT),
+    idleTaxPercent: readInteger(shape, "idleTaxPercent", TAX_PERCENT),
+    minFreePercent: readInteger(shape, "minFreePercent", PERCENT),
+    compressedPercentMax: readInteger(shape, "compressedPercentMax", PERCENT),
+    wipesOnRelease: readOptionalFlag(shape, "wipesOnRelease"),
+  };
 }
 
 function readPool(shape: Shape): PoolConfig {
   const parent = readOptional(shape, "parent", (from, name) => readInteger(from, name, ID));
-  return { id: readInteger(shape, "id", ID), ...(parent !== undefined && { parent }), cpu: readCpu(readShape(shape, "cpu")) };
+  return { id: readInteger(shape, "id", ID), ...(parent !== undefined && { parent }), ...readAllocations(shape) };
 }
 
 function readVm(shape: Shape): VmAllocation {
   const pool = readOptional(shape, "pool", (from, name) => readInteger(from, name, ID));
-  const own = { vm: readVmId(shape, "vm"), vcpus: readInteger(shape, "vcpus", VCPUS), cpu: readCpu(readShape(shape, "cpu")) };
+  const own = { vm: readVmId(shape, "vm"), vcpus: readInteger(shape, "vcpus", VCPUS), ...readAllocations(shape) };
   const affinity = readOptional(shape, "affinity", (from, name) => readIntegers(from, name, PROCESSORS));
   return { ...own, ...(pool !== undefined && { pool }), ...(affinity !== undefined && { affinity }) };
+}
+
+function readAllocations(shape: Shape): Pick<VmAllocation, "cpu" | "memory"> {
+  return { cpu: readCpu(readShape(shape, "cpu")), memory: readMemory(readShape(shape, "memory")) };
+}
+
+function readMemory(shape: Shape): MemoryAllocation {
+  const limitMiB = readOptional(shape, "limitMiB", (from, name) => readInteger(from, name, MIB));
+  const own = { reservationMiB: readInteger(shape, "reservationMiB", MIB), shares: readInteger(shape, "shares", SHARES) };
+  return { ...own, ...(limitMiB !== undefined && { limitMiB }) };
 }
 
 function readCpu(shape: Shape): CpuAllocation {

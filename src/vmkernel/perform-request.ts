@@ -166,9 +166,9 @@ export async function performStream(request: StreamRequest, connection: () => nu
   }
 }
 
-async function sampleLoad(monitors: Pick<Monitors, "loads">): Promise<LoadSample> {
+async function sampleLoad(monitors: Pick<Monitors, "loads" | "memoryState">): Promise<LoadSample> {
   const [machine, loads] = await Promise.all([readMachineLoad(), monitors.loads()]);
-  return { takenAtMs: Number(process.hrtime.bigint() / NS_PER_MS), machine, monitors: loads };
+  return { takenAtMs: Number(process.hrtime.bigint() / NS_PER_MS), machine, memoryState: monitors.memoryState, monitors: loads };
 }
 
 const NS_PER_MS = 1_000_000n;

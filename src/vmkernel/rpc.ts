@@ -14,11 +14,12 @@ import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { NetworkState } from "./network/plan-network.ts";
-import type { ResourceConfig } from "./resources/index.ts";
+import type { MemoryAllocation, MemoryState, ResourceConfig } from "./resources/index.ts";
 import type { ServiceDescription, ServiceKey } from "./services/index.ts";
 import type { GuestLogin } from "./vmm/index.ts";
 
 export type { Connection, Machine } from "../system/index.ts";
+export type { MemoryState } from "./resources/index.ts";
 export type { GuestLogin } from "./vmm/index.ts";
 
 export type VmkernelRequest =
@@ -300,6 +301,8 @@ export interface LoadSample {
   /** Of a clock that never jumps; 0 is when the machine started. */
   readonly takenAtMs: number;
   readonly machine: MachineLoad;
+  /** How short the machine is of memory. */
+  readonly memoryState: MemoryState;
   readonly monitors: readonly MonitorLoad[];
 }
 
@@ -313,8 +316,23 @@ export interface MonitorLoad {
   readonly memoryBytes: number;
   /** Of the guest's memory: what the kernel keeps once for it and others, or for several pages of its own. */
   readonly sharedBytes: number;
+  /** Where the guest's own memory is; absent while its monitor does not answer. */
+  readonly guestMemory?: GuestMemoryLoad;
+  /** What it may have of the machine's memory now; absent while that is all that it wants. */
+  readonly entitledBytes?: number;
   /** Disks that it tells of; empty while it does not answer. */
   readonly disks: readonly VirtualDiskLoad[];
+}
+
+export interface GuestMemoryLoad {
+  readonly residentBytes: number;
+  /** On a disk, or compressed. */
+  readonly swappedBytes: number;
+  readonly compressedBytes: number;
+  /** What its driver has given back. */
+  readonly balloonedBytes: number;
+  /** Of what is resident, touched within the last minute or so. */
+  readonly touchedBytes: number;
 }
 
 export interface VirtualDiskLoad {
@@ -430,6 +448,8 @@ export interface MonitorDescription {
   readonly disconnected: readonly number[];
   /** Where memory can be added while it runs. */
   readonly memoryHotAdd?: MemoryHotAdd;
+  /** Its memory limit, where that is below its guest's memory: a limit that was left behind holds the guest up. */
+  readonly memoryLimitMiB?: number;
   /** With whom it may share equal pages of memory; absent where with nobody. */
   readonly sharingGroup?: string;
 }
@@ -510,6 +530,10 @@ export interface MonitorInspection {
   /** Every process in the VM's cgroup (by uid where there is no cgroup), the monitor last. */
   readonly pids: readonly number[];
   readonly machine: MachineSpec;
+  /** What of the machine's memory is promised to it; absent while nobody has said anything of it. */
+  readonly allocation?: MemoryAllocation;
+  /** What its guest's driver says that it is without. */
+  readonly balloonedBytes: number;
   /** Answers of the running QEMU to query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
   readonly qmp: {
     readonly pci: unknown;

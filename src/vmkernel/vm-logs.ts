@@ -2,7 +2,7 @@
  * The logs of the VMs that run, each in its VM's folder: begun when it is powered on, closed when it is off, and bounded however much
  * its guest has to tell. A log that can't be written keeps no VM from running.
  */
-import { type DatastorePath, inFolder, messageOf, type VmId } from "../base/index.ts";
+import { assertNever, type DatastorePath, inFolder, messageOf, type VmId } from "../base/index.ts";
 import { writeAllAt } from "../system/index.ts";
 import type { FileAttachment } from "./attachments.ts";
 import type { LogRules, MachineSpec } from "./machine.ts";
@@ -56,8 +56,7 @@ export class VmLogs {
   tell(vm: VmId, told: MonitorTold): void {
     const log = this.#open.get(vm);
     if (log === undefined) return;
-    const lines = told.kind === "event" ? [describeEvent(told.event) ?? []].flat() : complaints(told.text);
-    for (const { level, text } of lines) log.writeWithin(level, text);
+    for (const { level, text } of linesOf(told)) log.writeWithin(level, text);
   }
 
   /** Until this has ended, the file is not to be removed. */
@@ -74,6 +73,21 @@ export class VmLogs {
 
   isLog({ datastore, path }: DatastorePath): boolean {
     return [...this.#open.values()].some(({ file }) => file.datastore === datastore && file.path === path);
+  }
+}
+
+function linesOf(told: MonitorTold): readonly { readonly level: LogLevel; readonly text: string }[] {
+  switch (told.kind) {
+    case "event":
+      return [describeEvent(told.event) ?? []].flat();
+    case "complaints":
+      return complaints(told.text);
+    case "wiped":
+      return [{ level: "info", text: `Its guest's memory has been overwritten: ${Math.round(told.bytes / 2 ** 20)} MiB` }];
+    case "notWiped":
+      return [{ level: "warning", text: `Its guest's memory has not been overwritten: ${told.because}` }];
+    default:
+      return assertNever(told);
   }
 }
 

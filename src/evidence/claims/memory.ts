@@ -6,6 +6,8 @@ const NO_MONITOR = "No VM is powered on, so there is no memory of a guest to loo
 const MIB = 2 ** 20;
 /** TCG keeps translated code where it can write it: its cache, and a page or two around it. */
 const CODE_CACHE_BYTES_MAX = 130 * MIB;
+/** V8 keeps what it compiles where it can write it: some MiB in a process that works hard. */
+const ENGINE_CODE_BYTES_MAX = 64 * MIB;
 const NAMED_MAX = 20; // pages in one fact
 
 const pagesAreOwned: Claim = {
@@ -39,23 +41,28 @@ function namePage({ frame, names, kind }: DoubledPage): Look {
 }
 
 const codeIsNotWritable: Claim = {
-  claim: "No monitor has memory that it can both write and run, but for the cache of the translator where guests are translated.",
+  claim:
+    "No monitor has memory that it can both write and run, but for the cache of the translator where guests are translated; nor has vmkernel any, and hostd none but for the code that its JavaScript engine makes.",
   heading: "Memory Protection",
   judge: ({ memory, accelerator, unseen }) => {
-    const looks = monitorsOf(memory).map((owner) => codeLook(owner, accelerator.kind));
+    const hasMonitor = monitorsOf(memory).length > 0;
+    const looks = hasMonitor ? memory.owners.map((owner) => codeLook(owner, accelerator.kind)) : [];
     return judgeLooks([...looks, ...unseenLooks(unseen)], NO_MONITOR);
   },
 };
 
-function codeLook({ name, writableCodeBytes, writableCodeFiles }: ObservedOwner, accelerator: "kvm" | "tcg"): Look {
-  const allowed = accelerator === "tcg" ? CODE_CACHE_BYTES_MAX : 0;
+function codeLook({ name, isMonitor, compiles, writableCodeBytes, writableCodeFiles }: ObservedOwner, accelerator: "kvm" | "tcg"): Look {
+  const translates = isMonitor && accelerator === "tcg";
+  const allowed = compiles === true ? ENGINE_CODE_BYTES_MAX : translates ? CODE_CACHE_BYTES_MAX : 0;
   const files = writableCodeFiles.length === 0 ? "no file" : writableCodeFiles.join(", ");
-  const fact = `${name} (${accelerator}): ${Math.round(writableCodeBytes / MIB)} MiB writable and executable, of files: ${files}`;
+  const runner = isMonitor ? accelerator : compiles === true ? "compiles JavaScript" : "compiles nothing";
+  const fact = `${name} (${runner}): ${(writableCodeBytes / MIB).toFixed(1)} MiB writable and executable, of files: ${files}`;
   return { fact, holds: writableCodeFiles.length === 0 && writableCodeBytes <= allowed };
 }
 
 const addressesAreRandom: Claim = {
-  claim: "Each monitor is a position-independent program that the kernel has put at an address of its own.",
+  claim:
+    "Each monitor is a position-independent program that the kernel has put at an address of its own; hostd and vmkernel are linked to a fixed one, as Node is, and their libraries lie at random, each process's elsewhere.",
   heading: "Memory Protection",
   judge: ({ memory, unseen }) => {
     const monitors = monitorsOf(memory);
@@ -65,9 +72,18 @@ const addressesAreRandom: Claim = {
       const fact = `${name}: ${kind}, at 0x${programAt}; kernel.randomize_va_space is ${memory.randomization}; others at the same address: ${same}`;
       return { fact, holds: isPositionIndependent && memory.randomization === "2" && same === 0 };
     });
-    return judgeLooks([...looks, ...unseenLooks(unseen)], NO_MONITOR);
+    return judgeLooks([...looks, ...(monitors.length === 0 ? [] : libraryLooks(memory)), ...unseenLooks(unseen)], NO_MONITOR);
   },
 };
+
+/** Of all processes: two of the same program that had their libraries at one address would tell of each other. */
+function libraryLooks({ owners, randomization }: ObservedMemory): readonly Look[] {
+  return owners.map(({ name, librariesAt }) => {
+    const same = owners.filter((other) => other.librariesAt === librariesAt).length - 1;
+    const fact = `${name}: libraries at 0x${librariesAt}; others with theirs at the same address: ${same}`;
+    return { fact, holds: randomization === "2" && same === 0 && librariesAt !== "0" };
+  });
+}
 
 /** A monitor that could not be looked at is never taken for one that is as claimed. */
 function unseenLooks(names: readonly string[]): readonly Look[] {

@@ -21,8 +21,10 @@ import { ENVIRONMENT_BROWSER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "../
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import { networksOfVm, withNetworks } from "../network/port-group-users.ts";
 import { exportVm } from "../nfc/export-vm.ts";
+import { vmMemoryStats } from "../performance/memory-stats.ts";
 import { answerVm } from "../questions/answer.ts";
 import { questionOf } from "../questions/question-of.ts";
+import { limitBelowMemory } from "../resources/guarantees.ts";
 import { poolRef } from "../resources/pool-tree.ts";
 import { childrenOf, snapshotInfo, snapshotRef } from "../snapshots/snapshot-tree.ts";
 import type { Vm } from "../vm.ts";
@@ -61,7 +63,7 @@ export const virtualMachine = {
     parent: () => VM_FOLDER,
     overallStatus: (self) => statusOf(self),
     configStatus: (self) => statusOf(self),
-    configIssue: ({ agent, vm }) => weaknessEvents(agent, vm.monitor?.weaknesses ?? [], { ref: vm.ref, name: vm.name }),
+    configIssue: ({ agent, vm }) => weaknessEvents(agent, issuesOf(vm), { ref: vm.ref, name: vm.name }),
     effectiveRole: (self, reader: Reader) => entity.effectiveRole(asEntity(self), reader),
     permission: (self) => entity.permission(asEntity(self)),
     recentTask: (self) => entity.recentTask(asEntity(self)),
@@ -139,10 +141,18 @@ function noteNothingToDefragment(call: Call, vm: Vm): void {
   call.agent.events.post("VmMessageEvent", message, aboutVm(call, vm), { template: false, message });
 }
 
-/** Yellow when the VM runs with less isolation than designed; red when its .vmx can't be read. */
+/** In what it is weaker than designed while it runs, and a memory limit that will hold it up. */
+function issuesOf({ monitor, files }: VmEntity["vm"]): readonly string[] {
+  const limit = files.kind === "readable" ? limitBelowMemory(files.config) : undefined;
+  return [...(monitor?.weaknesses ?? []), ...(limit === undefined ? [] : [asSentence(limit)])];
+}
+
+const asSentence = (clause: string): string => clause.charAt(0).toUpperCase() + clause.slice(1);
+
+/** Yellow when there is something wrong with it; red when its .vmx can't be read. */
 function statusOf({ vm }: VmEntity): ManagedEntityStatus {
   if (vm.files.kind === "unreadable") return "red";
-  return vm.monitor !== undefined && vm.monitor.weaknesses.length > 0 ? "yellow" : "green";
+  return issuesOf(vm).length > 0 ? "yellow" : "green";
 }
 
 function runtime({ vm, agent }: VmEntity): VirtualMachineRuntimeInfo {
@@ -238,11 +248,10 @@ function quickStats(self: VmEntity): VirtualMachineQuickStats {
   if (vm.monitor === undefined) return { guestHeartbeatStatus };
   const usedMhz = agent.performance.now(vm.ref, "cpuUsageMhz");
   const usedKiB = agent.performance.now(vm.ref, "memConsumed");
-  const sharedKiB = agent.performance.now(vm.ref, "memShared");
   return {
     ...(usedMhz === undefined ? {} : { overallCpuUsage: usedMhz }),
     ...(usedKiB === undefined ? {} : { hostMemoryUsage: Math.round(usedKiB / 1024) }),
-    ...(sharedKiB === undefined ? {} : { sharedMemory: Math.round(sharedKiB / 1024) }),
+    ...vmMemoryStats((counter) => agent.performance.now(vm.ref, counter)),
     guestHeartbeatStatus,
     uptimeSeconds: Math.floor((agent.clock.now() - vm.monitor.startedAtMs) / 1000),
   };

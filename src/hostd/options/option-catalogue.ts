@@ -27,6 +27,48 @@ export const optionRows = {
     max: 500, // each may hold filters and views: more could exhaust the host agent's memory
     default: 500,
   },
+  "Mem.CtlMaxPercent": {
+    label: "Balloon size",
+    summary: "Percent of a guest's memory, the most that its balloon takes",
+    min: 0,
+    max: 75,
+    default: 65,
+  },
+  "Mem.IdleTax": {
+    label: "Idle memory tax",
+    summary: "Percent: an idle page costs a VM as much as 1 / (1 - tax) pages that it uses, when memory is short",
+    min: 0,
+    max: 99,
+    default: 75,
+  },
+  "Mem.MemEagerZero": {
+    label: "Eager zeroing",
+    summary: "1: a guest's memory is overwritten before its monitor ends; 0: each page when somebody gets it",
+    min: 0,
+    max: 1,
+    default: 0,
+  },
+  "Mem.MemMinFreePct": {
+    label: "Free memory",
+    summary: "Percent of the host's memory that is to be free: while less is, guests give some back. 0: by the host's size",
+    min: 0,
+    max: 50,
+    default: 0,
+  },
+  "Mem.MemZipEnable": {
+    label: "Memory compression",
+    summary: "1: what is to be swapped is kept compressed in memory first, where the kernel can (zswap); 0: it is written at once",
+    min: 0,
+    max: 1,
+    default: 1,
+  },
+  "Mem.MemZipMaxPct": {
+    label: "Compressed memory",
+    summary: "Percent of the machine's memory that holds what is compressed, at most",
+    min: 1,
+    max: 100,
+    default: 10,
+  },
   "Mem.ShareForceSalting": {
     label: "Page sharing between VMs",
     summary: "0: all share; 1: VMs of one salt, and all that have none; 2: VMs of one salt alone. Of the next power-on of each",

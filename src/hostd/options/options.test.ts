@@ -41,9 +41,9 @@ test.each<[string, string, AnyValue | undefined, string]>([
 });
 
 test.each([
-  [undefined, 6],
-  ["", 6],
-  ["Mem.", 2],
+  [undefined, 12],
+  ["", 12],
+  ["Mem.", 8],
   ["Config.HostAgent.", 3],
   [TIMEOUT, 1],
 ])("asked for %j, %d options are found", (name, count) => expect(matchOptions(name)).toHaveLength(count));

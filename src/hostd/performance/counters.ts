@@ -31,6 +31,7 @@ interface Counter {
 type Kind = readonly [unit: Counter["unit"], rollup: PerfSummaryType, stats: PerfStatsType];
 const SHARE: Kind = ["percent", "average", "rate"];
 const RATE: Kind = ["kiloBytesPerSecond", "average", "rate"];
+const MEMORY: Kind = ["kiloBytes", "average", "absolute"];
 const COUNT: Kind = ["number", "summation", "delta"];
 const FREQUENCY: Kind = ["number", "average", "rate"];
 const LATENCY: Kind = ["millisecond", "average", "absolute"];
@@ -58,6 +59,26 @@ export const counters = {
     ["kiloBytes", "average", "absolute"],
     "Shared",
     "The guest's memory that the host keeps once for several equal pages",
+  ),
+  memGranted: row(65_541, "mem.granted", MEMORY, "Granted", "The guest's memory that the host has given it: in memory, and not given back"),
+  memActive: row(65_545, "mem.active", MEMORY, "Active", "The guest's memory that was touched during an interval"),
+  memSwapped: row(65_585, "mem.swapped", MEMORY, "Swapped", "The guest's memory that is on a disk of the host and not in its memory"),
+  memBalloon: row(65_591, "mem.vmmemctl", MEMORY, "Balloon", "Memory that the guest's driver has given back"),
+  memCompressed: row(65_625, "mem.compressed", MEMORY, "Compressed", "The guest's memory that the host keeps compressed"),
+  memOverhead: row(65_612, "mem.overhead", MEMORY, "Overhead consumed", "What the VM's monitor takes beside its guest's memory"),
+  memEntitlement: row(
+    65_629,
+    "mem.entitlement",
+    MEMORY,
+    "Entitlement",
+    "The host's memory that the VM may have now, by shares, reservations and limits",
+  ),
+  memState: row(
+    65_581,
+    "mem.state",
+    ["number", "latest", "absolute"],
+    "State",
+    "How short the host is of memory: 0 high, 1 clear, 2 soft, 3 hard, 4 low",
   ),
   diskUsage: row(131073, "disk.usage", RATE, "Usage", "Read from disks and written to them"),
   diskReads: row(131076, "disk.numberRead", COUNT, "Read requests", "Read requests to disks"),

@@ -20,6 +20,7 @@ const machine = (changes: Partial<LoadSample["machine"]> = {}): LoadSample["mach
 });
 const reading = (takenAtMs: number, changes: Partial<LoadSample["machine"]> = {}): LoadSample => ({
   takenAtMs,
+  memoryState: "high",
   machine: machine(changes),
   monitors: [],
 });
@@ -36,13 +37,15 @@ const figureOf = (figures: readonly Figure[], name: CounterName, instance = ""):
 
 test("the first reading tells what is, and nothing of what was used", () => {
   const figures = deriveHost(undefined, reading(20_000), HOST, 60_000);
-  expect(figures).toHaveLength(3);
+  expect(figures).toHaveLength(4);
+  expect(figureOf(figures, "memState")).toBe(0);
   expect(figureOf(figures, "memUsage")).toBe(7500);
   expect(figureOf(figures, "memConsumed")).toBe(3000);
   expect(figureOf(figures, "uptime")).toBe(60);
   const ofVm = deriveVm(undefined, monitor(), 20_000, VM, 60_000);
   expect(ofVm).toHaveLength(4);
   expect(figureOf(ofVm, "memShared")).toBe(1024);
+  expect(figureOf(ofVm, "memSwapped")).toBeUndefined();
 });
 
 test("one of two processors that is busy all the time is half of the host", () => {
@@ -118,4 +121,20 @@ test("whatever is read, no figure is negative or broken, and no share is over th
       );
     }),
   );
+});
+
+test("where a guest's memory is, and how short the host is of it", () => {
+  const MIB = 2 ** 20;
+  const guestMemory = {
+    residentBytes: 40 * MIB,
+    swappedBytes: 10 * MIB,
+    compressedBytes: 4 * MIB,
+    balloonedBytes: 8 * MIB,
+    touchedBytes: MIB,
+  };
+  const figures = deriveVm(undefined, monitor({ guestMemory, entitledBytes: 48 * MIB }), 0, VM, 0);
+  const names = ["memGranted", "memSwapped", "memCompressed", "memBalloon", "memActive", "memOverhead", "memEntitlement"] as const;
+  expect(names.map((name) => (figureOf(figures, name) ?? 0) / 1024)).toEqual([40, 6, 4, 8, 1, 24, 48]);
+  expect(figureOf(deriveVm(undefined, monitor({ guestMemory }), 0, VM, 0), "memEntitlement")).toBe(VM.memoryBytes / 1024);
+  expect(figureOf(deriveHost(undefined, { ...reading(0), memoryState: "hard" }, HOST, 0), "memState")).toBe(3);
 });

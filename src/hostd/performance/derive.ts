@@ -2,7 +2,7 @@
  * From counters that only grow, read twice, to what was used between: the figures of one sample. Pure.
  * Integers in the units of counters.ts; vim25 counts percent in hundredths. What can't be told from the readings is left out.
  */
-import type { LoadSample, MonitorLoad, VirtualDiskLoad } from "../../vmkernel/index.ts";
+import { type LoadSample, MEMORY_STATES, type MonitorLoad, type VirtualDiskLoad } from "../../vmkernel/index.ts";
 import { type CounterName, counters } from "./counters.ts";
 
 /** One figure. `instance` is "" for the whole, else a disk, a network card, a processor. */
@@ -43,6 +43,7 @@ export function deriveHost(before: LoadSample | undefined, after: LoadSample, si
   const now = [
     figure("memUsage", (HUNDREDTHS * (totalBytes - availableBytes)) / Math.max(1, totalBytes)),
     figure("memConsumed", (totalBytes - availableBytes) / KIB),
+    figure("memState", MEMORY_STATES.indexOf(after.memoryState)),
     figure("uptime", (nowMs - size.bootedAtMs) / 1000),
   ];
   const seconds = before === undefined ? 0 : (after.takenAtMs - before.takenAtMs) / 1000;
@@ -154,6 +155,7 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
     figure("memUsage", Math.min(HUNDREDTHS, (HUNDREDTHS * after.memoryBytes) / Math.max(1, size.memoryBytes))),
     figure("memConsumed", after.memoryBytes / KIB),
     figure("memShared", after.sharedBytes / KIB),
+    ...memoryFigures(after, size),
     figure("uptime", (nowMs - after.startedAtMs) / 1000),
   ];
   if (before === undefined || intervalMs <= 0) return now;
@@ -168,6 +170,21 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
     figure("cpuUsed", usedMs),
     ...diskFigures(moved, intervalMs / 1000, []),
     ...disks.flatMap(({ disk, earlier }) => virtualDiskFigures(earlier, disk, intervalMs / 1000)),
+  ];
+}
+
+/** What is ballooned or swapped the guest believes it has; what it never touched, it was never given. */
+function memoryFigures({ memoryBytes, guestMemory, entitledBytes }: MonitorLoad, size: VmSize): Figure[] {
+  if (guestMemory === undefined) return [];
+  const { residentBytes, swappedBytes, compressedBytes, balloonedBytes, touchedBytes } = guestMemory;
+  return [
+    figure("memGranted", residentBytes / KIB),
+    figure("memActive", touchedBytes / KIB),
+    figure("memSwapped", Math.max(0, swappedBytes - compressedBytes) / KIB),
+    figure("memCompressed", compressedBytes / KIB),
+    figure("memBalloon", balloonedBytes / KIB),
+    figure("memOverhead", Math.max(0, memoryBytes - residentBytes) / KIB),
+    figure("memEntitlement", (entitledBytes ?? size.memoryBytes) / KIB),
   ];
 }
 

@@ -1,5 +1,5 @@
 /** What a VM is guaranteed, and what vmkernel is told of it. Pure. Source: vim25 ResourceAllocationInfo, MemoryLimitTooLow. */
-import type { CpuAllocation, ResourceConfig, VmAllocation } from "../../vmkernel/index.ts";
+import type { CpuAllocation, MemoryAllocation, MemoryRules, ResourceConfig, VmAllocation } from "../../vmkernel/index.ts";
 import { fault, type ResourceAllocationInfo, type VirtualMachineConfigInfo } from "../../wire/index.ts";
 import type { Vm } from "../vm.ts";
 import { type Consumer, type Pool, type PoolTree, ROOT_ID } from "./pool-tree.ts";
@@ -9,11 +9,11 @@ const OVERHEAD_MB = 97;
 const OVERHEAD_PER_VCPU_MB = 8;
 /** What the machine itself keeps. */
 const SYSTEM_MB = 512;
+/** A host that was given less is beside other work, which keeps the machine's own. */
+const SYSTEM_PART_MAX = 0.1;
 
 export interface RunningConsumer extends Consumer {
   readonly vm: Vm;
-  /** Guest and monitor together, at most. */
-  readonly usableMb: number;
 }
 
 /** @param config of the VM as it is, or as it would be */
@@ -22,7 +22,6 @@ export function consumerOf(vm: Vm, pool: number, config = configOf(vm)): Running
   return {
     ...{ vm, pool, cpuMhz: config?.cpuAllocation?.reservation ?? 0 },
     memoryMb: (config?.memoryAllocation?.reservation ?? 0) + overheadMb,
-    usableMb: (config?.hardware.memoryMB ?? 0) + overheadMb,
   };
 }
 
@@ -32,22 +31,20 @@ export interface Sized extends Pick<VirtualMachineConfigInfo, "name" | "cpuAlloc
 }
 
 /**
- * Nothing of a running guest is taken back to give it to another (there is no swap file and no balloon on this host), so what guests
- * can use together has to be there; and a guest's own limit has to leave room for all of its memory.
- * @throws {Fault} InsufficientHostMemoryCapacityFault, InvalidState, which names the limit
+ * What is reserved is in the machine's memory whatever comes, so it has to be there beside what the machine itself keeps.
+ * @throws {Fault} InsufficientMemoryResourcesFault
  */
 export function refuseUnkeepable(
-  { name, hardware: { memoryMB }, memoryAllocation }: Sized,
-  requested: number,
+  { name }: Sized,
+  own: Pick<RunningConsumer, "memoryMb">,
   { others, capacity }: { readonly others: readonly RunningConsumer[]; readonly capacity: PoolTree["capacity"] },
 ): void {
-  const limit = memoryAllocation?.limit ?? -1;
-  if (limit !== -1 && limit < memoryMB) throw fault("InvalidState", limitBelowMemory(name, limit, memoryMB), {});
-  const used = others.reduce((sum, { usableMb }) => sum + usableMb, SYSTEM_MB);
-  const unreserved = Math.max(0, capacity.memoryMb - used);
-  if (requested <= unreserved) return;
-  const message = `The host does not have enough memory for ${name}: it needs ${requested} MB, and ${unreserved} MB are left.`;
-  throw fault("InsufficientHostMemoryCapacityFault", message, { unreserved: unreserved * 2 ** 20, requested: requested * 2 ** 20 });
+  const system = Math.min(SYSTEM_MB, capacity.memoryMb * SYSTEM_PART_MAX);
+  const unreserved = Math.max(0, Math.floor(others.reduce((left, { memoryMb }) => left - memoryMb, capacity.memoryMb - system)));
+  if (own.memoryMb <= unreserved) return;
+  const message = `The host does not have enough memory resources to satisfy the reservation of ${name}: ${own.memoryMb} MB with its monitor, and ${unreserved} MB are left.`;
+  const inBytes = { unreserved: unreserved * 2 ** 20, requested: own.memoryMb * 2 ** 20 };
+  throw fault("InsufficientMemoryResourcesFault", message, inBytes);
 }
 
 interface Told {
@@ -55,15 +52,18 @@ interface Told {
   readonly vms: readonly Vm[];
   readonly poolOf: (vm: Vm) => number;
   readonly sharedPagesPerSecond: number;
+  readonly memory: MemoryRules;
 }
 
-export function toVmkernel({ pools, vms, poolOf, sharedPagesPerSecond }: Told): ResourceConfig {
+export function toVmkernel({ pools, vms, poolOf, sharedPagesPerSecond, memory: rules }: Told): ResourceConfig {
   return {
     sharedPagesPerSecond,
-    pools: parentsFirst(pools, ROOT_ID).map(({ id, parent, cpu }) => ({
+    memory: rules,
+    pools: parentsFirst(pools, ROOT_ID).map(({ id, parent, cpu, memory }) => ({
       id,
       ...(parent !== ROOT_ID && { parent }),
       cpu: cpuOf({ ...cpu }),
+      memory: memoryOf({ ...memory }),
     })),
     vms: vms.flatMap((vm) => allocationOf(vm, poolOf(vm))),
   };
@@ -75,12 +75,13 @@ function parentsFirst(pools: readonly Pool[], parent: number): readonly Pool[] {
 
 function allocationOf(vm: Vm, pool: number): VmAllocation[] {
   const config = configOf(vm);
-  if (config?.cpuAllocation === undefined) return [];
+  if (config?.cpuAllocation === undefined || config.memoryAllocation === undefined) return [];
   return [
     {
       vm: vm.id,
       vcpus: config.hardware.numCPU,
       cpu: cpuOf(config.cpuAllocation),
+      memory: memoryOf(config.memoryAllocation),
       ...(pool !== ROOT_ID && { pool }),
       ...affinityOf(config),
     },
@@ -96,9 +97,18 @@ function cpuOf({ reservation = 0, limit = -1, shares }: ResourceAllocationInfo):
   return { reservationMhz: reservation, shares: shares?.shares ?? 1, ...(limit !== -1 && { limitMhz: limit }) };
 }
 
-/** The trap that the paper describes: a limit that was left behind when the memory was raised. */
-function limitBelowMemory(name: string, limit: number, memoryMb: number): string {
-  return `The memory limit of ${name}, ${limit} MB, is below its memory, ${memoryMb} MB, and this host has nowhere else to keep the rest: raise the limit, or take it away.`;
+function memoryOf({ reservation = 0, limit = -1, shares }: ResourceAllocationInfo): MemoryAllocation {
+  return { reservationMiB: reservation, shares: shares?.shares ?? 1, ...(limit !== -1 && { limitMiB: limit }) };
+}
+
+/**
+ * The trap that the paper describes: a limit that was left behind when the memory was raised.
+ * @returns a sentence for people; undefined where there is no such limit
+ */
+export function limitBelowMemory({ hardware: { memoryMB }, memoryAllocation }: Omit<Sized, "name">): string | undefined {
+  const limit = memoryAllocation?.limit ?? -1;
+  if (limit === -1 || limit >= memoryMB) return undefined;
+  return `its memory limit, ${limit} MB, is below its memory, ${memoryMB} MB: what its guest uses beyond the limit is ballooned or swapped, however much is free. Raise the limit, or take it away.`;
 }
 
 function configOf(vm: Vm): Sized | undefined {

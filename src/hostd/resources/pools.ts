@@ -125,7 +125,7 @@ export class Pools {
   /**
    * Takes what a VM is guaranteed before anything of it starts.
    * @returns gives it back; once the VM runs it is counted as one that does
-   * @throws {Fault} InsufficientCpuResourcesFault, InsufficientMemoryResourcesFault, InsufficientHostMemoryCapacityFault, InvalidState
+   * @throws {Fault} InsufficientCpuResourcesFault, InsufficientMemoryResourcesFault
    */
   reserve(vm: Vm, config: Sized): Disposable {
     this.requireRoom(vm, config);
@@ -138,7 +138,7 @@ export class Pools {
     const before = this.tree;
     const others = before.consumers.filter((consumer) => consumer.vm !== vm);
     const own = consumerOf(vm, this.poolOf(vm), config);
-    refuseUnkeepable(config, own.usableMb, { others, capacity: before.capacity });
+    refuseUnkeepable(config, own, { others, capacity: before.capacity });
     admitted(before, { ...before, consumers: [...others, own] });
   }
 
@@ -170,6 +170,13 @@ export class Pools {
       vms: vms.list(),
       poolOf: (vm) => this.poolOf(vm),
       sharedPagesPerSecond: options.get("Mem.ShareRateMax"),
+      memory: {
+        balloonPercentMax: options.get("Mem.CtlMaxPercent"),
+        idleTaxPercent: options.get("Mem.IdleTax"),
+        minFreePercent: options.get("Mem.MemMinFreePct"),
+        compressedPercentMax: options.get("Mem.MemZipEnable") === 0 ? 0 : options.get("Mem.MemZipMaxPct"),
+        wipesOnRelease: options.get("Mem.MemEagerZero") === 1,
+      },
     });
     if (isDeepStrictEqual(resources, this.#told)) return;
     this.#told = resources;

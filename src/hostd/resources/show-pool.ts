@@ -10,6 +10,7 @@ import type {
 } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import type { CounterName } from "../performance/counters.ts";
+import { memoryStats } from "../performance/memory-stats.ts";
 import { CUSTOM_SHARES } from "../vm-config/index.ts";
 import { POOL_SHARES } from "./parse-allocation.ts";
 import { findPool, type PoolAllocation, poolRef, withAllIn } from "./pool-tree.ts";
@@ -101,7 +102,11 @@ export function showSummary(agent: HostAgent, id: number, name: string): Resourc
     name,
     config: showConfig(agent, id),
     runtime: showRuntime(agent, id),
-    quickStats: { overallCpuUsage: usedIn(agent, id, "cpuUsageMhz"), hostMemoryUsage: Math.round(memoryKib / 1024) },
+    quickStats: {
+      overallCpuUsage: usedIn(agent, id, "cpuUsageMhz"),
+      hostMemoryUsage: Math.round(memoryKib / 1024),
+      ...memoryStats((counter) => usedIn(agent, id, counter)),
+    },
     configuredMemoryMB: sizes.reduce((sum, size) => sum + size, 0),
   };
 }

@@ -4,6 +4,7 @@ import { fault, faultToLocalized, type Vmx } from "../../wire/index.ts";
 import type { Call, HostAgent } from "../agent.ts";
 import type { EventContext } from "../events.ts";
 import { faultOf } from "../faults.ts";
+import { limitBelowMemory } from "../resources/guarantees.ts";
 import { planSharing, type SaltingPolicy } from "../resources/page-sharing.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
@@ -47,7 +48,9 @@ export async function powerOnWithin(call: Call, vm: Vm, { task, report = () => {
     });
     const { guestVariables, warning: untold } = guestVariablesOf(vmx);
     const { sharingGroup, warning: unshared } = sharingOf(agent, vmx);
-    for (const warning of [bootWarning(machine), untold, unshared].filter((sentence) => sentence !== undefined))
+    for (const warning of [bootWarning(machine), untold, unshared, limitBelowMemory(readableFiles(vm).config)].filter(
+      (sentence) => sentence !== undefined,
+    ))
       agent.events.post("VmMessageWarningEvent", `${vm.name}: ${warning}`, about, { template: false, message: warning });
     const monitor = await requestPower(
       agent.vms,

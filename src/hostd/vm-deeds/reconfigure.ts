@@ -8,7 +8,7 @@ import { fault, formatVmx, type VirtualMachineConfigInfo, type VirtualMachineCon
 import type { Call, HostAgent } from "../agent.ts";
 import { parseEntityName } from "../entity-name.ts";
 import type { Journal } from "../recovery.ts";
-import type { Sized } from "../resources/guarantees.ts";
+import { limitBelowMemory, type Sized } from "../resources/guarantees.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import {
@@ -73,8 +73,16 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
     await agent.vms.refresh(vm);
     const fields = { template: false, configSpec: spec };
     agent.events.post("VmReconfiguredEvent", `Reconfigured ${vm.name}`, aboutVm(call, vm, task), fields);
+    warnOfLimit(call, vm, { before: config, task });
     return undefined;
   });
+}
+
+/** Once: when it has become so. */
+function warnOfLimit(call: Call, vm: Vm, { before, task }: { readonly before: VirtualMachineConfigInfo; readonly task: Task }): void {
+  const message = limitBelowMemory(readableFiles(vm).config);
+  if (message === undefined || message === limitBelowMemory(before)) return;
+  call.agent.events.post("VmMessageWarningEvent", `${vm.name}: ${message}`, aboutVm(call, vm, task), { template: false, message });
 }
 
 function sizeOf(name: string, vmx: Vmx): Sized {

@@ -15,16 +15,8 @@ import {
   type Hierarchy,
   planCpuPortion,
   planSettings,
-  type Setting,
 } from "./hierarchies.ts";
-
-/** "bulkhead-<host id>/vm-<id>": one or more such parts, so that a name never leads out of the tree. */
-const CGROUP_NAME = /^[a-z][a-z0-9-]{0,63}(\/[a-z0-9][a-z0-9-]{0,63})*$/;
-
-function checkName(name: string): string {
-  if (!CGROUP_NAME.test(name)) throw new SystemError(`${JSON.stringify(name)} is no name for a cgroup`);
-  return name;
-}
+import { checkName, writeSettings } from "./settings.ts";
 
 /** The trees of this machine that we can write. A mount can come at any time, so they are read anew. */
 export function cgroupHierarchies(): Hierarchy[] {
@@ -126,15 +118,6 @@ export async function raiseCgroupLimits(name: string, limits: CgroupLimits): Pro
 export async function setCpuPortion(name: string, portion: CpuPortion): Promise<void> {
   checkName(name);
   for (const hierarchy of cgroupHierarchies()) await writeSettings(join(hierarchy.root, name), planCpuPortion(hierarchy, portion));
-}
-
-async function writeSettings(folder: string, settings: readonly Setting[]): Promise<void> {
-  for (const { file, value, optional } of settings) {
-    const path = join(folder, file);
-    await writeFile(path, value, { flag: "r+" }).catch((cause) => {
-      if (optional !== true || errnoCode(cause) !== "ENOENT") throw new SystemError(`writing ${value} to ${path}`, { cause });
-    });
-  }
 }
 
 function withoutDevices(hierarchy: Hierarchy): Hierarchy {

@@ -5,7 +5,17 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { cgroupHierarchies } from "./cgroup.ts";
 import { type CpuPortion, findHierarchies, type Hierarchy, planCpuPortion, planSettings } from "./hierarchies.ts";
-import { addToCgroup, cgroupControllers, createCgroup, destroyCgroup, listCgroups, processesOfCgroup } from "./index.ts";
+import {
+  addToCgroup,
+  cgroupControllers,
+  createCgroup,
+  destroyCgroup,
+  listCgroups,
+  processesOfCgroup,
+  readMemoryUse,
+  setMemoryPortion,
+} from "./index.ts";
+import { type MemoryPortion, parseMemoryUse, planMemoryPortion } from "./memory-portion.ts";
 
 const V1_MOUNTS = `proc /proc proc rw 0 0
 cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0
@@ -65,6 +75,34 @@ test.each<[Hierarchy["kind"], CpuPortion, readonly string[]]>([
   expect(planCpuPortion(tree(kind, "memory"), portion)).toEqual([]);
 });
 
+const MOST = { mostBytes: 1000, swapBytesMax: 600 };
+test.each<[Hierarchy["kind"], MemoryPortion, readonly string[]]>([
+  ["v1", MOST, ["memory.swappiness=60", "memory.oom_control=0", "memory.limit_in_bytes=1000"]],
+  ["v1", { ...MOST, keepBytes: 400.5 }, ["memory.swappiness=60", "memory.oom_control=1", "memory.limit_in_bytes=400"]],
+  ["v1", { ...MOST, keepBytes: 1200 }, ["memory.swappiness=60", "memory.oom_control=0", "memory.limit_in_bytes=1000"]],
+  ["v1", { mostBytes: 1000, swapBytesMax: 0 }, ["memory.swappiness=0", "memory.oom_control=0", "memory.limit_in_bytes=1000"]],
+  ["v2", MOST, ["memory.max=1000", "memory.swap.max=600", "memory.high=max"]],
+  ["v2", { ...MOST, keepBytes: 400.5 }, ["memory.max=1000", "memory.swap.max=600", "memory.high=400"]],
+])("%s writes a portion of the memory by its own names, and ends nobody who takes more than he keeps", (kind, portion, expected) => {
+  expect(planMemoryPortion(tree(kind, "memory"), portion).map(({ file, value }) => `${file}=${value}`)).toEqual(expected);
+  expect(planMemoryPortion(tree(kind, "cpu"), portion)).toEqual([]);
+});
+
+test("what a cgroup uses is read of either version", () => {
+  const v1 = {
+    used: "4096\n",
+    stat: "rss 7\ncache 1\nswap 8192\ntotal_cache 5\ntotal_swap 99\nactive_anon 1024\nactive_file 2\n",
+    swap: "",
+  };
+  expect(parseMemoryUse(v1)).toEqual({
+    ...{ usedBytes: 4096, cacheBytes: 5, swappedBytes: 8192, compressedBytes: 0, activeBytes: 1026 },
+  });
+  const v2 = { used: "4096\n", stat: "anon 7\nfile 5\nzswap 100\nzswapped 300\nactive_anon 1024\n", swap: "500\n" };
+  expect(parseMemoryUse(v2)).toEqual({
+    ...{ usedBytes: 4096, cacheBytes: 5, swappedBytes: 500, compressedBytes: 300, activeBytes: 1024 },
+  });
+});
+
 const root = process.getuid?.() === 0 && cgroupControllers().includes("pids");
 
 describe.skipIf(!root)("on this machine", () => {
@@ -93,6 +131,14 @@ describe.skipIf(!root)("on this machine", () => {
     expect(await listCgroups(parent)).toEqual([`${parent}/vm-1`]);
     const pids = cgroupHierarchies().find(({ controllers }) => controllers.includes("pids"));
     expect(readFileSync(join(pids?.root ?? "", parent, "vm-1/pids.max"), "utf8").trim()).toBe("7");
+  });
+
+  test.skipIf(!cgroupControllers().includes("memory"))("a cgroup that keeps less than it may have says what it uses", async () => {
+    await createCgroup(`${parent}/vm-1`, { memoryBytes: 64 * 1024 * 1024, pids: 7 });
+    await addToCgroup(`${parent}/vm-1`, await sleeper());
+    expect(await setMemoryPortion(`${parent}/vm-1`, { keepBytes: 32 * 2 ** 20, mostBytes: 64 * 2 ** 20, swapBytesMax: 0 })).toBe(true);
+    expect((await readMemoryUse(`${parent}/vm-1`))?.usedBytes).toBeLessThan(32 * 2 ** 20);
+    expect(await readMemoryUse(`${parent}/vm-2`)).toBeUndefined();
   });
 
   test("a cgroup with a process in it is not removed, and the process goes on", async () => {

@@ -1,2 +1,4 @@
 export * from "./cgroup.ts";
 export type { CgroupLimits, Controller, CpuPortion } from "./hierarchies.ts";
+export type { MemoryPortion, MemoryUse } from "./memory-portion.ts";
+export { readMemoryUse, setMemoryPortion } from "./memory-use.ts";

@@ -48,6 +48,10 @@ export async function readMachineLoad(): Promise<MachineLoad> {
   };
 }
 
+export async function readMemory(): Promise<MemoryLoad> {
+  return parseMemory(await readFile("/proc/meminfo", "utf8"));
+}
+
 /** Walks all of its page tables. @returns undefined when it has ended */
 export async function readProcessLoad(pid: number): Promise<ProcessLoad | undefined> {
   const [stat, rollup] = await Promise.all(["stat", "smaps_rollup"].map((name) => readOf(pid, name)));

@@ -13,11 +13,21 @@ export interface CpuAllocation {
   readonly shares: number;
 }
 
+/** Of the machine's memory. */
+export interface MemoryAllocation {
+  readonly reservationMiB: number;
+  /** Absent where there is no limit. */
+  readonly limitMiB?: number;
+  /** 1 or more. */
+  readonly shares: number;
+}
+
 export interface PoolConfig {
   readonly id: number;
   /** Absent for a pool directly beneath the host's root pool. Named before it is a parent: parents come first. */
   readonly parent?: number;
   readonly cpu: CpuAllocation;
+  readonly memory: MemoryAllocation;
 }
 
 export interface VmAllocation {
@@ -26,6 +36,7 @@ export interface VmAllocation {
   readonly pool?: number;
   readonly vcpus: number;
   readonly cpu: CpuAllocation;
+  readonly memory: MemoryAllocation;
   /** Numbers of the processors that it may run on; absent where it may on all. */
   readonly affinity?: readonly number[];
 }
@@ -36,7 +47,25 @@ export interface ResourceConfig {
   readonly vms: readonly VmAllocation[];
   /** Pages a second that are scanned of each VM that shares memory; with 0 all have their own again. */
   readonly sharedPagesPerSecond: number;
+  readonly memory: MemoryRules;
+}
+
+/** By which rules memory is taken back: advanced settings of the host. */
+export interface MemoryRules {
+  /** Mem.CtlMaxPercent: of a guest's memory, the most that the balloon takes. */
+  readonly balloonPercentMax: number;
+  /** Mem.IdleTax: 0–99. An idle page costs a guest as much as 1 ÷ (1 − tax) that it uses. */
+  readonly idleTaxPercent: number;
+  /** Mem.MemMinFreePct: what of the machine's memory is to be free; 0 is automatic. */
+  readonly minFreePercent: number;
+  /** Mem.MemZipMaxPct where Mem.MemZipEnable is set: of the machine's memory, the most that holds what is compressed; else 0. */
+  readonly compressedPercentMax: number;
+  /** Mem.MemEagerZero: a guest's memory is overwritten before it goes back to the kernel. */
+  readonly wipesOnRelease: boolean;
 }
 
 /** Before hostd has said anything: all VMs are equal. */
-export const NO_POOLS: ResourceConfig = { pools: [], vms: [], sharedPagesPerSecond: 0 };
+export const NO_POOLS: ResourceConfig = {
+  ...{ pools: [], vms: [], sharedPagesPerSecond: 0 },
+  memory: { balloonPercentMax: 65, idleTaxPercent: 75, minFreePercent: 0, compressedPercentMax: 10, wipesOnRelease: false },
+};

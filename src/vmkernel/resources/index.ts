@@ -1,5 +1,10 @@
 export * from "./config.ts";
 export * from "./cpu-scheduler.ts";
 export * from "./divide.ts";
+export { MemoryScheduler, type ScheduledGuest } from "./memory-scheduler.ts";
+export type { MemoryState } from "./memory-state.ts";
 export type { HostProcessors } from "./plan-cpu.ts";
+export type { HostMemory } from "./plan-memory.ts";
+export type { SwappableVm } from "./plan-swap.ts";
 export * from "./storage-io-control.ts";
+export { SwapSpace } from "./swap-space.ts";

@@ -1,22 +1,24 @@
 import { describe, expect, test } from "vitest";
 import type { VmId } from "../../base/index.ts";
-import type { CpuAllocation, ResourceConfig, VmAllocation } from "./config.ts";
+import { type CpuAllocation, NO_POOLS, type ResourceConfig, type VmAllocation } from "./config.ts";
 import { demandMhz, planCpu, type RunningVm } from "./plan-cpu.ts";
 
 const HOST = { mhz: 2000, count: 2 };
 const id = (number: number) => String(number) as VmId;
 const running = (number: number, settings: Partial<RunningVm> = {}): RunningVm => ({ vm: id(number), vcpus: 2, ...settings });
 const cpu = (settings: Partial<CpuAllocation> = {}): CpuAllocation => ({ reservationMhz: 0, shares: 2000, ...settings });
+const memory = { reservationMiB: 0, shares: 10 };
 const told = (number: number, settings: Partial<VmAllocation> = {}): VmAllocation => ({
   vm: id(number),
   vcpus: 2,
   cpu: cpu(),
+  memory,
   ...settings,
 });
 const config = (vms: readonly VmAllocation[], pools: ResourceConfig["pools"] = []): ResourceConfig => ({
+  ...NO_POOLS,
   pools,
   vms,
-  sharedPagesPerSecond: 0,
 });
 const portions = (settings: ResourceConfig, vms: readonly RunningVm[]) => Object.fromEntries(planCpu(settings, vms, HOST).portions);
 
@@ -33,8 +35,8 @@ describe("the portion of a monitor", () => {
 
   test("a pool's limit holds its members back together", () => {
     const pools = [
-      { id: 7, cpu: cpu({ limitMhz: 1000 }) },
-      { id: 8, parent: 7, cpu: cpu() },
+      { id: 7, cpu: cpu({ limitMhz: 1000 }), memory },
+      { id: 8, parent: 7, cpu: cpu(), memory },
     ];
     const all = portions(config([told(1, { pool: 7 }), told(2, { pool: 8 }), told(3)], pools), [running(1), running(2), running(3)]);
     expect((all["1"]?.processorsMax ?? 0) + (all["2"]?.processorsMax ?? 0)).toBeCloseTo(0.5);

@@ -61,7 +61,7 @@ async function askMachine(monitor: Monitor): Promise<MonitorAnswers> {
 }
 
 /**
- * Before the guest gets more: its cgroup must hold it. It is not made narrower while the guest runs, for nothing is taken from it.
+ * Before the guest gets more: its cgroup must hold it. It is not made narrower again: what the guest keeps is for the scheduler of memory to say.
  */
 async function raiseLimits({ compartment, record }: Monitor, wanted: CheckedMachine): Promise<void> {
   const { machine, accelerator } = record;

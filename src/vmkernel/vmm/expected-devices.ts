@@ -5,7 +5,7 @@
  */
 import { assertNever } from "../../base/index.ts";
 import type { DeviceSpec, MachineSpec } from "../machine.ts";
-import { pciSlotOf } from "./pci-addresses.ts";
+import { BALLOON_SLOT, pciSlotOf } from "./pci-addresses.ts";
 
 export interface ExpectedPciFunction {
   readonly slot: number;
@@ -64,7 +64,11 @@ export function expectedDevices(machine: MachineSpec): ExpectedDevices {
 function expectedPciFunction(device: DeviceSpec): ExpectedPciFunction[] {
   const slot = pciSlotOf(device);
   const identity = pciIdentityOf(device);
-  return slot === undefined || identity === undefined ? [] : [{ slot, function: 0, key: device.key, ...identity }];
+  const balloon = { slot: BALLOON_SLOT, function: 0, key: device.key, id: "1af4:1002", what: "virtio balloon" };
+  return [
+    ...(slot === undefined || identity === undefined ? [] : [{ slot, function: 0, key: device.key, ...identity }]),
+    ...(device.kind === "toolsChannel" ? [balloon] : []),
+  ];
 }
 
 function pciIdentityOf(device: DeviceSpec): { readonly id: string; readonly what: string } | undefined {

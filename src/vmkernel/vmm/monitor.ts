@@ -8,16 +8,7 @@ import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { AdapterState } from "../machine.ts";
-import type {
-  GuestState,
-  Halt,
-  MemoryMapping,
-  MonitorDescription,
-  MonitorInspection,
-  MonitorLoad,
-  VirtualDiskLoad,
-  VmkernelEvent,
-} from "../rpc.ts";
+import type { GuestState, Halt, MonitorDescription, VirtualDiskLoad, VmkernelEvent } from "../rpc.ts";
 import { AdapterWatch } from "./adapter-watch.ts";
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
@@ -28,10 +19,9 @@ import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
-import { readMonitorLoad } from "./monitor-load.ts";
+import { MemoryWipe, type WipeTold } from "./memory-wipe.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { parseBlockStats } from "./parse-block-stats.ts";
-import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
 import { disconnectedIn } from "./plan-change.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 import { type MemoryFile, saveMemory } from "./save-memory.ts";
@@ -41,7 +31,8 @@ export type MonitorEnd = Omit<Extract<VmkernelEvent, { kind: "monitorEnded" }>, 
 export type MonitorTold =
   | { readonly kind: "event"; readonly event: QmpEvent }
   /** What QEMU wrote to its standard error, some lines of it. */
-  | { readonly kind: "complaints"; readonly text: string };
+  | { readonly kind: "complaints"; readonly text: string }
+  | WipeTold;
 
 export interface MonitorParts {
   /** Its run-time folder. */
@@ -73,6 +64,8 @@ const WATCH_INTERVAL_MS = 5000;
 
 export class Monitor {
   readonly #parts: MonitorParts;
+  /** Whether its guest's memory is overwritten before it ends. */
+  readonly wipe: MemoryWipe;
   readonly #guest: GuestWatch;
   readonly #adapters: AdapterWatch;
   readonly #complaints: Complaints;
@@ -96,6 +89,7 @@ export class Monitor {
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
+    this.wipe = new MemoryWipe(this, (told) => parts.tell(this.vm, told));
     this.#record = parts.record;
     const isAdopted = parts.record.phase.kind !== "starting";
     const onGuestChange = (guest: GuestState) => parts.onEvent({ kind: "guestChanged", vm: this.vm, guest });
@@ -145,7 +139,7 @@ export class Monitor {
   async connect(timeoutMs: number): Promise<void> {
     const qmp = await QmpConnection.open(monitorFiles(this.#parts.folder).qmp, (event) => this.#take(event), timeoutMs);
     this.#qmp = qmp;
-    this.#pid = (await this.#processes()).at(-1) ?? 0;
+    this.#pid = (await this.processes()).at(-1) ?? 0;
     qmp.closed.then(() => this.#lose(qmp));
   }
 
@@ -175,7 +169,9 @@ export class Monitor {
 
   /** Takes up a guest that runs already, or stands because a disk has no room. */
   async settle(): Promise<void> {
-    if ((await this.status()) === "io-error") {
+    const status = await this.status();
+    if (status === "shutdown") return this.#endAfterGuest(); // it shut down while nobody looked
+    if (status === "io-error") {
       for (const disk of disksWithoutRoom(await this.execute("query-block"))) this.#halt = addDisk(this.#halt, disk, Date.now());
     }
     const { phase } = this.#record;
@@ -337,39 +333,6 @@ export class Monitor {
     return this.#guest.programs;
   }
 
-  async inspect(): Promise<MonitorInspection> {
-    const [pids, pci, block, chardev, vnc, qtree] = await Promise.all([
-      this.#processes(),
-      this.execute("query-pci"),
-      this.execute("query-block"),
-      this.execute("query-chardev"),
-      this.execute("query-vnc-servers"),
-      this.execute("human-monitor-command", { "command-line": "info qtree" }),
-    ]);
-    return {
-      description: this.describe(),
-      pids,
-      machine: this.#record.machine,
-      qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
-    };
-  }
-
-  /** What the guest sees as memory, and where it lies in the monitor's; what the monitor says of it that cannot be is left out. */
-  async memoryMap(): Promise<readonly MemoryMapping[]> {
-    const ask = (line: string) => this.execute("human-monitor-command", { "command-line": line });
-    const mapped: MemoryMapping[] = [];
-    for (const range of parseMemoryMap(await ask("info mtree -f"))) {
-      const hostStart = parseHostAddress(await ask(`gpa2hva 0x${range.guestStart.toString(16)}`));
-      if (hostStart !== undefined) mapped.push({ ...range, hostStart });
-    }
-    return mapped;
-  }
-
-  /** What it has used so far; undefined when its processes have ended meanwhile. */
-  async load(): Promise<MonitorLoad | undefined> {
-    return readMonitorLoad(this.#record, await this.#processes(), () => this.execute("query-blockstats"));
-  }
-
   /** What its disks have done so far. */
   async diskLoads(): Promise<readonly VirtualDiskLoad[]> {
     return parseBlockStats(await this.execute("query-blockstats"), this.#record.machine);
@@ -388,7 +351,8 @@ export class Monitor {
     await this.#finish();
   }
 
-  #processes(): Promise<number[]> {
+  /** The monitor itself is the last; the others are its sandbox. */
+  processes(): Promise<number[]> {
     return processesOf(this.#parts.compartment, this.#parts.program);
   }
 
@@ -401,7 +365,13 @@ export class Monitor {
     await this.keepRecord({ ...this.#record, phase });
   }
 
+  async #endAfterGuest(): Promise<void> {
+    this.#because ??= "guestShutdown";
+    await this.#quit();
+  }
+
   async #quit(): Promise<void> {
+    await this.wipe.beforeQuit();
     // It may go before it answers, or not be able to answer: what counts is whether it is gone.
     this.#qmp?.execute("quit").catch(() => {});
     if (!(await this.#hasEndedWithin(QUIT_GRACE_MS))) await this.#finish();
@@ -440,6 +410,7 @@ export class Monitor {
       }
       case "SHUTDOWN":
         if (event.data.guest === true) this.#because ??= "guestShutdown";
+        if (event.data.guest === true && this.wipe.isWanted) void this.#endAfterGuest();
         return;
       case "RESET":
         if (event.data.guest === true) this.#noteReset();
@@ -524,7 +495,7 @@ export class Monitor {
 
   async #hasExited(): Promise<boolean> {
     const until = performance.now() + EXIT_GRACE_MS;
-    while ((await this.#processes()).length > 0) {
+    while ((await this.processes()).length > 0) {
       if (performance.now() > until) return false;
       await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
     }
@@ -538,6 +509,7 @@ export class Monitor {
     this.#qmp?.close();
     await this.#tellComplaints();
     const log = await lastLinesOfLog(this.#parts.folder);
+    await this.wipe.beforeKill();
     try {
       await endCompartment(this.#parts.compartment);
       await rm(this.#parts.folder, { recursive: true, force: true });

@@ -3,13 +3,15 @@
  * The slot follows from the device's own kind, bus and key, never from the other devices, so that adding or removing one moves no
  * other: a guest that named its interfaces and disks by slot finds them again.
  *
- *   0 host bridge   1 chipset (ISA, IDE, ACPI)   2 video   3–6 SCSI   7–10 AHCI   11–14 NVMe   15 xHCI   16 tools channel   17–26 NICs   27 USB
+ *   0 host bridge   1 chipset (ISA, IDE, ACPI)   2 video   3–6 SCSI   7–10 AHCI   11–14 NVMe   15 xHCI   16 tools channel   17–26 NICs   27 USB   28 balloon
  */
 import { assertNever } from "../../base/index.ts";
 import type { DeviceSpec } from "../machine.ts";
 
 /** vim25's numbering of virtual Ethernet cards: ethernet0 is 4000. */
 export const NIC_KEY_FIRST = 4000;
+/** The balloon comes and goes with the tools channel. */
+export const BALLOON_SLOT = 28;
 /** vSphere's most NICs of a VM. */
 export const NICS_MAX = 10;
 

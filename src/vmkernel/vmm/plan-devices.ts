@@ -10,7 +10,7 @@ import type { DeviceSpec, NicModel, ScsiModel, SerialWire } from "../machine.ts"
 import type { CheckedMachine } from "./check-machine.ts";
 import { isBootable } from "./check-machine.ts";
 import { deviceId } from "./expected-devices.ts";
-import { pciSlotOf } from "./pci-addresses.ts";
+import { BALLOON_SLOT, pciSlotOf } from "./pci-addresses.ts";
 
 /** What a descriptor that the monitor inherits is for, and so how it must have been opened. */
 export type DescriptorUse =
@@ -353,6 +353,11 @@ export function planMemoryModule(index: number, sizeMiB: number): string[] {
   ];
 }
 
+/** Whether it is the guest's own memory, of QEMU's names for what a guest sees as memory: the first piece of it, or a module. */
+export function isGuestMemory(region: string): boolean {
+  return region === "pc.ram" || /^(?:\/objects\/)?memory\d+$/.test(region);
+}
+
 /** The key of the disk or drive behind a node; undefined for a node that is none of ours. */
 export function keyOfDriveNode(node: string): number | undefined {
   const match = /^drive([1-9][0-9]{0,9})(-[0-9a-f]+)?$/.exec(node);
@@ -392,6 +397,7 @@ export function isListener(wire: SerialWire): boolean {
 /** Name of the chardev that the guest agent answers on. */
 export const AGENT_CHARDEV = "agent";
 const AGENT_PORT = "agent-port";
+const BALLOON_ID = "balloon";
 
 function planToolsChannel(device: Device<"toolsChannel">, numbers: DescriptorNumbers): string[] {
   const number = numbers.take({ kind: "agentSocket" });
@@ -402,6 +408,9 @@ function planToolsChannel(device: Device<"toolsChannel">, numbers: DescriptorNum
     "-device",
     // With an id: QEMU tells that the guest opened or closed a port only of one that has it (VSERPORT_CHANGE).
     `virtserialport,id=${AGENT_PORT},bus=${deviceId(device.key)}.0,nr=1,chardev=${AGENT_CHARDEV},name=org.qemu.guest_agent.0`,
+    "-device",
+    // Where a driver of ours may answer, one may also give memory back; a guest that is short of it itself takes it again.
+    `virtio-balloon-pci,id=${BALLOON_ID},bus=pci.0,addr=${BALLOON_SLOT.toString(16)},deflate-on-oom=on`,
   ];
 }
 

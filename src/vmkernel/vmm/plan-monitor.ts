@@ -171,7 +171,7 @@ export function overheadBytes(guest: { readonly vcpus: number; readonly videoKiB
   return (OVERHEAD_MIB + OVERHEAD_PER_VCPU_MIB * guest.vcpus + translated) * MIB + guest.videoKiB * 2 * 1024;
 }
 
-export function planLimits({ memoryMiB, vcpus, devices }: CheckedMachine, accelerator: "kvm" | "tcg"): MonitorLimits {
+export function planLimits({ memoryMiB, vcpus, devices }: MachineSpec, accelerator: "kvm" | "tcg"): MonitorLimits {
   const videoKiB = devices.reduce((sum, device) => sum + (device.kind === "video" ? device.vramKiB : 0), 0);
   const disks = devices.filter(({ kind }) => kind === "disk").length;
   return {

@@ -1,0 +1,203 @@
+/**
+ * What running VMs have of the machine: processors, memory, and the pages that they share. Here the schedulers, which know nothing of
+ * monitors, meet the monitors, which know nothing of each other.
+ */
+import { messageOf } from "../base/index.ts";
+import { cgroupControllers, readMemory, readMemoryUse, setMemoryPortion } from "../system/index.ts";
+import { fault } from "../wire/index.ts";
+import type { MachineSpec } from "./machine.ts";
+import { PageSharing } from "./memory/page-sharing.ts";
+import {
+  CpuScheduler,
+  type HostMemory,
+  type HostProcessors,
+  MemoryScheduler,
+  type ResourceConfig,
+  type ScheduledGuest,
+  type ScheduledMonitor,
+  StorageIoControl,
+  type SwappableVm,
+  SwapSpace,
+} from "./resources/index.ts";
+import type { MemoryState, MonitorDescription, MonitorInspection, MonitorLoad } from "./rpc.ts";
+import { storageUser } from "./storage-users.ts";
+import {
+  hasBalloon,
+  inspectMonitor,
+  loadOf,
+  type Monitor,
+  planLimits,
+  readGuestMemory,
+  setBalloon,
+  type VmmHost,
+  watchTouches,
+} from "./vmm/index.ts";
+
+/** Of the machine's memory, what the host may use and where it swaps to. */
+export interface MemoryParts {
+  /** The folder of its swap files. */
+  readonly swap: string;
+  readonly totalBytes: number;
+  /** Whether that is less than the machine has: then all guests together are held to it. */
+  readonly isBounded: boolean;
+}
+
+export interface SchedulersParts {
+  readonly vmm: Pick<VmmHost, "accelerator" | "cgroup">;
+  readonly processors: HostProcessors;
+  readonly memory: MemoryParts;
+  /** Those that are not ending. */
+  readonly running: () => readonly Monitor[];
+  readonly log: (line: string) => void;
+}
+
+export class Schedulers implements Disposable {
+  readonly #parts: SchedulersParts;
+  readonly #cpu: CpuScheduler;
+  readonly #memory: MemoryScheduler;
+  readonly #sharing: PageSharing;
+  readonly #storageIo: StorageIoControl;
+  #wipes = false;
+
+  constructor(parts: SchedulersParts) {
+    const { processors, memory, running, log } = parts;
+    this.#parts = parts;
+    this.#sharing = new PageSharing(parts);
+    this.#storageIo = new StorageIoControl({ running: () => running().map(storageUser), log });
+    this.#cpu = new CpuScheduler({ processors, running: () => running().map(scheduledMonitor), log });
+    this.#memory = new MemoryScheduler({
+      swap: new SwapSpace(memory.swap, log),
+      running: () => running().map((monitor) => this.#scheduledGuest(monitor)),
+      readHost: () => this.#readHost(),
+      canLimit: () => parts.vmm.cgroup !== undefined && cgroupControllers().includes("memory"),
+      log,
+    });
+  }
+
+  get memoryState(): MemoryState {
+    return this.#memory.state;
+  }
+
+  async configure(config: ResourceConfig): Promise<void> {
+    this.#sharing.configure(config.sharedPagesPerSecond);
+    await this.#cpu.configure(config);
+    await this.#memory.configure(config);
+    this.#wipes = config.memory.wipesOnRelease;
+    await this.#tellWipes();
+  }
+
+  /** Before anything of a machine starts, or gets more. @throws {Fault} InsufficientHostMemoryCapacityFault */
+  admit(machine: MachineSpec): Promise<Disposable> {
+    return this.#memory.admit(this.#swappable(machine));
+  }
+
+  /** A VM that runs has its part within a second in any case: a failure is no reason to undo what was done. */
+  async divideNow(): Promise<void> {
+    const { log } = this.#parts;
+    await this.#tellWipes();
+    await this.#cpu.divideNow().catch((error: unknown) => log(`dividing the processors: ${messageOf(error)}`));
+    await this.#holdAll().catch((error: unknown) => log(`dividing the memory: ${messageOf(error)}`));
+    await this.#memory.divideNow().catch((error: unknown) => log(`dividing the memory: ${messageOf(error)}`));
+  }
+
+  /** After a VM has ended. */
+  async settle(): Promise<void> {
+    await this.#memory.release().catch((error: unknown) => this.#parts.log(`giving up swap: ${messageOf(error)}`));
+  }
+
+  countSharing(monitors: Iterable<Monitor>): void {
+    this.#sharing.setSharing([...monitors].filter(({ record }) => record.sharingGroup !== undefined).length);
+  }
+
+  /** Of those that are there; what ends meanwhile is left out. */
+  async loads(): Promise<MonitorLoad[]> {
+    const loads = await Promise.all(this.#parts.running().map((monitor) => this.#loadOf(monitor)));
+    return loads.filter((load) => load !== undefined);
+  }
+
+  /** A limit that is below the memory. */
+  limitOf({ vm, record }: Monitor): Pick<MonitorDescription, "memoryLimitMiB"> {
+    const limitMiB = this.#memory.allocationOf(vm)?.limitMiB;
+    return limitMiB !== undefined && limitMiB < record.machine.memoryMiB ? { memoryLimitMiB: limitMiB } : {};
+  }
+
+  async inspect(monitor: Monitor): Promise<MonitorInspection> {
+    const [inspection, look] = await Promise.all([inspectMonitor(monitor), readGuestMemory(monitor)]);
+    const allocation = this.#memory.allocationOf(monitor.vm);
+    return { ...inspection, balloonedBytes: look?.balloonedBytes ?? 0, ...(allocation && { allocation }) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#cpu[Symbol.dispose]();
+    this.#memory[Symbol.dispose]();
+    this.#storageIo[Symbol.dispose]();
+  }
+
+  async #loadOf(monitor: Monitor): Promise<MonitorLoad | undefined> {
+    const [load, look, use] = await Promise.all([loadOf(monitor), readGuestMemory(monitor), readUse(monitor)]);
+    if (load === undefined) return undefined;
+    await watchTouches(monitor);
+    const entitledBytes = this.#memory.entitledBytes(monitor.vm);
+    return {
+      ...load,
+      ...(look && { guestMemory: { ...look, compressedBytes: use?.compressedBytes ?? 0 } }),
+      ...(entitledBytes !== undefined && { entitledBytes }),
+    };
+  }
+
+  #swappable(machine: MachineSpec): SwappableVm {
+    const { memoryBytes } = planLimits(machine, this.#parts.vmm.accelerator);
+    return { vm: machine.vm, sizeBytes: machine.memoryMiB * 2 ** 20, mostBytes: memoryBytes };
+  }
+
+  #scheduledGuest(monitor: Monitor): ScheduledGuest {
+    const { pid, cgroup } = scheduledMonitor(monitor);
+    return {
+      ...this.#swappable(monitor.record.machine),
+      ...{ pid, cgroup, hasBalloon: hasBalloon(monitor) },
+      read: () => readGuestMemory(monitor),
+      setBalloon: (bytes) => setBalloon(monitor, bytes),
+    };
+  }
+
+  async #tellWipes(): Promise<void> {
+    const tellOne = ({ vm, wipe }: Monitor) =>
+      wipe.want(this.#wipes).catch((error: unknown) => this.#parts.log(`VM ${vm}: Mem.MemEagerZero: ${messageOf(error)}`));
+    await Promise.all(this.#parts.running().map(tellOne));
+  }
+
+  /** What caches of files hold is free, for it is given up first. */
+  async #readHost(): Promise<HostMemory> {
+    const { vmm, memory } = this.#parts;
+    const { availableBytes } = await readMemory();
+    if (!memory.isBounded || vmm.cgroup === undefined) return { totalBytes: memory.totalBytes, freeBytes: availableBytes };
+    const use = await readMemoryUse(vmm.cgroup);
+    const left = memory.totalBytes - (use === undefined ? 0 : use.usedBytes - use.cacheBytes);
+    return { totalBytes: memory.totalBytes, freeBytes: Math.max(0, Math.min(availableBytes, left)) };
+  }
+
+  /** The cgroup that all monitors are in comes and goes with them. */
+  async #holdAll(): Promise<void> {
+    const { vmm, memory, running } = this.#parts;
+    if (!memory.isBounded || vmm.cgroup === undefined || running().length === 0) return;
+    await setMemoryPortion(vmm.cgroup, { mostBytes: memory.totalBytes, swapBytesMax: Number.MAX_SAFE_INTEGER });
+  }
+}
+
+/** The kernel shares between all that is offered to it. @throws {Fault} InvalidState */
+export function refuseOtherGroup(group: string | undefined, running: Iterable<Monitor>): void {
+  const other = [...running].find(({ record }) => record.sharingGroup !== undefined && record.sharingGroup !== group);
+  if (group === undefined || other === undefined) return;
+  throw fault("InvalidState", `VM ${other.vm} shares memory in another group, and the kernel serves one group at a time.`, {});
+}
+
+function scheduledMonitor(monitor: Monitor): ScheduledMonitor {
+  const { vm, compartment, record } = monitor;
+  const cgroup = compartment.kind === "cgroup" ? compartment.name : undefined;
+  return { vm, cgroup, pid: monitor.describe().pid, vcpus: record.machine.vcpus, latency: record.machine.latency };
+}
+
+async function readUse(monitor: Monitor): ReturnType<typeof readMemoryUse> {
+  const { cgroup } = scheduledMonitor(monitor);
+  return cgroup === undefined ? undefined : readMemoryUse(cgroup);
+}

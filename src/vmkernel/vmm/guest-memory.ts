@@ -1,0 +1,92 @@
+/**
+ * The memory of a running guest: where it lies in its monitor, how much of it is in the machine's, and the balloon by which a guest that
+ * has a driver gives some back. Source: QEMU query-balloon, balloon, virtio-balloon's guest-stats; VIRTIO 1.2 §5.5.
+ * A guest tells of its balloon what it likes: what is really there, the kernel says.
+ */
+import { forgetTouched, mappingsOf, type Residency, residencyOf } from "../../system/index.ts";
+import { asShape, readInteger } from "../shape.ts";
+import { memoryMapOf } from "./look-at-monitor.ts";
+import type { Monitor } from "./monitor.ts";
+import { isGuestMemory } from "./plan-devices.ts";
+
+export interface GuestMemory extends Residency {
+  /** What its driver says it has given back; 0 without one. */
+  readonly balloonedBytes: number;
+}
+
+/** Addresses of each guest's memory in its monitor, for as long as it has that much. */
+const places = new WeakMap<Monitor, { readonly memoryMiB: number; readonly addresses: readonly number[] }>();
+
+/** @returns undefined when its monitor has ended, or does not answer */
+export async function readGuestMemory(monitor: Monitor): Promise<GuestMemory | undefined> {
+  const { pid } = monitor.describe();
+  try {
+    const residency = await residencyOf(pid, await placesOf(monitor));
+    return residency && { ...residency, balloonedBytes: await readBalloon(monitor) };
+  } catch {
+    return undefined; // whoever needs it asks again
+  }
+}
+
+/** ESXi's Mem.SamplePeriod: to count anew holds a guest's page faults up for a moment. */
+const TOUCHES_COUNT_MS = 60_000;
+const countedSince = new WeakMap<Monitor, number>();
+
+/** Has {@link GuestMemory.touchedBytes} count anew once a minute. */
+export async function watchTouches(monitor: Monitor): Promise<void> {
+  const now = performance.now();
+  const since = countedSince.get(monitor);
+  if (since === undefined || now - since >= TOUCHES_COUNT_MS) {
+    countedSince.set(monitor, now);
+    if (since !== undefined) await forgetTouched(monitor.describe().pid);
+  }
+}
+
+/** An address in each piece of the guest's memory, of its monitor's. */
+export async function placesOf(monitor: Monitor): Promise<readonly number[]> {
+  const { memoryMiB } = monitor.record.machine;
+  const known = places.get(monitor);
+  if (known?.memoryMiB === memoryMiB) return known.addresses;
+  const addresses = placesBySize(monitor) ?? (await askForPlaces(monitor));
+  places.set(monitor, { memoryMiB, addresses });
+  return addresses;
+}
+
+/** Where there is one mapping of its own for all of its memory, which has that size, QEMU need not be asked. */
+function placesBySize(monitor: Monitor): readonly number[] | undefined {
+  const { memoryMiB, memoryHotAdd } = monitor.record.machine;
+  if (memoryHotAdd !== undefined) return undefined;
+  const found = mappingsOf(monitor.describe().pid).filter(
+    ({ start, end, inode, name, isWritable, isExecutable }) =>
+      end - start === memoryMiB * 2 ** 20 && inode === 0 && name === "" && isWritable && !isExecutable,
+  );
+  return found.length === 1 && found[0] !== undefined ? [found[0].start] : undefined;
+}
+
+async function askForPlaces(monitor: Monitor): Promise<readonly number[]> {
+  return (await memoryMapOf(monitor)).filter(({ region }) => isGuestMemory(region)).map(({ hostStart }) => hostStart);
+}
+
+async function readBalloon(monitor: Monitor): Promise<number> {
+  if (!hasBalloon(monitor)) return 0;
+  const allBytes = monitor.record.machine.memoryMiB * 2 ** 20;
+  return parseBalloon(await monitor.execute("query-balloon"), allBytes);
+}
+
+/** @param answer of query-balloon (untrusted). @returns what the guest is without; 0 for what cannot be. Pure. */
+export function parseBalloon(answer: unknown, allBytes: number): number {
+  try {
+    return allBytes - readInteger(asShape(answer, "balloon"), "actual", { min: 0, max: allBytes });
+  } catch {
+    return 0;
+  }
+}
+
+/** Whether a driver in the guest could find one. */
+export const hasBalloon = ({ record }: Pick<Monitor, "record">): boolean =>
+  record.machine.devices.some(({ kind }) => kind === "toolsChannel");
+
+/** Asks the guest to give so much back, or to take what is over it again: its driver does so when it likes. */
+export async function setBalloon(monitor: Monitor, balloonedBytes: number): Promise<void> {
+  await monitor.execute("balloon", { value: monitor.record.machine.memoryMiB * 2 ** 20 - balloonedBytes });
+}

@@ -1,0 +1,38 @@
+/** What can be seen of a running monitor: what it has used, what its guest finds, where its guest's memory lies. Changes nothing. */
+import type { MemoryMapping, MonitorInspection, MonitorLoad } from "../rpc.ts";
+import type { Monitor } from "./monitor.ts";
+import { readMonitorLoad } from "./monitor-load.ts";
+import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
+
+/** What it has used so far; undefined when its processes have ended meanwhile. */
+export async function loadOf(monitor: Monitor): Promise<MonitorLoad | undefined> {
+  return readMonitorLoad(monitor.record, await monitor.processes(), () => monitor.execute("query-blockstats"));
+}
+
+export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInspection, "allocation" | "balloonedBytes">> {
+  const [pids, pci, block, chardev, vnc, qtree] = await Promise.all([
+    monitor.processes(),
+    monitor.execute("query-pci"),
+    monitor.execute("query-block"),
+    monitor.execute("query-chardev"),
+    monitor.execute("query-vnc-servers"),
+    monitor.execute("human-monitor-command", { "command-line": "info qtree" }),
+  ]);
+  return {
+    description: monitor.describe(),
+    pids,
+    machine: monitor.record.machine,
+    qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
+  };
+}
+
+/** What the guest sees as memory, and where it lies in the monitor's; what the monitor says of it that cannot be is left out. */
+export async function memoryMapOf(monitor: Monitor): Promise<readonly MemoryMapping[]> {
+  const ask = (line: string) => monitor.execute("human-monitor-command", { "command-line": line });
+  const mapped: MemoryMapping[] = [];
+  for (const range of parseMemoryMap(await ask("info mtree -f"))) {
+    const hostStart = parseHostAddress(await ask(`gpa2hva 0x${range.guestStart.toString(16)}`));
+    if (hostStart !== undefined) mapped.push({ ...range, hostStart });
+  }
+  return mapped;
+}
