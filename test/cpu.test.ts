@@ -1,10 +1,13 @@
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import { affinityOf, cgroupHierarchies, onlineProcessors, readProcessLoad, threadsOf } from "../src/system/index.ts";
 import type { MoRef, ResourceConfigSpec } from "../src/wire/index.ts";
-import { installGuestImage, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
+import { esxcli } from "./esxcli.ts";
+import { COMMAND, installGuestImage, PASSWORD, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, ROOT_POOL, read, succeeded } from "./vm.ts";
 
 /** What a VM gets of the processors, as the kernel has it. Paper «Resource Provisioning, Shares, and Limits». */
@@ -93,4 +96,31 @@ test.skipIf(tree === undefined)("a VM of high latency sensitivity weighs far mor
   // What the host has learned of how it shared meanwhile is forgotten in a few looks.
   await waitFor(async () => Math.abs((await weight(trader)) / high - 1) < 0.03, 15_000);
   expect(await read(client, trader, "overallStatus")).toBe("green");
+});
+
+test("what the host and a guest use is a line of a batch, and where its pages are a client can ask", async () => {
+  const PASSWORDS = { ...process.env, BULKHEAD_PASSWORD: PASSWORD };
+  const { stdout } = await promisify(execFile)(COMMAND, ["top", "--root", host.root, "--batch", "--count", "1"], { env: PASSWORDS });
+  const [head = "", line = ""] = stdout.split("\n").map((row) => row.split('","'));
+  const name = await read(client, worker, "name");
+  const used = [...head].findIndex((column) => column.endsWith(`\\Group Cpu(${worker.value}:${name})\\% Used`));
+  expect(Number(line[used])).toBeGreaterThan(1);
+  const { rows = [] } = await esxcli(client, "bulkhead memory pmap list", { vm: worker.value });
+  const memory = rows.filter(({ Region }) => Region?.[0] === "pc.ram");
+  expect(memory.reduce((sum, { Bytes }) => sum + Number(Bytes?.[0]), 0)).toBeGreaterThanOrEqual(127 * 2 ** 20);
+  expect(memory.filter(({ Machine }) => /^0x[1-9a-f]/.test(Machine?.[0] ?? "")).length).toBeGreaterThan(5);
+  const part = await esxcli(client, "bulkhead memory pmap list", {
+    vm: worker.value,
+    from: memory[1]?.GuestPhysical?.[0] ?? "",
+    count: "1",
+  });
+  expect(part.rows?.map(({ GuestPhysical }) => GuestPhysical)).toEqual([memory[1]?.GuestPhysical]);
+  for (const args of [{ vm: "4711" }, { vm: worker.value, from: "0x7" }, { vm: worker.value, count: "0" }])
+    expect((await esxcli(client, "bulkhead memory pmap list", args)).refused).toMatch(/No virtual machine|no address|from 1 to/);
+  const groups = (await esxcli(client, "sched group list")).rows ?? [];
+  expect(groups.map(({ Group, Kind }) => [Group?.[0], Kind?.[0]])).toEqual([
+    ["Resources", "pool"],
+    ["Resources/trader", "vm"],
+    ["Resources/worker", "vm"],
+  ]);
 });

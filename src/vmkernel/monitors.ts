@@ -20,11 +20,12 @@ import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
+import { type PageMapPart, readPageRuns } from "./memory/page-map.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
 import { appendToFile } from "./memory-appendix.ts";
 import { openAttachments } from "./open-attachments.ts";
 import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor, StorageIoControl } from "./resources/index.ts";
-import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
+import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent, PageRun } from "./rpc.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
 import { storageUser } from "./storage-users.ts";
@@ -349,6 +350,11 @@ export class Monitors {
 
   async mapMemory(vm: VmId): Promise<readonly MemoryMapping[]> {
     return this.#require(vm, "poweredOn").memoryMap();
+  }
+
+  async mapPages(vm: VmId, part: PageMapPart): Promise<readonly PageRun[]> {
+    const monitor = this.#require(vm, "poweredOn");
+    return readPageRuns(monitor.describe().pid, await monitor.memoryMap(), part);
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {

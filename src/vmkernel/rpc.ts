@@ -153,6 +153,8 @@ export type VmkernelRequest =
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What a running guest sees as memory, and where it lies in its monitor's. */
   | { readonly kind: "mapMemory"; readonly vm: VmId }
+  /** Which machine pages are behind a guest's, from a "physical" address of its on; at most PAGE_RUNS_MAX runs of them. */
+  | { readonly kind: "mapPages"; readonly vm: VmId; readonly fromByte: number; readonly runsMax: number }
   /** How well the machine's clock keeps the time. */
   | { readonly kind: "readClock" }
   /** What the machine and each monitor have used since they started. */
@@ -225,6 +227,7 @@ export interface VmkernelResults {
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   mapMemory: readonly MemoryMapping[];
+  mapPages: readonly PageRun[];
   readClock: ClockDiscipline;
   sampleLoad: LoadSample;
   readLog: LogChunk;
@@ -500,6 +503,16 @@ export interface MemoryMapping {
   readonly region: string;
   /** In the memory of the monitor's process. */
   readonly hostStart: number;
+}
+
+/** Pages one after another in all three: for the guest, for its monitor and in the machine. Addresses are bytes. */
+export interface PageRun {
+  readonly guestStart: number;
+  readonly hostStart: number;
+  readonly bytes: number;
+  /** As in {@link MemoryMapping}. */
+  readonly region: string;
+  readonly machine: { readonly kind: "at"; readonly start: number } | { readonly kind: "untouched" } | { readonly kind: "swapped" };
 }
 
 /** What is really there: the raw material of evidence. */
