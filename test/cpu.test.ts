@@ -3,15 +3,20 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Evidence } from "../src/evidence/index.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import { affinityOf, cgroupHierarchies, onlineProcessors, readProcessLoad, threadsOf } from "../src/system/index.ts";
 import type { MoRef, ResourceConfigSpec } from "../src/wire/index.ts";
+import { faultOf } from "./agent.fixture.ts";
 import { esxcli } from "./esxcli.ts";
 import { COMMAND, installGuestImage, PASSWORD, sleep, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, ROOT_POOL, read, succeeded } from "./vm.ts";
 
 /** What a VM gets of the processors, as the kernel has it. Paper «Resource Provisioning, Shares, and Limits». */
 const tree = cgroupHierarchies().find(({ controllers }) => controllers.includes("cpu"));
+const OPTIONS = moRef("OptionManager", "ha-adv-options");
+const MITIGATION = "VMkernel.Boot.hyperthreadingMitigation";
+const mitigation = (value: boolean) => ({ $type: "OptionValue" as const, key: MITIGATION, value: { anyType: "boolean" as const, value } });
 let host: TestHost;
 let client: VimClient;
 let trader: MoRef<"VirtualMachine">;
@@ -85,6 +90,24 @@ test("a VM runs on the processors of its affinity alone, from the change on, and
   await waitFor(async () => (await bound()).every((processors) => processors === last.join()), 5000);
   await set([]);
   await waitFor(async () => (await bound()).every((processors) => processors === onlineProcessors().join()), 5000);
+});
+
+test("who shares hyperthreads with a VM is said while it is off, and its guest sees cores alone", async () => {
+  const change = client.call(trader, "ReconfigVM_Task", { spec: { flags: { htSharing: "none" } } });
+  expect((await faultOf(change)).fault).toBe("InvalidPowerState");
+  const vmkernel = await host.vmkernel();
+  const { isToBeApart, qmp } = await vmkernel.request({ kind: "inspectMonitor", vm: trader.value as never });
+  vmkernel.close();
+  expect(isToBeApart).toBe(false);
+  expect(qmp.processors).toMatchObject([{ "vcpus-count": 1, props: { "thread-id": 0 } }]);
+  await client.call(OPTIONS, "UpdateOptions", { changedValue: [mitigation(true)] });
+  expect(await client.call(OPTIONS, "QueryOptions", { name: MITIGATION })).toMatchObject([{ value: { anyType: "boolean", value: true } }]);
+  const evidence = JSON.parse((await host.command("evidence", "--json")).stdout) as readonly Evidence[];
+  expect(evidence.filter(({ claim }) => /threads of one core|shown a hyperthread/.test(claim)).map(({ verdict }) => verdict)).toEqual([
+    "pass",
+    "pass",
+  ]);
+  await client.call(OPTIONS, "UpdateOptions", { changedValue: [mitigation(false)] });
 });
 
 test.skipIf(tree === undefined)("a VM of high latency sensitivity weighs far more, until that is changed", async () => {

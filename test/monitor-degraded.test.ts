@@ -32,6 +32,8 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
       storage: createStorage(paths.volumes),
       limits: { memoryMiB: 4096, logicalCpus: 2 },
       processors: { mhz: 2000, count: 2 },
+      cores: () => [[0], [1]],
+      hasCoreScheduling: false,
       onEvent: (event) => events.push(event),
       hasListeners: () => false,
       log: () => {},

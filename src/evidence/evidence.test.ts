@@ -46,7 +46,13 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
     guest: { tools: "notRunning" as const },
     disconnected: [],
   };
-  return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
+  return {
+    description,
+    pids: [pid],
+    machine,
+    isToBeApart: false,
+    qmp: { processors: [], pci: [], block: [], chardev: [], vnc: [], qtree: "" },
+  };
 }
 
 const NO_MEMORY: Observation["memory"] = { owners: [], doubled: [], randomization: "2" };
@@ -60,6 +66,7 @@ function observation(monitors: Observation["monitors"], withheld: Observation["w
     hostNamespaces: namespacesOf("self"),
     management: undefined,
     monitors,
+    cores: [[0]],
     memory: NO_MEMORY,
     tcpSockets: tcpSockets(),
     unseen: [],

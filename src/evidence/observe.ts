@@ -4,11 +4,16 @@
  */
 import { type DatastorePath, formatDatastorePath, messageOf } from "../base/index.ts";
 import {
+  affinityOf,
   allPids,
+  type CoreThreads,
+  coreGroupOf,
+  coreReader,
   describeProcess,
   descriptorsOf,
   fileIdentity,
   type HeldTap,
+  hasCoreScheduling,
   heldTaps,
   type Namespaces,
   namespacesOf,
@@ -48,6 +53,8 @@ export interface ObservedMonitor {
   /** Processes anywhere on the machine that have its uid. */
   readonly pidsOfUid: readonly number[];
   readonly taps: readonly HeldTap[];
+  /** Where its threads may run, all together, and their core scheduling groups: "0" is none. */
+  readonly processors: { readonly numbers: readonly number[]; readonly groups: readonly string[] };
 }
 
 /** A disk that others descend from, of any VM of the host. */
@@ -67,6 +74,8 @@ export interface Observation {
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   readonly hostNamespaces: Namespaces;
   readonly monitors: readonly ObservedMonitor[];
+  /** The machine's cores, as the numbers of their threads. */
+  readonly cores: readonly CoreThreads[];
   readonly memory: ObservedMemory;
   /** Of the machine's own network. */
   readonly tcpSockets: readonly TcpSocket[];
@@ -130,6 +139,7 @@ export async function observe(
     accelerator,
     hostNamespaces: namespacesOf("self"),
     monitors,
+    cores: coreReader()(),
     memory: observeMemory([...monitors.map(memoryOwner), ...hostOwners(pids)]),
     tcpSockets: sockets,
     unseen,
@@ -194,7 +204,22 @@ export function observeMonitor(inspection: MonitorInspection, attachments: reado
     attachments,
     pidsOfUid: processesOfUid(uid),
     taps: heldTaps(pid),
+    processors: processorsOf(pid),
   };
+}
+
+/** A thread that ends meanwhile is left out. */
+function processorsOf(pid: number): ObservedMonitor["processors"] {
+  const numbers = new Set<number>();
+  const groups = new Set<string>();
+  const hasGroups = hasCoreScheduling();
+  for (const { id } of threadsOf(pid)) {
+    try {
+      for (const number of affinityOf(id)) numbers.add(number);
+      groups.add(hasGroups ? String(coreGroupOf(id)) : "0");
+    } catch {}
+  }
+  return { numbers: [...numbers].sort((a, b) => a - b), groups: [...groups] };
 }
 
 function memoryOwner({ inspection: { description }, process }: ObservedMonitor): MemoryOwner {

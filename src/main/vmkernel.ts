@@ -11,7 +11,7 @@ import { mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type HostPaths, hostPaths, messageWithCauses, SystemError } from "../base/index.ts";
-import { tryLock } from "../system/index.ts";
+import { coreReader, hasCoreScheduling, tryLock } from "../system/index.ts";
 import {
   createStorage,
   decideIsolation,
@@ -100,6 +100,8 @@ async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<
     pipes: options.paths.pipes,
     limits: { memoryMiB: Math.floor(host.memoryBytes / MIB), logicalCpus: host.cpu.threads },
     processors: { mhz: host.cpu.mhz, count: host.cpu.cores },
+    cores: coreReader(),
+    hasCoreScheduling: hasCoreScheduling(),
     onEvent: (event) => server?.broadcast(event),
     hasListeners: () => server?.hasListeners === true,
     log,

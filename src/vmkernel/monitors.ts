@@ -24,8 +24,15 @@ import { type PageMapPart, readPageRuns } from "./memory/page-map.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
 import { appendToFile } from "./memory-appendix.ts";
 import { openAttachments } from "./open-attachments.ts";
-import { CpuScheduler, type HostProcessors, type ResourceConfig, type ScheduledMonitor, StorageIoControl } from "./resources/index.ts";
-import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent, PageRun } from "./rpc.ts";
+import {
+  CpuScheduler,
+  type CpuSchedulerParts,
+  type HostProcessors,
+  type ResourceConfig,
+  type ScheduledMonitor,
+  StorageIoControl,
+} from "./resources/index.ts";
+import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, PageRun, VmkernelEvent } from "./rpc.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
 import { storageUser } from "./storage-users.ts";
@@ -60,6 +67,8 @@ export interface MonitorsParts {
   readonly pipes: string;
   readonly limits: HostLimits;
   readonly processors: HostProcessors;
+  readonly cores: CpuSchedulerParts["cores"];
+  readonly hasCoreScheduling: boolean;
   readonly onEvent: (event: VmkernelEvent) => void;
   readonly hasListeners: () => boolean;
   readonly log: (line: string) => void;
@@ -97,8 +106,9 @@ export class Monitors {
     this.#logs = new VmLogs(parts);
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
     this.#sharing = new PageSharing(parts);
-    this.#cpu = new CpuScheduler({ processors: parts.processors, running: () => this.#scheduled(), log: parts.log });
-    this.#storageIo = new StorageIoControl({ running: () => this.#present().map(storageUser), log: parts.log });
+    const { processors, cores, hasCoreScheduling, log } = parts;
+    this.#cpu = new CpuScheduler({ processors, cores, hasCoreScheduling, running: () => this.#scheduled(), log });
+    this.#storageIo = new StorageIoControl({ running: () => this.#present().map(storageUser), log });
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -150,6 +160,7 @@ export class Monitors {
 
   /** @param undo gets what is to be taken back when this fails, or what comes after it */
   async #bringUp({ machine, wanted, sharingGroup }: Start, undo: Undo): Promise<Monitor> {
+    using place = this.#cpu.reserve(machine);
     using attachments = await openAttachments(machine, this.#parts);
     undo.add(() => this.#virtualPorts.release(machine.vm));
     using ports = await this.#virtualPorts.plugInAll(machine);
@@ -163,7 +174,8 @@ export class Monitors {
     const open = { ...attachments, taps: ports.taps };
     const tell = (vm: VmId, told: MonitorTold) => this.#logs.tell(vm, told);
     const order = { machine, guestVariables, sharingGroup, attachments: open, onEvent, tell, hasListeners };
-    const monitor = await startMonitor(vmm, order);
+    const beforeItRuns = (pid: number): void => place.bind(pid);
+    const monitor = await startMonitor(vmm, { ...order, beforeItRuns });
     this.#keep(monitor);
     const { pid, uid, accelerator, weaknesses } = monitor.describe();
     this.#parts.log(`VM ${machine.vm}: started, process ${pid}`);
@@ -358,7 +370,7 @@ export class Monitors {
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {
-    return this.#require(vm, "poweredOn").inspect();
+    return { ...(await this.#require(vm, "poweredOn").inspect()), isToBeApart: this.#cpu.isToBeApart(vm) };
   }
 
   /** Asks every guest to power itself off, waits, and ends those that did not. */

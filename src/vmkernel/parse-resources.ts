@@ -1,6 +1,6 @@
 /** Reads the resource pools that hostd asks for (untrusted). Pure. */
 import type { CpuAllocation, PoolConfig, ResourceConfig, VmAllocation } from "./resources/index.ts";
-import { invalid, readInteger, readIntegers, readOptional, readShape, readShapes, readVmId, type Shape } from "./shape.ts";
+import { invalid, readInteger, readIntegers, readOneOf, readOptional, readShape, readShapes, readVmId, type Shape } from "./shape.ts";
 
 const POOLS_MAX = 2048;
 const VMS_MAX = 4096;
@@ -28,7 +28,9 @@ export function parseResourceConfig(shape: Shape): ResourceConfig {
   }
   const stray = vms.findIndex(({ pool }) => pool !== undefined && !known.has(pool));
   if (stray !== -1) throw invalid(`${shape.at}.vms[${stray}].pool`, "is not a pool");
-  return { pools, vms, sharedPagesPerSecond: readInteger(shape, "sharedPagesPerSecond", PAGES_PER_SECOND) };
+  const coreSharing = readOptional(shape, "coreSharing", (from, name) => readOneOf(from, name, ["any", "oneVm", "oneThread"]));
+  const sharedPagesPerSecond = readInteger(shape, "sharedPagesPerSecond", PAGES_PER_SECOND);
+  return { pools, vms, sharedPagesPerSecond, ...(coreSharing !== undefined && { coreSharing }) };
 }
 
 function readPool(shape: Shape): PoolConfig {
@@ -40,7 +42,11 @@ function readVm(shape: Shape): VmAllocation {
   const pool = readOptional(shape, "pool", (from, name) => readInteger(from, name, ID));
   const own = { vm: readVmId(shape, "vm"), vcpus: readInteger(shape, "vcpus", VCPUS), cpu: readCpu(readShape(shape, "cpu")) };
   const affinity = readOptional(shape, "affinity", (from, name) => readIntegers(from, name, PROCESSORS));
-  return { ...own, ...(pool !== undefined && { pool }), ...(affinity !== undefined && { affinity }) };
+  const htSharing = readOptional(shape, "htSharing", (from, name) => readOneOf(from, name, ["internal", "none"]));
+  return {
+    ...{ ...own, ...(pool !== undefined && { pool }) },
+    ...{ ...(affinity !== undefined && { affinity }), ...(htSharing !== undefined && { htSharing }) },
+  };
 }
 
 function readCpu(shape: Shape): CpuAllocation {

@@ -521,8 +521,11 @@ export interface MonitorInspection {
   /** Every process in the VM's cgroup (by uid where there is no cgroup), the monitor last. */
   readonly pids: readonly number[];
   readonly machine: MachineSpec;
-  /** Answers of the running QEMU to query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
+  /** Whether it is never to run on a core's thread while another VM is on another of that core: by its htSharing, or the host's options. */
+  readonly isToBeApart: boolean;
+  /** Answers of the running QEMU to query-hotpluggable-cpus, query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
   readonly qmp: {
+    readonly processors: unknown;
     readonly pci: unknown;
     readonly block: unknown;
     readonly chardev: unknown;

@@ -12,7 +12,7 @@ import { COMPUTE_RESOURCE } from "../inventory-tree.ts";
 import type { Options } from "../options/options.ts";
 import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
-import { consumerOf, type RunningConsumer, refuseUnkeepable, type Sized, toVmkernel } from "./guarantees.ts";
+import { consumerOf, coreSharingOf, type RunningConsumer, refuseUnkeepable, type Sized, toVmkernel } from "./guarantees.ts";
 import { admitted, movePools } from "./plan-pools.ts";
 import { findPool, type Pool, type PoolTree, poolIdOf, poolRef, ROOT_ID } from "./pool-tree.ts";
 
@@ -170,6 +170,7 @@ export class Pools {
       vms: vms.list(),
       poolOf: (vm) => this.poolOf(vm),
       sharedPagesPerSecond: options.get("Mem.ShareRateMax"),
+      coreSharing: coreSharingOf(options),
     });
     if (isDeepStrictEqual(resources, this.#told)) return;
     this.#told = resources;

@@ -337,9 +337,10 @@ export class Monitor {
     return this.#guest.programs;
   }
 
-  async inspect(): Promise<MonitorInspection> {
-    const [pids, pci, block, chardev, vnc, qtree] = await Promise.all([
+  async inspect(): Promise<Omit<MonitorInspection, "isToBeApart">> {
+    const [pids, processors, pci, block, chardev, vnc, qtree] = await Promise.all([
       this.#processes(),
+      this.execute("query-hotpluggable-cpus"),
       this.execute("query-pci"),
       this.execute("query-block"),
       this.execute("query-chardev"),
@@ -350,7 +351,7 @@ export class Monitor {
       description: this.describe(),
       pids,
       machine: this.#record.machine,
-      qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
+      qmp: { processors, pci, block, chardev, vnc, qtree: String(qtree) },
     };
   }
 
