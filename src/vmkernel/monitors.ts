@@ -346,7 +346,14 @@ export class Monitors {
 
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
-    return (await Promise.all(this.#present().map((monitor) => monitor.load()))).filter((load) => load !== undefined);
+    const loads = (await Promise.all(this.#present().map((monitor) => monitor.load()))).filter((load) => load !== undefined);
+    const nics = this.#parts.network.loads();
+    const entitlements = this.#cpu.entitlements();
+    return loads.map((load) => ({
+      ...load,
+      nics: nics.flatMap(({ vm, ...nic }) => (vm === load.vm ? [nic] : [])),
+      ...(entitlements.get(load.vm) ?? { entitledMhz: 0, worstCaseMhz: 0 }),
+    }));
   }
 
   /** The log in its folder; undefined where it keeps none. */

@@ -312,12 +312,29 @@ export interface MonitorLoad {
   readonly startedAtMs: number;
   /** Of all its processes: virtual CPUs, devices, the sandbox around it. */
   readonly processorMs: number;
+  /** For how long its threads could have run, and others did. */
+  readonly waitedMs: number;
+  /** As in {@link CpuEntitlement}. */
+  readonly entitledMhz: number;
+  readonly worstCaseMhz: number;
+  /** Its network cards that have a port. */
+  readonly nics: readonly VirtualNicLoad[];
   /** Of the machine's memory: the guest's pages that it has touched, and what the monitor itself needs. */
   readonly memoryBytes: number;
   /** Of the guest's memory: what the kernel keeps once for it and others, or for several pages of its own. */
   readonly sharedBytes: number;
   /** Disks that it tells of; empty while it does not answer. */
   readonly disks: readonly VirtualDiskLoad[];
+}
+
+/** From the guest's side. */
+export interface VirtualNicLoad {
+  /** vim25 device key. */
+  readonly key: number;
+  readonly receivedBytes: number;
+  readonly transmittedBytes: number;
+  readonly receivedPackets: number;
+  readonly transmittedPackets: number;
 }
 
 export interface VirtualDiskLoad {

@@ -101,7 +101,13 @@ export function showSummary(agent: HostAgent, id: number, name: string): Resourc
     name,
     config: showConfig(agent, id),
     runtime: showRuntime(agent, id),
-    quickStats: { overallCpuUsage: usedIn(agent, id, "cpuUsageMhz"), hostMemoryUsage: Math.round(memoryKib / 1024) },
+    quickStats: {
+      overallCpuUsage: usedIn(agent, id, "cpuUsageMhz"),
+      overallCpuDemand: usedIn(agent, id, "cpuDemand"),
+      distributedCpuEntitlement: usedIn(agent, id, "cpuEntitlement"),
+      staticCpuEntitlement: usedIn(agent, id, "cpuWorstCase"),
+      hostMemoryUsage: Math.round(memoryKib / 1024),
+    },
     configuredMemoryMB: sizes.reduce((sum, size) => sum + size, 0),
   };
 }

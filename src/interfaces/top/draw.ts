@@ -59,7 +59,7 @@ export function headLines(sample: TopSample | undefined, { view, delayS }: TopSt
   ];
 }
 
-const STATES = ["high", "soft", "hard", "low"]; // vim25 mem.state
+const STATES = ["high", "clear", "soft", "hard", "low"]; // as the host's mem.state counts them
 function memoryLine({ memoryBytes, host }: TopSample): string {
   const totalMib = Math.round(memoryBytes / 2 ** 20);
   const usedKib = figureOf(host, "mem.consumed");

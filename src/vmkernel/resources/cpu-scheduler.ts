@@ -7,6 +7,7 @@ import { type CoreThreads, type CpuPortion, type ProcessorTime, readProcessorTim
 import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
 import { correctWeights } from "./correct-weights.ts";
+import { type CpuEntitlement, entitlements } from "./entitlements.ts";
 import { type Place, Placing } from "./placing.ts";
 import { type CpuPlan, type HostProcessors, planCpu, type RunningVm } from "./plan-cpu.ts";
 
@@ -81,6 +82,10 @@ export class CpuScheduler implements Disposable {
   isToBeApart(vm: VmId): boolean {
     const isOfHost = this.#config.coreSharing !== undefined && this.#config.coreSharing !== "any";
     return isOfHost || this.#config.vms.some((one) => one.vm === vm && one.htSharing !== undefined);
+  }
+
+  entitlements(): ReadonlyMap<VmId, CpuEntitlement> {
+    return entitlements(this.#config, this.#describe(this.#parts.running()), this.#parts.processors);
   }
 
   /** Also whenever a VM has started, or is weighed otherwise. */

@@ -14,7 +14,6 @@ import type {
   MemoryMapping,
   MonitorDescription,
   MonitorInspection,
-  MonitorLoad,
   VirtualDiskLoad,
   VmkernelEvent,
 } from "../rpc.ts";
@@ -28,7 +27,7 @@ import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
-import { readMonitorLoad } from "./monitor-load.ts";
+import { type OwnLoad, readMonitorLoad } from "./monitor-load.ts";
 import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { parseBlockStats } from "./parse-block-stats.ts";
 import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
@@ -367,7 +366,7 @@ export class Monitor {
   }
 
   /** What it has used so far; undefined when its processes have ended meanwhile. */
-  async load(): Promise<MonitorLoad | undefined> {
+  async load(): Promise<OwnLoad | undefined> {
     return readMonitorLoad(this.#record, await this.#processes(), () => this.execute("query-blockstats"));
   }
 
