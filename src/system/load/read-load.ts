@@ -63,10 +63,13 @@ export function readProcessLoad(pid: number): ProcessLoad | undefined {
 
 /** @returns undefined when it has ended */
 export function readProcessorTime(pid: number): ProcessorTime | undefined {
-  const [stat, threads] = [readOf(pid, "stat"), threadsOf(pid)];
-  if (stat === undefined || threads === undefined) return undefined;
-  const waitedMs = threads.reduce((sum, thread) => sum + parseWaitedMs(readOf(pid, `task/${thread}/schedstat`) ?? ""), 0);
-  return { usedMs: parseProcessorTimeMs(stat), waitedMs };
+  const [stat, waitedMs] = [readOf(pid, "stat"), readWaitedMs(pid)];
+  return stat === undefined || waitedMs === undefined ? undefined : { usedMs: parseProcessorTimeMs(stat), waitedMs };
+}
+
+/** Of all threads of a process that are there. @returns undefined when it has ended */
+export function readWaitedMs(pid: number): number | undefined {
+  return threadsOf(pid)?.reduce((sum, thread) => sum + parseWaitedMs(readOf(pid, `task/${thread}/schedstat`) ?? ""), 0);
 }
 
 /** @returns undefined when it has ended */

@@ -71,6 +71,8 @@ const RESET_ECHO_MS = 2000;
 const WATCH_INTERVAL_MS = 5000;
 
 export class Monitor {
+  /** Its processes, as they were when they were measured first. */
+  #measured: readonly number[] | undefined;
   readonly #parts: MonitorParts;
   readonly #guest: GuestWatch;
   readonly #adapters: AdapterWatch;
@@ -367,7 +369,8 @@ export class Monitor {
 
   /** What it has used so far; undefined when its processes have ended meanwhile. */
   async load(): Promise<OwnLoad | undefined> {
-    return readMonitorLoad(this.#record, await this.#processes(), () => this.execute("query-blockstats"));
+    this.#measured ??= await this.#processes(); // they stay the same: the sandbox lets none of them start another
+    return readMonitorLoad(this.#record, this.#measured, () => this.execute("query-blockstats"));
   }
 
   /** What its disks have done so far. */
