@@ -8,15 +8,7 @@ import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { AdapterState } from "../machine.ts";
-import type {
-  GuestState,
-  Halt,
-  MemoryMapping,
-  MonitorDescription,
-  MonitorInspection,
-  VirtualDiskLoad,
-  VmkernelEvent,
-} from "../rpc.ts";
+import type { GuestState, Halt, MemoryMapping, MonitorDescription, MonitorInspection, VirtualDiskLoad, VmkernelEvent } from "../rpc.ts";
 import { AdapterWatch } from "./adapter-watch.ts";
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
