@@ -129,7 +129,7 @@ test("a batch is a head and a line for each sample that is new, of as many cells
 });
 
 test.each([
-  [["--delay", "1"], 2, /from 2 to 86400/],
+  [["--delay", "1"], 1, /from 2 to 86400/],
   [["--user", "role-2", "--password-file", "/dev/null"], 1, /logging in as role-2/],
 ])("%j ends with %i and says why", async (args, code, because) => {
   await expect(run(...args)).rejects.toMatchObject({ code, stderr: expect.stringMatching(because) });

@@ -3,10 +3,12 @@
  * is printed once; `--batch` writes comma-separated values. A client of the API like any other: it shows what its user may see.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { SystemError } from "../base/index.ts";
 import type { VimClient } from "../interfaces/index.ts";
 import {
   type BatchColumn,
   batchColumns,
+  DELAY_S,
   drawTable,
   firstState,
   formatBatchHeader,
@@ -20,14 +22,18 @@ import { type ApiUser, logIn, logOut } from "./api-session.ts";
 import { isTerminal, watchOnTerminal } from "./top-terminal.ts";
 
 export interface TopOptions extends ApiUser {
-  readonly delayS: number;
+  /** {@link DELAY_S}.usual where it is left out. */
+  readonly delayS: number | undefined;
   readonly isBatch: boolean;
   /** How many samples are shown; until it is ended where that is left out. */
   readonly count: number | undefined;
 }
 
 /** @throws {SystemError} when there is no host to ask, or it does not let the user in */
-export async function runTop(options: TopOptions): Promise<void> {
+export async function runTop({ delayS = DELAY_S.usual, ...given }: TopOptions): Promise<void> {
+  if (delayS < DELAY_S.min || delayS > DELAY_S.max)
+    throw new SystemError(`the delay is ${delayS} seconds, and they are from ${DELAY_S.min} to ${DELAY_S.max}`);
+  const options: Wanted = { ...given, delayS };
   await using source = new SampleSource(options);
   await source.read(); // a wrong password is said before a screen is taken
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -37,6 +43,10 @@ export async function runTop(options: TopOptions): Promise<void> {
   if (options.isBatch) await writeBatches(source, options);
   else if (isTerminal()) await watchOnTerminal(() => source.read(), options);
   else await printPlain(source, options);
+}
+
+interface Wanted extends TopOptions {
+  readonly delayS: number;
 }
 
 /** Asks a host again and again. A session that was lost, as when hostd was started anew, is begun again at the next time. */
@@ -65,7 +75,7 @@ class SampleSource implements AsyncDisposable {
 }
 
 /** A line for each sample that is new: the host takes one each 20 seconds, and one is not told twice. */
-async function writeBatches(source: SampleSource, { delayS, count = Number.POSITIVE_INFINITY }: TopOptions): Promise<void> {
+async function writeBatches(source: SampleSource, { delayS, count = Number.POSITIVE_INFINITY }: Wanted): Promise<void> {
   let columns: readonly BatchColumn[] | undefined;
   let lastMs = 0;
   for (let written = 0; written < count; ) {
@@ -86,7 +96,7 @@ async function writeBatches(source: SampleSource, { delayS, count = Number.POSIT
 /** More than a terminal is wide, since there is none: lines are not cut. */
 const PLAIN = { columns: 160, rows: 10_000 };
 
-async function printPlain(source: SampleSource, { delayS, count = 1 }: TopOptions): Promise<void> {
+async function printPlain(source: SampleSource, { delayS, count = 1 }: Wanted): Promise<void> {
   for (let printed = 0; printed < count; printed += 1) {
     if (printed > 0) await sleep(delayS * 1000);
     const sample = await source.read();

@@ -40,7 +40,11 @@ export async function watchOnTerminal(read: () => Promise<TopSample>, options: W
 async function watch(read: () => Promise<TopSample>, { delayS, count = Number.POSITIVE_INFINITY }: WatchOptions): Promise<void> {
   const { stdin, stdout } = process;
   const left = defer<void>();
-  const leave = (): void => left.resolve();
+  let isLeft = false;
+  const leave = (): void => {
+    isLeft = true;
+    left.resolve();
+  };
   let state: TopState = firstState(delayS);
   let sample: TopSample | undefined;
   let shown = 0;
@@ -64,6 +68,7 @@ async function watch(read: () => Promise<TopSample>, { delayS, count = Number.PO
       state = { ...state, message: `the host does not answer: ${messageOf(error)}` };
     }
     isAsking = false;
+    if (isLeft) return; // the screen is given back already
     redraw();
     if (shown >= count) leave();
     else timer = setTimeout(ask, state.delayS * 1000);
@@ -75,7 +80,7 @@ async function watch(read: () => Promise<TopSample>, { delayS, count = Number.PO
       if (pressed.effect === "quit") leave();
       if (pressed.effect === "refresh") void ask();
     }
-    redraw();
+    if (!isLeft) redraw();
   };
 
   stdin.on("data", onKeys).on("end", leave);
