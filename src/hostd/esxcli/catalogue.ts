@@ -2,8 +2,8 @@
 import { type PrivilegeId, READ } from "../../access/index.ts";
 import type { Command } from "./command.ts";
 import { managementCommands } from "./commands/bulkhead-management.ts";
-import { ownNetworkCommands } from "./commands/bulkhead-network.ts";
 import { bulkheadMemoryCommands } from "./commands/bulkhead-memory.ts";
+import { ownNetworkCommands } from "./commands/bulkhead-network.ts";
 import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
 import { addressCommands } from "./commands/network-addresses.ts";
