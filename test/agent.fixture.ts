@@ -37,6 +37,7 @@ import {
   type NetworkDescription,
   NO_POOLS,
   NoNetwork,
+  type PageRun,
   type PortDescription,
   performRequest,
   type ResourceConfig,
@@ -264,6 +265,9 @@ class ShownMonitors {
   }
 
   loads = async () => [];
+  /** One page of memory each, that nothing has touched. */
+  mapPages = async (_: VmId, { fromByte }: { readonly fromByte: number }): Promise<readonly PageRun[]> =>
+    fromByte > 0 ? [] : [{ guestStart: 0, hostStart: 4096, bytes: 4096, region: "pc.ram", machine: { kind: "untouched" } }];
   /** What it was told last of pools and of the VMs in them. */
   resources: ResourceConfig = NO_POOLS;
 

@@ -106,7 +106,9 @@ const questions: Readonly<Record<string, Arguments>> = {
 const CONNECTIONS = "network ip connection list";
 /** Who reads them, could replace them. */
 const AUTHORITIES = "system security certificatestore list";
-const NOT_FOR_READERS = [CONNECTIONS, AUTHORITIES];
+/** Tells where things lie in the machine's memory. */
+const PMAP = "bulkhead memory pmap list";
+const NOT_FOR_READERS = [CONNECTIONS, AUTHORITIES, PMAP];
 
 /** Has a test of its own, for it ends what the others need. */
 const KILL = "vm process kill";
@@ -148,7 +150,7 @@ test("no command is without a test: what reads is walked, and what changes somet
 
 test("every command that reads answers what it declares", async () => {
   await done(withInterface);
-  const told = { "network nic get": { nicname: await device() }, "network vm port list": { worldid: world } };
+  const told = { "network nic get": { nicname: await device() }, "network vm port list": { worldid: world }, [PMAP]: { vm: vm.value } };
   for (const command of commands.filter(({ result }) => result.kind !== "nothing")) {
     const path = pathOf(command);
     const answer = await say(path, { ...questions, ...told }[path] ?? {});
@@ -192,7 +194,7 @@ test.each(deeds.map((row) => [row.deed[0], row] as const))(
   },
 );
 
-test("the connections of the machine are told with whose they are, and not to whoever may only read", async () => {
+test("the connections of the machine are told with whose they are, and neither they nor where memory lies to whoever may only read", async () => {
   const rows = (await say(CONNECTIONS, { type: "tcp" })).rows ?? [];
   const own = rows.filter(({ LocalAddress }) => LocalAddress?.[0] === `127.0.0.1:${host.port}`);
   expect(own).toContainEqual(
@@ -201,6 +203,7 @@ test("the connections of the machine are told with whose they are, and not to wh
   expect((await say(CONNECTIONS, { type: "udp" })).rows?.filter(({ Proto }) => Proto?.[0] !== "udp")).toEqual([]);
   const reader = await host.login(READ_ONLY);
   expect((await faultOf(say(CONNECTIONS, {}, reader))).fault).toBe("NoPermission");
+  expect((await faultOf(say(PMAP, { vm: vm.value }, reader))).fault).toBe("NoPermission");
   reader.close();
 });
 

@@ -260,6 +260,12 @@ export const deeds: readonly Deed[] = [
     ],
   },
   {
+    deed: ["system settings kernel set", { setting: "hyperthreadingMitigation", value: "TRUE" }],
+    reading: ["system settings kernel list", { delta: "true" }],
+    shows: { Name: ["hyperthreadingMitigation"], Configured: ["TRUE"], Runtime: ["TRUE"], Default: ["FALSE"] },
+    undo: [["system settings kernel set", { setting: "hyperthreadingMitigation", value: "FALSE" }]],
+  },
+  {
     deed: ["system settings advanced set", { option: TIMEOUT, intvalue: "45" }],
     reading: ["system settings advanced list", { delta: "true" }],
     shows: { Path: [TIMEOUT], IntValue: ["45"], DefaultIntValue: ["30"], Type: ["integer"] },

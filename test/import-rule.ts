@@ -52,8 +52,12 @@ const HARMLESS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["node:os", new Set(["constants"])],
 ]);
 
-/** What esxcli's commands are, and how they print: whoever needs that much, as a command at the machine does, loads no host agent with it. */
-const SIDE_DOORS: ReadonlySet<string> = new Set(["/src/hostd/esxcli/index.ts", "/src/interfaces/esxcli/index.ts"]);
+/** What esxcli's commands are, and how they and `top` print: a command at the machine loads no host agent with it, nor the host these. */
+const SIDE_DOORS: ReadonlySet<string> = new Set([
+  "/src/hostd/esxcli/index.ts",
+  "/src/interfaces/esxcli/index.ts",
+  "/src/interfaces/top/index.ts",
+]);
 
 interface Exception {
   /** A module, a file outside src/ by its path in the repository, or "system path" for the name of a file that is Linux's and not ours. */

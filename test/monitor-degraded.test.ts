@@ -33,6 +33,8 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
       limits: { memoryMiB: 4096, logicalCpus: 2 },
       processors: { mhz: 2000, count: 2 },
       memory: { swap: paths.swap, totalBytes: 4096 * 2 ** 20, isBounded: false },
+      cores: () => [[0], [1]],
+      hasCoreScheduling: false,
       onEvent: (event) => events.push(event),
       hasListeners: () => false,
       log: () => {},

@@ -84,6 +84,21 @@ test.skipIf(!isRoot)("guests reach those of their own VLAN on their own switch, 
   expect(await matrix()).toEqual({ 1: [2], 2: [1], 3: [], 4: [], 5: [] });
 });
 
+test.skipIf(!isRoot)("what a guest sends and what it receives are counted apart, for each of its adapters", async () => {
+  const nicOf = async (number: number) => {
+    const { monitors } = await vmkernel.request({ kind: "sampleLoad" });
+    const [nic] = monitors.find(({ vm }) => vm === guest(number).vm.value)?.nics ?? [];
+    return { sent: nic?.transmittedPackets ?? 0, received: nic?.receivedPackets ?? 0 };
+  };
+  const before = [await nicOf(1), await nicOf(2)];
+  await inGuest(vmkernel, guest(1), "ping -c 3 -W 1 10.0.0.99 > /dev/null 2>&1; true"); // who has that address, nobody answers
+  const after = [await nicOf(1), await nicOf(2)];
+  const grown = (at: number, way: "sent" | "received") => (after[at]?.[way] ?? 0) - (before[at]?.[way] ?? 0);
+  expect(grown(0, "sent")).toBeGreaterThanOrEqual(2);
+  expect(grown(1, "received")).toBeGreaterThanOrEqual(2);
+  expect(grown(0, "received")).toBeLessThan(grown(0, "sent"));
+});
+
 test.skipIf(!isRoot)("esxcli tells which port a guest that runs is plugged into, and the address that the guest has", async () => {
   const { id, effectiveMac } = await portOf(1);
   const monitors = await vmkernel.request({ kind: "listMonitors" });

@@ -15,7 +15,7 @@ const pci = (...functions: readonly (readonly [number, number, number, number])[
   },
 ];
 const machine = machineWith({ kind: "serial", key: 9000, unit: 0 });
-const qmp = { pci: pci(...chipset), block: [], chardev: [], vnc: [], qtree: '      dev: isa-serial, id "dev9000"\n' };
+const qmp = { processors: [], pci: pci(...chipset), block: [], chardev: [], vnc: [], qtree: '      dev: isa-serial, id "dev9000"\n' };
 
 test("the chipset and the configured serial port are all that there is", () => {
   expect(compareDevices(machine, qmp)).toMatchObject({ missing: [], surplus: [] });

@@ -46,7 +46,14 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
     guest: { tools: "notRunning" as const },
     disconnected: [],
   };
-  return { description, pids: [pid], machine, balloonedBytes: 0, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
+  return {
+    description,
+    pids: [pid],
+    machine,
+    isToBeApart: false,
+    balloonedBytes: 0,
+    qmp: { processors: [], pci: [], block: [], chardev: [], vnc: [], qtree: "" },
+  };
 }
 
 const NO_MEMORY: Observation["memory"] = { owners: [], doubled: [], randomization: "2" };
@@ -62,6 +69,7 @@ function observation(monitors: Observation["monitors"], withheld: Observation["w
     hostNamespaces: namespacesOf("self"),
     management: undefined,
     monitors,
+    cores: [[0]],
     memory: NO_MEMORY,
     tcpSockets: tcpSockets(),
     unseen: [],

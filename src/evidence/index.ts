@@ -9,6 +9,7 @@ import { managementClaims } from "./claims/management.ts";
 import { memoryClaims } from "./claims/memory.ts";
 import { monitorClaims } from "./claims/monitors.ts";
 import { networkClaims } from "./claims/network.ts";
+import { processorClaims } from "./claims/processors.ts";
 import { reservationClaims } from "./claims/reservations.ts";
 import { type HostPids, type Observation, observe, type Places } from "./observe.ts";
 
@@ -20,6 +21,7 @@ export const claims: readonly Claim[] = [
   ...monitorClaims,
   ...memoryClaims,
   ...reservationClaims,
+  ...processorClaims,
   ...deviceClaims,
   ...consoleClaims,
   ...networkClaims,

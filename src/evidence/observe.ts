@@ -4,11 +4,16 @@
  */
 import { type DatastorePath, formatDatastorePath, messageOf } from "../base/index.ts";
 import {
+  affinityOf,
   allPids,
+  type CoreThreads,
+  coreGroupOf,
+  coreReader,
   describeProcess,
   descriptorsOf,
   fileIdentity,
   type HeldTap,
+  hasCoreScheduling,
   heldTaps,
   type Namespaces,
   namespacesOf,
@@ -53,6 +58,8 @@ export interface ObservedMonitor {
   readonly diskUuids: ReadonlyMap<number, string>;
   /** Folders of datastores that a path leads it to. */
   readonly reachable: readonly string[];
+  /** Where its threads may run, all together, and their core scheduling groups: "0" is none. */
+  readonly processors: { readonly numbers: readonly number[]; readonly groups: readonly string[] };
 }
 
 /** A disk that a running VM writes. */
@@ -84,6 +91,8 @@ export interface Observation {
   readonly accelerator: { readonly kind: "kvm" | "tcg"; readonly because: string };
   readonly hostNamespaces: Namespaces;
   readonly monitors: readonly ObservedMonitor[];
+  /** The machine's cores, as the numbers of their threads. */
+  readonly cores: readonly CoreThreads[];
   readonly memory: ObservedMemory;
   readonly reservations: readonly ObservedReservation[];
   /** Of the machine's own network. */
@@ -154,6 +163,7 @@ export async function observe(
     hostNamespaces: namespacesOf("self"),
     monitors,
     reservations,
+    cores: coreReader()(),
     memory: observeMemory([...monitors.map(memoryOwner), ...hostOwners(pids)]),
     tcpSockets: sockets,
     unseen,
@@ -233,7 +243,22 @@ export function observeMonitor(
     taps: heldTaps(pid),
     diskUuids,
     reachable: roots.filter((root) => processSees(pid, root)),
+    processors: processorsOf(pid),
   };
+}
+
+/** A thread that ends meanwhile is left out. */
+function processorsOf(pid: number): ObservedMonitor["processors"] {
+  const numbers = new Set<number>();
+  const groups = new Set<string>();
+  const hasGroups = hasCoreScheduling();
+  for (const { id } of threadsOf(pid)) {
+    try {
+      for (const number of affinityOf(id)) numbers.add(number);
+      groups.add(hasGroups ? String(coreGroupOf(id)) : "0");
+    } catch {}
+  }
+  return { numbers: [...numbers].sort((a, b) => a - b), groups: [...groups] };
 }
 
 function memoryOwner({ inspection: { description }, process }: ObservedMonitor): MemoryOwner {

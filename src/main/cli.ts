@@ -77,11 +77,15 @@ function buildProgram(): Command {
     .description("which machine page is behind each page of a guest: guest physical, monitor virtual, machine")
     .requiredOption("--vm <id>", "number of a running VM, as `bulkhead host status` prints it", readVmNumber)
     .action(showPageMap);
-  common(program.command("esxcli"))
+  common(apiUser(program.command("top")))
+    .description("what the host and its VMs use, as esxtop shows it: a view that keeps itself up to date, or batches of CSV")
+    .option("-d, --delay <seconds>", "between updates, 2 to 86400; 5 when left out", readCount)
+    .option("-b, --batch", "comma-separated values, a line for each sample that the host has taken")
+    .option("-n, --count <count>", "end after that many", readCount)
+    .action(top);
+  common(apiUser(program.command("esxcli")))
     .description("the commands of ESXi's esxcli that this host has, as a client of its API; without one: what there is")
     .argument("[words...]", "namespaces, command and its options")
-    .option("--user <name>", "in whose name", "root")
-    .option("--password-file <file>", `holds the user's password; otherwise ${USER_PASSWORD_VARIABLE} does, or root's first one is read`)
     .addOption(
       new Option("--formatter <formatter>", "how the answer is printed").choices(["xml", "csv", "keyvalue", "json"] satisfies Formatter[]),
     )
@@ -100,6 +104,13 @@ function common(command: Command, listen = listenOption().hideHelp()): Command {
     .option("--root <dir>", "everything of the host is kept beneath this folder", "/")
     .addOption(listen)
     .option("--json", "print JSON");
+}
+
+/** Of a command that is a client of the API. */
+function apiUser(command: Command): Command {
+  return command
+    .option("--user <name>", "in whose name", "root")
+    .option("--password-file <file>", `holds the user's password; otherwise ${USER_PASSWORD_VARIABLE} does, or root's first one is read`);
 }
 
 function listenOption(): Option {
@@ -129,6 +140,12 @@ function readVmNumber(text: string): VmId {
   const vm = parseVmId(text);
   if (vm === undefined) throw new InvalidArgumentError("It is a number that `bulkhead host status` prints.");
   return vm;
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  throw new InvalidArgumentError("It is a number from 1 on.");
 }
 
 function hostOptions({ root, listen, degraded, dedicated, memory }: Options): HostOptions {
@@ -225,9 +242,23 @@ async function showPageMap({ root, json, vm }: Options & { readonly vm: VmId }):
   console.log(json ? JSON.stringify(runs, undefined, 2) : formatPageMap(runs));
 }
 
-interface EsxcliCommandOptions extends Options {
+interface ApiOptions extends Options {
   readonly user: string;
   readonly passwordFile?: string;
+}
+
+interface TopCommandOptions extends ApiOptions {
+  readonly delay?: number;
+  readonly batch?: true;
+  readonly count?: number;
+}
+
+async function top({ root, user, passwordFile, delay, batch, count }: TopCommandOptions): Promise<void> {
+  const { runTop } = await import("./top-command.ts"); // the processes of a host need none of it
+  await runTop({ paths: hostPaths(root), user, passwordFile, delayS: delay, isBatch: batch === true, count });
+}
+
+interface EsxcliCommandOptions extends ApiOptions {
   readonly formatter?: Formatter;
 }
 

@@ -2,8 +2,6 @@
  * `bulkhead esxcli`: commands of the host for whoever sits at it. It is a client of the API like any other, with a user and a password:
  * it can do what that user may, and what it does is in the audit.
  */
-import { readFileSync } from "node:fs";
-import { type HostPaths, messageOf, SystemError } from "../base/index.ts";
 import { type Command, esxcliCommands, handlerOf, vmodlNameOf, type Words } from "../hostd/esxcli/index.ts";
 import {
   type Answer,
@@ -14,17 +12,11 @@ import {
   formatNamespaceHelp,
   parseCommandLine,
 } from "../interfaces/esxcli/index.ts";
-import { connectVim, moRef, type VimClient } from "../interfaces/index.ts";
+import { moRef, type VimClient } from "../interfaces/index.ts";
 import { escapeText, parseXml, type SoapArgument, type SoapResult } from "../wire/index.ts";
-import { initialPasswordPath, USER_PASSWORD_VARIABLE } from "./root-password.ts";
-import { readRunFile } from "./run-file.ts";
+import { type ApiUser, logIn, logOut } from "./api-session.ts";
 
-const SESSIONS = moRef("SessionManager", "ha-sessionmgr");
-
-export interface EsxcliOptions {
-  readonly paths: HostPaths;
-  readonly user: string;
-  readonly passwordFile: string | undefined;
+export interface EsxcliOptions extends ApiUser {
   readonly formatter: Formatter | undefined;
   /** What stands behind `esxcli`. */
   readonly typed: readonly string[];
@@ -45,10 +37,12 @@ export async function runEsxcli(options: EsxcliOptions): Promise<Printed> {
     case "wrong":
       return { lines: [`Error: ${typed.because}`, "", ...help(typed)], exitCode: 1 };
     case "command": {
-      await using client = await logIn(options);
-      const printed = await execute(client, typed, options.formatter);
-      await client.call(SESSIONS, "Logout", {});
-      return printed;
+      const client = await logIn(options);
+      try {
+        return await execute(client, typed, options.formatter);
+      } finally {
+        await logOut(client);
+      }
     }
   }
 }
@@ -86,32 +80,4 @@ function refusalOf({ faultMsg, faultDetail = "" }: NonNullable<SoapResult["fault
   const fault = faultDetail === "" ? undefined : parseXml(Buffer.from(faultDetail)).children.find(({ name }) => name === "fault");
   const said = fault?.children.filter(({ name }) => name === "errMsg").map(({ text }) => text) ?? [];
   return (said.length > 0 ? said : [faultMsg]).map((line) => line.replace(/\p{C}/gu, "?"));
-}
-
-async function logIn({ paths, user, passwordFile }: EsxcliOptions): Promise<VimClient> {
-  const running = readRunFile(paths);
-  if (running?.thumbprint === undefined) throw new SystemError(`no host runs on ${paths.root}`);
-  const password = passwordOf(paths, user, passwordFile);
-  const client = await connectVim({ url: running.url, thumbprint: running.thumbprint.sha256 });
-  try {
-    await client.call(SESSIONS, "Login", { userName: user, password });
-    return client;
-  } catch (cause) {
-    client.close();
-    throw new SystemError(`logging in as ${user}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** root's first one lies where only root can read it, as long as nobody has taken it away. */
-function passwordOf(paths: HostPaths, user: string, file: string | undefined): string {
-  const given = process.env[USER_PASSWORD_VARIABLE];
-  const path = file ?? (user === "root" ? initialPasswordPath(paths) : undefined);
-  if (file === undefined && given !== undefined && given !== "") return given;
-  const ways = `give ${user}'s password as ${USER_PASSWORD_VARIABLE}, or a file that holds it by --password-file`;
-  if (path === undefined) throw new SystemError(ways);
-  try {
-    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
-  } catch (cause) {
-    throw new SystemError(`${path} cannot be read: ${ways}`, { cause });
-  }
 }

@@ -11,7 +11,7 @@ import { mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type HostPaths, hostPaths, messageWithCauses, SystemError } from "../base/index.ts";
-import { tryLock } from "../system/index.ts";
+import { coreReader, hasCoreScheduling, tryLock } from "../system/index.ts";
 import {
   createStorage,
   decideIsolation,
@@ -107,6 +107,8 @@ async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<
       totalBytes: host.memoryBytes,
       isBounded: Number.isFinite(options.memoryBytesMax),
     },
+    cores: coreReader(),
+    hasCoreScheduling: hasCoreScheduling(),
     onEvent: (event) => server?.broadcast(event),
     hasListeners: () => server?.hasListeners === true,
     log,

@@ -6,6 +6,7 @@ import type { NetworkConfig, NicPort } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { NetworkState } from "./network/plan-network.ts";
 import type { ConfigureOptions } from "./network/virtual-network.ts";
+import type { VirtualNicLoad } from "./rpc.ts";
 
 export interface HostNetwork {
   /** @throws {Fault} what of it cannot be; then all is as it was */
@@ -28,10 +29,16 @@ export interface HostNetwork {
   carryIn(vm: VmId, key: number, connections: readonly CarriedConnection[]): Promise<void>;
   /** What is plugged in. */
   plugged(): readonly Pick<NicPort, "vm" | "key">[];
+  /** Of each network card that is plugged in, since it was. Cheap: it is asked for often. */
+  loads(): readonly PluggedLoad[];
   /** Lets go of it: what is plugged in goes on, and the next vmkernel finds it. */
   close(): void;
   /** The host stops: nothing of it is left. */
   remove(): Promise<void>;
+}
+
+export interface PluggedLoad extends VirtualNicLoad {
+  readonly vm: VmId;
 }
 
 /** It is configured and shown, and nothing is ever plugged into it. */
@@ -75,6 +82,10 @@ export class NoNetwork implements HostNetwork {
   }
 
   connectionsOf(): readonly [] {
+    return [];
+  }
+
+  loads(): readonly [] {
     return [];
   }
 }

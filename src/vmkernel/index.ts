@@ -10,6 +10,7 @@ export * from "./isolation.ts";
 export * from "./isolation-hostd.ts";
 export * from "./isolation-probe.ts";
 export type * from "./machine.ts";
+export { PAGE_RUNS_MAX } from "./memory/page-map.ts";
 export * from "./monitors.ts";
 export * from "./network/index.ts";
 export * from "./perform-request.ts";

@@ -20,10 +20,11 @@ import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
+import { type PageMapPart, readPageRuns } from "./memory/page-map.ts";
 import { appendToFile } from "./memory-appendix.ts";
 import { openAttachments } from "./open-attachments.ts";
-import type { HostProcessors, MemoryState, ResourceConfig } from "./resources/index.ts";
-import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, VmkernelEvent } from "./rpc.ts";
+import type { CpuSchedulerParts, HostProcessors, MemoryState, ResourceConfig } from "./resources/index.ts";
+import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, PageRun, VmkernelEvent } from "./rpc.ts";
 import { type MemoryParts, refuseOtherGroup, Schedulers } from "./schedulers.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
@@ -60,6 +61,8 @@ export interface MonitorsParts {
   readonly limits: HostLimits;
   readonly processors: HostProcessors;
   readonly memory: MemoryParts;
+  readonly cores: CpuSchedulerParts["cores"];
+  readonly hasCoreScheduling: boolean;
   readonly onEvent: (event: VmkernelEvent) => void;
   readonly hasListeners: () => boolean;
   readonly log: (line: string) => void;
@@ -147,6 +150,7 @@ export class Monitors {
 
   /** @param undo gets what is to be taken back when this fails, or what comes after it */
   async #bringUp({ machine, wanted, sharingGroup }: Start, undo: Undo): Promise<Monitor> {
+    using place = this.#schedulers.reserveProcessors(machine);
     using attachments = await openAttachments(machine, this.#parts);
     undo.add(() => this.#virtualPorts.release(machine.vm));
     using ports = await this.#virtualPorts.plugInAll(machine);
@@ -160,7 +164,8 @@ export class Monitors {
     const open = { ...attachments, taps: ports.taps };
     const tell = (vm: VmId, told: MonitorTold) => this.#logs.tell(vm, told);
     const order = { machine, guestVariables, sharingGroup, attachments: open, onEvent, tell, hasListeners };
-    const monitor = await startMonitor(vmm, order);
+    const beforeItRuns = (pid: number): void => place.bind(pid);
+    const monitor = await startMonitor(vmm, { ...order, beforeItRuns });
     this.#keep(monitor);
     const { pid, uid, accelerator, weaknesses } = monitor.describe();
     this.#parts.log(`VM ${machine.vm}: started, process ${pid}`);
@@ -352,6 +357,11 @@ export class Monitors {
 
   async mapMemory(vm: VmId): Promise<readonly MemoryMapping[]> {
     return memoryMapOf(this.#require(vm, "poweredOn"));
+  }
+
+  async mapPages(vm: VmId, part: PageMapPart): Promise<readonly PageRun[]> {
+    const monitor = this.#require(vm, "poweredOn");
+    return readPageRuns(monitor.describe().pid, await memoryMapOf(monitor), part);
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {

@@ -5,6 +5,7 @@
 import { assertNever } from "../base/index.ts";
 import { type KeyStroke, qcodeOf } from "../wire/index.ts";
 import { readGuestVariables } from "./guest-variables.ts";
+import { PAGE_RUNS_MAX } from "./memory/page-map.ts";
 import { parseHostFirewall } from "./parse-host-firewall.ts";
 import { parseNetworkConfig } from "./parse-network.ts";
 import { parseResourceConfig } from "./parse-resources.ts";
@@ -30,6 +31,7 @@ import { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, 
 export const TEXT_LENGTH_MAX = 1024 * 1024;
 const CAPACITY_BYTES = { min: 512, max: 62 * 1024 ** 4 }; // vSphere's largest virtual disk
 const LOG_AGE = { min: 0, max: 9 }; // the host keeps fewer
+const GUEST_ADDRESS = { min: 0, max: 2 ** 52 }; // as far as processors have physical addresses
 const FROM_BYTE = { min: 0, max: Number.MAX_SAFE_INTEGER };
 const PORT_ID = { min: 0, max: 0xffff_ffff };
 const GRACE_MS = { min: 0, max: 3_600_000 };
@@ -96,6 +98,7 @@ const KINDS = [
   "listMonitors",
   "inspectMonitor",
   "mapMemory",
+  "mapPages",
   "readClock",
   "sampleLoad",
   "readLog",
@@ -189,6 +192,10 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "inspectMonitor":
     case "mapMemory":
       return { kind, vm: readVmId(shape, "vm") };
+    case "mapPages": {
+      const runsMax = readInteger(shape, "runsMax", { min: 1, max: PAGE_RUNS_MAX });
+      return { kind, vm: readVmId(shape, "vm"), fromByte: readInteger(shape, "fromByte", GUEST_ADDRESS), runsMax };
+    }
     case "suspend":
     case "saveScreen":
       return { kind, vm: readVmId(shape, "vm"), to: readPath(shape, "to") };

@@ -4,6 +4,7 @@ import {
   invalid,
   readInteger,
   readIntegers,
+  readOneOf,
   readOptional,
   readOptionalFlag,
   readShape,
@@ -42,7 +43,9 @@ export function parseResourceConfig(shape: Shape): ResourceConfig {
   const stray = vms.findIndex(({ pool }) => pool !== undefined && !known.has(pool));
   if (stray !== -1) throw invalid(`${shape.at}.vms[${stray}].pool`, "is not a pool");
   const memory = readRules(readShape(shape, "memory"));
-  return { pools, vms, sharedPagesPerSecond: readInteger(shape, "sharedPagesPerSecond", PAGES_PER_SECOND), memory };
+  const coreSharing = readOptional(shape, "coreSharing", (from, name) => readOneOf(from, name, ["any", "oneVm", "oneThread"]));
+  const sharedPagesPerSecond = readInteger(shape, "sharedPagesPerSecond", PAGES_PER_SECOND);
+  return { pools, vms, sharedPagesPerSecond, memory, ...(coreSharing !== undefined && { coreSharing }) };
 }
 
 function readRules(shape: Shape): MemoryRules {
@@ -64,7 +67,11 @@ function readVm(shape: Shape): VmAllocation {
   const pool = readOptional(shape, "pool", (from, name) => readInteger(from, name, ID));
   const own = { vm: readVmId(shape, "vm"), vcpus: readInteger(shape, "vcpus", VCPUS), ...readAllocations(shape) };
   const affinity = readOptional(shape, "affinity", (from, name) => readIntegers(from, name, PROCESSORS));
-  return { ...own, ...(pool !== undefined && { pool }), ...(affinity !== undefined && { affinity }) };
+  const htSharing = readOptional(shape, "htSharing", (from, name) => readOneOf(from, name, ["internal", "none"]));
+  return {
+    ...{ ...own, ...(pool !== undefined && { pool }) },
+    ...{ ...(affinity !== undefined && { affinity }), ...(htSharing !== undefined && { htSharing }) },
+  };
 }
 
 function readAllocations(shape: Shape): Pick<VmAllocation, "cpu" | "memory"> {

@@ -137,6 +137,8 @@ export async function performRequest(
       return monitors.inspect(request.vm) satisfies Result<"inspectMonitor">;
     case "mapMemory":
       return monitors.mapMemory(request.vm) satisfies Result<"mapMemory">;
+    case "mapPages":
+      return monitors.mapPages(request.vm, request) satisfies Result<"mapPages">;
     case "readClock":
       return readClockDiscipline() satisfies VmkernelResults["readClock"];
     case "sampleLoad":

@@ -154,6 +154,8 @@ export type VmkernelRequest =
   | { readonly kind: "inspectMonitor"; readonly vm: VmId }
   /** What a running guest sees as memory, and where it lies in its monitor's. */
   | { readonly kind: "mapMemory"; readonly vm: VmId }
+  /** Which machine pages are behind a guest's, from a "physical" address of its on; at most PAGE_RUNS_MAX runs of them. */
+  | { readonly kind: "mapPages"; readonly vm: VmId; readonly fromByte: number; readonly runsMax: number }
   /** How well the machine's clock keeps the time. */
   | { readonly kind: "readClock" }
   /** What the machine and each monitor have used since they started. */
@@ -226,6 +228,7 @@ export interface VmkernelResults {
   listMonitors: readonly MonitorDescription[];
   inspectMonitor: MonitorInspection;
   mapMemory: readonly MemoryMapping[];
+  mapPages: readonly PageRun[];
   readClock: ClockDiscipline;
   sampleLoad: LoadSample;
   readLog: LogChunk;
@@ -312,6 +315,13 @@ export interface MonitorLoad {
   readonly startedAtMs: number;
   /** Of all its processes: virtual CPUs, devices, the sandbox around it. */
   readonly processorMs: number;
+  /** For how long its threads could have run, and others did. */
+  readonly waitedMs: number;
+  /** As in {@link CpuEntitlement}. */
+  readonly entitledMhz: number;
+  readonly worstCaseMhz: number;
+  /** Its network cards that have a port. */
+  readonly nics: readonly VirtualNicLoad[];
   /** Of the machine's memory: the guest's pages that it has touched, and what the monitor itself needs. */
   readonly memoryBytes: number;
   /** Of the guest's memory: what the kernel keeps once for it and others, or for several pages of its own. */
@@ -333,6 +343,16 @@ export interface GuestMemoryLoad {
   readonly balloonedBytes: number;
   /** Of what is resident, touched within the last minute or so. */
   readonly touchedBytes: number;
+}
+
+/** From the guest's side. */
+export interface VirtualNicLoad {
+  /** vim25 device key. */
+  readonly key: number;
+  readonly receivedBytes: number;
+  readonly transmittedBytes: number;
+  readonly receivedPackets: number;
+  readonly transmittedPackets: number;
 }
 
 export interface VirtualDiskLoad {
@@ -524,6 +544,16 @@ export interface MemoryMapping {
   readonly hostStart: number;
 }
 
+/** Pages one after another in all three: for the guest, for its monitor and in the machine. Addresses are bytes. */
+export interface PageRun {
+  readonly guestStart: number;
+  readonly hostStart: number;
+  readonly bytes: number;
+  /** As in {@link MemoryMapping}. */
+  readonly region: string;
+  readonly machine: { readonly kind: "at"; readonly start: number } | { readonly kind: "untouched" } | { readonly kind: "swapped" };
+}
+
 /** What is really there: the raw material of evidence. */
 export interface MonitorInspection {
   readonly description: MonitorDescription;
@@ -534,8 +564,11 @@ export interface MonitorInspection {
   readonly allocation?: MemoryAllocation;
   /** What its guest's driver says that it is without. */
   readonly balloonedBytes: number;
-  /** Answers of the running QEMU to query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
+  /** Whether it is never to run on a core's thread while another VM is on another of that core: by its htSharing, or the host's options. */
+  readonly isToBeApart: boolean;
+  /** Answers of the running QEMU to query-hotpluggable-cpus, query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
   readonly qmp: {
+    readonly processors: unknown;
     readonly pci: unknown;
     readonly block: unknown;
     readonly chardev: unknown;

@@ -5,10 +5,12 @@
 import { messageOf } from "../base/index.ts";
 import { cgroupControllers, readMemory, readMemoryUse, setMemoryPortion } from "../system/index.ts";
 import { fault } from "../wire/index.ts";
+import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
 import {
   CpuScheduler,
+  type CpuSchedulerParts,
   type HostMemory,
   type HostProcessors,
   MemoryScheduler,
@@ -42,8 +44,9 @@ export interface MemoryParts {
   readonly isBounded: boolean;
 }
 
-export interface SchedulersParts {
+export interface SchedulersParts extends Pick<CpuSchedulerParts, "cores" | "hasCoreScheduling"> {
   readonly vmm: Pick<VmmHost, "accelerator" | "cgroup">;
+  readonly network: Pick<HostNetwork, "loads">;
   readonly processors: HostProcessors;
   readonly memory: MemoryParts;
   /** Those that are not ending. */
@@ -60,11 +63,11 @@ export class Schedulers implements Disposable {
   #wipes = false;
 
   constructor(parts: SchedulersParts) {
-    const { processors, memory, running, log } = parts;
+    const { processors, cores, hasCoreScheduling, memory, running, log } = parts;
     this.#parts = parts;
     this.#sharing = new PageSharing(parts);
     this.#storageIo = new StorageIoControl({ running: () => running().map(storageUser), log });
-    this.#cpu = new CpuScheduler({ processors, running: () => running().map(scheduledMonitor), log });
+    this.#cpu = new CpuScheduler({ processors, cores, hasCoreScheduling, running: () => running().map(scheduledMonitor), log });
     this.#memory = new MemoryScheduler({
       swap: new SwapSpace(memory.swap, log),
       running: () => running().map((monitor) => this.#scheduledGuest(monitor)),
@@ -91,6 +94,11 @@ export class Schedulers implements Disposable {
     return this.#memory.admit(this.#swappable(machine));
   }
 
+  /** Processors for a VM that is about to start. @throws {Fault} InsufficientHostCpuCapacityFault */
+  reserveProcessors(machine: MachineSpec): ReturnType<CpuScheduler["reserve"]> {
+    return this.#cpu.reserve(machine);
+  }
+
   /** A VM that runs has its part within a second in any case: a failure is no reason to undo what was done. */
   async divideNow(): Promise<void> {
     const { log } = this.#parts;
@@ -112,7 +120,19 @@ export class Schedulers implements Disposable {
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
     const loads = await Promise.all(this.#parts.running().map((monitor) => this.#loadOf(monitor)));
-    return loads.filter((load) => load !== undefined);
+    const nics = this.#parts.network.loads();
+    const entitlements = this.#cpu.entitlements();
+    return loads.flatMap((load) =>
+      load === undefined
+        ? []
+        : [
+            {
+              ...load,
+              nics: nics.flatMap(({ vm, ...nic }) => (vm === load.vm ? [nic] : [])),
+              ...(entitlements.get(load.vm) ?? { entitledMhz: 0, worstCaseMhz: 0 }),
+            },
+          ],
+    );
   }
 
   /** A limit that is below the memory. */
@@ -124,7 +144,8 @@ export class Schedulers implements Disposable {
   async inspect(monitor: Monitor): Promise<MonitorInspection> {
     const [inspection, look] = await Promise.all([inspectMonitor(monitor), readGuestMemory(monitor)]);
     const allocation = this.#memory.allocationOf(monitor.vm);
-    return { ...inspection, balloonedBytes: look?.balloonedBytes ?? 0, ...(allocation && { allocation }) };
+    const isToBeApart = this.#cpu.isToBeApart(monitor.vm);
+    return { ...inspection, isToBeApart, balloonedBytes: look?.balloonedBytes ?? 0, ...(allocation && { allocation }) };
   }
 
   [Symbol.dispose](): void {
@@ -133,7 +154,7 @@ export class Schedulers implements Disposable {
     this.#storageIo[Symbol.dispose]();
   }
 
-  async #loadOf(monitor: Monitor): Promise<MonitorLoad | undefined> {
+  async #loadOf(monitor: Monitor): Promise<Omit<MonitorLoad, "nics" | "entitledMhz" | "worstCaseMhz"> | undefined> {
     const [load, look, use] = await Promise.all([loadOf(monitor), readGuestMemory(monitor), readUse(monitor)]);
     if (load === undefined) return undefined;
     await watchTouches(monitor);

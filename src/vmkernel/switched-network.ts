@@ -1,8 +1,8 @@
 /** The host's virtual network as requests and monitors reach it, where the machine lets programs be loaded. */
 import { messageWithCauses, type VmId } from "../base/index.ts";
-import { useNameServers } from "../system/index.ts";
+import { inNamespace, readLinkLoads, useNameServers } from "../system/index.ts";
 import { DhcpClients } from "./dhcp-clients.ts";
-import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
+import { type HostNetwork, NoNetwork, noSuchPort, type PluggedLoad } from "./host-network.ts";
 import type { Isolation } from "./isolation.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
@@ -52,7 +52,7 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
   const network = new VirtualNetwork({ ...parts, settled, isLost: (device) => beacons.isLost(device) });
   await network.adopt();
   const routers = followAutoconf(network, log);
-  return new SwitchedNetwork(network, neighbours, () => {
+  return new SwitchedNetwork(network, neighbours, networkNamespace(folder), () => {
     beacons[Symbol.dispose]();
     neighbours[Symbol.dispose]();
     clearInterval(routers);
@@ -76,9 +76,11 @@ function followAutoconf(network: VirtualNetwork, log: (line: string) => void): N
 class SwitchedNetwork implements HostNetwork {
   readonly #network: VirtualNetwork;
   readonly #neighbours: Neighbours;
+  readonly #namespace: string;
   readonly #stopAsking: () => void;
 
-  constructor(network: VirtualNetwork, neighbours: Neighbours, stopAsking: () => void) {
+  constructor(network: VirtualNetwork, neighbours: Neighbours, namespace: string, stopAsking: () => void) {
+    this.#namespace = namespace;
     this.#network = network;
     this.#neighbours = neighbours;
     this.#stopAsking = stopAsking;
@@ -99,6 +101,23 @@ class SwitchedNetwork implements HostNetwork {
       return neighbour === undefined ? uplink : { ...uplink, neighbour };
     };
     return { ...others, switches: switches.map((one) => ({ ...one, uplinks: one.uplinks.map(withNeighbour) })) };
+  }
+
+  loads(): readonly PluggedLoad[] {
+    const plugged = this.#network.state.ports.flatMap(({ device, connectee }) =>
+      connectee.kind === "virtualMachine" ? [{ device, vm: connectee.vm, key: connectee.key }] : [],
+    );
+    if (plugged.length === 0) return [];
+    const links = new Map(inNamespace(this.#namespace, readLinkLoads).map((link) => [link.name, link]));
+    return plugged.flatMap(({ device, vm, key }) => {
+      const link = links.get(device);
+      if (link === undefined) return [];
+      // What the kernel received on a tap, the guest has sent.
+      const { receivedBytes: transmittedBytes, transmittedBytes: receivedBytes } = link;
+      return [
+        { vm, key, receivedBytes, transmittedBytes, receivedPackets: link.transmittedPackets, transmittedPackets: link.receivedPackets },
+      ];
+    });
   }
 
   state(): NetworkState {

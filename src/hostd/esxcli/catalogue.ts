@@ -2,6 +2,7 @@
 import { type PrivilegeId, READ } from "../../access/index.ts";
 import type { Command } from "./command.ts";
 import { managementCommands } from "./commands/bulkhead-management.ts";
+import { bulkheadMemoryCommands } from "./commands/bulkhead-memory.ts";
 import { ownNetworkCommands } from "./commands/bulkhead-network.ts";
 import { esxcliCommands } from "./commands/esxcli.ts";
 import { hardwareCommands } from "./commands/hardware.ts";
@@ -15,6 +16,7 @@ import { portGroupCommands } from "./commands/network-port-groups.ts";
 import { routeCommands } from "./commands/network-routes.ts";
 import { networkVmCommands } from "./commands/network-vms.ts";
 import { vswitchCommands } from "./commands/network-vswitch.ts";
+import { schedCommands } from "./commands/sched.ts";
 import { storageCommands } from "./commands/storage.ts";
 import { systemCommands } from "./commands/system.ts";
 import { accountCommands } from "./commands/system-accounts.ts";
@@ -26,7 +28,9 @@ import { vmodlNameOf } from "./encode-result.ts";
 
 export const commands: readonly Command[] = [
   ...esxcliCommands(() => commands),
+  ...bulkheadMemoryCommands,
   ...hardwareCommands,
+  ...schedCommands,
   ...vswitchCommands,
   ...portGroupCommands,
   ...ownNetworkCommands,

@@ -3,7 +3,7 @@
  * invoke(). So a command can do nothing that its user could not do without it, and each step of it is authorized and recorded.
  */
 import { Fault } from "../../base/index.ts";
-import type { Connection } from "../../vmkernel/index.ts";
+import type { Connection, PageRun } from "../../vmkernel/index.ts";
 import { type AnyValue, fault, type ManagedObjects, type MoRef } from "../../wire/index.ts";
 import { type Call, sessionOf } from "../agent.ts";
 import { invoke } from "../invoke.ts";
@@ -57,6 +57,8 @@ export interface Host {
   setTrunk(portGroup: string, ranges: string | undefined): Promise<void>;
   /** @throws {Fault} NotFound, InvalidArgument, HostConfigFault */
   setInbound(place: InboundPlace, change: InboundChange): Promise<void>;
+  /** Of a VM that runs and that the caller may read: machine pages behind its memory. Guarded as {@link connections}. @throws {Fault} */
+  pages(vm: string, part: { readonly fromByte: number; readonly runsMax: number }): Promise<readonly PageRun[]>;
 }
 
 /** An object by its type and id. */
@@ -95,6 +97,11 @@ export function hostOf(call: Call): Host {
     setTrunk: (name, ranges) => setTrunkVlans(call, { name, ranges }),
     setInbound: (place, change) => setInboundShaping(call, place, change),
     connections: () => agent.vms.vmkernel.request({ kind: "listConnections" }),
+    async pages(id, part) {
+      const vm = running().find(({ ref }) => ref.value === id);
+      if (vm === undefined) throw fault("NotFound", `No virtual machine ${id} runs.`, {});
+      return agent.vms.vmkernel.request({ kind: "mapPages", vm: vm.id, ...part });
+    },
     ports: () => {
       const vms = new Map(running().map((vm) => [vm.id, vm.ref]));
       return agent.networks.description.switches.flatMap(({ name: vswitch, ports }) =>

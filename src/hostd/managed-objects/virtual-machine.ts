@@ -250,10 +250,22 @@ function quickStats(self: VmEntity): VirtualMachineQuickStats {
   const usedKiB = agent.performance.now(vm.ref, "memConsumed");
   return {
     ...(usedMhz === undefined ? {} : { overallCpuUsage: usedMhz }),
+    ...processorStats(self),
     ...(usedKiB === undefined ? {} : { hostMemoryUsage: Math.round(usedKiB / 1024) }),
     ...vmMemoryStats((counter) => agent.performance.now(vm.ref, counter)),
     guestHeartbeatStatus,
     uptimeSeconds: Math.floor((agent.clock.now() - vm.monitor.startedAtMs) / 1000),
+  };
+}
+
+function processorStats({ vm: { ref }, agent: { performance } }: VmEntity): Partial<VirtualMachineQuickStats> {
+  const readiness = performance.now(ref, "cpuReadiness");
+  const [demand, entitled, worst] = (["cpuDemand", "cpuEntitlement", "cpuWorstCase"] as const).map((name) => performance.now(ref, name));
+  return {
+    ...(demand === undefined ? {} : { overallCpuDemand: demand }),
+    ...(readiness === undefined ? {} : { overallCpuReadiness: Math.round(readiness / 100) }),
+    ...(entitled === undefined ? {} : { distributedCpuEntitlement: entitled }),
+    ...(worst === undefined ? {} : { staticCpuEntitlement: worst }),
   };
 }
 

@@ -10,6 +10,8 @@ export interface OptionRow {
   readonly min: number;
   readonly max: number;
   readonly default: number;
+  /** Shown and set as a truth value: 1 is true. */
+  readonly isBoolean?: true;
 }
 
 export const optionRows = {
@@ -98,6 +100,16 @@ export const optionRows = {
     max: 3600,
     default: 30, // several attempts of a client to connect again
   },
+  "VMkernel.Boot.hyperthreadingMitigation": {
+    label: "Side-channel-aware scheduling",
+    summary: "True: two VMs never run on the threads of one core at the same time; from its setting on",
+    ...{ min: 0, max: 1, default: 0, isBoolean: true },
+  },
+  "VMkernel.Boot.hyperthreadingMitigationIntraVM": {
+    label: "Side-channel-aware scheduling within a VM",
+    summary: "With the mitigation, true: one thread of each core is used alone; false: all threads, at one time by one VM",
+    ...{ min: 0, max: 1, default: 1, isBoolean: true },
+  },
 } as const satisfies Readonly<Record<string, OptionRow>>;
 
 export type OptionKey = keyof typeof optionRows;
@@ -107,7 +119,10 @@ export const optionDefs: readonly OptionDef[] = Object.entries<OptionRow>(option
   key,
   label: row.label,
   summary: row.summary,
-  optionType: { $type: "IntOption", min: row.min, max: row.max, defaultValue: row.default },
+  optionType:
+    row.isBoolean === true
+      ? { $type: "BoolOption", supported: true, defaultValue: row.default === 1 }
+      : { $type: "IntOption", min: row.min, max: row.max, defaultValue: row.default },
 }));
 
 /**
@@ -127,7 +142,11 @@ const INTEGERS = ["byte", "short", "int", "long"];
  * @throws {InvalidArgument} when it is of another type or out of bounds
  */
 export function parseOptionValue(key: OptionKey, value: AnyValue | undefined): number {
-  const { min, max } = optionRows[key];
+  const { min, max, isBoolean }: OptionRow = optionRows[key];
+  if (isBoolean === true) {
+    if (value?.anyType === "boolean") return value.value === true ? 1 : 0;
+    throw fault("InvalidArgument", `${key} is true or false.`, { invalidProperty: key });
+  }
   const number = value !== undefined && INTEGERS.includes(value.anyType) ? Number(value.value) : Number.NaN;
   if (Number.isInteger(number) && number >= min && number <= max) return number;
   throw fault("InvalidArgument", `${key} is a whole number from ${min} to ${max}.`, { invalidProperty: key });

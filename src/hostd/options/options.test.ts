@@ -29,6 +29,7 @@ test.each<[string, string, AnyValue | undefined, string]>([
   ["above its bound", TIMEOUT, int(1441), "InvalidArgument"],
   ["of another type", TIMEOUT, { anyType: "string", value: "30" }, "InvalidArgument"],
   ["with a fraction", TIMEOUT, { anyType: "double", value: 1.5 }, "InvalidArgument"],
+  ["that is true or false, to a number", "VMkernel.Boot.hyperthreadingMitigation", int(1), "InvalidArgument"],
   ["without a value", TIMEOUT, undefined, "InvalidArgument"],
 ])("an option %s is refused, and those beside it stay as they were", (_, key, value, fault) => {
   const options = new Options(openDatabase(":memory:"));
@@ -41,8 +42,8 @@ test.each<[string, string, AnyValue | undefined, string]>([
 });
 
 test.each([
-  [undefined, 12],
-  ["", 12],
+  [undefined, 14],
+  ["", 14],
   ["Mem.", 8],
   ["Config.HostAgent.", 3],
   [TIMEOUT, 1],

@@ -1,7 +1,7 @@
 /** The host's advanced settings as they are set: in the database, and at hand for whoever honours them. */
 import type { OptionValue } from "../../wire/index.ts";
 import type { Connection } from "../database.ts";
-import { type OptionKey, optionKeys, optionRows, parseOptionKey, parseOptionValue } from "./option-catalogue.ts";
+import { type OptionKey, type OptionRow, optionKeys, optionRows, parseOptionKey, parseOptionValue } from "./option-catalogue.ts";
 
 const PREFIX = "option:"; // in the table of settings, apart from the host's own
 
@@ -25,7 +25,13 @@ export class Options {
   }
 
   show(key: OptionKey): OptionValue {
-    return { $type: "OptionValue", key, value: { anyType: "int", value: this.get(key) } };
+    const value = this.get(key);
+    const { isBoolean }: OptionRow = optionRows[key];
+    return {
+      $type: "OptionValue",
+      key,
+      value: isBoolean === true ? { anyType: "boolean", value: value === 1 } : { anyType: "int", value },
+    };
   }
 
   /** Sets all of them or none. @throws {Fault} InvalidName, InvalidArgument */

@@ -34,6 +34,7 @@ const RATE: Kind = ["kiloBytesPerSecond", "average", "rate"];
 const MEMORY: Kind = ["kiloBytes", "average", "absolute"];
 const COUNT: Kind = ["number", "summation", "delta"];
 const FREQUENCY: Kind = ["number", "average", "rate"];
+const ENTITLEMENT: Kind = ["megaHertz", "latest", "absolute"];
 const LATENCY: Kind = ["millisecond", "average", "absolute"];
 
 const row = (id: number, path: string, [unit, rollup, stats]: Kind, label: string, summary: string): Counter => {
@@ -45,6 +46,23 @@ export const counters = {
   cpuUsage: row(1, "cpu.usage", SHARE, "Usage", "Processor time used, of what the virtual CPUs or the host could have used"),
   cpuUsageMhz: row(5, "cpu.usagemhz", ["megaHertz", "average", "rate"], "Usage in MHz", "Processor time used, times the clock rate"),
   cpuUsed: row(12, "cpu.used", ["millisecond", "summation", "delta"], "Used", "Processor time used"),
+  cpuReady: row(11, "cpu.ready", ["millisecond", "summation", "delta"], "Ready", "Time for which it could have run, and others did"),
+  cpuReadiness: row(28, "cpu.readiness", SHARE, "Readiness", "Time for which a virtual CPU could have run, and others did"),
+  cpuDemand: row(
+    21,
+    "cpu.demand",
+    ["megaHertz", "average", "absolute"],
+    "Demand",
+    "What the VM would have used, had it not waited for others",
+  ),
+  cpuEntitlement: row(20, "cpu.entitlement", ENTITLEMENT, "Entitlement", "What it would get now, if it wanted all that it may have"),
+  cpuWorstCase: row(
+    16,
+    "cpu.cpuentitlement",
+    ENTITLEMENT,
+    "Worst case allocation",
+    "What it would get if all VMs wanted all that they may have",
+  ),
   memUsage: row(65537, "mem.usage", ["percent", "average", "absolute"], "Usage", "Memory consumed, of what is configured or built in"),
   memConsumed: row(
     65611,

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import type { VmId } from "../../base/index.ts";
 import type { LoadSample, MonitorLoad, VirtualDiskLoad } from "../../vmkernel/index.ts";
 import { type CounterName, counters } from "./counters.ts";
-import { atStart, deriveHost, deriveVm, type Figure } from "./derive.ts";
+import { atStart, deriveHost, deriveVm } from "./derive.ts";
+import type { Figure } from "./figure.ts";
 
 const HOST = { mhz: 2000, cores: 2, bootedAtMs: 0 };
 const VM = { mhz: 2000, vcpus: 2, memoryBytes: 256 * 2 ** 20 };
@@ -29,7 +30,18 @@ const disk = (changes: Partial<VirtualDiskLoad> = {}): VirtualDiskLoad => ({
   ...changes,
 });
 const monitor = (changes: Partial<MonitorLoad> = {}): MonitorLoad => ({
-  ...{ vm: "1" as VmId, startedAtMs: 0, processorMs: 0, memoryBytes: 64 * 2 ** 20, sharedBytes: 2 ** 20, disks: [] },
+  ...{
+    vm: "1" as VmId,
+    startedAtMs: 0,
+    processorMs: 0,
+    waitedMs: 0,
+    entitledMhz: 3000,
+    worstCaseMhz: 1500,
+    nics: [],
+    memoryBytes: 64 * 2 ** 20,
+    sharedBytes: 2 ** 20,
+    disks: [],
+  },
   ...changes,
 });
 const figureOf = (figures: readonly Figure[], name: CounterName, instance = ""): number | undefined =>
@@ -43,7 +55,8 @@ test("the first reading tells what is, and nothing of what was used", () => {
   expect(figureOf(figures, "memConsumed")).toBe(3000);
   expect(figureOf(figures, "uptime")).toBe(60);
   const ofVm = deriveVm(undefined, monitor(), 20_000, VM, 60_000);
-  expect(ofVm).toHaveLength(4);
+  expect(ofVm).toHaveLength(6);
+  expect([figureOf(ofVm, "cpuEntitlement"), figureOf(ofVm, "cpuWorstCase")]).toEqual([3000, 1500]);
   expect(figureOf(ofVm, "memShared")).toBe(1024);
   expect(figureOf(ofVm, "memSwapped")).toBeUndefined();
 });
@@ -90,6 +103,28 @@ test("a VM's processor time is a share of its own virtual CPUs", () => {
   expect(figureOf(figures, "cpuUsageMhz")).toBe(1000);
   expect(figureOf(figures, "cpuUsed")).toBe(10_000);
   expect(figureOf(figures, "memUsage")).toBe(2500);
+});
+
+test("what a VM waited for is ready time, and part of what it demanded", () => {
+  const figures = deriveVm(monitor(), monitor({ processorMs: 10_000, waitedMs: 4000 }), 20_000, VM, 0);
+  expect(figureOf(figures, "cpuReady")).toBe(4000);
+  expect(figureOf(figures, "cpuReadiness")).toBe(1000); // of each of its two virtual CPUs, a tenth of the time
+  expect(figureOf(figures, "cpuDemand")).toBe(1400);
+});
+
+test("a VM's network cards count by themselves, by their keys, and as a whole", () => {
+  const nic = (key: number, receivedBytes: number, transmittedPackets: number) => ({
+    ...{ key, receivedBytes, transmittedBytes: 0, receivedPackets: 0, transmittedPackets },
+  });
+  const figures = deriveVm(
+    monitor({ nics: [nic(4000, 1024, 5)] }),
+    monitor({ nics: [nic(4000, 21_504, 15), nic(4001, 40_960, 2)] }),
+    20_000,
+    VM,
+    0,
+  );
+  expect(["", "4000", "4001"].map((key) => figureOf(figures, "netReceived", key))).toEqual([3, 1, 2]);
+  expect(["", "4000", "4001"].map((key) => figureOf(figures, "netPacketsTransmitted", key))).toEqual([12, 10, 2]);
 });
 
 test("a disk that was plugged in since counts from nothing", () => {

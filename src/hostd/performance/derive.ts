@@ -3,39 +3,14 @@
  * Integers in the units of counters.ts; vim25 counts percent in hundredths. What can't be told from the readings is left out.
  */
 import { type LoadSample, MEMORY_STATES, type MonitorLoad, type VirtualDiskLoad } from "../../vmkernel/index.ts";
-import { type CounterName, counters } from "./counters.ts";
-
-/** One figure. `instance` is "" for the whole, else a disk, a network card, a processor. */
-export interface Figure {
-  readonly counterId: number;
-  readonly instance: string;
-  readonly value: number;
-}
+import { type Figure, figure, grown, HUNDREDTHS, KIB, type VmSize } from "./figure.ts";
+import { entitlementFigures, networkFigures, readinessFigures, unusedNic, vmNetworkFigures } from "./processor-figures.ts";
 
 export interface HostSize {
   readonly mhz: number;
   readonly cores: number;
   readonly bootedAtMs: number;
 }
-
-export interface VmSize {
-  /** Of the host's processors. */
-  readonly mhz: number;
-  readonly vcpus: number;
-  readonly memoryBytes: number;
-}
-
-const KIB = 1024;
-const HUNDREDTHS = 10_000; // 100 %
-
-const figure = (name: CounterName, value: number, instance = ""): Figure => ({
-  counterId: counters[name].id,
-  instance,
-  value: Math.round(value),
-});
-
-/** A counter of another start of the same thing has begun again at 0: then it has grown by nothing, not by less. */
-const grown = (before: number, after: number): number => Math.max(0, after - before);
 
 /** @param before undefined for the first reading, which tells only what is, not what was used */
 export function deriveHost(before: LoadSample | undefined, after: LoadSample, size: HostSize, nowMs: number): Figure[] {
@@ -127,22 +102,7 @@ function hostNics(before: LoadSample, after: LoadSample, seconds: number): Figur
       packetsTransmitted: grown(earlier.transmittedPackets, nic.transmittedPackets),
     };
   });
-  if (nics.length === 0) return [];
-  const sum = (of: (nic: (typeof nics)[number]) => number): number => nics.reduce((total, nic) => total + of(nic), 0);
-  const whole = {
-    instance: "",
-    received: sum(({ received }) => received),
-    transmitted: sum(({ transmitted }) => transmitted),
-    packetsReceived: sum(({ packetsReceived }) => packetsReceived),
-    packetsTransmitted: sum(({ packetsTransmitted }) => packetsTransmitted),
-  };
-  return [whole, ...nics].flatMap(({ instance, received, transmitted, packetsReceived, packetsTransmitted }) => [
-    figure("netUsage", received + transmitted, instance),
-    figure("netReceived", received, instance),
-    figure("netTransmitted", transmitted, instance),
-    figure("netPacketsReceived", packetsReceived, instance),
-    figure("netPacketsTransmitted", packetsTransmitted, instance),
-  ]);
+  return networkFigures(nics);
 }
 
 /**
@@ -157,6 +117,7 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
     figure("memShared", after.sharedBytes / KIB),
     ...memoryFigures(after, size),
     figure("uptime", (nowMs - after.startedAtMs) / 1000),
+    ...entitlementFigures(after),
   ];
   if (before === undefined || intervalMs <= 0) return now;
   const usedMs = grown(before.processorMs, after.processorMs);
@@ -168,6 +129,8 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
     figure("cpuUsage", Math.min(HUNDREDTHS, (HUNDREDTHS * usedMs) / intervalMs / Math.max(1, size.vcpus))),
     figure("cpuUsageMhz", (usedMs / intervalMs) * size.mhz),
     figure("cpuUsed", usedMs),
+    ...readinessFigures({ before, after, intervalMs }, size),
+    ...vmNetworkFigures({ before, after, intervalMs }),
     ...diskFigures(moved, intervalMs / 1000, []),
     ...disks.flatMap(({ disk, earlier }) => virtualDiskFigures(earlier, disk, intervalMs / 1000)),
   ];
@@ -195,7 +158,7 @@ const unused = (disk: VirtualDiskLoad): VirtualDiskLoad => ({
 
 /** The reading that a monitor would have given at its very start. */
 export function atStart(load: MonitorLoad): MonitorLoad {
-  return { ...load, processorMs: 0, disks: load.disks.map(unused) };
+  return { ...load, processorMs: 0, waitedMs: 0, disks: load.disks.map(unused), nics: load.nics.map(unusedNic) };
 }
 
 function virtualDiskFigures(before: VirtualDiskLoad, after: VirtualDiskLoad, seconds: number): Figure[] {

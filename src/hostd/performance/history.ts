@@ -1,5 +1,5 @@
 /** The figures of one entity over the last hour, a row of numbers for each; old ones fall out. No clock of its own. */
-import type { Figure } from "./derive.ts";
+import type { Figure } from "./figure.ts";
 
 export const INTERVAL_S = 20; // vim25's real-time interval: clients ask for no other
 export const KEPT_MS = 3_600_000; // as long as a host keeps real-time figures

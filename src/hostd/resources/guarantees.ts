@@ -1,5 +1,5 @@
 /** What a VM is guaranteed, and what vmkernel is told of it. Pure. Source: vim25 ResourceAllocationInfo, MemoryLimitTooLow. */
-import type { CpuAllocation, MemoryAllocation, MemoryRules, ResourceConfig, VmAllocation } from "../../vmkernel/index.ts";
+import type { CoreSharing, CpuAllocation, MemoryAllocation, MemoryRules, ResourceConfig, VmAllocation } from "../../vmkernel/index.ts";
 import { fault, type ResourceAllocationInfo, type VirtualMachineConfigInfo } from "../../wire/index.ts";
 import type { Vm } from "../vm.ts";
 import { type Consumer, type Pool, type PoolTree, ROOT_ID } from "./pool-tree.ts";
@@ -28,6 +28,7 @@ export function consumerOf(vm: Vm, pool: number, config = configOf(vm)): Running
 /** What of a VM's configuration says what it is guaranteed. */
 export interface Sized extends Pick<VirtualMachineConfigInfo, "name" | "cpuAllocation" | "memoryAllocation" | "cpuAffinity"> {
   readonly hardware: Pick<VirtualMachineConfigInfo["hardware"], "numCPU" | "memoryMB">;
+  readonly flags?: VirtualMachineConfigInfo["flags"];
 }
 
 /**
@@ -53,12 +54,14 @@ interface Told {
   readonly poolOf: (vm: Vm) => number;
   readonly sharedPagesPerSecond: number;
   readonly memory: MemoryRules;
+  readonly coreSharing: CoreSharing;
 }
 
-export function toVmkernel({ pools, vms, poolOf, sharedPagesPerSecond, memory: rules }: Told): ResourceConfig {
+export function toVmkernel({ pools, vms, poolOf, sharedPagesPerSecond, coreSharing, memory: rules }: Told): ResourceConfig {
   return {
     sharedPagesPerSecond,
     memory: rules,
+    ...(coreSharing !== "any" && { coreSharing }),
     pools: parentsFirst(pools, ROOT_ID).map(({ id, parent, cpu, memory }) => ({
       id,
       ...(parent !== ROOT_ID && { parent }),
@@ -84,6 +87,7 @@ function allocationOf(vm: Vm, pool: number): VmAllocation[] {
       memory: memoryOf(config.memoryAllocation),
       ...(pool !== ROOT_ID && { pool }),
       ...affinityOf(config),
+      ...htSharingOf(config),
     },
   ];
 }
@@ -92,6 +96,20 @@ function affinityOf({ cpuAffinity }: Sized): Pick<VmAllocation, "affinity"> {
   const set = cpuAffinity?.affinitySet ?? [];
   return set.length === 0 ? {} : { affinity: set };
 }
+
+function htSharingOf({ flags }: Sized): Pick<VmAllocation, "htSharing"> {
+  const htSharing = flags?.htSharing;
+  return htSharing === "internal" || htSharing === "none" ? { htSharing } : {};
+}
+
+/** ESXi's side-channel-aware scheduler: off, or version 1 or 2 of it. */
+export function coreSharingOf(options: {
+  get(key: "VMkernel.Boot.hyperthreadingMitigation" | `${typeof MITIGATION}IntraVM`): number;
+}): CoreSharing {
+  if (options.get(MITIGATION) === 0) return "any";
+  return options.get(`${MITIGATION}IntraVM`) === 1 ? "oneThread" : "oneVm";
+}
+const MITIGATION = "VMkernel.Boot.hyperthreadingMitigation";
 
 function cpuOf({ reservation = 0, limit = -1, shares }: ResourceAllocationInfo): CpuAllocation {
   return { reservationMhz: reservation, shares: shares?.shares ?? 1, ...(limit !== -1 && { limitMhz: limit }) };

@@ -12,7 +12,7 @@ import { COMPUTE_RESOURCE } from "../inventory-tree.ts";
 import type { Options } from "../options/options.ts";
 import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
-import { consumerOf, type RunningConsumer, refuseUnkeepable, type Sized, toVmkernel } from "./guarantees.ts";
+import { consumerOf, coreSharingOf, type RunningConsumer, refuseUnkeepable, type Sized, toVmkernel } from "./guarantees.ts";
 import { admitted, movePools } from "./plan-pools.ts";
 import { findPool, type Pool, type PoolTree, poolIdOf, poolRef, ROOT_ID } from "./pool-tree.ts";
 
@@ -177,6 +177,7 @@ export class Pools {
         compressedPercentMax: options.get("Mem.MemZipEnable") === 0 ? 0 : options.get("Mem.MemZipMaxPct"),
         wipesOnRelease: options.get("Mem.MemEagerZero") === 1,
       },
+      coreSharing: coreSharingOf(options),
     });
     if (isDeepStrictEqual(resources, this.#told)) return;
     this.#told = resources;

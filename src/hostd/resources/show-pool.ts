@@ -104,6 +104,9 @@ export function showSummary(agent: HostAgent, id: number, name: string): Resourc
     runtime: showRuntime(agent, id),
     quickStats: {
       overallCpuUsage: usedIn(agent, id, "cpuUsageMhz"),
+      overallCpuDemand: usedIn(agent, id, "cpuDemand"),
+      distributedCpuEntitlement: usedIn(agent, id, "cpuEntitlement"),
+      staticCpuEntitlement: usedIn(agent, id, "cpuWorstCase"),
       hostMemoryUsage: Math.round(memoryKib / 1024),
       ...memoryStats((counter) => usedIn(agent, id, counter)),
     },

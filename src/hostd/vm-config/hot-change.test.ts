@@ -118,6 +118,7 @@ test.each<[string, VirtualMachineConfigSpec, string, object]>([
   ["another UUID of the instance", { instanceUuid: "564d1f2e-3c4b-5a69-7887-a1b2c3d4e5f6" }, "InvalidPowerState", {}],
   ["no hot add any more", { memoryHotAddEnabled: false }, "InvalidPowerState", {}],
   ["other cores a socket", { numCPUs: 2, numCoresPerSocket: 2 }, "InvalidPowerState", {}],
+  ["a share of hyperthreads", { flags: { htSharing: "none" } }, "InvalidPowerState", {}],
   ["memory in odd steps", { memoryMB: 260 }, "MemoryHotPlugNotSupported", {}],
   [
     "a serial port that goes",

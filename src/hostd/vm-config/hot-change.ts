@@ -27,6 +27,7 @@ const OFF_ONLY: readonly { readonly key: string; readonly otherwise: string }[] 
   { key: "guestOS", otherwise: "" },
   { key: "vc.uuid", otherwise: "" },
   { key: "uuid.bios", otherwise: "" },
+  { key: "sched.cpu.htsharing", otherwise: "any" },
   { key: "cpuid.coresPerSocket", otherwise: "1" },
   { key: "vcpu.hotadd", otherwise: "FALSE" },
   { key: "vcpu.hotremove", otherwise: "FALSE" },

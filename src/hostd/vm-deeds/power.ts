@@ -52,6 +52,7 @@ export async function powerOnWithin(call: Call, vm: Vm, { task, report = () => {
       (sentence) => sentence !== undefined,
     ))
       agent.events.post("VmMessageWarningEvent", `${vm.name}: ${warning}`, about, { template: false, message: warning });
+    await agent.pools.tell(); // what it is to have of the processors holds from its first moment
     const monitor = await requestPower(
       agent.vms,
       vm,

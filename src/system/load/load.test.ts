@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { parseDisks, parseMemory, parseMemoryShareBytes, parseNics, parseProcessors, parseProcessorTimeMs } from "./parse-load.ts";
+import { parseDisks, parseMemory, parseNics, parseOwnMemoryBytes, parseProcessors, parseProcessorTimeMs } from "./parse-load.ts";
 import { readMachineLoad, readProcessLoad, readProcessorTime, readTransferredBytes } from "./read-load.ts";
 
 test("a processor is busy with all but idling and waiting for disks; the sum line is no processor", () => {
@@ -50,8 +50,9 @@ test.each([
   expect(parseProcessorTimeMs(`${head} 1 7 7 0 -1 0 0 0 0 0 250 50 0 0 20 0 3 0 999`)).toBe(3000);
 });
 
-test("a process's memory is its share", () => {
-  expect(parseMemoryShareBytes("55-77 ---p 0 00:00 0 [rollup]\nRss: 900 kB\nPss: 500 kB\nPss_Dirty: 1 kB\n")).toBe(500 * 1024);
+test("a process's memory is its own, and not its program's", () => {
+  const status = "Name:\tqemu\nVmRSS:\t 900 kB\nRssAnon:\t     500 kB\nRssFile:\t     380 kB\nRssShmem:\t      20 kB\n";
+  expect(parseOwnMemoryBytes(status)).toBe(520 * 1024);
 });
 
 test("this machine tells what it has used, and no counter runs backwards", async () => {

@@ -99,7 +99,8 @@ export function parseTransferredBytes(text: string): number {
   return of("rchar") + of("wchar");
 }
 
-/** /proc/PID/smaps_rollup: its memory, what it shares with others counted in part (proportional set size). */
-export function parseMemoryShareBytes(text: string): number {
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB;
+/** /proc/PID/status: anonymous memory and memory files; the kernel keeps the sums, and walks no page table for them. */
+export function parseOwnMemoryBytes(text: string): number {
+  const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
+  return (kib("RssAnon") + kib("RssShmem")) * KIB;
 }

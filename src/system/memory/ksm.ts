@@ -1,6 +1,5 @@
 /** Kernel same-page merging: one for the whole machine. Source: kernel admin-guide/mm/ksm. */
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { SystemError } from "../../base/index.ts";
 import { PAGE_BYTES } from "./page-frames.ts";
 
@@ -48,7 +47,11 @@ export function ksmState(): KsmState {
 }
 
 /** What of a process's memory is merged with others' or with its own: bytes it would have more without. 0 where the kernel does not say. */
-export async function mergedBytesOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/ksm_stat`, "utf8").catch(() => "");
-  return Number(/^ksm_merging_pages (\d+)$/m.exec(text)?.[1] ?? 0) * PAGE_BYTES;
+export function mergedBytesOf(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/ksm_stat`, "utf8");
+    return Number(/^ksm_merging_pages (\d+)$/m.exec(text)?.[1] ?? 0) * PAGE_BYTES;
+  } catch {
+    return 0; // it has ended, or the kernel is older
+  }
 }

@@ -75,7 +75,7 @@ const isMemoryFile = ({ name }: Mapping): boolean => /^\/(?:memfd:|dev\/zero|dev
 const isOfKernel = ({ name }: Mapping): boolean => /^\[v(?:dso|var|var_vclock|syscall)\]$/.test(name);
 
 function readEntries(pid: number, mappings: readonly Mapping[], take: (mapping: Mapping, low: number, high: number) => void): void {
-  const buffer = Buffer.allocUnsafe(CHUNK_PAGES * WORD_BYTES);
+  const words = new Uint32Array(CHUNK_PAGES * 2); // lower half, upper half: page tables are read on machines of this one's byte order
   const path = `/proc/${pid}/pagemap`;
   try {
     const fd = openSync(path, "r");
@@ -85,8 +85,8 @@ function readEntries(pid: number, mappings: readonly Mapping[], take: (mapping: 
         const last = mapping.end / PAGE_BYTES;
         for (let page = mapping.start / PAGE_BYTES; page < last; page += CHUNK_PAGES) {
           const pages = Math.min(CHUNK_PAGES, last - page);
-          const bytes = readSync(fd, buffer, 0, pages * WORD_BYTES, page * WORD_BYTES);
-          for (let at = 0; at + WORD_BYTES <= bytes; at += WORD_BYTES) take(mapping, buffer.readUInt32LE(at), buffer.readUInt32LE(at + 4));
+          const bytes = readSync(fd, words, 0, pages * WORD_BYTES, page * WORD_BYTES);
+          for (let at = 0; at < Math.floor(bytes / WORD_BYTES) * 2; at += 2) take(mapping, words[at] ?? 0, words[at + 1] ?? 0);
         }
       }
     } finally {

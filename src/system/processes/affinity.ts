@@ -1,6 +1,7 @@
 /** On which processors a process may run. Source: sched_setaffinity(2), sched_getaffinity(2). */
 import { readdirSync, readFileSync } from "node:fs";
 import { SystemError } from "../../base/index.ts";
+import { parseProcessorList } from "../hardware/topology.ts";
 import { errnoCode, libcCall } from "../libc.ts";
 
 const MASK_BYTES = 128; // 1,024 processors, as glibc's cpu_set_t
@@ -9,13 +10,7 @@ const getMask = libcCall<[tid: number, bytes: number, mask: Buffer]>("int sched_
 
 /** Numbers of the processors that the machine has in use. */
 export function onlineProcessors(): readonly number[] {
-  return readFileSync("/sys/devices/system/cpu/online", "utf8")
-    .trim()
-    .split(",")
-    .flatMap((range) => {
-      const [first = 0, last = first] = range.split("-").map(Number);
-      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    });
+  return parseProcessorList(readFileSync("/sys/devices/system/cpu/online", "utf8"));
 }
 
 /**

@@ -1,4 +1,5 @@
 export * from "./affinity.ts";
+export * from "./core-scheduling.ts";
 export * from "./describe.ts";
 export * from "./find.ts";
 export { filesOfPrograms } from "./libraries.ts";

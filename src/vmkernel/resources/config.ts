@@ -4,6 +4,15 @@
  */
 import type { VmId } from "../../base/index.ts";
 
+/** vim25 flags.htSharing: with what a VM shares the threads of a core. "any" is said by saying nothing. */
+export type HtSharing = "internal" | "none";
+
+/**
+ * What VMs of a host may share of a core: "any" thread; at one time the threads of "oneVm" (ESXi's side-channel-aware scheduler v2);
+ * "oneThread" of each core alone (v1).
+ */
+export type CoreSharing = "any" | "oneVm" | "oneThread";
+
 /** Of the processors' time. */
 export interface CpuAllocation {
   readonly reservationMhz: number;
@@ -39,6 +48,7 @@ export interface VmAllocation {
   readonly memory: MemoryAllocation;
   /** Numbers of the processors that it may run on; absent where it may on all. */
   readonly affinity?: readonly number[];
+  readonly htSharing?: HtSharing;
 }
 
 export interface ResourceConfig {
@@ -48,6 +58,8 @@ export interface ResourceConfig {
   /** Pages a second that are scanned of each VM that shares memory; with 0 all have their own again. */
   readonly sharedPagesPerSecond: number;
   readonly memory: MemoryRules;
+  /** Absent: "any". */
+  readonly coreSharing?: CoreSharing;
 }
 
 /** By which rules memory is taken back: advanced settings of the host. */

@@ -3,11 +3,12 @@
  * writes what has changed. The one place where CPU shares, reservations and limits reach the kernel.
  */
 import { messageOf, repeat, Turns, type VmId } from "../../base/index.ts";
-import { type CpuPortion, type ProcessorTime, readProcessorTime, setCpuPortion } from "../../system/index.ts";
+import { type CoreThreads, type CpuPortion, type ProcessorTime, readProcessorTime, setCpuPortion } from "../../system/index.ts";
 import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
 import { correctWeights } from "./correct-weights.ts";
-import { Pinning } from "./pinning.ts";
+import { type CpuEntitlement, entitlements } from "./entitlements.ts";
+import { type Place, Placing } from "./placing.ts";
 import { type CpuPlan, type HostProcessors, planCpu, type RunningVm } from "./plan-cpu.ts";
 
 const LOOK_EVERY_MS = 1000;
@@ -28,6 +29,9 @@ export interface CpuSchedulerParts {
   readonly processors: HostProcessors;
   readonly running: () => readonly ScheduledMonitor[];
   readonly log: (line: string) => void;
+  /** Which processors are threads of one core, as the machine has them now. */
+  readonly cores: () => readonly CoreThreads[];
+  readonly hasCoreScheduling: boolean;
 }
 
 interface Look extends ProcessorTime {
@@ -43,15 +47,17 @@ export class CpuScheduler implements Disposable {
   /** What is in the kernel, by cgroup. */
   readonly #written = new Map<string, CpuPortion>();
   readonly #turns = new Turns(1);
-  readonly #pinning: Pinning;
+  readonly #placing: Placing;
   #config = NO_POOLS;
   #granted: CpuPlan["granted"] = new Map();
   #factors: ReturnType<typeof correctWeights> = new Map();
   readonly #looking: Disposable;
+  /** A vmkernel that was told nothing yet takes what it is told: what runs was started under it. */
+  #isConfigured = false;
 
   constructor(parts: CpuSchedulerParts) {
     this.#parts = parts;
-    this.#pinning = new Pinning(parts.log);
+    this.#placing = new Placing({ ...parts, mhz: parts.processors.mhz });
     this.#looking = repeat(
       LOOK_EVERY_MS,
       () => this.#turns.take(() => this.#lookAndDivide()),
@@ -59,10 +65,27 @@ export class CpuScheduler implements Disposable {
     );
   }
 
-  /** @returns once it holds for what runs */
+  /** @returns once it holds for what runs @throws {Fault} InvalidState when what runs can't be kept apart as is wanted of now on */
   async configure(config: ResourceConfig): Promise<void> {
+    if (config.coreSharing !== this.#config.coreSharing && this.#isConfigured) this.#placing.refuseUnkeepable(config);
+    this.#isConfigured = true;
     this.#config = config;
     await this.divideNow();
+  }
+
+  /** Processors for a VM that is about to start. @throws {Fault} InsufficientHostCpuCapacityFault */
+  reserve(vm: Pick<ScheduledMonitor, "vm" | "vcpus">): Place {
+    return this.#placing.reserve(this.#config, vm);
+  }
+
+  /** Whether a VM is never to be on a core with another: what evidence is to look for. */
+  isToBeApart(vm: VmId): boolean {
+    const isOfHost = this.#config.coreSharing !== undefined && this.#config.coreSharing !== "any";
+    return isOfHost || this.#config.vms.some((one) => one.vm === vm && one.htSharing !== undefined);
+  }
+
+  entitlements(): ReadonlyMap<VmId, CpuEntitlement> {
+    return entitlements(this.#config, this.#describe(this.#parts.running()), this.#parts.processors);
   }
 
   /** Also whenever a VM has started, or is weighed otherwise. */
@@ -78,10 +101,7 @@ export class CpuScheduler implements Disposable {
       const portion = portions.get(vm);
       if (cgroup !== undefined && portion !== undefined) await this.#write(cgroup, portion);
     }
-    this.#pinning.apply(
-      monitors,
-      new Map(this.#config.vms.flatMap(({ vm, affinity }) => (affinity === undefined ? [] : [[vm, affinity]]))),
-    );
+    this.#placing.apply(this.#config);
     this.#forget(monitors);
   }
 

@@ -3,6 +3,7 @@ export * from "./cpu-scheduler.ts";
 export * from "./divide.ts";
 export { MemoryScheduler, type ScheduledGuest } from "./memory-scheduler.ts";
 export type { MemoryState } from "./memory-state.ts";
+export type { Place } from "./placing.ts";
 export type { HostProcessors } from "./plan-cpu.ts";
 export type { HostMemory } from "./plan-memory.ts";
 export type { SwappableVm } from "./plan-swap.ts";

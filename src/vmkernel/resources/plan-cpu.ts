@@ -65,7 +65,7 @@ export function planCpu(
 }
 
 const NOTHING: Division = { granted: 0, claim: 0 };
-const vmKey = (vm: VmId): string => `vm ${vm}`;
+export const vmKey = (vm: VmId): string => `vm ${vm}`;
 
 /**
  * What a VM would use: also what it waited for, or one that programs of the host keep from the processors would seem to want little.
@@ -84,7 +84,7 @@ interface Tree {
   readonly limited: readonly VmId[];
 }
 
-function buildTree({ pools, vms }: ResourceConfig, running: readonly RunningVm[], host: HostProcessors): Tree {
+export function buildTree({ pools, vms }: ResourceConfig, running: readonly RunningVm[], host: HostProcessors): Tree {
   const told = new Map(vms.map((vm) => [vm.vm, vm]));
   const limited: VmId[] = [];
   const membersOf = (pool: number | undefined, isLimited: boolean): readonly Claimant[] => {

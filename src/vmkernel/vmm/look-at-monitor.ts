@@ -1,17 +1,18 @@
 /** What can be seen of a running monitor: what it has used, what its guest finds, where its guest's memory lies. Changes nothing. */
-import type { MemoryMapping, MonitorInspection, MonitorLoad } from "../rpc.ts";
+import type { MemoryMapping, MonitorInspection } from "../rpc.ts";
 import type { Monitor } from "./monitor.ts";
-import { readMonitorLoad } from "./monitor-load.ts";
+import { type OwnLoad, readMonitorLoad } from "./monitor-load.ts";
 import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
 
 /** What it has used so far; undefined when its processes have ended meanwhile. */
-export async function loadOf(monitor: Monitor): Promise<MonitorLoad | undefined> {
-  return readMonitorLoad(monitor.record, await monitor.processes(), () => monitor.execute("query-blockstats"));
+export async function loadOf(monitor: Monitor): Promise<OwnLoad | undefined> {
+  return readMonitorLoad(monitor.record, await monitor.measured(), () => monitor.execute("query-blockstats"));
 }
 
-export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInspection, "allocation" | "balloonedBytes">> {
-  const [pids, pci, block, chardev, vnc, qtree] = await Promise.all([
+export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInspection, "allocation" | "balloonedBytes" | "isToBeApart">> {
+  const [pids, processors, pci, block, chardev, vnc, qtree] = await Promise.all([
     monitor.processes(),
+    monitor.execute("query-hotpluggable-cpus"),
     monitor.execute("query-pci"),
     monitor.execute("query-block"),
     monitor.execute("query-chardev"),
@@ -22,7 +23,7 @@ export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInsp
     description: monitor.describe(),
     pids,
     machine: monitor.record.machine,
-    qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
+    qmp: { processors, pci, block, chardev, vnc, qtree: String(qtree) },
   };
 }
 

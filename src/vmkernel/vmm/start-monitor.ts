@@ -43,6 +43,8 @@ export interface MonitorOrder extends Pick<MonitorParts, "onEvent" | "tell" | "h
   readonly guestVariables: readonly GuestVariable[];
   /** With whom it may share equal pages of memory; undefined where with nobody. */
   readonly sharingGroup: string | undefined;
+  /** While its virtual processors stand still. */
+  readonly beforeItRuns?: (pid: number) => void;
 }
 
 const FIRMWARE_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"; // Debian's ovmf, without secure boot
@@ -101,7 +103,7 @@ async function startAs(uid: number, host: VmmHost, order: MonitorOrder): Promise
   undo.add(() => monitor.release());
   try {
     const process = await launch({ host, uid, plan, folder, compartment, attachments, guestVariables });
-    await Promise.race([bringUp(monitor), failWhenEnded(process)]);
+    await Promise.race([bringUp(monitor, order), failWhenEnded(process)]);
   } catch (error) {
     throw await explain(error, machine, folder);
   }
@@ -214,13 +216,14 @@ function descriptorOf(attachment: FileAttachment | undefined, use: DescriptorUse
 }
 
 /** From the first answer to a guest that runs. */
-async function bringUp(monitor: Monitor): Promise<void> {
+async function bringUp(monitor: Monitor, { beforeItRuns }: Pick<MonitorOrder, "beforeItRuns">): Promise<void> {
   await monitor.connect(GREETING_TIMEOUT_MS);
   const { devices, resumeFrom } = monitor.record.machine;
   if (resumeFrom !== undefined) {
     while ((await monitor.status()) === "inmigrate") await new Promise((resolve) => setTimeout(resolve, RESUME_POLL_MS));
   }
   for (const device of devices) await adjust(monitor, device);
+  beforeItRuns?.(monitor.describe().pid);
   await monitor.run();
 }
 

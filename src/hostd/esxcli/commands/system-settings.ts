@@ -1,7 +1,7 @@
 /** `esxcli system settings advanced`: the host's options. "/Config/HostAgent/x" is what vim25 calls Config.HostAgent.x. */
 import type { AnyValue, MoRef, OptionDef, OptionValue } from "../../../wire/index.ts";
 import { ADVANCED_OPTIONS } from "../../inventory-tree.ts";
-import { blocks, CommandFailed, command, flag, long, nothing, required, struct, text } from "../command.ts";
+import { blocks, bool, CommandFailed, command, flag, long, nothing, required, struct, table, text } from "../command.ts";
 import type { Host } from "../host.ts";
 
 const OPTIONS = ADVANCED_OPTIONS as MoRef<"OptionManager">;
@@ -87,6 +87,20 @@ function valueFor(option: Option, { default: toDefault, intvalue, stringvalue }:
   return { anyType, value: anyType === "boolean" ? Number(wanted) !== 0 : wanted };
 }
 
+/** Options of the kernel itself, which esxcli keeps apart from the others. */
+const KERNEL = "VMkernel.Boot.";
+const isOfKernel = ({ def }: Option): boolean => def.key.startsWith(KERNEL);
+
+const kernelSetting = struct("SettingsKernelOption", {
+  Name: "string",
+  Type: "string",
+  Configured: "string",
+  Runtime: "string",
+  Default: "string",
+  Description: "string",
+});
+const written = (value: unknown): string => (value === true ? "TRUE" : "FALSE");
+
 const named = text("-o", "--option", "The path of the option: /Config/HostAgent/vmacore/soap/sessionTimeout.");
 
 export const settingsCommands = [
@@ -103,6 +117,7 @@ export const settingsCommands = [
       const asked = args.option === undefined ? options : [findOption(options, args.option)];
       const beneath = `${(args.tree ?? "").replace(/\/$/, "")}/`;
       return asked
+        .filter((option) => !isOfKernel(option))
         .filter((option) => pathOf(option).startsWith(beneath))
         .filter(({ def, value }) => args.delta !== true || value?.value !== (def.optionType as Bounds).defaultValue)
         .map(show);
@@ -122,6 +137,38 @@ export const settingsCommands = [
       const option = findOption(await readOptions(host), args.option);
       const changed: OptionValue = { key: option.def.key, value: valueFor(option, args) };
       await host.call(OPTIONS, "UpdateOptions", { changedValue: [changed] });
+    },
+  }),
+  command("system settings kernel list", {
+    help: "List the options of the host's kernel.",
+    params: {
+      delta: flag("-d", "--delta", "Only those that are not as by default."),
+      option: text("-o", "--option", "Only this one: hyperthreadingMitigation."),
+    },
+    result: table(kernelSetting),
+    async run(host, { delta, option: asked }) {
+      const options = (await readOptions(host)).filter(isOfKernel);
+      const rows = options.map(({ def, value }) => ({
+        ...{ Name: def.key.slice(KERNEL.length), Type: "Bool", Configured: written(value?.value), Runtime: written(value?.value) },
+        ...{ Default: written((def.optionType as Bounds).defaultValue), Description: def.summary },
+      }));
+      const found = rows.filter(({ Name }) => asked === undefined || Name === asked);
+      if (found.length === 0) throw new CommandFailed(`Unable to find option ${asked?.slice(0, 256)}`);
+      return found.filter(({ Configured, Default }) => delta !== true || Configured !== Default);
+    },
+  }),
+  command("system settings kernel set", {
+    help: "Set an option of the host's kernel; it holds from then on.",
+    privilege: "Host.Config.AdvancedConfig",
+    params: {
+      setting: required(text("-s", "--setting", "The name of the option.")),
+      value: required(bool("-v", "--value", "To this.")),
+    },
+    result: nothing,
+    async run(host, { setting: name, value }) {
+      const option = (await readOptions(host)).find((one) => one.def.key === KERNEL + name);
+      if (option === undefined) throw new CommandFailed(`Unable to find option ${name.slice(0, 256)}`);
+      await host.call(OPTIONS, "UpdateOptions", { changedValue: [{ key: option.def.key, value: { anyType: "boolean", value } }] });
     },
   }),
 ];
