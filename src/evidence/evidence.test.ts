@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { VmId } from "../base/index.ts";
 import { describeProcess, fileIdentity, listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
-import type { MonitorInspection } from "../vmkernel/index.ts";
+import type { MachineSpec, MonitorInspection } from "../vmkernel/index.ts";
 import { formatEvidence, judge, summarize } from "./index.ts";
 import { machineWith } from "./machine.fixture.ts";
 import { datastoresSeenBy, type Observation, observeMonitor, observeParents } from "./observe.ts";
@@ -46,7 +46,8 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
     guest: { tools: "notRunning" as const },
     disconnected: [],
   };
-  return { description, pids: [pid], machine, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
+  const processors = [{ socket: 0, core: 0, thread: 0, nx: true }];
+  return { description, pids: [pid], machine, processors, qmp: { pci: [], block: [], chardev: [], vnc: [], qtree: "" } };
 }
 
 const NO_MEMORY: Observation["memory"] = { owners: [], doubled: [], randomization: "2" };
@@ -143,6 +144,29 @@ test("a file without a name turns red, unless it is what a disk of the VM that f
   expect(verdicts(observation([look("persistent")]))[claim]).toBe("fail");
   expect(verdicts(observation([look("independent_nonpersistent")]))[claim]).toBe("pass");
 });
+
+const [nxClaim, threadsClaim] = [
+  "Each guest can mark memory as not to be run (NX), unless its VM's configuration hides that from it.",
+  "No guest is shown two threads of one core.",
+];
+
+test.each<[string, MonitorInspection["processors"], Partial<MachineSpec>, string, string]>([
+  ["two cores with NX", [cpu(0, 0, 0), cpu(0, 1, 0)], {}, "pass", "pass"],
+  ["a core of each of two sockets", [cpu(0, 0, 0), cpu(1, 0, 0)], {}, "pass", "pass"],
+  ["two threads of a core", [cpu(0, 0, 0), cpu(0, 0, 1)], {}, "pass", "fail"],
+  ["one CPU of two without NX", [cpu(0, 0, 0), cpu(0, 1, 0, false)], {}, "fail", "pass"],
+  ["NX that its configuration hides", [cpu(0, 0, 0, false)], { cpuMask: [{ feature: "nx", shown: false }] }, "pass", "pass"],
+  ["NX that its configuration wants shown", [cpu(0, 0, 0, false)], { cpuMask: [{ feature: "nx", shown: true }] }, "fail", "pass"],
+  ["no CPU that could be looked at", [], {}, "fail", "fail"],
+])("a guest that is shown %s", (_, processors, settings, nx, threads) => {
+  const inspection = inspectionOf(process.pid);
+  const found = verdicts(observation([observeMonitor({ ...inspection, processors, machine: { ...machine, ...settings } }, [])]));
+  expect([found[nxClaim ?? ""], found[threadsClaim ?? ""]]).toEqual([nx, threads]);
+});
+
+function cpu(socket: number, core: number, thread: number, nx = true) {
+  return { socket, core, thread, nx };
+}
 
 const oneDoor =
   "A guest's console is reached through the host's own door: its monitor listens for no viewer and has only those it was handed.";

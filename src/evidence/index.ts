@@ -9,6 +9,7 @@ import { managementClaims } from "./claims/management.ts";
 import { memoryClaims } from "./claims/memory.ts";
 import { monitorClaims } from "./claims/monitors.ts";
 import { networkClaims } from "./claims/network.ts";
+import { processorClaims } from "./claims/processors.ts";
 import { type HostPids, type Observation, observe, type Places } from "./observe.ts";
 
 export type { Evidence, Verdict } from "./claim.ts";
@@ -17,6 +18,7 @@ export type { HostPids, Places } from "./observe.ts";
 /** Every claim of this host, in the order in which they are printed. */
 export const claims: readonly Claim[] = [
   ...monitorClaims,
+  ...processorClaims,
   ...memoryClaims,
   ...deviceClaims,
   ...consoleClaims,

@@ -502,12 +502,23 @@ export interface MemoryMapping {
   readonly hostStart: number;
 }
 
+/** A virtual CPU. */
+export interface GuestProcessor {
+  readonly socket: number;
+  readonly core: number;
+  readonly thread: number;
+  /** Whether its guest can mark memory as not to be run. */
+  readonly nx: boolean;
+}
+
 /** What is really there: the raw material of evidence. */
 export interface MonitorInspection {
   readonly description: MonitorDescription;
   /** Every process in the VM's cgroup (by uid where there is no cgroup), the monitor last. */
   readonly pids: readonly number[];
   readonly machine: MachineSpec;
+  /** As the guest is shown them. */
+  readonly processors: readonly GuestProcessor[];
   /** Answers of the running QEMU to query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
   readonly qmp: {
     readonly pci: unknown;

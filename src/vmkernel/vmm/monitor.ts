@@ -25,6 +25,7 @@ import { type Compartment, endCompartment, processesOf } from "./compartment.ts"
 import { Complaints } from "./complaints.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
 import { keyOfDeviceId } from "./expected-devices.ts";
+import { readGuestProcessors } from "./guest-processors.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
 import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
@@ -338,8 +339,9 @@ export class Monitor {
   }
 
   async inspect(): Promise<MonitorInspection> {
-    const [pids, pci, block, chardev, vnc, qtree] = await Promise.all([
+    const [pids, processors, pci, block, chardev, vnc, qtree] = await Promise.all([
       this.#processes(),
+      readGuestProcessors((command, args) => this.execute(command, args)),
       this.execute("query-pci"),
       this.execute("query-block"),
       this.execute("query-chardev"),
@@ -349,6 +351,7 @@ export class Monitor {
     return {
       description: this.describe(),
       pids,
+      processors,
       machine: this.#record.machine,
       qmp: { pci, block, chardev, vnc, qtree: String(qtree) },
     };
