@@ -185,10 +185,10 @@ export function freePort(): Promise<number> {
 
 /**
  * Puts the tiny guest's disk on datastore1, under a name of its own: a VM boots from it and may write it.
+ * @param image another disk's
  * @returns its datastore path
  */
-export async function installGuestImage(host: TestHost, name: string): Promise<string> {
-  const { image } = buildGuest();
+export async function installGuestImage(host: TestHost, name: string, image = buildGuest().image): Promise<string> {
   const folder = join(hostPaths(host.root).volumes, "datastore1", "images");
   await mkdir(folder, { recursive: true });
   await run("cp", ["--sparse=always", image, join(folder, `${name}-flat.vmdk`)]);

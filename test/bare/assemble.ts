@@ -7,11 +7,14 @@ import { join } from "node:path";
 /** A word that is in the memory of the program that adds up, and that the other looks for. */
 export const SECRET = 0x51ced0e5;
 
-export function assemble(name: "reach" | "sum"): Buffer {
+/** @param memoryMib of the machine that it is for, as far as it asks */
+export function assemble(name: "fill" | "reach" | "sum", memoryMib = 16): Buffer {
   const work = mkdtempSync(join(tmpdir(), "bulkhead-bare-"));
   const [object, program] = [join(work, "object"), join(work, "program")];
   try {
-    execFileSync("as", ["--32", "--defsym", `SECRET=${SECRET}`, `${name}.S`, "-o", object], { cwd: import.meta.dirname });
+    execFileSync("as", ["--32", "--defsym", `SECRET=${SECRET}`, "--defsym", `MEMORY=${memoryMib}`, `${name}.S`, "-o", object], {
+      cwd: import.meta.dirname,
+    });
     execFileSync("ld", ["-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-e", "_start", object, "-o", program]);
     return readFileSync(program);
   } finally {
