@@ -56,7 +56,7 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
     beacons[Symbol.dispose]();
     neighbours[Symbol.dispose]();
     clearInterval(routers);
-    clients.stop();
+    return clients.stop();
   });
 }
 
@@ -76,9 +76,9 @@ function followAutoconf(network: VirtualNetwork, log: (line: string) => void): N
 class SwitchedNetwork implements HostNetwork {
   readonly #network: VirtualNetwork;
   readonly #neighbours: Neighbours;
-  readonly #stopAsking: () => void;
+  readonly #stopAsking: () => Promise<void>;
 
-  constructor(network: VirtualNetwork, neighbours: Neighbours, stopAsking: () => void) {
+  constructor(network: VirtualNetwork, neighbours: Neighbours, stopAsking: () => Promise<void>) {
     this.#network = network;
     this.#neighbours = neighbours;
     this.#stopAsking = stopAsking;
@@ -137,12 +137,12 @@ class SwitchedNetwork implements HostNetwork {
   }
 
   close(): void {
-    this.#stopAsking();
+    void this.#stopAsking(); // which tells of its failures itself; what is left ends with us
     this.#network.close();
   }
 
-  remove(): Promise<void> {
-    this.#stopAsking();
-    return this.#network.remove();
+  async remove(): Promise<void> {
+    await this.#stopAsking();
+    await this.#network.remove();
   }
 }
