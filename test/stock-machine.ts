@@ -40,8 +40,8 @@ exec busybox switch_root /root /bin/bash /run/agent
 /** $MODULES: where this kernel's modules are. Each line that comes is "<number> <script>", each that goes "<number> <exit code> <its output> <its complaints>". */
 const AGENT = (
   modules: string,
-) => `export PATH=${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-mkdir -p /dev/pts /dev/shm
+) => `export PATH=${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/run/tmp
+mkdir -p /dev/pts /dev/shm /run/tmp # the layer over the root has no files without a name, which the product makes
 mount -t devpts devpts /dev/pts
 mount -t tmpfs shm /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
