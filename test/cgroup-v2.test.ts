@@ -22,7 +22,7 @@ beforeAll(async () => {
   machine = await StockMachine.start();
   const [program, product] = [join(REPOSITORY, "test/cgroup-deeds.mjs"), join(REPOSITORY, "dist")];
   deeds = JSON.parse(await machine.run(`exec '${process.execPath}' '${program}' '${product}'`));
-});
+}, 600_000);
 afterAll(async () => {
   await machine?.[Symbol.asyncDispose]();
 });

@@ -12,8 +12,8 @@ import { DEFAULT_OUT } from "../guest/build.mjs";
 import { packCpio } from "../guest/cpio.mjs";
 import { filesOfModules, findKernel } from "../guest/parts.mjs";
 
-const UP_MS = 120_000;
-const COMMAND_MS = 120_000;
+const UP_MS = 300_000; // it takes four seconds; many times that while others have the processors
+const COMMAND_MS = 300_000;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 /** To come by its root and its agent; everything else it loads by itself. */
 const MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"];
