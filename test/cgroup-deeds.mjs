@@ -13,7 +13,6 @@ const HOST = "bulkhead-deeds";
 const MIB = 2 ** 20;
 const SPIN = "while :; do :; done";
 const MEASURE_MS_MAX = 30_000;
-const NEAR = 0.05;
 const trees = cgroupHierarchies();
 const fileOf = (vm, file) => readFileSync(join(trees[0].root, `${HOST}/${vm}`, file), "utf8").trim();
 
@@ -62,11 +61,11 @@ async function takeProcesses() {
 }
 
 /**
- * Some that want one processor, until each has had of it what is expected, within {@link NEAR}, or for {@link MEASURE_MS_MAX}: a virtual
+ * Some that want one processor, until each has had of it what is expected, within `near` of that, or for {@link MEASURE_MS_MAX}: a virtual
  * processor that itself had to wait is counted as if it had run, which only a longer time makes up for.
  * @returns of each the part that it got, of one, by the kernel's own count
  */
-async function spin({ processor, portions, expected }) {
+async function spin({ processor, portions, expected, near }) {
   const vms = portions.map((_, index) => `vm-${processor}${index}`);
   const runners = [];
   for (const vm of vms) runners.push(await startIn(vm, { memoryBytes: 64 * MIB, pids: 8 }, `taskset -cp ${processor} $$; ${SPIN}`));
@@ -79,7 +78,7 @@ async function spin({ processor, portions, expected }) {
     await sleep(2000);
     const [after, elapsedMs] = [used(), performance.now() - startedAt];
     parts = after.map((usec, index) => (usec - before[index]) / 1000 / elapsedMs);
-  } while (performance.now() - startedAt < MEASURE_MS_MAX && !parts.every((part, index) => Math.abs(part / expected[index] - 1) < NEAR));
+  } while (performance.now() - startedAt < MEASURE_MS_MAX && !parts.every((part, index) => Math.abs(part / expected[index] - 1) < near));
   for (const { kill, ended } of runners) {
     kill();
     await ended;
@@ -89,8 +88,8 @@ async function spin({ processor, portions, expected }) {
 
 const [memory, processes] = await Promise.all([takeMemory(), takeProcesses()]);
 const [shares, limited] = await Promise.all([
-  spin({ processor: 0, portions: [{ shares: 600 }, { shares: 1200 }, { shares: 2400 }], expected: [1 / 7, 2 / 7, 4 / 7] }),
-  spin({ processor: 1, portions: [{ shares: 1000, processorsMax: 0.2 }, { shares: 1000 }], expected: [0.2, 0.8] }),
+  spin({ processor: 0, portions: [{ shares: 600 }, { shares: 1200 }, { shares: 2400 }], expected: [1 / 7, 2 / 7, 4 / 7], near: 0.05 }),
+  spin({ processor: 1, portions: [{ shares: 1000, processorsMax: 0.2 }, { shares: 1000 }], expected: [0.2, 0.8], near: 0.2 }),
 ]);
 const answer = { trees, memory, processes, shares, limited };
 for (const name of await listCgroups(HOST)) await destroyCgroup(name);
