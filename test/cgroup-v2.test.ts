@@ -47,7 +47,7 @@ test("three that want one processor divide it by their shares, within 5 %", () =
 
 test("one under a limit has that and no more, although it wants as much as the other one, which has the rest", () => {
   const [limited = 0, other = 0] = deeds.limited;
-  expect(limited, `${deeds.limited}`).toBeLessThan(0.21);
+  expect(limited, `${deeds.limited}`).toBeLessThan(0.25); // without a limit it has half
   expect(limited, `${deeds.limited}`).toBeGreaterThan(0.15); // what it could not use in one period, it does not get in the next
   expect(other, `${deeds.limited}`).toBeGreaterThan(0.64);
 });
