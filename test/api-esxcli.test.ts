@@ -6,7 +6,7 @@ import { moRef } from "../src/interfaces/index.ts";
 import { makeAuthority } from "../src/management/authority.fixture.ts";
 import type { PortDescription } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
-import { faultOf, useAgent } from "./agent.fixture.ts";
+import { faultOf, startAgent, useAgent } from "./agent.fixture.ts";
 import { type Arguments, EXECUTER, esxcli, execute, type Said, said, soapArgument } from "./esxcli.ts";
 import {
   BESIDES,
