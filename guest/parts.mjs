@@ -30,7 +30,7 @@ export const KERNELS = {
  */
 export function findParts(packagesFolder, report, kernelKind = "cloud") {
   const kind = KERNELS[kernelKind];
-  const { kernel, modulesFolder } = findKernel({ kind, packagesFolder, report });
+  const { kernel, modulesFolder } = findKernel(packagesFolder, report, kernelKind);
   const agent = findProgram("usr/sbin/qemu-ga", "qemu-guest-agent", { packagesFolder, report });
   const passwordCheck = findProgram("sbin/unix_chkpwd", "libpam-modules-bin", { packagesFolder, report });
   return {
@@ -46,7 +46,14 @@ export function findParts(packagesFolder, report, kernelKind = "cloud") {
   };
 }
 
-export function findKernel({ kind, packagesFolder, report }) {
+/**
+ * @param {string} packagesFolder where packages that are not installed are unpacked, and found again
+ * @param {(line: string) => void} report
+ * @param {"cloud" | "usual"} kernelKind
+ * @returns {{ kernel: string, modulesFolder: string }} `modulesFolder` is the folder `kernel` of its release
+ */
+export function findKernel(packagesFolder, report, kernelKind) {
+  const kind = KERNELS[kernelKind];
   const installed = newestKernel(kind, "/");
   if (installed !== undefined) return installed;
   const folder = unpack({ packagesFolder, name: newestKernelPackage(kind), report });
@@ -110,6 +117,18 @@ function librariesOfOne(program) {
 
 /** @param {string} modulesFolder @param {string[]} drivers @param {string[]} spareDrivers */
 export function moduleFiles(modulesFolder, drivers, spareDrivers = []) {
+  const { files, needs } = modulesOf(modulesFolder);
+  const ordered = inLoadOrder(drivers, needs);
+  const spare = inLoadOrder(spareDrivers, needs).filter((name) => !ordered.includes(name));
+  return [
+    ...[...ordered, ...spare].map((name) => ({ path: `modules/${name}.ko`, source: files.get(name) ?? "" })),
+    { path: "modules/spare", text: lines(spare) },
+    { path: "modules/libraries", text: lines(ordered.filter((name) => !drivers.includes(name))) },
+    { path: "modules/drivers", text: lines(drivers) },
+  ];
+}
+
+function modulesOf(modulesFolder) {
   const files = new Map(
     readdirSync(modulesFolder, { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".ko"))
@@ -120,14 +139,17 @@ export function moduleFiles(modulesFolder, drivers, spareDrivers = []) {
     if (file === undefined) throw new Error(`the kernel in ${modulesFolder} has no module ${name}`);
     return dependenciesOf(readFileSync(file));
   };
-  const ordered = inLoadOrder(drivers, needs);
-  const spare = inLoadOrder(spareDrivers, needs).filter((name) => !ordered.includes(name));
-  return [
-    ...[...ordered, ...spare].map((name) => ({ path: `modules/${name}.ko`, source: files.get(name) ?? "" })),
-    { path: "modules/spare", text: lines(spare) },
-    { path: "modules/libraries", text: lines(ordered.filter((name) => !drivers.includes(name))) },
-    { path: "modules/drivers", text: lines(drivers) },
-  ];
+  return { files, needs };
+}
+
+/**
+ * @param {string} modulesFolder
+ * @param {readonly string[]} wanted
+ * @returns {string[]} the files of these modules and of what they need, in the order in which they can be loaded
+ */
+export function filesOfModules(modulesFolder, wanted) {
+  const { files, needs } = modulesOf(modulesFolder);
+  return inLoadOrder(wanted, needs).map((name) => files.get(name) ?? "");
 }
 
 function lines(modules) {

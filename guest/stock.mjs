@@ -11,7 +11,7 @@ import { gzipSync } from "node:zlib";
 import { DEFAULT_OUT } from "./build.mjs";
 import { packCpio } from "./cpio.mjs";
 import { makeDisk } from "./disk.mjs";
-import { findKernel, findProgram, KERNELS, librariesOf, moduleFiles, unpack } from "./parts.mjs";
+import { findKernel, findProgram, librariesOf, moduleFiles, unpack } from "./parts.mjs";
 
 const DRIVERS = [
   ...["sym53c8xx", "mptspi", "mptsas", "vmw_pvscsi", "ahci", "nvme", "ata_piix", "sd_mod", "sr_mod", "sg"],
@@ -36,7 +36,7 @@ wait
 /** @param {{ script: string, out?: string }} options @returns {{ image: string }} a disk of 64 MiB that BIOS and UEFI start */
 export function buildStockGuest({ script, out = DEFAULT_OUT }) {
   const packages = { packagesFolder: join(out, "packages"), report: () => {} };
-  const { kernel, modulesFolder } = findKernel({ kind: KERNELS.usual, ...packages });
+  const { kernel, modulesFolder } = findKernel(packages.packagesFolder, packages.report, "usual");
   const tools = toolFiles(packages);
   const agent = findProgram("usr/sbin/qemu-ga", "qemu-guest-agent", packages);
   const files = [

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { hashPassword, systemRoles } from "../src/access/index.ts";
 import { type DatastorePath, Fault, hostPaths, systemClock, type VmId } from "../src/base/index.ts";
 import { Accounts } from "../src/hostd/accounts.ts";
@@ -98,6 +99,15 @@ export interface AgentOptions {
   readonly namespace?: string;
   /** Where it is reached, in that namespace; on this machine's loopback where it is left out. */
   readonly listen?: { readonly host: string; readonly port: number };
+}
+
+/** An agent for the tests of a whole file, and root's client of it: both end with the file. */
+export async function useAgent(options: AgentOptions = {}): Promise<{ readonly host: TestAgent; readonly client: VimClient }> {
+  const host = await startAgent(undefined, options);
+  afterAll(() => host.stop());
+  const client = await host.login();
+  afterAll(() => client.close());
+  return { host, client };
 }
 
 /**

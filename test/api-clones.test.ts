@@ -2,11 +2,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
 import { moRef } from "../src/interfaces/index.ts";
 import type { MoRef, VirtualDisk, VirtualEthernetCard, VirtualMachineConfigInfo } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, ended, read, succeeded } from "./vm.ts";
 
 const DISKS = moRef("VirtualDiskManager", "ha-vdiskmanager");
@@ -16,17 +15,13 @@ const askDisks = (method: string, args: object): Promise<MoRef> =>
   (client.call as (ref: MoRef, method: string, args: object) => Promise<unknown>).call(client, DISKS, method, args) as Promise<MoRef>;
 const LINKED = "createNewChildDiskBacking";
 const CLONES = 12;
-let agent: TestAgent;
-let client: VimClient;
+const { host: agent, client } = await useAgent();
 let parent: MoRef<"VirtualMachine">;
 
 beforeAll(async () => {
-  agent = await startAgent();
-  client = await agent.login();
   parent = await createVm(client, spec("golden", [{ capacityInKB: 4096, backing: { fileName: "" } }]));
   execFileSync("qemu-io", ["-f", "raw", "-c", "write -P 9 0 64k", host("golden/golden-flat.vmdk")]);
 });
-afterAll(() => agent?.stop());
 
 const host = (name: string): string => join(agent.datastore, name);
 function spec(name: string, disks: readonly { readonly capacityInKB: number; readonly backing: object }[]) {

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { HostDatastoreBrowserSearchResults, HostDatastoreBrowserSearchSpec } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, ended, succeeded } from "./vm.ts";
 
 /** Searching a datastore, as clients list it. */
@@ -11,12 +11,9 @@ const BROWSER = moRef("HostDatastoreBrowser", "ha-host-datastorebrowser");
 const READ_ONLY = -2;
 const ALL_DETAILS = { fileType: true, fileSize: true, modification: true, fileOwner: true };
 const DISK_DETAILS = { diskType: true, capacityKb: true, hardwareVersion: true, controllerType: true, diskExtents: true, thin: true };
-let host: TestAgent;
-let client: VimClient;
+const { host, client } = await useAgent();
 
 beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
   await createVm(client, {
     name: "web",
     guestId: "otherLinux64Guest",
@@ -42,10 +39,6 @@ beforeAll(async () => {
   mkdirSync(join(host.datastore, "iso/old"), { recursive: true });
   writeFileSync(join(host.datastore, "iso/Debian.ISO"), "12345");
   writeFileSync(join(host.datastore, "iso/old/lenny.iso"), "");
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 async function search(datastorePath: string, searchSpec: HostDatastoreBrowserSearchSpec) {

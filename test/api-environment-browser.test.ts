@@ -1,23 +1,16 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { MoRef, VirtualDevice, VirtualMachineConfigOption } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, read } from "./vm.ts";
 
 /** What a client asks before it makes a VM. */
 const NO_ACCESS = -5;
-let host: TestAgent;
-let client: VimClient;
+const { host, client } = await useAgent();
 let browser: MoRef<"EnvironmentBrowser">;
 
 beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
   browser = (await read(client, moRef("ComputeResource", "ha-compute-res"), "environmentBrowser")) as MoRef<"EnvironmentBrowser">;
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 const kinds = (devices: readonly VirtualDevice[] | undefined) =>

@@ -1,12 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { commands, pathOf } from "../src/hostd/esxcli/catalogue.ts";
 import { elementName, type Result } from "../src/hostd/esxcli/command.ts";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { moRef } from "../src/interfaces/index.ts";
 import { makeAuthority } from "../src/management/authority.fixture.ts";
 import type { PortDescription } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, startAgent, useAgent } from "./agent.fixture.ts";
 import { type Arguments, EXECUTER, esxcli, execute, type Said, said, soapArgument } from "./esxcli.ts";
 import {
   BESIDES,
@@ -30,8 +30,6 @@ const TYPES = moRef("InternalDynamicTypeManager", "ha-dynamic-type-manager");
 const READ_ONLY = -2;
 const NO_ACCESS = -5;
 const MAC = "00:50:56:01:02:03";
-let host: TestAgent;
-let client: VimClient;
 let vm: MoRef<"VirtualMachine">;
 let world: string;
 
@@ -44,10 +42,9 @@ const wire = {
   name: "wire1",
   mac: "02:00:00:00:00:07",
 };
+const { host, client } = await useAgent({ adapters: [wire] });
 
 beforeAll(async () => {
-  host = await startAgent(undefined, { adapters: [wire] });
-  client = await host.login();
   const adapter = { $type: "VirtualVmxnet3", key: -1, addressType: "manual", macAddress: MAC };
   vm = await createVm(client, {
     name: "web",
@@ -61,10 +58,6 @@ beforeAll(async () => {
     ],
   });
   await powerOn();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 /** With its adapter in a port of vSwitch0. */

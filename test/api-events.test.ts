@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { Event, EventDescription } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, read } from "./vm.ts";
 
 /** Reading the event log page by page, as govc and vSphere's own clients do. */
@@ -9,17 +9,7 @@ const EVENTS = moRef("EventManager", "ha-eventmgr");
 const COLLECTOR = moRef("PropertyCollector", "ha-property-collector");
 const HOST = moRef("HostSystem", "ha-host");
 const READ_ONLY = -2;
-let host: TestAgent;
-let client: VimClient;
-
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { host, client } = await useAgent();
 
 const log = (msg: string) => client.call(EVENTS, "LogUserEvent", { entity: HOST, msg });
 const messages = (events: readonly Event[] | undefined) => events?.map(({ fullFormattedMessage }) => fullFormattedMessage);

@@ -13,29 +13,22 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openDatabase } from "../src/hostd/index.ts";
-import { moRef, SERVICE_INSTANCE, type VimClient } from "../src/interfaces/index.ts";
+import { moRef, SERVICE_INSTANCE } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, startAgent, useAgent } from "./agent.fixture.ts";
 import { createVm, ended, read, succeeded } from "./vm.ts";
 
 /** Folders made, files copied, moved and deleted through the API. */
 const FILES = moRef("FileManager", "ha-nfc-file-manager");
 const DISKS = moRef("VirtualDiskManager", "ha-vdiskmanager");
 const READ_ONLY = -2;
-let host: TestAgent;
-let client: VimClient;
+const { host, client } = await useAgent();
 
 beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
   const spec = { name: "web", guestId: "otherLinux64Guest", numCPUs: 1, memoryMB: 64, files: { vmPathName: "[datastore1]" } };
   await createVm(client, spec);
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 const at = (path: string): string => join(host.datastore, path);

@@ -3,12 +3,12 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import { deleteTable, listTable } from "../src/system/index.ts";
 import { CLIENTS, SERVER, TwoMachines } from "../src/vmkernel/firewall/two-machines.fixture.ts";
 import type { HostConfigInfo, HostFirewallInfo, HostFirewallRulesetIpList } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, startAgent, useAgent } from "./agent.fixture.ts";
 import { REPOSITORY } from "./harness.ts";
 import { read } from "./vm.ts";
 
@@ -20,16 +20,7 @@ const READ_ONLY = -2;
 const TABLE = "bulkhead-agent";
 const EVERYONE: HostFirewallRulesetIpList = { allIp: true };
 
-let host: TestAgent;
-let client: VimClient;
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { host, client } = await useAgent();
 
 const call = (method: string, args: object = {}, by = client): Promise<unknown> =>
   (by.call as (ref: object, method: string, args: object) => Promise<unknown>).call(

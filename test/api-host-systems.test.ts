@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import { readClockDiscipline, readMachine } from "../src/system/index.ts";
 import {
   type HostConfigInfo,
@@ -15,7 +15,7 @@ import {
   type MoRef,
   managedObjectType,
 } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { read } from "./vm.ts";
 
 /** The host's managers: what they tell is this machine's own, and what they do not do they refuse by name. */
@@ -23,18 +23,11 @@ const HOST = moRef("HostSystem", "ha-host");
 const READ_ONLY = -2;
 const NO_ACCESS = -5;
 
-let host: TestAgent;
-let client: VimClient;
+const { host, client } = await useAgent();
 let managers: Readonly<Record<string, MoRef>>;
 
 beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
   managers = (await read(client, HOST, "configManager")) as Readonly<Record<string, MoRef>>;
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 /** Any method, by its name. */

@@ -1,24 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { LicenseManagerLicenseInfo } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { read } from "./vm.ts";
 
 /** What clients ask about licences before they work with a host: it is free, says so, and takes no keys. */
 const LICENSES = moRef("LicenseManager", "ha-license-manager");
 const OTHER_KEY = "HN2X0-0DH5M-M78Q1-780HH-CN214";
 const READ_ONLY = -2;
-let host: TestAgent;
-let client: VimClient;
-
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { host, client } = await useAgent();
 
 test("the host has one licence, which ends never and is counted by nobody", async () => {
   const licenses = (await read(client, LICENSES, "licenses")) as LicenseManagerLicenseInfo[];

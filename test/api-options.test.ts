@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, SERVICE_INSTANCE, type VimClient } from "../src/interfaces/index.ts";
+import { expect, test } from "vitest";
+import { moRef, SERVICE_INSTANCE } from "../src/interfaces/index.ts";
 import type { MoRef, OptionDef, OptionValue } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, startAgent, useAgent } from "./agent.fixture.ts";
 import { read } from "./vm.ts";
 
 /** Advanced settings: what is set is kept, and the host does it. */
@@ -10,17 +10,7 @@ const ADVANCED = moRef("OptionManager", "ha-adv-options");
 const TIMEOUT = "Config.HostAgent.vmacore.soap.sessionTimeout";
 const READ_ONLY = -2;
 const MINUTE_MS = 60_000;
-let host: TestAgent;
-let client: VimClient;
-
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { host, client } = await useAgent();
 
 const set = (manager: MoRef<"OptionManager">, key: string, value: OptionValue["value"], by = client) =>
   by.call(manager, "UpdateOptions", { changedValue: [{ key, value }] });

@@ -1,25 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { PerfCounterInfo, PerfEntityMetric, PerfEntityMetricCSV, PerfMetricIntSeries } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, read } from "./vm.ts";
 
 /** What clients ask a host about its load; the machine under test is the one that runs the tests. */
 const PERFORMANCE = moRef("PerformanceManager", "ha-perfmgr");
 const HOST = moRef("HostSystem", "ha-host");
 const NO_ACCESS = -5;
-let host: TestAgent;
-let client: VimClient;
+const { host, client } = await useAgent();
 let counters: readonly PerfCounterInfo[];
 
 beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
   counters = (await read(client, PERFORMANCE, "perfCounter")) as PerfCounterInfo[];
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 const idOf = (path: string): number =>

@@ -1,8 +1,8 @@
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { connectVim, moRef, type VimClient } from "../src/interfaces/index.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { connectVim, moRef } from "../src/interfaces/index.ts";
 import type { MoRef, ObjectContent, ObjectSpec, PropertyChange, PropertySpec, SelectionSpec, UpdateSet } from "../src/wire/index.ts";
-import { faultOf, SESSION_MANAGER, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, SESSION_MANAGER, useAgent } from "./agent.fixture.ts";
 import { ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "./vm.ts";
 
 /** The PropertyCollector as a client meets it: each request over the wire, against the host's real inventory. */
@@ -14,17 +14,10 @@ const NO_ACCESS = -5;
 const NOW = { maxWaitSeconds: 0 };
 const LONG = { maxWaitSeconds: 60 };
 
-let host: TestAgent;
-let client: VimClient;
+const { host, client } = await useAgent();
 let vm: MoRef<"VirtualMachine">;
 beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
   vm = await createVm("first");
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 async function createVm(name: string): Promise<MoRef<"VirtualMachine">> {

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { MoRef, UserSession } from "../src/wire/index.ts";
-import { faultOf, SESSION_MANAGER, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, SESSION_MANAGER, useAgent } from "./agent.fixture.ts";
 import { bootableSpec, createVm, ended, ROOT_POOL, read, VM_FOLDER } from "./vm.ts";
 
 /** How clients find what they are told of by name, and small things that every client asks for. */
@@ -10,20 +10,13 @@ const HOST = moRef("HostSystem", "ha-host");
 const NOWHERE = moRef("Datacenter", "nowhere");
 const DATACENTER = moRef("Datacenter", "ha-datacenter");
 
-let agent: TestAgent;
-let client: VimClient;
+const { host: agent, client } = await useAgent();
 let vm: MoRef<"VirtualMachine">;
 let uuids: { readonly bios: string; readonly instance: string };
 
 beforeAll(async () => {
-  agent = await startAgent();
-  client = await agent.login();
   vm = await createVm(client, { ...bootableSpec("web", ""), deviceChange: [] });
   uuids = { bios: String(await read(client, vm, "config.uuid")), instance: String(await read(client, vm, "config.instanceUuid")) };
-});
-afterAll(async () => {
-  client?.close();
-  await agent?.stop();
 });
 
 test("a VM is found by either of its UUIDs, and by the one only that was asked for", async () => {

@@ -1,22 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, SERVICE_INSTANCE, type VimClient } from "../src/interfaces/index.ts";
+import { expect, test } from "vitest";
+import { moRef, SERVICE_INSTANCE } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 
 /** The managers that a client finds first: each is there and can be read whole; those that ESXi has not are unset here too. */
 const COLLECTOR = moRef("PropertyCollector", "ha-property-collector");
 const UNSET_ON_A_HOST = ["alarmManager", "scheduledTaskManager", "extensionManager", "customFieldsManager", "customizationSpecManager"];
-let host: TestAgent;
-let client: VimClient;
-
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { client } = await useAgent();
 
 const isRef = (value: unknown): value is MoRef => typeof value === "object" && value !== null && "type" in value && "value" in value;
 

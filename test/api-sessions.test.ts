@@ -1,22 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { SERVICE_INSTANCE, type VimClient } from "../src/interfaces/index.ts";
 import type { UserSession } from "../src/wire/index.ts";
-import { faultOf, SESSION_MANAGER, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, SESSION_MANAGER, useAgent } from "./agent.fixture.ts";
 import { read } from "./vm.ts";
 
 /** Sessions that are handed on, and the ways in that a standalone host does not have. */
 const MINUTE_MS = 60_000;
-let host: TestAgent;
-let client: VimClient;
-
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { host, client } = await useAgent();
 
 const ticket = (from = client) => from.call(SESSION_MANAGER, "AcquireCloneTicket", {});
 const clone = (by: VimClient, cloneTicket: string) => by.call(SESSION_MANAGER, "CloneSession", { cloneTicket });

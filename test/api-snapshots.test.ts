@@ -2,8 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
 import {
   formatVmsd,
   type MoRef,
@@ -12,19 +11,15 @@ import {
   type VirtualMachineSnapshotInfo,
   type VirtualMachineSnapshotTree,
 } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, read, succeeded } from "./vm.ts";
 
-let agent: TestAgent;
-let client: VimClient;
+const { host: agent, client } = await useAgent();
 let vm: MoRef<"VirtualMachine">;
 
 beforeAll(async () => {
-  agent = await startAgent();
-  client = await agent.login();
   vm = await createVm(client, spec("web"));
 });
-afterAll(() => agent?.stop());
 
 const spec = (name: string) => {
   const add = (device: object, fileOperation?: "create") => ({

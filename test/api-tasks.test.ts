@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { TaskDescription, TaskInfo } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, read, succeeded } from "./vm.ts";
 
 /** Reading the tasks of the host page by page, as clients do that show a history. */
@@ -9,17 +9,7 @@ const TASKS = moRef("TaskManager", "ha-taskmgr");
 const COLLECTOR = moRef("PropertyCollector", "ha-property-collector");
 const READ_ONLY = -2;
 const NO_ACCESS = -5;
-let host: TestAgent;
-let client: VimClient;
-
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { host, client } = await useAgent();
 
 const names = (tasks: unknown) => (tasks as readonly TaskInfo[] | undefined)?.map(({ name }) => name);
 

@@ -1,24 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { moRef, type VimClient } from "../src/interfaces/index.ts";
+import { expect, test } from "vitest";
+import { moRef } from "../src/interfaces/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
-import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, read, VM_FOLDER } from "./vm.ts";
 
 /** Views that a client makes of the inventory and of other views. */
 const VIEWS = moRef("ViewManager", "ViewManager");
 const ROOT = moRef("Folder", "ha-folder-root");
 const DATACENTER = moRef("Datacenter", "ha-datacenter");
-let host: TestAgent;
-let client: VimClient;
-
-beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
-});
+const { host, client } = await useAgent();
 
 const idsIn = async (view: MoRef): Promise<string[]> => ((await read(client, view, "view")) as MoRef[]).map(({ value }) => value);
 

@@ -1,20 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { VimClient } from "../src/interfaces/index.ts";
+import { beforeAll, expect, test } from "vitest";
 import type { Event, MoRef, VirtualMachineFileLayoutEx, VirtualMachineStorageSummary } from "../src/wire/index.ts";
-import { startAgent, type TestAgent } from "./agent.fixture.ts";
+import { useAgent } from "./agent.fixture.ts";
 import { createVm, ended, read, succeeded } from "./vm.ts";
 
 /** A VM that is off: its files, and its hardware. */
 const MIB = 1024 * 1024;
-let host: TestAgent;
-let client: VimClient;
+const { host, client } = await useAgent();
 let vm: MoRef<"VirtualMachine">;
 
 beforeAll(async () => {
-  host = await startAgent();
-  client = await host.login();
   vm = await createVm(client, {
     name: "web",
     version: "vmx-13",
@@ -37,10 +33,6 @@ beforeAll(async () => {
       },
     ],
   });
-});
-afterAll(async () => {
-  client?.close();
-  await host?.stop();
 });
 
 const storage = async () => (await read(client, vm, "summary.storage")) as VirtualMachineStorageSummary;

@@ -38,16 +38,18 @@ test(`${ROUNDS} kills at random moments lose nothing (seed ${SEED})`, { timeout:
   const random = randomOf(SEED);
   const monitor = await monitorPid(WITNESS);
   let last = await ticks();
+  let client = await host.login();
   for (let round = 0; round < ROUNDS; round++) {
-    const started = await startSomething(round);
+    const started = await startSomething(client, round);
+    client.close();
     await sleep(random() * 400);
     await killSome(host, ["hostd", "vmkernel", "both"][Math.floor(random() * 3)] as "hostd" | "vmkernel" | "both");
-    const client = await loginAgain(host, 30_000);
+    client = await loginAgain(host, 30_000);
     await checkTask(client, started, round);
     await checkInventory(client, round);
-    client.close();
     expect(await monitorPid(WITNESS), `round ${round}: the witness has another monitor`).toBe(monitor);
   }
+  client.close();
   await waitFor(async () => (await ticks()) > last, 30_000);
   last = await ticks();
   await sleep(3000);
@@ -58,24 +60,19 @@ test(`${ROUNDS} kills at random moments lose nothing (seed ${SEED})`, { timeout:
 });
 
 /** A power-on, a power-off or a reconfigure that makes a disk: whatever the subject can do now. @returns the task, when it got one */
-async function startSomething(round: number): Promise<MoRef | undefined> {
-  const client = await loginAgain(host, 30_000);
-  try {
-    if ((await read(client, subject, "runtime.powerState")) === "poweredOn") return await client.call(subject, "PowerOffVM_Task", {});
-    if (round % 2 === 0) return await client.call(subject, "PowerOnVM_Task", {});
-    const disk = {
-      $type: "VirtualDisk",
-      key: -1,
-      controllerKey: 1000,
-      capacityInKB: 1024,
-      backing: { $type: "VirtualDiskFlatVer2BackingInfo", fileName: "", diskMode: "persistent", thinProvisioned: true },
-    };
-    const device = { operation: "add" as const, fileOperation: "create" as const, device: disk as never };
-    const deviceChange = (await diskCount(client)) < 10 ? [device] : [];
-    return await client.call(subject, "ReconfigVM_Task", { spec: { annotation: `round ${round}`, deviceChange } });
-  } finally {
-    client.close();
-  }
+async function startSomething(client: VimClient, round: number): Promise<MoRef | undefined> {
+  if ((await read(client, subject, "runtime.powerState")) === "poweredOn") return await client.call(subject, "PowerOffVM_Task", {});
+  if (round % 2 === 0) return await client.call(subject, "PowerOnVM_Task", {});
+  const disk = {
+    $type: "VirtualDisk",
+    key: -1,
+    controllerKey: 1000,
+    capacityInKB: 1024,
+    backing: { $type: "VirtualDiskFlatVer2BackingInfo", fileName: "", diskMode: "persistent", thinProvisioned: true },
+  };
+  const device = { operation: "add" as const, fileOperation: "create" as const, device: disk as never };
+  const deviceChange = (await diskCount(client)) < 10 ? [device] : [];
+  return await client.call(subject, "ReconfigVM_Task", { spec: { annotation: `round ${round}`, deviceChange } });
 }
 
 async function checkTask(client: VimClient, task: MoRef | undefined, round: number): Promise<void> {

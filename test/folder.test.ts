@@ -1,5 +1,16 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -428,6 +439,25 @@ test("a client that stops sending, one that stops reading, and one that closed i
   expect(host.audit.join("\n")).toContain("nothing came for 2 s");
   deaf.destroy();
   expect(names()).toEqual(["big"]);
+});
+
+test("while vmkernel is being started anew a client is asked to come again, and then it is served", async () => {
+  writeFileSync(join(folder, "here"), "x");
+  const [door, away] = [join(host.folder, "files.sock"), join(host.folder, "files.away")];
+  renameSync(door, away);
+  try {
+    for (const [method, sending] of [
+      ["GET", { headers: BASIC }],
+      ["PUT", { headers: BASIC, body: "y" }],
+    ] as const) {
+      const { status, headers, text } = await send(method, `/folder/r${round}/here?dsName=datastore1`, sending);
+      expect([method, status, headers["retry-after"]]).toEqual([method, 503, "5"]);
+      expect(text).toContain("being started anew");
+    }
+  } finally {
+    renameSync(away, door);
+  }
+  expect((await send("GET", `/folder/r${round}/here?dsName=datastore1`, { headers: BASIC })).text).toBe("x");
 });
 
 test("so many transfers at a time and no more; when they end, the next are served", async () => {

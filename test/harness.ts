@@ -11,6 +11,8 @@ import { buildGuest } from "../guest/build.mjs";
 import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
 import { connectVim, type VimClient } from "../src/interfaces/index.ts";
+import { readHostStatus } from "../src/main/host-status.ts";
+import { hostRuns, readRunFile } from "../src/main/run-file.ts";
 import { tableName, VmkernelClient } from "../src/vmkernel/index.ts";
 import { formatVmdkDescriptor, makeBaseDescriptor } from "../src/wire/index.ts";
 
@@ -25,7 +27,9 @@ export interface TestHost {
   readonly port: number;
   /** From the start of the command to its answering, in steps of the poll. */
   readonly startedInMs: number;
-  /** Of the supervisor, vmkernel and hostd, now. */
+  /** Whether it runs, all of it. */
+  isUp(): Promise<boolean>;
+  /** Of vmkernel and hostd; while one is being started anew, it is waited for. */
   pids(): Promise<{ readonly vmkernel: number; readonly hostd: number }>;
   /** A client that is logged in as root. */
   login(): Promise<VimClient>;
@@ -63,7 +67,7 @@ export async function startHost({ args = [], root = newRoot(), within = [], addr
   try {
     await waitFor(async () => {
       if (supervisor.exitCode !== null) throw new Error(`the host ended:\n${output}`);
-      return (await host.command("host", "status", "--json")).code === 0;
+      return host.isUp();
     }, READY_MS);
   } catch (error) {
     await host.stop();
@@ -85,9 +89,14 @@ function hostAt({ root, address, port }: HostPlace, supervisor: ChildProcess): O
   const host: Omit<TestHost, "startedInMs"> = {
     root,
     port,
+    // Not by its command: that is a process more, each time that one waits.
+    isUp: async () => (await readHostStatus(paths, hostRuns(paths))).kind === "running",
     async pids() {
-      const { stdout } = await host.command("host", "status", "--json");
-      return JSON.parse(stdout).pids;
+      for (const deadline = Date.now() + READY_MS; Date.now() < deadline; await sleep(20)) {
+        const { vmkernelPid: vmkernel, hostdPid: hostd } = (hostRuns(paths) && readRunFile(paths)) || {};
+        if (vmkernel !== undefined && hostd !== undefined) return { vmkernel, hostd };
+      }
+      throw new Error(`the host on ${root} is not up`);
     },
     async login() {
       const client = await connectVim({ url: `https://${address}:${port}/sdk`, insecure: true });
@@ -187,10 +196,10 @@ export function freePort(): Promise<number> {
 
 /**
  * Puts the tiny guest's disk on datastore1, under a name of its own: a VM boots from it and may write it.
+ * @param image another disk's
  * @returns its datastore path
  */
-export async function installGuestImage(host: TestHost, name: string): Promise<string> {
-  const { image } = buildGuest();
+export async function installGuestImage(host: TestHost, name: string, image = buildGuest().image): Promise<string> {
   const folder = join(hostPaths(host.root).volumes, "datastore1", "images");
   await mkdir(folder, { recursive: true });
   await run("cp", ["--sparse=always", image, join(folder, `${name}-flat.vmdk`)]);

@@ -217,7 +217,7 @@ async function says(...args: readonly string[]): Promise<string> {
 test("a hostd that is killed in the middle leaves the VM as it was or as it was asked to be, in its file and in its monitor", async () => {
   const task = await client.call(vm, "ReconfigVM_Task", { spec: { deviceChange: [change("add", disk(1000, 2), "create")] } });
   process.kill((await host.pids()).hostd, "SIGKILL");
-  await waitFor(async () => (await host.command("host", "status", "--json")).code === 0, GUEST_MS);
+  await waitFor(async () => await host.isUp(), GUEST_MS);
   client.close();
   client = await host.login();
   const info = await ended(client, task);

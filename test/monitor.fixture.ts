@@ -1,6 +1,6 @@
 /** A vmkernel process of its own on a folder of its own, and a VM on it that boots the tiny guest. Run from the built output. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { buildGuest } from "../guest/build.mjs";
@@ -9,8 +9,9 @@ import { type DeviceSpec, type MachineSpec, VmkernelClient, type VmkernelEvent }
 import { removeFrozen, removeMounts } from "./harness.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../dist/main/vmkernel.js");
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000; // also in a machine that is itself emulated
 export const DISK_BYTES = 64 * 1024 * 1024;
+const BARE_DISK_BYTES = 1024 * 1024;
 
 export class TestKernel implements AsyncDisposable {
   readonly paths: HostPaths;
@@ -94,15 +95,28 @@ export class TestKernel implements AsyncDisposable {
     devices: readonly DeviceSpec[] = [],
     image = buildGuest().image,
   ): Promise<MachineSpec> {
+    copyFileSync(image, await this.#makeDisk(id, DISK_BYTES));
+    return machineOf(id, changes, devices);
+  }
+
+  /** The same with a program of one sector in the guest's place, and 16 MiB for it. */
+  async makeBareGuest(id: string, bootSector: Buffer): Promise<MachineSpec> {
+    const disk = openSync(await this.#makeDisk(id, BARE_DISK_BYTES), "r+");
+    writeSync(disk, bootSector, 0, bootSector.length, 0);
+    closeSync(disk);
+    return machineOf(id, { memoryMiB: 16 });
+  }
+
+  /** @returns where it is on the machine */
+  async #makeDisk(id: string, capacityBytes: number): Promise<string> {
     await this.client.request({ kind: "listDatastores" });
     await this.client.request({ kind: "makeFolder", folder: inDatastore(id) });
     await this.client.request({
       kind: "createDisk",
       descriptor: inDatastore(`${id}/disk.vmdk`),
-      disk: { capacityBytes: DISK_BYTES, provisioning: "thin", adapterType: "lsilogic", uuid: `6000c29${id.padStart(25, "0")}` },
+      disk: { capacityBytes, provisioning: "thin", adapterType: "lsilogic", uuid: `6000c29${id.padStart(25, "0")}` },
     });
-    copyFileSync(image, this.hostPath(`${id}/disk-flat.vmdk`));
-    return machineOf(id, changes, devices);
+    return this.hostPath(`${id}/disk-flat.vmdk`);
   }
 
   hostPath(path: string): string {

@@ -39,7 +39,8 @@ test.skipIf(!isRoot)("a guest boots from the flat extent of its VMDK and its ser
 });
 
 test.skipIf(!isRoot)("the guest has the devices that were configured, and no more", async () => {
-  const { machine, qmp, pids } = await kernel.client.request({ kind: "inspectMonitor", vm: vm("1") });
+  const { machine, processors, qmp, pids } = await kernel.client.request({ kind: "inspectMonitor", vm: vm("1") });
+  expect(processors).toEqual([{ socket: 0, core: 0, thread: 0, nx: true }]);
   const expected = expectedDevices(machine);
   const seenByGuest = /^GUEST-PCI (.*)$/m.exec(kernel.console("1"))?.[1]?.trim().split(" ");
   expect(seenByGuest?.sort()).toEqual(expected.pci.map(({ id }) => id).sort());

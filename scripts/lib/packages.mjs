@@ -32,6 +32,7 @@ export const TEST_PACKAGES = {
   xorriso: "makes the CD that Packer's VM boots from",
   "qemu-utils": "qemu-img, another reader and writer of disks",
   curl: "an ordinary HTTP client, for files of the datastores",
+  kmod: "depmod and modprobe: modules of a machine with Debian's stock kernel",
   openssl: "looks at the host's certificate from outside",
 };
 

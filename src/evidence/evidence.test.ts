@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { VmId } from "../base/index.ts";
 import { describeProcess, fileIdentity, listenTcp, namespacesOf, tcpSockets } from "../system/index.ts";
-import type { MonitorInspection } from "../vmkernel/index.ts";
+import type { MachineSpec, MonitorInspection } from "../vmkernel/index.ts";
 import { formatEvidence, judge, summarize } from "./index.ts";
 import { machineWith } from "./machine.fixture.ts";
 import { datastoresSeenBy, type Observation, observeDisks, observeMonitor, observeParents } from "./observe.ts";
@@ -50,6 +50,7 @@ function inspectionOf(pid: number, vm = "1"): MonitorInspection {
     description,
     pids: [pid],
     machine,
+    processors: [{ socket: 0, core: 0, thread: 0, nx: true }],
     isToBeApart: false,
     balloonedBytes: 0,
     qmp: { processors: [], pci: [], block: [], chardev: [], vnc: [], qtree: "" },
@@ -153,6 +154,24 @@ test("a file without a name turns red, unless it is what a disk of the VM that f
   expect(verdicts(observation([look("persistent")]))[claim]).toBe("fail");
   expect(verdicts(observation([look("independent_nonpersistent")]))[claim]).toBe("pass");
 });
+
+const nxClaim = "Each guest can mark memory as not to be run (NX), unless its VM's configuration hides that from it.";
+
+test.each<[string, MonitorInspection["processors"], Partial<MachineSpec>, string]>([
+  ["two cores with NX", [cpu(0, 0, 0), cpu(0, 1, 0)], {}, "pass"],
+  ["one CPU of two without NX", [cpu(0, 0, 0), cpu(0, 1, 0, false)], {}, "fail"],
+  ["NX that its configuration hides", [cpu(0, 0, 0, false)], { cpuMask: [{ feature: "nx", shown: false }] }, "pass"],
+  ["NX that its configuration wants shown", [cpu(0, 0, 0, false)], { cpuMask: [{ feature: "nx", shown: true }] }, "fail"],
+  ["no CPU that could be looked at", [], {}, "fail"],
+])("a guest that is shown %s", (_, processors, settings, nx) => {
+  const inspection = inspectionOf(process.pid);
+  const found = verdicts(observation([observeMonitor({ ...inspection, processors, machine: { ...machine, ...settings } }, [])]));
+  expect(found[nxClaim]).toBe(nx);
+});
+
+function cpu(socket: number, core: number, thread: number, nx = true) {
+  return { socket, core, thread, nx };
+}
 
 const oneDoor =
   "A guest's console is reached through the host's own door: its monitor listens for no viewer and has only those it was handed.";

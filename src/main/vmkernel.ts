@@ -8,6 +8,7 @@
  * One JSON line on standard output says that it is ready; what happens is told on standard error.
  */
 import { mkdirSync, openSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type HostPaths, hostPaths, messageWithCauses, SystemError } from "../base/index.ts";
@@ -105,7 +106,7 @@ async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<
     memory: {
       swap: options.paths.swap,
       totalBytes: host.memoryBytes,
-      isBounded: Number.isFinite(options.memoryBytesMax),
+      isBounded: host.memoryBytes < totalmem(), // by an option, or by the container that it runs in
     },
     cores: coreReader(),
     hasCoreScheduling: hasCoreScheduling(),

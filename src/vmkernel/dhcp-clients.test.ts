@@ -79,7 +79,17 @@ option subnet 255.255.255.0\noption router 10.9.0.254\noption dns 10.9.0.53\nopt
     const { dhcp: _, ...askingNoMore } = asking;
     await configure([askingNoMore, serving]);
     expect(there()).toEqual([[], []]);
-    await expect.poll(clients, { timeout: 5000 }).toEqual([]);
+    await expect.poll(clients, { timeout: WAIT_MS }).toEqual([]);
+  });
+
+  test("nothing of a client is left when the network is taken away, however young the client is", async () => {
+    for (let ms = 0; ms <= 60; ms += 10) {
+      await configure([asking]);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      await network.remove();
+      expect([ms, insideOf(machine.folder)]).toEqual([ms, []]);
+      network = await open();
+    }
   });
 
   test("its client is nobody, sees nothing but its own program, and may only speak on the network", async () => {
@@ -125,6 +135,18 @@ option subnet 255.255.255.0\noption router 10.9.0.254\noption dns 10.9.0.53\nopt
     expect(there()).toEqual([[], []]);
   });
 });
+
+/** Whatever names this folder in its arguments: a client, and what stands around it. */
+function insideOf(folder: string): readonly string[] {
+  return readdirSync("/proc").flatMap((name) => {
+    try {
+      const line = readFileSync(`/proc/${Number(name)}/cmdline`, "utf8");
+      return line.includes(folder) && /udhcpc|bwrap/.test(line) ? [line.replaceAll("\0", " ")] : [];
+    } catch {
+      return []; // no process, or one that has ended
+    }
+  });
+}
 
 /** @param folder that is named in its arguments: those of another host are not meant */
 function processesOf(program: string, folder: string): readonly number[] {

@@ -5,8 +5,8 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageWithCauses } from "../base/index.ts";
-import { type ConfinedProcess, filesOfPrograms, machineName, type OutputListener, terminate } from "../system/index.ts";
-import { planDhcpClient } from "./dhcp-sandbox.ts";
+import { type ConfinedProcess, filesOfPrograms, machineName, type OutputListener, terminate, waitForProgram } from "../system/index.ts";
+import { BUSYBOX, planDhcpClient } from "./dhcp-sandbox.ts";
 import type { Isolation } from "./isolation.ts";
 import type { HostNicConfig, Learned, Lease } from "./network/config.ts";
 import { netstackNamespace } from "./network/index.ts";
@@ -28,11 +28,14 @@ export interface DhcpClientsParts {
 /** Above those of monitors, one for each interface that a host can have. */
 const FIRST_UID = 265_536;
 const AGAIN_MS = 2000;
+/** A sandbox is set up in milliseconds, on a machine that is overloaded in seconds. */
+const SET_UP_MS = 30_000;
 
 interface Client {
   /** What it was started for: for anything else another is. */
   readonly place: string;
-  stop(): void;
+  /** Resolves when nothing of it is left. */
+  stop(): Promise<void>;
 }
 
 export class DhcpClients {
@@ -51,7 +54,7 @@ export class DhcpClients {
     for (const [device, client] of this.#clients) {
       const nic = asking.get(device);
       if (nic !== undefined && placeOf(nic) === client.place) continue;
-      client.stop();
+      this.#stop(device, client);
       this.#clients.delete(device);
       moved.add(device);
     }
@@ -60,15 +63,24 @@ export class DhcpClients {
     }
   }
 
-  stop(): void {
-    for (const client of this.#clients.values()) client.stop();
+  /** Resolves when none is left. */
+  async stop(): Promise<void> {
+    const clients = [...this.#clients];
     this.#clients.clear();
+    await Promise.all(clients.map(([device, client]) => this.#stop(device, client)));
+  }
+
+  /** Does not reject. */
+  async #stop(device: string, client: Client): Promise<void> {
+    await client
+      .stop()
+      .catch((error: unknown) => this.#parts.log(`network: ending the DHCP client of ${device}: ${messageWithCauses(error)}`));
   }
 
   #start(nic: HostNicConfig, had: Lease | undefined): Client {
     const { learn, log } = this.#parts;
     let stopped = false;
-    let process: ConfinedProcess | undefined;
+    let launched: Promise<ConfinedProcess> | undefined;
     let lease = had;
     const learned = (now: Lease | undefined): void => {
       lease = now;
@@ -88,9 +100,8 @@ export class DhcpClients {
     const run = async (): Promise<void> => {
       for (; !stopped; await pause(AGAIN_MS)) {
         try {
-          process = await this.#launch(nic, lease?.address, listener());
-          if (stopped) end(process);
-          await process.ended;
+          launched = this.#launch(nic, lease?.address, listener());
+          await (await launched).ended;
         } catch (error) {
           log(`network: the DHCP client of ${nic.device}: ${messageWithCauses(error)}`);
         }
@@ -99,9 +110,10 @@ export class DhcpClients {
     void run();
     return {
       place: placeOf(nic),
-      stop() {
+      async stop() {
         stopped = true;
-        if (process !== undefined) end(process);
+        const process = await launched?.catch(() => undefined); // it did not come up, and that was logged
+        if (process !== undefined) await end(process);
       },
     };
   }
@@ -131,8 +143,10 @@ function placeOf({ device, netstack, mac, portGroup }: HostNicConfig): string {
   return JSON.stringify([device, netstack, mac, portGroup]);
 }
 
-function end(process: ConfinedProcess): void {
-  terminate([process], 0).catch(() => {}); // it ends with us at the latest
+/** A sandbox that is killed while it is being set up may leave the half of it that does not die with the other yet: it is waited for. */
+async function end(process: ConfinedProcess): Promise<void> {
+  const client = await waitForProgram(process, BUSYBOX, SET_UP_MS).catch(() => undefined); // it has ended by itself
+  await terminate(client === undefined ? [process] : [client, process], 0);
 }
 
 function pause(ms: number): Promise<void> {

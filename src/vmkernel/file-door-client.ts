@@ -5,6 +5,7 @@ import { type DatastorePath, formatDatastorePath, messageOf, Turns } from "../ba
 import { askForDescriptor } from "../system/index.ts";
 import { fault, LineSplitter } from "../wire/index.ts";
 import { FILE_LINE_BYTES_MAX, type FileRequest, type FileResults } from "./file-door.ts";
+import { ConnectionLost } from "./rpc-client.ts";
 import { decodeMessage, encodeRequest } from "./rpc-wire.ts";
 
 /** vmkernel answers in milliseconds, also on a machine that is busy; one that is stuck is not waited for. */
@@ -35,7 +36,7 @@ export interface OpenedLayer extends DownloadFile {
 }
 
 export interface FileDoor {
-  /** @throws {Fault} FileNotFound, FileLocked, CannotAccessFile … */
+  /** @throws {Fault} FileNotFound, FileLocked, CannotAccessFile … @throws {ConnectionLost}, as the others do */
   openDownload(file: DatastorePath): Promise<DownloadFile>;
   beginUpload(file: DatastorePath, rules: { readonly sizeBytes: number | undefined; readonly mustBeNew: boolean }): Promise<UploadFile>;
   resumeUpload(
@@ -89,7 +90,9 @@ interface Opened {
 
 async function open(path: string, request: Opening): Promise<Opened> {
   const question = { path, line: encodeRequest(1, request).trimEnd(), bytesMax: FILE_LINE_BYTES_MAX, timeoutMs: ANSWER_MS };
-  const { line, fd, socket } = await askForDescriptor(question);
+  const { line, fd, socket } = await askForDescriptor(question).catch((cause) => {
+    throw new ConnectionLost(`${request.kind}: vmkernel did not answer`, true, { cause });
+  });
   try {
     const message = decodeMessage(line);
     if (message.kind === "fault") throw message.fault;
@@ -145,7 +148,7 @@ class Upload implements UploadFile {
 }
 
 function lostWith(reason: string) {
-  return fault("SystemError", `The upload was not finished: ${reason}.`, { reason });
+  return fault("HostCommunication", `The upload was not finished: ${reason}.`, {});
 }
 
 function onlyOnce(deed: () => void): () => void {

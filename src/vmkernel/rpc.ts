@@ -554,6 +554,15 @@ export interface PageRun {
   readonly machine: { readonly kind: "at"; readonly start: number } | { readonly kind: "untouched" } | { readonly kind: "swapped" };
 }
 
+/** A virtual CPU. */
+export interface GuestProcessor {
+  readonly socket: number;
+  readonly core: number;
+  readonly thread: number;
+  /** Whether its guest can mark memory as not to be run. */
+  readonly nx: boolean;
+}
+
 /** What is really there: the raw material of evidence. */
 export interface MonitorInspection {
   readonly description: MonitorDescription;
@@ -566,6 +575,8 @@ export interface MonitorInspection {
   readonly balloonedBytes: number;
   /** Whether it is never to run on a core's thread while another VM is on another of that core: by its htSharing, or the host's options. */
   readonly isToBeApart: boolean;
+  /** As the guest is shown them. */
+  readonly processors: readonly GuestProcessor[];
   /** Answers of the running QEMU to query-hotpluggable-cpus, query-pci, query-block, query-chardev, query-vnc-servers, and the qdev tree, as it gave them. */
   readonly qmp: {
     readonly processors: unknown;

@@ -56,7 +56,7 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
     beacons[Symbol.dispose]();
     neighbours[Symbol.dispose]();
     clearInterval(routers);
-    clients.stop();
+    return clients.stop();
   });
 }
 
@@ -77,9 +77,9 @@ class SwitchedNetwork implements HostNetwork {
   readonly #network: VirtualNetwork;
   readonly #neighbours: Neighbours;
   readonly #namespace: string;
-  readonly #stopAsking: () => void;
+  readonly #stopAsking: () => Promise<void>;
 
-  constructor(network: VirtualNetwork, neighbours: Neighbours, namespace: string, stopAsking: () => void) {
+  constructor(network: VirtualNetwork, neighbours: Neighbours, namespace: string, stopAsking: () => Promise<void>) {
     this.#namespace = namespace;
     this.#network = network;
     this.#neighbours = neighbours;
@@ -156,12 +156,12 @@ class SwitchedNetwork implements HostNetwork {
   }
 
   close(): void {
-    this.#stopAsking();
+    void this.#stopAsking(); // which tells of its failures itself; what is left ends with us
     this.#network.close();
   }
 
-  remove(): Promise<void> {
-    this.#stopAsking();
-    return this.#network.remove();
+  async remove(): Promise<void> {
+    await this.#stopAsking();
+    await this.#network.remove();
   }
 }

@@ -63,7 +63,7 @@ test("an import that kill -9 of the host agent cuts short leaves no VM and no fi
   expect(existsSync(join(datastore(), "cut/cut.vmx"))).toBe(true);
   const { hostd } = await host.pids();
   process.kill(hostd, "SIGKILL");
-  await waitFor(async () => (await host.command("host", "status", "--json")).code === 0 && (await host.pids()).hostd !== hostd, BOOT_MS);
+  await waitFor(async () => (await host.isUp()) && (await host.pids()).hostd !== hostd, BOOT_MS);
   client.close();
   client = await host.login();
   expect(existsSync(join(datastore(), "cut"))).toBe(false);

@@ -1,4 +1,4 @@
-/** What VMs share of a core. Pure. Paper «Instruction Isolation». */
+/** What VMs share of a core, and what guests are shown as processors. Pure. Paper «Instruction Isolation», «Memory Protection» (NX/XD). */
 import { type Claim, judgeLooks, type Look } from "../claim.ts";
 import type { Observation, ObservedMonitor } from "../observe.ts";
 
@@ -102,9 +102,24 @@ function threadLook(monitor: ObservedMonitor): Look {
   return { fact, holds };
 }
 
+const noExecute: Claim = {
+  claim: "Each guest can mark memory as not to be run (NX), unless its VM's configuration hides that from it.",
+  heading: "Memory Protection",
+  judge: (observation) => judgeLooks([...observation.monitors.map(nxLook), ...unseenLooks(observation)], NO_MONITOR),
+};
+
+function nxLook(monitor: ObservedMonitor): Look {
+  const { processors, machine } = monitor.inspection;
+  const without = processors.filter(({ nx }) => !nx).length;
+  const isHidden = machine.cpuMask?.some(({ feature, shown }) => feature === "nx" && !shown) ?? false;
+  const hidden = isHidden ? ", as its configuration has it" : "";
+  const fact = `${nameOf(monitor)}: ${processors.length - without} of ${processors.length} virtual CPUs have NX${hidden}`;
+  return { fact, holds: processors.length > 0 && (isHidden || without === 0) };
+}
+
 /** A monitor that could not be looked at is never taken for one that is as claimed. */
 function unseenLooks({ unseen }: Observation): readonly Look[] {
   return unseen.map((fact) => ({ fact: `could not be looked at: ${fact}`, holds: false }));
 }
 
-export const processorClaims: readonly [Claim, Claim] = [apart, noThreads];
+export const processorClaims: readonly [Claim, Claim, Claim] = [apart, noThreads, noExecute];

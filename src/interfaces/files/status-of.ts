@@ -25,6 +25,7 @@ const statuses: Readonly<Record<string, number>> = {
   NoDiskSpace: 507,
   MksConnectionLimitReached: 503,
   ResourceInUse: 503,
+  HostCommunication: 503,
 };
 
 function statusOf({ fault }: Fault, method: string | undefined): number {
@@ -32,6 +33,8 @@ function statusOf({ fault }: Fault, method: string | undefined): number {
   return Object.hasOwn(statuses, fault) ? (statuses[fault] ?? 500) : 500;
 }
 
+/** In seconds: a part of the host that died is back by then, and others have ended what they did. */
+const RETRY_AFTER = "5";
 const REALM = 'Basic realm="VMware HTTP server"'; // as ESXi calls it
 
 /**
@@ -41,5 +44,10 @@ const REALM = 'Basic realm="VMware HTTP server"'; // as ESXi calls it
 export function answerTo(thrown: unknown, method?: string): HttpAnswer {
   if (!(thrown instanceof Fault)) return { status: 500, text: "Internal error" };
   const status = statusOf(thrown, method);
-  return { status, text: thrown.message, headers: status === 401 ? { "WWW-Authenticate": REALM } : {} };
+  return { status, text: thrown.message, headers: headersOf(status) };
+}
+
+function headersOf(status: number): Readonly<Record<string, string>> {
+  if (status === 401) return { "WWW-Authenticate": REALM };
+  return status === 503 ? { "Retry-After": RETRY_AFTER } : {};
 }

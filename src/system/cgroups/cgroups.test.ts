@@ -68,7 +68,7 @@ test.each<[Hierarchy["kind"], CpuPortion, readonly string[]]>([
   ["v1", { shares: 1024 }, ["cpu.shares=1024", "cpu.cfs_period_us=50000", "cpu.cfs_quota_us=-1"]],
   ["v1", { shares: 2, processorsMax: 1.5 }, ["cpu.shares=2", "cpu.cfs_period_us=50000", "cpu.cfs_quota_us=75000"]],
   ["v1", { shares: 2, processorsMax: 0 }, ["cpu.shares=2", "cpu.cfs_period_us=50000", "cpu.cfs_quota_us=1000"]],
-  ["v2", { shares: 1024 }, ["cpu.weight=40", "cpu.max=max 50000"]],
+  ["v2", { shares: 1024 }, ["cpu.weight=39", "cpu.max=max 50000"]],
   ["v2", { shares: 262_144, processorsMax: 0.25 }, ["cpu.weight=10000", "cpu.max=12500 50000"]],
 ])("%s writes a portion of the processors by its own names", (kind, portion, expected) => {
   expect(planCpuPortion(tree(kind, "cpu"), portion).map(({ file, value }) => `${file}=${value}`)).toEqual(expected);
@@ -101,6 +101,12 @@ test("what a cgroup uses is read of either version", () => {
   expect(parseMemoryUse(v2)).toEqual({
     ...{ usedBytes: 4096, cacheBytes: 5, swappedBytes: 500, compressedBytes: 300, activeBytes: 1024 },
   });
+});
+
+test.each([2, 300, 500, 1000, 65_536])("a weight of v2 is in proportion to %d shares", (shares) => {
+  const [{ value = "" } = {}] = planCpuPortion(tree("v2", "cpu"), { shares });
+  const exact = shares / 26.2144;
+  expect(Math.abs(Number(value) - exact), "it is rounded, and no more").toBeLessThanOrEqual(Math.max(0.5, 1 - exact));
 });
 
 const root = process.getuid?.() === 0 && cgroupControllers().includes("pids");

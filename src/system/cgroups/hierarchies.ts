@@ -123,7 +123,10 @@ export function planCpuPortion({ kind, controllers }: Hierarchy, { shares, proce
   ];
 }
 
-/** 2–262144 shares to a weight of 1–10000, 1024 to about 39: as systemd and runc convert. */
+/**
+ * 2–262144 shares to a weight of 1–10000: in proportion, so that twice the shares are twice the weight. What is common elsewhere, a line
+ * from 2 → 1 to 262144 → 10000, gives those with few shares more than that.
+ */
 function weightOf(shares: number): number {
-  return Math.min(10_000, Math.max(1, Math.round(1 + ((shares - 2) * 9999) / 262_142)));
+  return Math.min(10_000, Math.max(1, Math.round((shares * 10_000) / 262_144)));
 }

@@ -1,6 +1,7 @@
 /** What machine this is, as its kernel tells. */
 import { readFile } from "node:fs/promises";
 import { hostname, release, totalmem, type } from "node:os";
+import { memoryLimitOfMachine } from "../cgroups/index.ts";
 import { type Processors, parseCpuinfo } from "./parse-cpuinfo.ts";
 
 export interface Hardware {
@@ -12,6 +13,7 @@ export interface Hardware {
   /** "Linux 6.1.0-28-amd64". */
   readonly kernel: string;
   readonly cpu: Processors;
+  /** What can be used of it: in a container no more than that has. */
   readonly memoryBytes: number;
   readonly bootedAtMs: number;
 }
@@ -33,7 +35,7 @@ export async function readHardware(): Promise<Hardware> {
     model: model || "unknown",
     kernel: `${type()} ${release()}`,
     cpu: parseCpuinfo(cpuinfo),
-    memoryBytes: totalmem(),
+    memoryBytes: Math.min(totalmem(), memoryLimitOfMachine() ?? Number.POSITIVE_INFINITY),
     bootedAtMs: Number(/^btime (\d+)$/m.exec(stat)?.[1] ?? 0) * 1000,
   };
 }

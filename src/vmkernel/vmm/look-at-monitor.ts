@@ -1,5 +1,6 @@
 /** What can be seen of a running monitor: what it has used, what its guest finds, where its guest's memory lies. Changes nothing. */
 import type { MemoryMapping, MonitorInspection } from "../rpc.ts";
+import { readGuestProcessors } from "./guest-processors.ts";
 import type { Monitor } from "./monitor.ts";
 import { type OwnLoad, readMonitorLoad } from "./monitor-load.ts";
 import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
@@ -10,8 +11,9 @@ export async function loadOf(monitor: Monitor): Promise<OwnLoad | undefined> {
 }
 
 export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInspection, "allocation" | "balloonedBytes" | "isToBeApart">> {
-  const [pids, processors, pci, block, chardev, vnc, qtree] = await Promise.all([
+  const [pids, processors, places, pci, block, chardev, vnc, qtree] = await Promise.all([
     monitor.processes(),
+    readGuestProcessors((command, args) => monitor.execute(command, args)),
     monitor.execute("query-hotpluggable-cpus"),
     monitor.execute("query-pci"),
     monitor.execute("query-block"),
@@ -22,8 +24,9 @@ export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInsp
   return {
     description: monitor.describe(),
     pids,
+    processors,
     machine: monitor.record.machine,
-    qmp: { processors, pci, block, chardev, vnc, qtree: String(qtree) },
+    qmp: { processors: places, pci, block, chardev, vnc, qtree: String(qtree) },
   };
 }
 
