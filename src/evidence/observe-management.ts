@@ -2,7 +2,6 @@
  * Looks at how the host is managed over its virtual network: what its agent has on record, beside what is in force, and where the API
  * listens in the namespaces of the host's own interfaces, as the kernel lists it.
  */
-import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -37,11 +36,12 @@ export async function observeManagement(
   { database, namespace, port }: ManagementPlaces,
   readState: () => Promise<NetworkState>,
 ): Promise<ObservedManagement | undefined> {
-  if (!existsSync(database)) return undefined;
   for (let looks = 1; ; looks++) {
     const inForce = plain((await readState()).config);
     const blocks = inForce.switches.every(({ policy }) => policy.security.blockSwitchProtocols);
-    const record = plain(lookInto(database, (open) => networkOnRecord(open, blocks)));
+    const found = lookInto(database, (open) => networkOnRecord(open, blocks));
+    if (found === undefined) return undefined;
+    const record = plain(found);
     if (isDeepStrictEqual(record.network, inForce) || looks === LOOKS_MAX)
       return { record, inForce, nowMs: Date.now(), port, listening: listeningIn(dirname(namespace), port) };
     await sleep(BETWEEN_LOOKS_MS);

@@ -2,8 +2,8 @@
  * hostd's database: what shall be. The registered VMs, accounts and permissions, tasks and events; what is, the kernel holds.
  * SQLite in WAL mode with synchronous=FULL: a row that was written is there after `kill -9` and after a power failure.
  */
-import { chownSync, existsSync, statSync } from "node:fs";
 import Database from "libsql";
+import { besideFile } from "../system/index.ts";
 
 /** An open database. */
 export type Connection = Database.Database;
@@ -49,18 +49,18 @@ export function openDatabase(path: string): Connection {
 
 /**
  * Asks a database that its owner has open something, and changes nothing. SQLite keeps two files beside it, which another's user would own
- * if the owner left just now: they are given to him.
+ * if the owner left just now: they are given to him. @returns undefined where there is none
  */
-export function lookInto<T>(path: string, look: (database: Connection) => T): T {
-  const { uid, gid } = statSync(path);
-  const database = new Database(path);
-  try {
-    database.exec("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;");
-    return look(database);
-  } finally {
-    database.close();
-    for (const file of [`${path}-wal`, `${path}-shm`]) if (existsSync(file)) chownSync(file, uid, gid);
-  }
+export function lookInto<T>(path: string, look: (database: Connection) => T): T | undefined {
+  return besideFile(path, ["-wal", "-shm"], () => {
+    const database = new Database(path);
+    try {
+      database.exec("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;");
+      return look(database);
+    } finally {
+      database.close();
+    }
+  });
 }
 
 /** A setting that is made once and kept: the host's instance UUID and the like. */

@@ -8,11 +8,10 @@
  * One JSON line on standard output says that it is ready; what happens is told on standard error.
  */
 import { mkdirSync, openSync } from "node:fs";
-import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type HostPaths, hostPaths, messageWithCauses, SystemError } from "../base/index.ts";
-import { coreReader, hasCoreScheduling, tryLock } from "../system/index.ts";
+import { coreReader, hasCoreScheduling, machineMemoryBytes, tryLock } from "../system/index.ts";
 import {
   createStorage,
   decideIsolation,
@@ -106,7 +105,7 @@ async function serve({ options, host, vmm, firewall, storage }: Parts): Promise<
     memory: {
       swap: options.paths.swap,
       totalBytes: host.memoryBytes,
-      isBounded: host.memoryBytes < totalmem(), // by an option, or by the container that it runs in
+      isBounded: host.memoryBytes < machineMemoryBytes(), // by an option, or by the container that it runs in
     },
     cores: coreReader(),
     hasCoreScheduling: hasCoreScheduling(),

@@ -1,4 +1,5 @@
 export * from "./append-log.ts";
+export * from "./as-owner.ts";
 export * from "./beneath.ts";
 export * from "./descriptor.ts";
 export * from "./identity.ts";

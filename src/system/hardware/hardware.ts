@@ -20,6 +20,9 @@ export interface Hardware {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** What the machine has, whatever of it can be used. */
+export const machineMemoryBytes = (): number => totalmem();
+
 export async function readHardware(): Promise<Hardware> {
   const [uuid, vendor, model, cpuinfo, stat] = await Promise.all([
     readDmi("product_uuid"),
