@@ -1,6 +1,6 @@
 /**
  * A disk's data as it comes from a client: hostd inflates it and writes it through a descriptor. The disk is there, made and named;
- * until the commit it holds half of something, and its maker sees to it that it is filled again or removed. docs/decisions/0018.
+ * until the commit it holds half of something, and its maker sees to it that it is filled again or removed. docs/decisions/0014.
  */
 import { type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 import {
