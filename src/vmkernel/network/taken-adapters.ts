@@ -44,15 +44,24 @@ export class TakenAdapters {
     }
   }
 
-  /** One that the machine does not have may come later; until then it has no link. */
-  take(devices: readonly string[], undo: Undo): void {
+  /**
+   * Learns how those of the machine's are that are to be taken: to be written down before they are, for an adapter that is moved has none
+   * of its addresses any more. One that the machine does not have may come later; until then it has no link.
+   * @returns the names of those that the machine has
+   */
+  learn(devices: readonly string[]): readonly string[] {
     const there = new Set(this.#links().map(({ name }) => name));
+    const found = devices.flatMap((device) => (there.has(device) ? [] : (readMachineAdapter(device) ?? [])));
+    const names = found.map(({ name }) => name);
+    this.#before = [...this.#before.filter(({ name }) => !names.includes(name)), ...found];
+    return names;
+  }
+
+  /** @param devices that were learned of */
+  take(devices: readonly string[], undo: Undo): void {
     for (const device of devices) {
-      const adapter = there.has(device) ? undefined : readMachineAdapter(device);
-      if (adapter === undefined) continue;
       moveLink(device, this.#parts.namespace);
       undo.add(() => this.#giveBack(device));
-      this.#before = [...this.#before.filter(({ name }) => name !== device), adapter];
       this.#there(() => disableIpv6(device));
     }
   }

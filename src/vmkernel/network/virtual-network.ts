@@ -293,7 +293,9 @@ export class VirtualNetwork {
     if (state.ports.length > 0 || uplinksOf(state).some((device) => linkIndex(device) !== undefined)) this.#make();
     if (this.#kernel !== undefined) {
       await using undo = new Undo();
-      this.#adapters.take(uplinksOf(state), undo);
+      const taken = this.#adapters.learn(uplinksOf(state));
+      if (taken.length > 0) await writeRecord(this.#files.record, { ...this.#state, taken: this.#adapters.before });
+      this.#adapters.take(taken, undo);
       this.#hostNics.apply({ config: state.config, learned: state.learned ?? {} }, undo);
       const finish = this.#program(state, undo);
       await writeRecord(this.#files.record, { ...state, taken: this.#adapters.before });
