@@ -64,7 +64,7 @@ export function expectedDevices(machine: MachineSpec): ExpectedDevices {
 function expectedPciFunction(device: DeviceSpec): ExpectedPciFunction[] {
   const slot = pciSlotOf(device);
   const identity = pciIdentityOf(device);
-  const balloon = { slot: BALLOON_SLOT, function: 0, key: device.key, id: "1af4:1002", what: "virtio balloon" };
+  const balloon = { slot: BALLOON_SLOT, function: 0, id: "1af4:1002", what: "virtio balloon" };
   return [
     ...(slot === undefined || identity === undefined ? [] : [{ slot, function: 0, key: device.key, ...identity }]),
     ...(device.kind === "toolsChannel" ? [balloon] : []),

@@ -34,7 +34,7 @@ export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInsp
 export async function memoryMapOf(monitor: Monitor): Promise<readonly MemoryMapping[]> {
   const ask = (line: string) => monitor.execute("human-monitor-command", { "command-line": line });
   const mapped: MemoryMapping[] = [];
-  for (const range of parseMemoryMap(await ask("info mtree -f"))) {
+  for (const range of parseMemoryMap(await ask("info mtree"))) {
     const hostStart = parseHostAddress(await ask(`gpa2hva 0x${range.guestStart.toString(16)}`));
     if (hostStart !== undefined) mapped.push({ ...range, hostStart });
   }
