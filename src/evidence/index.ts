@@ -19,7 +19,6 @@ export type { HostPids, Places } from "./observe.ts";
 /** Every claim of this host, in the order in which they are printed. */
 export const claims: readonly Claim[] = [
   ...monitorClaims,
-  ...processorClaims,
   ...memoryClaims,
   ...reservationClaims,
   ...processorClaims,
