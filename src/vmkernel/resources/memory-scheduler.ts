@@ -3,7 +3,7 @@
  * limit is to be kept, at what each guest has. The one place where memory shares, reservations and limits reach guests and the kernel.
  */
 import { isDeepStrictEqual } from "node:util";
-import { messageOf, Turns, type VmId } from "../../base/index.ts";
+import { messageOf, repeat, Turns, type VmId } from "../../base/index.ts";
 import { type MemoryPortion, readMemoryUse, setMemoryPortion } from "../../system/index.ts";
 import { fault } from "../../wire/index.ts";
 import { type MemoryAllocation, NO_POOLS, type ResourceConfig } from "./config.ts";
@@ -56,12 +56,15 @@ export class MemoryScheduler implements Disposable {
   readonly #portions = new Map<number, MemoryPortion>();
   #config = NO_POOLS;
   #plan: MemoryPlan = { state: "high", targets: new Map() };
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  readonly #looking: Disposable;
 
   constructor(parts: MemorySchedulerParts) {
     this.#parts = parts;
-    this.#wait();
+    this.#looking = repeat(
+      LOOK_EVERY_MS,
+      () => this.divideNow(),
+      (error) => parts.log(`dividing the memory: ${messageOf(error)}`),
+    );
   }
 
   get state(): MemoryState {
@@ -116,18 +119,7 @@ export class MemoryScheduler implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-  }
-
-  #wait(): void {
-    if (this.#isClosed) return;
-    this.#timer = setTimeout(() => {
-      this.#turns
-        .take(() => this.#look())
-        .catch((error: unknown) => this.#parts.log(`dividing the memory: ${messageOf(error)}`))
-        .finally(() => this.#wait());
-    }, LOOK_EVERY_MS).unref();
+    this.#looking[Symbol.dispose]();
   }
 
   #refuseUnkeptLimit({ vm, sizeBytes }: SwappableVm): void {
