@@ -67,3 +67,9 @@ const MFD_CLOEXEC = 1;
 export function createMemoryFile(name: string): number {
   return memfdCreate(name, MFD_CLOEXEC);
 }
+
+/** For what was read of a process: undefined when it has ended, also while its file was open (ESRCH); every other error is thrown. */
+export function ended(error: unknown): undefined {
+  if (["ENOENT", "ESRCH"].includes(errnoCode(error) ?? "")) return undefined;
+  throw error;
+}

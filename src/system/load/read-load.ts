@@ -1,6 +1,7 @@
 /** What this machine and a process on it have used so far, read from the kernel now. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { ended } from "../libc.ts";
 import {
   type DiskLoad,
   type MemoryLoad,
@@ -104,12 +105,6 @@ function readOf(pid: number, name: string): string | undefined {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
-}
-
-/** ESRCH: it ended while its file was open. */
-function ended(error: unknown): undefined {
-  if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH")) return undefined;
-  throw error;
 }
 
 /** A device of the hardware; the kernel's own inventions are beneath /devices/virtual, and a partition has no entry of its own. */

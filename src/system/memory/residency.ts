@@ -1,6 +1,6 @@
 /** How much of some of a process's memory is in the machine's now, and how much was touched of late. Source: proc_pid_smaps(5). */
 import { readFile, writeFile } from "node:fs/promises";
-import { errnoCode } from "../libc.ts";
+import { ended } from "../libc.ts";
 
 export interface Residency {
   readonly residentBytes: number;
@@ -18,11 +18,6 @@ export async function residencyOf(pid: number, addresses: readonly number[]): Pr
 /** From now on a page is one that was touched only when it is again. */
 export async function forgetTouched(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, "1").catch(ended);
-}
-
-function ended(error: unknown): undefined {
-  if (["ENOENT", "ESRCH"].includes(errnoCode(error) ?? "")) return undefined;
-  throw error;
 }
 
 /** | from-to rwxp … | and beneath it lines of | Name:  number kB |. Pure. */
