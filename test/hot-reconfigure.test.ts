@@ -10,7 +10,7 @@ import type { VimClient } from "../src/interfaces/index.ts";
 import type { MoRef, VirtualDevice, VirtualDeviceConfigSpec, VirtualMachineConfigSpec } from "../src/wire/index.ts";
 import { installFromGo } from "./go.ts";
 import { datastoreText, installGuestImage, notPassed, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
-import { bootableSpec, createVm, ended, lastTick, read, succeeded } from "./vm.ts";
+import { bootableSpec, createVm, diskInGuest, ended, lastTick, read, succeeded } from "./vm.ts";
 
 const run = promisify(execFile);
 const govc = await installFromGo("govc");
@@ -122,7 +122,7 @@ test("a disk does no more operations in a second than its limit, from the change
   };
   const secondsToRead = async (blocks: number, first: number) => {
     const vmkernel = await host.vmkernel();
-    const script = `dd if=/dev/sdb of=/dev/null bs=32k count=${blocks} skip=${first}`;
+    const script = `dd if=${diskInGuest(1)} of=/dev/null bs=32k count=${blocks} skip=${first}`;
     const beganAt = performance.now();
     const { exitCode } = await vmkernel.request({ kind: "runInGuest", vm: vm.value as never, login: GUEST_LOGIN, script });
     vmkernel.close();

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
 import type { DeviceSpec, MachineSpec } from "../src/vmkernel/index.ts";
 import { inDatastore, sleep, TestKernel, until } from "./monitor.fixture.ts";
+import { diskInGuest } from "./vm.ts";
 
 const isRoot = process.getuid?.() === 0;
 const vm = "1" as VmId;
@@ -16,9 +17,11 @@ const LOGIN = { user: "root", password: "Guest-Root-1" };
 const SLOTS = 1024;
 /** Numbers, one after another, each in a block of its own and on the disk before the console tells of it. */
 const WRITER = `i=0
+disk=${diskInGuest(1)}
+test -b $disk || exit 1
 while :; do
   i=$((i + 1))
-  printf '%016d' $i | dd of=/dev/sdb bs=4096 seek=$((i % ${SLOTS} * 8)) conv=notrunc,fsync 2> /dev/null || exit 1
+  printf '%016d' $i | dd of=$disk bs=4096 seek=$((i % ${SLOTS} * 8)) conv=notrunc,fsync 2> /dev/null || exit 1
   echo "wrote $i" > /dev/ttyS0
 done`;
 let kernel: TestKernel;

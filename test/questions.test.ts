@@ -6,7 +6,7 @@ import { hostPaths } from "../src/base/index.ts";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type { Event, MoRef, VirtualMachineQuestionInfo } from "../src/wire/index.ts";
 import { installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
-import { bootableSpec, createVm, read, succeeded } from "./vm.ts";
+import { bootableSpec, createVm, diskInGuest, read, succeeded } from "./vm.ts";
 
 /** A real guest that writes more than its datastore has room for: a small file system, mounted as a second datastore. */
 const NAME = "writer";
@@ -29,7 +29,7 @@ const write = (MiB: number, then: string) =>
     auth,
     spec: {
       programPath: "/bin/sh",
-      arguments: `-c "dd if=/dev/zero of=/dev/sdb bs=1M count=${MiB} conv=fsync && echo ${then} > /dev/ttyS0"`,
+      arguments: `-c "dd if=/dev/zero of=${diskInGuest(1)} bs=1M count=${MiB} conv=fsync && echo ${then} > /dev/ttyS0"`,
     },
   });
 

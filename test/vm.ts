@@ -70,6 +70,9 @@ export async function createVm(client: VimClient, spec: VirtualMachineConfigSpec
   return (await succeeded(client, task)) as MoRef<"VirtualMachine">;
 }
 
+/** For a shell in the guest: the SCSI disk at that unit. Linux probes disks side by side, so which is `sda` differs from boot to boot. */
+export const diskInGuest = (unit: number): string => `/dev/$(basename /sys/bus/scsi/devices/*:0:${unit}:0/block/sd*)`;
+
 /** The highest number that the guest's counter has reached. */
 export function lastTick(console: string): number {
   return Math.max(0, ...[...console.matchAll(/^tick (\d+)\s*$/gm)].map(([, n]) => Number(n)));
