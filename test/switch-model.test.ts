@@ -689,7 +689,7 @@ describe("the switch in the kernel and its model", () => {
   });
 
   test(`let the same frames out at the same ports on a kernel without tcx and open loops, too (seed ${SEED})`, async () => {
-    await using older = new RealNetwork({ hasTcx: false, hasOpenLoops: false });
+    await using older = new RealNetwork({ hasTcx: false, hasOpenLoops: false, hasExpress: false });
     using trialOfOlder = new Trial({ network: older.network, taps: older.taps, seed: SEED });
     const { mismatches, ...tally } = await trialOfOlder.run({ first: 0, count: 20, framesEach: 300 });
     expect(mismatches.join("\n\n")).toBe("");

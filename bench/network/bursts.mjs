@@ -37,6 +37,16 @@ function call(number, ...args) {
   return result;
 }
 
+const ioctl = libc.func("int ioctl(int fd, uint64_t request, uint64_t argument)");
+const TUNSETOFFLOAD = 0x400454d0;
+/** TUN_F_CSUM, TUN_F_TSO4 and TUN_F_TSO6. */
+const OFFLOADS = 7;
+
+/** As QEMU does for a guest with offloads: it takes frames without a checksum, and segments uncut. */
+export function takeOffloads(fd) {
+  if (ioctl(fd, TUNSETOFFLOAD, OFFLOADS) !== 0) throw new Error(`descriptor ${fd} takes no offloads: error ${koffi.errno()}`);
+}
+
 /** A list of writes or of reads that is performed as often as one likes. */
 class Burst {
   #context;

@@ -31,25 +31,25 @@ export function macOf(vm: number): string {
   return [0, 0x50, 0x56, 0, vm >> 8, vm & 0xff].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
+/** As guests send them: the checksum is left to the adapter, and the sum of the pseudo-header is where that shall put it. */
 export function udpFrame(parts: FrameParts): Buffer {
   const frame = ipFrame(parts, UDP);
   frame.writeUInt16BE(parts.bytes - L4_AT, VNET_HEADER_BYTES + L4_AT + 4);
+  frame.writeUInt8(NEEDS_CHECKSUM, 0);
+  frame.writeUInt16LE(L4_AT, 6);
+  frame.writeUInt16LE(6, 8); // the checksum's place in UDP's header
+  leaveChecksum(frame);
   return frame;
 }
 
-/** As a guest with checksum offload sends it: the sum of the pseudo-header is where its adapter shall put the whole one. */
-export function unsummed(frame: Buffer): Buffer {
+function leaveChecksum(frame: Buffer): void {
   const at = VNET_HEADER_BYTES + ETHERNET_BYTES;
   const pseudoHeader = Buffer.concat([
     frame.subarray(at + 12, at + IPV4_BYTES),
     Buffer.from([0, UDP]),
     frame.subarray(at + IPV4_BYTES + 4, at + IPV4_BYTES + 6),
   ]);
-  frame.writeUInt8(NEEDS_CHECKSUM, 0);
-  frame.writeUInt16LE(L4_AT, 6);
-  frame.writeUInt16LE(6, 8); // the checksum's place in UDP's header
   frame.writeUInt16BE(~ipChecksum(pseudoHeader) & 0xffff, at + IPV4_BYTES + 6);
-  return frame;
 }
 
 /** A datagram of a connection that nobody has seen yet. */
@@ -59,6 +59,7 @@ export function renewConnection(frame: Buffer, connection: number): void {
   frame.writeUInt16BE(connection >>> 15, at + 14); // the low half of the sender's address
   frame.writeUInt16BE(0, at + 10);
   frame.writeUInt16BE(ipChecksum(frame.subarray(at, at + IPV4_BYTES)), at + 10);
+  leaveChecksum(frame);
 }
 
 /** As a guest with segmentation offload sends it: one large frame, to be cut or delivered whole. */

@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseVmId, type VmId } from "../../src/base/index.ts";
 import { createTap, disableIpv6, inNamespace, makeNamespace } from "../../src/system/index.ts";
-import { type Firewall, type NetworkConfig, type NicPort, VirtualNetwork } from "../../src/vmkernel/network/index.ts";
+import {
+  ExpressPorts,
+  type Firewall,
+  type NetworkConfig,
+  type NicPort,
+  networkNamespace,
+  VirtualNetwork,
+} from "../../src/vmkernel/network/index.ts";
 import { deleteTaps, type Forwarder } from "./forwarder.ts";
 import { macOf, OPEN_PORT } from "./frames.ts";
 
@@ -40,6 +47,18 @@ export interface OwnSwitch extends Forwarder {
   readonly network: VirtualNetwork;
 }
 
+/** As vmkernel opens it. */
+function openNetwork(folder: string): { readonly network: VirtualNetwork; readonly express: ExpressPorts } {
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  const express = new ExpressPorts({ namespace: networkNamespace(folder), log, changed: () => void network.followTraffic() });
+  const network: VirtualNetwork = new VirtualNetwork({
+    ...{ folder, log, promotionGapMs: 1 },
+    settled: (state) => express.follow(state),
+    handsOver: (device) => express.has(device),
+  });
+  return { network, express };
+}
+
 /** @param firewall of the first port */
 export async function makeOwnSwitch(parts: {
   readonly ports: number;
@@ -47,15 +66,12 @@ export async function makeOwnSwitch(parts: {
   readonly firewall?: Firewall;
 }): Promise<OwnSwitch> {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bench-"));
-  const network = new VirtualNetwork({
-    folder: join(folder, "network"),
-    promotionGapMs: 1,
-    log: (line) => process.stderr.write(`${line}\n`),
-  });
+  const { network, express } = openNetwork(join(folder, "network"));
   const attachments: Disposable[] = [];
   const ends: number[] = [];
   const remove = async () => {
     for (const attachment of attachments.splice(0)) attachment[Symbol.dispose]();
+    express[Symbol.dispose]();
     await network.remove();
     rmSync(folder, { recursive: true, force: true });
   };
@@ -87,11 +103,7 @@ export function nicOf(vm: number, firewall?: Firewall): NicPort {
  */
 export async function adoptOwnSwitch(ports: number): Promise<Forwarder & { readonly builtMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), "bulkhead-bench-"));
-  const network = new VirtualNetwork({
-    folder: join(folder, "network"),
-    promotionGapMs: 1,
-    log: (line) => process.stderr.write(`${line}\n`),
-  });
+  const { network, express } = openNetwork(join(folder, "network"));
   const ends: number[] = [];
   const remove = async () => {
     deleteTaps(
@@ -99,6 +111,7 @@ export async function adoptOwnSwitch(ports: number): Promise<Forwarder & { reado
       ends.map((_, n) => `v${n + 1}n4000`),
     );
     for (const fd of ends.splice(0)) closeSync(fd);
+    express[Symbol.dispose]();
     await network.remove();
     rmSync(folder, { recursive: true, force: true });
   };

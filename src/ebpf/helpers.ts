@@ -32,6 +32,7 @@ export const HELPERS = {
   ktimeGetCoarseNs: 160,
   forEachMapElem: 164,
   loop: 181,
+  xdpLoadBytes: 189,
   mapLookupPercpuElem: 195,
 } as const;
 

@@ -1,4 +1,4 @@
-export { SKB, SKB_BYTES, TC_ACT } from "./context.ts";
+export { SKB, SKB_BYTES, TC_ACT, XDP_ACTION, XDP_MD, XDP_MD_BYTES } from "./context.ts";
 export { decodeInstructions, MalformedProgram, type MapNames } from "./decode.ts";
 export { disassemble } from "./disassemble.ts";
 export { assembleProgram } from "./encode.ts";

@@ -56,7 +56,12 @@ const whole: ObservedNetwork = {
     link: link(vm),
     direction: "ingress",
     tag: "0011223344556677",
-    deeds: { destinations: [{ kind: "content", map: "table" }], written: new Set(["counters"]), writesElsewhere: false },
+    deeds: {
+      destinations: [{ kind: "content", map: "table" }],
+      written: new Set(["counters"]),
+      writesFrame: false,
+      writesElsewhere: false,
+    },
   })),
   unseen: [],
   netstacks: [{ name: "defaultTcpipStack", namespace: 900, links: [{ name: "vmk0", addresses: ["192.0.2.1/24"] }] }],

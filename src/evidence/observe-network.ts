@@ -4,11 +4,13 @@
  * is configured, which all of it is compared with.
  */
 import { dirname } from "node:path";
-import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT } from "../ebpf/index.ts";
+import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT, XDP_ACTION, XDP_MD, XDP_MD_BYTES } from "../ebpf/index.ts";
 import {
   allPids,
   attachedPrograms,
+  type Hook,
   hasOpenLoops,
+  hasXdpSums,
   heldTaps,
   inNamespace,
   isNamespace,
@@ -57,7 +59,7 @@ export interface ObservedNetwork {
 /** A program as it should be at a link. */
 export interface CompiledForLink {
   readonly link: string;
-  readonly direction: "ingress" | "egress";
+  readonly direction: Hook;
   /** As the kernel computes it of the same instructions; undefined where it cannot be loaded with the maps that are there. */
   readonly tag: string | undefined;
   readonly deeds: ProgramDeeds;
@@ -81,7 +83,7 @@ export interface ObservedPort {
 }
 
 export interface ObservedProgram {
-  readonly direction: "ingress" | "egress";
+  readonly direction: Hook;
   readonly id: number;
   readonly tag: string;
   /** Ids, in the order of their first use. */
@@ -93,11 +95,13 @@ export interface Probe {
   readonly to: string;
   /** Interface; undefined where it was dropped. */
   readonly cameOutAt: number | undefined;
+  /** It was handed over at XDP. What a program there leaves to tc is no probe of its own. */
+  readonly isExpress?: boolean;
 }
 
 /** A network namespace has this link without anybody making it; nothing is attached to it. */
 const LOOPBACK = "lo";
-const DIRECTIONS = ["ingress", "egress"] as const;
+const DIRECTIONS = ["xdp", "ingress", "egress"] as const;
 /** Every port × every port: more are not probed, and the claim says how many were. */
 const PROBED_PORTS_MAX = 100;
 
@@ -165,7 +169,7 @@ function destinationsIn(table: number): ReadonlySet<number> {
 const SURROUNDINGS = { hasLink: () => true, inUse: new Map() };
 
 function shapesOf(state: NetworkState): readonly { readonly link: string; readonly shape: PortShape }[] {
-  const { switches, homeless } = planNetwork(state, { ...SURROUNDINGS, hasOpenLoops: hasOpenLoops() });
+  const { switches, homeless } = planNetwork(state, { ...SURROUNDINGS, hasOpenLoops: hasOpenLoops(), hasExpress: hasXdpSums() });
   const all = [...switches.flatMap(({ ports, uplinks }) => [...ports, ...uplinks]), ...homeless];
   return all.map(({ device, shape }) => ({ link: device, shape }));
 }
@@ -179,17 +183,17 @@ function compileFor(link: string, shape: PortShape, ports: readonly Found[]): re
     const program = compiled[direction]?.program;
     if (program === undefined) return [];
     const maps = there.find((one) => one.direction === direction)?.maps ?? [];
-    return [{ link, direction, tag: tagOf(program, maps), deeds: findDeeds(program) }];
+    return [{ link, direction, tag: tagOf(program, direction, maps), deeds: findDeeds(program, direction === "xdp" ? "xdp" : "tc") }];
   });
 }
 
 /** The kernel's own hash of the instructions, which leaves out which maps they use: so any of the same kinds do. */
-function tagOf(program: Program, mapIds: readonly number[]): string | undefined {
+function tagOf(program: Program, direction: Hook, mapIds: readonly number[]): string | undefined {
   if (mapIds.length !== program.maps.length) return undefined;
   return withMaps(mapIds, (fds) => {
     const code = assembleProgram(program, new Map(program.maps.map((name, index) => [name, fds[index] ?? -1])));
     try {
-      return withLoaded({ kind: "schedCls", code, name: "evidence" }, programInfo).tag;
+      return withLoaded({ kind: direction === "xdp" ? "xdp" : "schedCls", code, name: "evidence" }, programInfo).tag;
     } catch {
       return undefined; // it is not made for these maps
     }
@@ -216,13 +220,15 @@ function probe(
 ): readonly Probe[] {
   const described = new Map(switches.flatMap(({ ports }) => ports).map((port) => [port.device ?? "", port]));
   const own = described.get(from.link);
-  const program = from.programs.find(({ direction }) => direction === "ingress");
+  const [program, express] = (["ingress", "xdp"] as const).map((hook) => from.programs.find(({ direction }) => direction === hook));
   if (own === undefined || own.connectee.kind === "uplink" || program === undefined) return [];
   return all.flatMap(({ link }) => {
     const to = described.get(link);
     if (link === from.link || to === undefined || to.connectee.kind === "uplink") return [];
-    const frame = probeFrame({ from: own, to });
-    return [{ to: link, cameOutAt: withProgram(program.id, (fd) => whereTo(fd, frame, from.ifindex)) }];
+    const ends = { from: own, to };
+    const byTc = { to: link, cameOutAt: withProgram(program.id, (fd) => whereTo(fd, probeFrame(ends), from.ifindex)) };
+    const handedOverTo = express && withProgram(express.id, (fd) => whereToAtXdp(fd, probePacket(ends), from.ifindex));
+    return [byTc, ...(handedOverTo === undefined ? [] : [{ to: link, cameOutAt: handedOverTo, isExpress: true }])];
   });
 }
 
@@ -237,9 +243,28 @@ function probeFrame({ from, to }: { readonly from: PortDescription; readonly to:
 const TRUNK = 4095;
 const FRAME_BYTES = 60;
 
+/** An empty datagram of UDP with its checksum, from port 9 to port 9 (RFC 863: discard), of addresses that nobody has (RFC 5737). */
+function probePacket({ from, to }: { readonly from: PortDescription; readonly to: PortDescription }): Buffer {
+  return Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), DISCARDED]);
+}
+
+const DISCARDED = Buffer.from("08004500001c000000004011f6cdc0000201c00002020009000900087bc8".padEnd(92, "0"), "hex");
+
 function macBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(":", ""), "hex");
 }
+
+/** A program at XDP writes before the frame where it hands it over, where there is room. */
+function whereToAtXdp(program: number, frame: Buffer, ifindex: number): number | undefined {
+  const context = Buffer.alloc(XDP_MD_BYTES);
+  context.writeUInt32LE(METADATA_BYTES, XDP_MD.data);
+  context.writeUInt32LE(METADATA_BYTES + frame.length, XDP_MD.dataEnd);
+  context.writeUInt32LE(ifindex, XDP_MD.ingressIfindex);
+  const { verdict, frame: after } = testRun(program, { frame: Buffer.concat([Buffer.alloc(METADATA_BYTES), frame]), context });
+  return verdict === XDP_ACTION.redirect ? after.readUInt32LE() : undefined;
+}
+
+const METADATA_BYTES = 4;
 
 /** Programs write beside the frame where they send it. */
 function whereTo(program: number, frame: Buffer, ifindex: number): number | undefined {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Program, ProgramBuilder, SKB } from "../ebpf/index.ts";
+import { type Program, ProgramBuilder, SKB, XDP_MD } from "../ebpf/index.ts";
 import { describe, findDeeds } from "./program-deeds.ts";
 
 /** r1 has the context; the key is on the stack; whoever finds nothing is out. */
@@ -64,6 +64,7 @@ test("what a program writes is told by the map, whether by a helper, by a place 
     const deeds = findDeeds(end(builder));
     return [[...deeds.written], deeds.writesElsewhere];
   };
+  const elsewhere = lookUp("table").load(4, "r1", "r6", SKB.mark).storeImmediate(1, "r1", 0, 0);
   expect(written(lookUp("table"))).toEqual([[], false]);
   expect(written(lookUp("table").storeImmediate(4, "r0", 4, 1))).toEqual([["table"], false]);
   expect(written(lookUp("table").loadMapValue("r1", "counters", 0).mov("r2", 1).atomicAdd(8, "r1", 0, "r2"))).toEqual([
@@ -72,5 +73,20 @@ test("what a program writes is told by the map, whether by a helper, by a place 
   ]);
   const learning = lookUp("table").loadMap("r1", "fdb").mov("r2", "r10").add("r2", -8).mov("r3", "r2").mov("r4", 0).call("update");
   expect(written(learning)).toEqual([["fdb"], false]);
-  expect(written(lookUp("table").load(4, "r1", "r6", SKB.data).storeImmediate(1, "r1", 0, 0))).toEqual([[], true]);
+  expect(written(elsewhere)).toEqual([[], true]);
+});
+
+test("the frame is told from all else that is written, by what a program is given where it is attached", () => {
+  const write = (offset: number) => end(lookUp("table").load(4, "r1", "r6", offset).storeImmediate(1, "r1", 0, 0));
+  expect(findDeeds(write(SKB.data))).toMatchObject({ writesFrame: true, writesElsewhere: false });
+  expect(findDeeds(write(XDP_MD.dataMeta), "xdp")).toMatchObject({ writesFrame: true, writesElsewhere: false });
+  expect(findDeeds(write(XDP_MD.dataMeta))).toMatchObject({ writesFrame: false, writesElsewhere: true });
+});
+
+test("what a helper adds up on the stack stays as it is, and so does what it reads of a frame to somewhere else there", () => {
+  const kept = lookUp("table").load(4, "r8", "r0", 0).store(8, "r10", -24, "r8").mov("r3", "r10").add("r3", -48).mov("r4", 16);
+  const copied = kept.mov("r1", "r6").mov("r2", 0).call("xdpLoadBytes").mov("r1", 0).mov("r2", 0).mov("r3", "r10").add("r3", -48);
+  expect(destinationsOf(redirect(copied.mov("r4", 16).mov("r5", 0).call("csumDiff").load(8, "r1", "r10", -24)))).toEqual([
+    "content of table",
+  ]);
 });

@@ -3,7 +3,7 @@
  * Found by following every value through every path of the program. Pure. Source: RFC 9669; include/uapi/linux/bpf.h for the helpers.
  */
 import { isDeepStrictEqual } from "node:util";
-import { HELPERS, type Instruction, type Program, type Register, SKB } from "../ebpf/index.ts";
+import { HELPERS, type Instruction, type Program, type Register, SKB, XDP_MD } from "../ebpf/index.ts";
 
 /** Where a value comes from, as far as it is known on every path. */
 export type Origin =
@@ -25,6 +25,8 @@ export interface ProgramDeeds {
   readonly destinations: readonly Origin[];
   /** Maps that it changes. */
   readonly written: ReadonlySet<string>;
+  /** Whether it writes into the frame. */
+  readonly writesFrame: boolean;
   /** Whether it writes where it cannot be said to. */
   readonly writesElsewhere: boolean;
 }
@@ -45,28 +47,42 @@ const BY_MAP: ReadonlySet<number> = new Set([HELPERS.redirectMap]);
 const WRITERS: ReadonlySet<number> = new Set([HELPERS.update, HELPERS.delete]);
 const LOOKUPS: ReadonlySet<number> = new Set([HELPERS.lookup, HELPERS.mapLookupPercpuElem]);
 /** Helpers that leave the stack as it is. */
-const READERS: ReadonlySet<number> = new Set([...LOOKUPS, ...WRITERS, ...DESTINATION.keys(), HELPERS.ktimeGetNs, HELPERS.ktimeGetCoarseNs]);
+const READERS: ReadonlySet<number> = new Set([
+  ...[...LOOKUPS, ...WRITERS, ...DESTINATION.keys()],
+  ...[HELPERS.ktimeGetNs, HELPERS.ktimeGetCoarseNs, HELPERS.csumDiff],
+]);
+/** These write to the stack what they read of a frame: where r3 says, as much as r4 does. */
+const COPIERS: ReadonlySet<number> = new Set([HELPERS.skbLoadBytes, HELPERS.xdpLoadBytes]);
 
-export function findDeeds({ instructions }: Program): ProgramDeeds {
-  const states = follow(instructions);
+/** Where a program is given its frame: at tc, or at XDP. */
+export type Stage = "tc" | "xdp";
+
+const PACKET_FIELDS: Readonly<Record<Stage, readonly number[]>> = {
+  tc: [SKB.data, SKB.dataEnd, SKB.dataMeta],
+  xdp: [XDP_MD.data, XDP_MD.dataEnd, XDP_MD.dataMeta],
+};
+
+export function findDeeds({ instructions }: Program, stage: Stage = "tc"): ProgramDeeds {
+  const states = follow(instructions, PACKET_FIELDS[stage]);
   const destinations: Origin[] = [];
   const written = new Set<string>();
-  let writesElsewhere = false;
+  let [writesFrame, writesElsewhere] = [false, false];
   instructions.forEach((instruction, index) => {
     const state = states[index];
     if (state === undefined) return; // no path leads there
     const target = writeTarget(instruction, state);
     if (target?.kind === "place" || target?.kind === "map") written.add(target.map);
+    else if (target?.kind === "packet") writesFrame = true;
     else if (target !== undefined && target.kind !== "stack" && target.kind !== "context") writesElsewhere = true;
     if (instruction.kind !== "call") return;
     const register = DESTINATION.get(instruction.helper);
     if (register !== undefined) destinations.push(originOf(state, register));
     if (BY_MAP.has(instruction.helper)) destinations.push(originOf(state, "r1"));
   });
-  return { destinations, written, writesElsewhere };
+  return { destinations, written, writesFrame, writesElsewhere };
 }
 
-/** What an instruction writes to; undefined for one that writes to no memory. A packet counts as elsewhere: a switch passes it on as it is. */
+/** What an instruction writes to; undefined for one that writes to no memory. */
 function writeTarget(instruction: Instruction, state: State): Origin | undefined {
   switch (instruction.kind) {
     case "store":
@@ -81,7 +97,7 @@ function writeTarget(instruction: Instruction, state: State): Origin | undefined
 }
 
 /** The state before each instruction, of all the paths that lead there together. */
-function follow(instructions: readonly Instruction[]): readonly (State | undefined)[] {
+function follow(instructions: readonly Instruction[], packetFields: readonly number[]): readonly (State | undefined)[] {
   const indexOfSlot = slotIndex(instructions);
   const states: (State | undefined)[] = instructions.map(() => undefined);
   const waiting: number[] = [0];
@@ -93,7 +109,7 @@ function follow(instructions: readonly Instruction[]): readonly (State | undefin
     const instruction = instructions[index];
     const before = states[index];
     if (instruction === undefined || before === undefined) continue;
-    const after = step(instruction, before);
+    const after = step(instruction, before, packetFields);
     for (const next of successors(instruction, index, indexOfSlot)) {
       const known = states[next];
       const joined = known === undefined ? after : join(known, after);
@@ -128,7 +144,7 @@ function successors(instruction: Instruction, index: number, { indexOf, position
   return instruction.kind === "jump" ? jumped : [index + 1, ...jumped];
 }
 
-function step(instruction: Instruction, state: State): State {
+function step(instruction: Instruction, state: State, packetFields: readonly number[]): State {
   switch (instruction.kind) {
     case "arithmetic":
       return set(state, instruction.dst, afterArithmetic(instruction, state));
@@ -142,7 +158,7 @@ function step(instruction: Instruction, state: State): State {
     case "loadMapValue":
       return set(state, instruction.dst, { kind: "place", map: instruction.map });
     case "load":
-      return set(state, instruction.dst, loaded(state, instruction));
+      return set(state, instruction.dst, loaded(state, instruction, packetFields));
     case "store":
       return stored(state, instruction, originOf(state, instruction.src));
     case "storeImmediate":
@@ -187,13 +203,13 @@ function isPointer({ kind }: Origin): boolean {
   return kind === "place" || kind === "context" || kind === "stack" || kind === "packet";
 }
 
-function loaded(state: State, { base, offset }: Extract<Instruction, { kind: "load" }>): Origin {
+function loaded(state: State, { base, offset }: Extract<Instruction, { kind: "load" }>, packetFields: readonly number[]): Origin {
   const from = originOf(state, base);
   switch (from.kind) {
     case "place":
       return { kind: "content", map: from.map };
     case "context":
-      if (offset === SKB.data || offset === SKB.dataEnd) return { kind: "packet" };
+      if (packetFields.includes(offset)) return { kind: "packet" };
       return state.get(contextSlot(offset)) ?? OTHER;
     case "stack":
       return from.at === undefined ? OTHER : (state.get(stackSlot(from.at + offset)) ?? OTHER);
@@ -235,7 +251,7 @@ function afterCall(state: State, helper: number): State {
 /** A helper that gets a place on the stack may write there. */
 function afterWriting(state: State, helper: number): State {
   if (READERS.has(helper)) return state;
-  if (helper === HELPERS.skbLoadBytes) {
+  if (COPIERS.has(helper)) {
     const [to, length] = [originOf(state, "r3"), originOf(state, "r4")];
     return overwrite(state, to.kind === "stack" ? to.at : undefined, length.kind === "constant" ? length.value : undefined);
   }

@@ -10,6 +10,7 @@ import {
   type CarriedConnection,
   type ConfigureOptions,
   chooseNameServers,
+  ExpressPorts,
   type Learned,
   Neighbours,
   type NetworkConfig,
@@ -44,17 +45,25 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
     useNameServers(chooseNameServers(state));
     neighbours.follow(state.config);
     beacons.follow(state.config);
+    express.follow(state);
   };
-  const changed = (): void => void network.followUplinks();
+  const changed = (): void => void network.followTraffic();
   const beacons = new Beacons({ namespace: networkNamespace(folder), log, changed });
   const neighbours = new Neighbours({ namespace: networkNamespace(folder), log });
+  const express = new ExpressPorts({ namespace: networkNamespace(folder), log, changed });
   const clients = new DhcpClients({ network: folder, run, isolation, learn, log });
-  const network = new VirtualNetwork({ ...parts, settled, isLost: (device) => beacons.isLost(device) });
+  const network = new VirtualNetwork({
+    ...parts,
+    settled,
+    isLost: (device) => beacons.isLost(device),
+    handsOver: (device) => express.has(device),
+  });
   await network.adopt();
   const routers = followAutoconf(network, log);
   return new SwitchedNetwork(network, neighbours, networkNamespace(folder), () => {
     beacons[Symbol.dispose]();
     neighbours[Symbol.dispose]();
+    express[Symbol.dispose]();
     clearInterval(routers);
     return clients.stop();
   });

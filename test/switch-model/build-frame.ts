@@ -186,3 +186,45 @@ export const STP_LLC = Buffer.from("424203", "hex");
 /** Cisco's organisation, and the protocols under it that switches use. */
 export const CDP_SNAP = Buffer.from("aaaa0300000c2000", "hex");
 export const DTP_SNAP = Buffer.from("aaaa0300000c2004", "hex");
+
+/** Where a checksum is in a frame: what it covers begins there, and it lies so many bytes further. */
+export interface ChecksumPlace {
+  readonly start: number;
+  readonly offset: number;
+}
+
+const CHECKSUM_OFFSETS: ReadonlyMap<number, number> = new Map([
+  [6, 16],
+  [17, 6],
+]);
+
+/** @returns undefined where what follows an Ethernet header is no whole packet of TCP or UDP without options */
+export function checksumPlace(frame: Buffer, ipAt: number): ChecksumPlace | undefined {
+  const packet = frame.subarray(ipAt);
+  const isIpv4 = frame.readUInt16BE(ipAt - 2) === IPV4;
+  if (packet.length < (isIpv4 ? 20 : 40) || packet.readUInt8(0) !== (isIpv4 ? 0x45 : 0x60)) return undefined;
+  const [header, protocol, length] = isIpv4
+    ? [20, packet.readUInt8(9), packet.readUInt16BE(2)]
+    : [40, packet.readUInt8(6), 40 + packet.readUInt16BE(4)];
+  const offset = CHECKSUM_OFFSETS.get(protocol);
+  if (offset === undefined || length !== packet.length || length < header + offset + 2) return undefined;
+  return isIpv4 && (packet.readUInt16BE(6) & 0x3fff) !== 0 ? undefined : { start: ipAt + header, offset };
+}
+
+/** A copy with its checksum. @param kind "left": what a guest has there that leaves it to its adapter, the pseudo-header's sum */
+export function withSum(frame: Buffer, { start, offset }: ChecksumPlace, kind: "whole" | "left"): Buffer {
+  const [copy, isIpv4] = [Buffer.from(frame), frame.readUInt8(start - 20) === 0x45 && frame.readUInt16BE(start - 22) === IPV4];
+  const addresses = copy.subarray(start - (isIpv4 ? 8 : 32), start);
+  const pseudoHeader = Buffer.concat([addresses, be16(copy.length - start), be16(offset === 6 ? 17 : 6)]);
+  copy.writeUInt16BE(0, start + offset);
+  const sum = onesComplementSum(kind === "left" ? pseudoHeader : Buffer.concat([pseudoHeader, copy.subarray(start)]));
+  copy.writeUInt16BE(kind === "left" ? sum : ~sum & 0xffff || 0xffff, start + offset);
+  return copy;
+}
+
+function onesComplementSum(bytes: Buffer): number {
+  let sum = 0;
+  for (const [at, byte] of bytes.entries()) sum += at % 2 === 0 ? byte << 8 : byte;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return sum;
+}

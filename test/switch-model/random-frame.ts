@@ -6,6 +6,8 @@ import {
   ARP,
   arp,
   CDP_SNAP,
+  type ChecksumPlace,
+  checksumPlace,
   DTP_SNAP,
   echo,
   ethernet,
@@ -22,6 +24,7 @@ import {
   TCP_FLAGS,
   tcp,
   udp,
+  withSum,
 } from "./build-frame.ts";
 import type { Random } from "./random.ts";
 import {
@@ -43,6 +46,8 @@ export interface SentFrame {
   readonly bytes: Buffer;
   /** As much of it lies in one piece where programs see it first; 0 for all. The guest says so in the header before the frame. */
   readonly headBytes: number;
+  /** The guest leaves this checksum to its adapter: what arrives has it. */
+  readonly left?: ChecksumPlace;
 }
 
 type MadeFrame = Omit<SentFrame, "headBytes">;
@@ -94,6 +99,7 @@ export class FrameSource {
 
   next(): SentFrame {
     const frame = this.#random.chance(60) ? this.#packet() : this.#random.chance(25) ? this.#error() : this.#other();
+    if (frame.left !== undefined) return { ...frame, headBytes: 0 };
     const bytes = this.#random.chance(8) ? this.#damaged(frame.bytes) : frame.bytes;
     // Of shorter ones the kernel keeps all in one piece whatever the guest says.
     const headBytes = bytes.length > PAGE_BYTES ? this.#random.pick([0, 14, 17, 18, 20, 33, 34, 50, 54, 1000]) : 0;
@@ -108,7 +114,16 @@ export class FrameSource {
     const [source, destination] = at === 0 ? flow.ports : ([flow.ports[1], flow.ports[0]] as const);
     const said = { flow, from, to, source, destination };
     const [type, payload] = flow.version === 4 ? ([IPV4, this.#ipv4(said)] as const) : ([IPV6, this.#ipv6(said)] as const);
-    return this.#framed(from, { to: to.mac, type, payload });
+    const framed = this.#framed(from, { to: to.mac, type, payload });
+    return this.#summed(framed, framed.bytes.length - payload.length);
+  }
+
+  /** Most packets have their checksum, or leave it to the adapter. Who is behind an uplink has none to leave it to. */
+  #summed({ port, bytes }: MadeFrame, ipAt: number): MadeFrame {
+    const place = this.#random.chance(70) && bytes.length <= PAGE_BYTES ? checksumPlace(bytes, ipAt) : undefined;
+    if (place === undefined) return { port, bytes };
+    if (UPLINK_NAMES.some((name) => name === port) || this.#random.chance(50)) return { port, bytes: withSum(bytes, place, "whole") };
+    return { port, bytes: withSum(bytes, place, "left"), left: place };
   }
 
   #flow(): Flow {

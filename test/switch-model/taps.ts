@@ -3,6 +3,7 @@
  * is written has gone all its way through the switches when the call returns. Source: Linux Documentation/networking/tuntap.rst.
  */
 import koffi from "koffi";
+import type { ChecksumPlace } from "./build-frame.ts";
 
 const libc = koffi.load("libc.so.6");
 const write: (fd: number, bytes: Buffer, length: number) => bigint | number = libc.func(
@@ -20,8 +21,10 @@ const IFREQ_FLAGS_AT = 16;
 /** struct pollfd: | fd:i32 | events:i16 | revents:i16 | */
 const POLLFD_BYTES = 8;
 const POLLIN = 1;
-/** struct virtio_net_hdr: | flags:u8 | segmentation:u8 | length of headers:u16 | … | */
+/** struct virtio_net_hdr: | flags:u8 | segmentation:u8 | length of headers:u16 | of a segment:u16 | checksum's start:u16, and offset:u16 | */
 const HEAD_BYTES_AT = 2;
+const CHECKSUM_AT = 6;
+const NEEDS_CHECKSUM = 1;
 const FRAME_BYTES_MAX = 68 * 1024;
 
 interface Tap {
@@ -29,6 +32,13 @@ interface Tap {
   readonly fd: number;
   /** Before each frame, both ways. */
   readonly headerBytes: number;
+}
+
+export interface SaidOfFrame {
+  /** Of a long frame, in one piece; all where it is 0. */
+  readonly headBytes?: number;
+  /** The checksum that its adapter shall complete. */
+  readonly left?: ChecksumPlace;
 }
 
 export interface ReceivedFrame {
@@ -53,13 +63,18 @@ export class Taps {
 
   /**
    * A frame that the kernel refuses (shorter than an Ethernet header, or the link is down) is not sent, as with any adapter.
-   * @param headBytes of a long frame, in one piece; all where it is 0, or where the tap has no header to say it in
+   * @param said what the guest says of the frame, where the tap has a header to say it in
    */
-  send(name: string, frame: Buffer, headBytes = 0): void {
+  send(name: string, frame: Buffer, { headBytes = 0, left }: SaidOfFrame = {}): void {
     const tap = this.#taps.get(name);
     if (tap === undefined) throw new Error(`no tap is called ${name}`);
     const header = Buffer.alloc(tap.headerBytes);
     if (headBytes > 0 && tap.headerBytes > 0) header.writeUInt16LE(headBytes, HEAD_BYTES_AT);
+    if (left !== undefined && tap.headerBytes > 0) {
+      header.writeUInt8(NEEDS_CHECKSUM, 0);
+      header.writeUInt16LE(left.start, CHECKSUM_AT);
+      header.writeUInt16LE(left.offset, CHECKSUM_AT + 2);
+    }
     const bytes = Buffer.concat([header, frame]);
     write(tap.fd, bytes, bytes.length);
   }

@@ -3,6 +3,7 @@
  * the same bytes. Whatever they disagree on is told with all that is needed to look at it again.
  */
 import type { PortAttachment, VirtualNetwork } from "../../src/vmkernel/network/index.ts";
+import { withSum } from "./build-frame.ts";
 import { DropCounts } from "./drop-counts.ts";
 import { Random } from "./random.ts";
 import { FrameSource, type SentFrame } from "./random-frame.ts";
@@ -138,8 +139,8 @@ export class Trial {
   }
 
   #try(sent: SentFrame): Outcome {
-    const model = this.#model.send(sent.port, sent.bytes);
-    this.#parts.taps.send(sent.port, sent.bytes, sent.headBytes);
+    const model = this.#model.send(sent.port, sent.left === undefined ? sent.bytes : withSum(sent.bytes, sent.left, "whole"));
+    this.#parts.taps.send(sent.port, sent.bytes, sent);
     const kernel = this.#parts.taps.receive();
     return { sent, model, kernel, agrees: isSame(model, kernel) };
   }
@@ -174,7 +175,7 @@ function describeMismatch({ seed, number }: Where, { config, nics }: RandomNetwo
 
 function describeOutcome({ sent, model, kernel }: Outcome): readonly string[] {
   return [
-    `sent by ${sent.port}, ${sent.headBytes || "all"} bytes in one piece: ${sent.bytes.toString("hex")}`,
+    `sent by ${sent.port}, ${sent.headBytes || "all"} bytes in one piece${sent.left ? ", its checksum left" : ""}: ${sent.bytes.toString("hex")}`,
     ...[...model.deliveries].sort(byPort).map(({ port, frame }) => `  model:  ${port} ${frame.toString("hex")}`),
     ...model.drops.map(({ port, because }) => `  model:  not past ${port}: ${because}`),
     ...[...kernel].sort(byPort).map(({ port, frame }) => `  kernel: ${port} ${frame.toString("hex")}`),

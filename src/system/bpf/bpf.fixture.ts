@@ -4,7 +4,7 @@ import { assembleProgram, ProgramBuilder } from "../../ebpf/index.ts";
 import { errnoCode } from "../libc.ts";
 import { createTap, inNamespace, linkIndex, setLink } from "../network/index.ts";
 import { TestNamespaces } from "../network/namespace.fixture.ts";
-import { createMap, loadProgram, type MapKind, mapLookup } from "./index.ts";
+import { createMap, loadProgram, type MapKind, mapLookup, type ProgramKind } from "./index.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -54,16 +54,17 @@ export class TestObjects implements Disposable {
     return this.keep(createMap({ kind, keyBytes: 4, valueBytes, entriesMax, name: "test_map" }));
   }
 
-  program(write: Write, maps: ReadonlyMap<string, number> = new Map()): number {
+  program(write: Write, maps: ReadonlyMap<string, number> = new Map(), kind: ProgramKind = "schedCls"): number {
     const code = assembleProgram(write(new ProgramBuilder()).build(), maps);
-    return this.keep(loadProgram({ kind: "schedCls", code, name: "test" }));
+    return this.keep(loadProgram({ kind, code, name: "test" }));
   }
 
   /** A program that counts its runs. */
-  counter(verdict: number): { readonly program: number; readonly runs: () => number } {
+  counter(verdict: number, kind: ProgramKind = "schedCls"): { readonly program: number; readonly runs: () => number } {
     const map = this.map("array", { entriesMax: 1 });
     const write: Write = (b) => b.loadMapValue("r1", "runs").mov("r2", 1).atomicAdd(8, "r1", 0, "r2").mov("r0", verdict).exit();
-    return { program: this.program(write, new Map([["runs", map]])), runs: () => Number(mapLookup(map, u32(0), 8)?.readBigUInt64LE()) };
+    const runs = () => Number(mapLookup(map, u32(0), 8)?.readBigUInt64LE());
+    return { program: this.program(write, new Map([["runs", map]]), kind), runs };
   }
 
   /** Does something in a namespace with nothing but a tap. */

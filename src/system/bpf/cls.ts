@@ -16,7 +16,7 @@ import {
 } from "../network/netlink-message.ts";
 import { askNetlink } from "../network/netlink-socket.ts";
 import { attempt } from "./call.ts";
-import type { TcxDirection } from "./tcx-directions.ts";
+import type { TcxDirection } from "./hooks.ts";
 
 export interface ClsPlace {
   readonly ifindex: number;

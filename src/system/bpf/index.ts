@@ -1,11 +1,11 @@
 export { attachedPrograms } from "./attached.ts";
 export { withLoaded, withMap, withMaps, withProgram } from "./by-id.ts";
 export { attachCls, type ClsPlace, clsProgramId, detachCls, makeClsHooks, removeClsact } from "./cls.ts";
+export type { Hook, TcxDirection } from "./hooks.ts";
 export { type LinkInfo, linkInfo, type MapInfo, mapFdById, mapInfo, type ProgramInfo, programFdById, programInfo } from "./info.ts";
-export { attachTcx, detachLink, hasTcx, type TcxPlace, updateLink } from "./links.ts";
+export { attachTcx, attachXdp, detachLink, hasTcx, type TcxPlace, updateLink } from "./links.ts";
 export type { MapKind } from "./map-kinds.ts";
 export { createMap, type MapSpec, mapDelete, mapKeys, mapLookup, mapUpdate, mapUpdateAll, percpuBytes, possibleCpus } from "./maps.ts";
 export { isBpffs, mountBpffs, openPinned, pinObject, unmountBpffs } from "./pins.ts";
-export { hasOpenLoops, loadProgram, type ProgramKind, type ProgramSpec, VerifierRefused } from "./programs.ts";
-export type { TcxDirection } from "./tcx-directions.ts";
+export { hasOpenLoops, hasXdpSums, loadProgram, type ProgramKind, type ProgramSpec, VerifierRefused } from "./programs.ts";
 export { type TestRun, type TestRunResult, testRun } from "./test-run.ts";

@@ -2,9 +2,9 @@
 import { SystemError } from "../../base/index.ts";
 import { errnoCode } from "../libc.ts";
 import { attempt, bpf, type Command } from "./call.ts";
+import { HOOKS, type Hook } from "./hooks.ts";
 import { MAP_KINDS, type MapKind } from "./map-kinds.ts";
 import { NativeMemory } from "./native-memory.ts";
-import { TCX_DIRECTIONS, type TcxDirection } from "./tcx-directions.ts";
 
 export interface ProgramInfo {
   readonly id: number;
@@ -33,7 +33,7 @@ export interface LinkInfo {
   readonly programId: number;
   /** 0 when the interface has gone. */
   readonly ifindex: number;
-  readonly direction: TcxDirection;
+  readonly direction: Hook;
 }
 
 const OBJECT_NAME_BYTES = 16;
@@ -44,7 +44,7 @@ const ID_BYTES = 4;
 const PROGRAM = { id: 4, tag: 8, translatedBytes: 20, translated: 32, mapCount: 52, mapIds: 56, name: 64, length: 80 } as const;
 const MAP = { kind: 0, id: 4, keyBytes: 8, valueBytes: 12, entriesMax: 16, name: 24, length: 40 } as const;
 const LINK = { kind: 0, id: 4, programId: 8, ifindex: 16, attachType: 20, length: 32 } as const;
-const LINK_KIND_TCX = 11;
+const LINK_KINDS = { xdp: 6, tcx: 11 } as const;
 
 export function programInfo(program: number): ProgramInfo {
   const sizes = fetchInfo(program, Buffer.alloc(PROGRAM.length));
@@ -77,18 +77,22 @@ export function mapInfo(map: number): MapInfo {
   };
 }
 
-/** @throws {SystemError} when the link is none of tcx */
+/** @throws {SystemError} when the link is none of an interface */
 export function linkInfo(link: number): LinkInfo {
   const info = fetchInfo(link, Buffer.alloc(LINK.length));
-  const attachType = info.readUInt32LE(LINK.attachType);
-  const direction = (Object.keys(TCX_DIRECTIONS) as TcxDirection[]).find((name) => TCX_DIRECTIONS[name] === attachType);
-  if (info.readUInt32LE(LINK.kind) !== LINK_KIND_TCX || direction === undefined) throw new SystemError("a BPF link is none of tcx");
+  const direction = hookOf(info.readUInt32LE(LINK.kind), info.readUInt32LE(LINK.attachType));
+  if (direction === undefined) throw new SystemError("a BPF link is neither of tcx nor of XDP");
   return {
     id: info.readUInt32LE(LINK.id),
     programId: info.readUInt32LE(LINK.programId),
     ifindex: info.readUInt32LE(LINK.ifindex),
     direction,
   };
+}
+
+function hookOf(kind: number, attachType: number): Hook | undefined {
+  if (kind === LINK_KINDS.xdp) return "xdp";
+  return kind === LINK_KINDS.tcx ? (Object.keys(HOOKS) as Hook[]).find((name) => HOOKS[name] === attachType) : undefined;
 }
 
 /** @returns a descriptor, the caller's to close; undefined when there is no such program (any more) */

@@ -1,9 +1,9 @@
 import { closeSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { TC_ACT } from "../../ebpf/index.ts";
+import { TC_ACT, XDP_ACTION } from "../../ebpf/index.ts";
 import { sendFrame } from "../network/index.ts";
 import { FRAME, hasBpf, TestObjects } from "./bpf.fixture.ts";
-import { attachTcx, detachLink, hasTcx, linkInfo, programInfo, updateLink } from "./index.ts";
+import { attachedPrograms, attachTcx, attachXdp, detachLink, hasTcx, linkInfo, programInfo, updateLink } from "./index.ts";
 
 describe.skipIf(!hasBpf || !hasTcx())("on this machine", () => {
   test("a link shows its program every frame of its direction, and none of the other", () => {
@@ -65,8 +65,27 @@ describe.skipIf(!hasBpf || !hasTcx())("on this machine", () => {
     });
   });
 
+  test("a program at XDP sees a frame before the ones at tcx, and is told of; another takes its place in one step", () => {
+    using objects = new TestObjects();
+    const [passing, dropping] = [objects.counter(XDP_ACTION.pass, "xdp"), objects.counter(XDP_ACTION.drop, "xdp")];
+    const later = objects.counter(TC_ACT.shot);
+    objects.besideTap(({ ifindex, send }) => {
+      objects.keep(attachTcx({ program: later.program, ifindex, direction: "ingress" }));
+      expect(attachedPrograms(ifindex, "xdp")).toEqual([]);
+      const link = objects.keep(attachXdp({ program: passing.program, ifindex }));
+      expect(linkInfo(link)).toMatchObject({ programId: programInfo(passing.program).id, ifindex, direction: "xdp" });
+      expect(attachedPrograms(ifindex, "xdp")).toEqual([programInfo(passing.program).id]);
+      send();
+      updateLink(link, dropping.program);
+      send();
+      expect([passing.runs(), dropping.runs(), later.runs()]).toEqual([1, 1, 1]);
+      detachLink(link);
+      expect(attachedPrograms(ifindex, "xdp")).toEqual([]);
+    });
+  });
+
   test("a map is no link", () => {
     using objects = new TestObjects();
-    expect(() => linkInfo(objects.map("hash"))).toThrow("a BPF link is none of tcx");
+    expect(() => linkInfo(objects.map("hash"))).toThrow("a BPF link is neither of tcx nor of XDP");
   });
 });

@@ -1,13 +1,13 @@
 /**
- * tcx: programs at an interface, each held by a link. The interface is one of the network namespace that the calling thread is in.
- * Source: Linux include/uapi/linux/bpf.h, BPF_LINK_CREATE, BPF_LINK_UPDATE, BPF_LINK_DETACH; Linux 6.6 and later.
+ * Programs at an interface, each held by a link: at tcx (Linux 6.6), and at XDP. The interface is one of the network namespace that the
+ * calling thread is in. Source: Linux include/uapi/linux/bpf.h, BPF_LINK_CREATE, BPF_LINK_UPDATE, BPF_LINK_DETACH.
  */
 import { closeSync } from "node:fs";
 import { assembleProgram, ProgramBuilder, TC_ACT } from "../../ebpf/index.ts";
 import { errnoCode } from "../libc.ts";
 import { attempt, bpf } from "./call.ts";
+import { HOOKS, type Hook, type TcxDirection } from "./hooks.ts";
 import { loadProgram } from "./programs.ts";
-import { TCX_DIRECTIONS, type TcxDirection } from "./tcx-directions.ts";
 
 export interface TcxPlace {
   readonly program: number;
@@ -21,6 +21,14 @@ export interface TcxPlace {
  */
 export function attachTcx(place: TcxPlace): number {
   return attempt(`attaching a program to the ${place.direction} of interface ${place.ifindex}`, () => createLink(place));
+}
+
+/**
+ * Before the kernel makes a packet of what comes in, where the interface's own driver does that: a tap's does. One program an interface.
+ * @returns as {@link attachTcx}
+ */
+export function attachXdp({ program, ifindex }: Omit<TcxPlace, "direction">): number {
+  return attempt(`attaching a program to XDP of interface ${ifindex}`, () => createLink({ program, ifindex, direction: "xdp" }));
 }
 
 /** Puts another program in place of the link's, in one step: every frame is seen by one of the two. */
@@ -37,13 +45,17 @@ export function detachLink(link: number): void {
   attempt(`detaching the link of descriptor ${link}`, () => bpf("detachLink", [[0, link]]));
 }
 
-function createLink({ program, ifindex, direction }: TcxPlace): number {
+function createLink({ program, ifindex, direction }: Omit<TcxPlace, "direction"> & { readonly direction: Hook }): number {
   return bpf("createLink", [
     [0, program],
     [4, ifindex],
-    [8, TCX_DIRECTIONS[direction]],
+    [8, HOOKS[direction]],
+    ...(direction === "xdp" ? ([[12, XDP_FLAGS_DRV_MODE]] as const) : []),
   ]).result;
 }
+
+/** Else the kernel would show it packets where the driver cannot show it frames. */
+const XDP_FLAGS_DRV_MODE = 1 << 2;
 
 /** No interface ever has it. */
 const NO_INTERFACE = 0x7fff_ffff;

@@ -1,7 +1,7 @@
 /** Loads programs into the kernel, which verifies and compiles them. Source: Linux include/uapi/linux/bpf.h, BPF_PROG_LOAD. */
 import { closeSync } from "node:fs";
 import { assert, SystemError } from "../../base/index.ts";
-import { assembleProgram, ProgramBuilder, TC_ACT } from "../../ebpf/index.ts";
+import { assembleProgram, ProgramBuilder, TC_ACT, XDP_ACTION, XDP_MD } from "../../ebpf/index.ts";
 import { errnoCode } from "../libc.ts";
 import { bpf, type Field } from "./call.ts";
 import { NativeMemory } from "./native-memory.ts";
@@ -86,6 +86,28 @@ function probeOpenLoops(): boolean {
     return true;
   } catch (error) {
     if (errnoCode(error) === "EINVAL") return false;
+    throw error;
+  }
+}
+
+let xdpSums: boolean | undefined;
+
+/** Whether a program at XDP can sum up as many bytes of a frame as its headers say (Linux 6.3). */
+export function hasXdpSums(): boolean {
+  xdpSums ??= probeXdpSums();
+  return xdpSums;
+}
+
+function probeXdpSums(): boolean {
+  const builder = new ProgramBuilder().load(4, "r9", "r1", XDP_MD.ingressIfindex).and("r9", 0x38).add("r9", 4);
+  builder.mov("r2", 0).mov("r3", "r10").add("r3", -64).mov("r4", "r9").call("xdpLoadBytes");
+  builder.mov("r1", 0).mov("r2", 0).mov("r3", "r10").add("r3", -64).mov("r4", "r9").mov("r5", 0).call("csumDiff");
+  const program = builder.mov("r0", XDP_ACTION.pass).exit().build();
+  try {
+    closeSync(load({ kind: "xdp", code: assembleProgram(program, new Map()), name: "probe_xdp" }, []));
+    return true;
+  } catch (error) {
+    if (["EINVAL", "EACCES"].includes(errnoCode(error) ?? "")) return false;
     throw error;
   }
 }

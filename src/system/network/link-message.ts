@@ -31,10 +31,13 @@ const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_PID = 19;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
+const IFLA_XDP = 43;
 const IFLA_PARENT_DEV_NAME = 56;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+/** IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID. */
+const XDP_PROGRAM_IDS = [5, 6, 7];
 /** The list then has a fifth of the bytes. */
 const RTEXT_FILTER_SKIP_STATS = 8;
 
@@ -65,6 +68,8 @@ export interface Link {
   readonly device: string | undefined;
   /** What frames wait in before they leave by it: "pfifo_fast", "noqueue"; "noop" as long as it was never up. */
   readonly queue: string | undefined;
+  /** Of the programs that see what comes in before the kernel makes packets of it; at most one for each mode. */
+  readonly xdpPrograms: readonly number[];
 }
 
 export interface LinkSettings {
@@ -107,7 +112,12 @@ export function decodeLink(body: Buffer): Link {
     kind: text(decodeAttributes(attributes.get(IFLA_LINKINFO) ?? Buffer.alloc(0)), IFLA_INFO_KIND),
     device: text(attributes, IFLA_PARENT_DEV_NAME),
     queue: text(attributes, IFLA_QDISC),
+    xdpPrograms: xdpProgramsIn(decodeAttributes(attributes.get(IFLA_XDP) ?? Buffer.alloc(0))),
   };
+}
+
+function xdpProgramsIn(attributes: ReadonlyMap<number, Buffer>): readonly number[] {
+  return XDP_PROGRAM_IDS.flatMap((type) => attributes.get(type)?.readUInt32LE() ?? []);
 }
 
 export function requestLinks(): NetlinkRequest {

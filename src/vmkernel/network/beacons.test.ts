@@ -25,7 +25,7 @@ describe.skipIf(!hasBpf)("three uplinks on one network outside", () => {
     beacons = new Beacons({
       namespace: join(folder, "namespace"),
       log: (line) => log.push(line),
-      changed: () => void network.followUplinks(),
+      changed: () => void network.followTraffic(),
       everyMs: EVERY_MS,
     });
     network = new VirtualNetwork({

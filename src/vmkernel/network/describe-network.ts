@@ -1,13 +1,13 @@
 /** What there is of a planned network, with what the kernel tells of it. Called within the network's namespace. */
 import { closeSync } from "node:fs";
-import { mapLookup, programFdById, programInfo } from "../../system/index.ts";
+import { type Hook, mapLookup, programFdById, programInfo } from "../../system/index.ts";
 import { readCounters, readLogged } from "./compile/counters.ts";
 import type { NetworkPolicy } from "./config.ts";
 import type { NetworkDescription, PortCounters, PortDescription, PortProgram, UplinkDescription } from "./description.ts";
 import type { KernelNetwork, Links } from "./kernel-network.ts";
 import { PORT_MAPS } from "./map-specs.ts";
 import type { NetworkPlan, PlannedPort, PlannedSwitch, PlannedUplink } from "./plan-network.ts";
-import type { HookDirection, PortPins } from "./port-pins.ts";
+import type { PortPins } from "./port-pins.ts";
 import { VGT_ID } from "./vlan.ts";
 
 const NOTHING: PortCounters = { sentFrames: 0, sentBytes: 0, dropped: {} };
@@ -68,7 +68,9 @@ class Describer {
     if (link === undefined || this.#kernel === undefined) return { counters: NOTHING, programs: [] };
     const pins = this.#kernel.pinsOf(link);
     const units = this.#kernel.unitsOf(device);
-    const programs = (["ingress", "egress"] as const).flatMap((direction) => describeProgram(pins, direction, units?.[direction] ?? []));
+    const programs = (["xdp", "ingress", "egress"] as const).flatMap((direction) =>
+      describeProgram(pins, direction, units?.[direction] ?? []),
+    );
     return { counters: countersOf(pins), programs };
   }
 }
@@ -90,7 +92,7 @@ function readFirst(pins: PortPins, name: "counters" | "logged"): Buffer | undefi
   }
 }
 
-function describeProgram(pins: PortPins, direction: HookDirection, units: readonly string[]): readonly PortProgram[] {
+function describeProgram(pins: PortPins, direction: Hook, units: readonly string[]): readonly PortProgram[] {
   const id = pins.programId(direction);
   const program = id === undefined ? undefined : programFdById(id);
   if (program === undefined) return [];

@@ -57,7 +57,8 @@ export interface PortDescription {
 }
 
 export interface PortProgram {
-  readonly direction: "ingress" | "egress";
+  /** "xdp" sees what a guest sends before "ingress" does, where there is one. */
+  readonly direction: "xdp" | "ingress" | "egress";
   readonly id: number;
   /** SHA-1 prefix of the instructions, as the kernel computed it, hex. */
   readonly tag: string;

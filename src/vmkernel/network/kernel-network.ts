@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageWithCauses } from "../../base/index.ts";
-import type { Link } from "../../system/index.ts";
+import type { Hook, Link } from "../../system/index.ts";
 import type { PortShape } from "./compile/port-shape.ts";
 import { type PortProgram, type PortPrograms, PortTemplates } from "./compile/port-templates.ts";
 import type { KernelFeatures } from "./kernel-features.ts";
@@ -23,14 +23,14 @@ interface Programmed {
   readonly from: string;
   /** Of each of its programs. */
   readonly fingerprints: Fingerprints;
-  readonly units: { readonly ingress: readonly string[]; readonly egress?: readonly string[] };
+  readonly units: Readonly<Partial<Record<Hook, readonly string[]>>>;
 }
 
 /** Two programs with one fingerprint are the same instructions with the same maps, at the same device. */
-interface Fingerprints {
-  readonly ingress: string;
-  readonly egress: string;
-}
+type Fingerprints = Readonly<Record<Hook, string>>;
+
+/** What judges a frame last is there first. */
+const ATTACHING: readonly Hook[] = ["egress", "ingress", "xdp"];
 
 interface WantedPort {
   readonly device: Link;
@@ -131,17 +131,21 @@ export class KernelNetwork {
     if (this.#ports.get(device.name)?.from === from) return [];
     const programs = this.#templates.programsOf(shape);
     const place = JSON.stringify([device.index, maps?.number, maps?.generation]);
-    const fingerprints = { ingress: fingerprint(place, programs.ingress), egress: fingerprint(place, programs.egress) };
+    const fingerprints = {
+      ingress: fingerprint(place, programs.ingress),
+      egress: fingerprint(place, programs.egress),
+      xdp: fingerprint(place, programs.xdp),
+    };
     return [{ pins: this.pinsOf(device), shape, name: device.name, from, programs, fingerprints, maps }];
   }
 
   #attachAll(changes: readonly Change[], undo: Steps): void {
-    const loaded: { readonly change: Change; readonly direction: "ingress" | "egress"; readonly program: number }[] = [];
+    const loaded: { readonly change: Change; readonly direction: Hook; readonly program: number }[] = [];
     try {
       for (const { pins } of changes) pins.makeHooks(undo);
       for (const change of changes) {
         const maps = change.maps?.byName ?? new Map();
-        for (const direction of ["egress", "ingress"] as const) {
+        for (const direction of ATTACHING) {
           const program = change.programs[direction];
           // Most of what a change takes is the verifier's, and most changes are of one direction.
           if (this.#ports.get(change.name)?.fingerprints[direction] === change.fingerprints[direction]) continue;
@@ -149,6 +153,8 @@ export class KernelNetwork {
         }
       }
       for (const { change, direction, program } of loaded) change.pins.attach(program, direction, undo);
+      // It would pass what the others forbid now. A program of egress that is left over only forbids more, for a moment.
+      for (const { pins, programs } of changes) if (programs.xdp === undefined) pins.detachXdp(undo);
     } finally {
       for (const { program } of loaded) closeSync(program);
     }
@@ -169,14 +175,15 @@ export class KernelNetwork {
   }
 
   #settlePort({ pins, shape, name, from, programs, fingerprints }: Change): void {
-    const { ingress, egress } = programs;
-    this.#ports.set(name, { from, fingerprints, units: { ingress: ingress.units, ...(egress && { egress: egress.units }) } });
+    const { ingress, egress, xdp } = programs;
+    const units = { ingress: ingress.units, ...(egress && { egress: egress.units }), ...(xdp && { xdp: xdp.units }) };
+    this.#ports.set(name, { from, fingerprints, units });
     this.#trying(`removing what ${name} needs no more`, () => {
       pins.settle();
       if (this.#features.hasTcx) this.#unpromoted.set(name, pins);
       if (egress === undefined) pins.detach("egress");
       // What a port knows of its connections outlasts a cable that is out for a while.
-      if (shape.kind !== "blocked") pins.removeMapsBut(new Set([...ingress.maps, ...(egress?.maps ?? [])]));
+      if (shape.kind !== "blocked") pins.removeMapsBut(new Set([...ingress.maps, ...(egress?.maps ?? []), ...(xdp?.maps ?? [])]));
     });
   }
 

@@ -82,7 +82,14 @@ export class TestMachine {
 
   /** Everything that came out anywhere since it was asked last: "b: 0a…", in the order of the ports. */
   receive(): readonly { readonly port: string; readonly frame: Buffer }[] {
-    return [...this.#taps].flatMap(([port, tap]) => readAll(tap).map((frame) => ({ port, frame })));
+    return this.receiveWhole().map(({ port, frame }) => ({ port, frame }));
+  }
+
+  /** The same, with what a virtio adapter is told of each frame. */
+  receiveWhole(): readonly { readonly port: string; readonly head: Buffer; readonly frame: Buffer }[] {
+    return [...this.#taps].flatMap(([port, tap]) =>
+      readAll(tap).map((bytes) => ({ port, head: bytes.subarray(0, tap.headerBytes), frame: bytes.subarray(tap.headerBytes) })),
+    );
   }
 
   /** Where the frame comes out: "b c", or "" for nowhere. */
@@ -116,13 +123,13 @@ export class TestMachine {
   }
 }
 
-function readAll({ fd, headerBytes }: Tap): readonly Buffer[] {
+function readAll({ fd }: Tap): readonly Buffer[] {
   const frames: Buffer[] = [];
   const bytes = Buffer.alloc(FRAME_BYTES_MAX);
   for (;;) {
     try {
       const length = readSync(fd, bytes);
-      frames.push(Buffer.from(bytes.subarray(headerBytes, length)));
+      frames.push(Buffer.from(bytes.subarray(0, length)));
     } catch (error) {
       if (errnoCode(error) === "EAGAIN") return frames;
       throw error;

@@ -14,7 +14,7 @@ import { macOf, makeGroup, makeHostNic, makeNic, makeSwitch } from "./network.fi
 
 /** A whole switch as a kernel before tcx (6.6) and open loops (6.9) has it: clsact holds all programs. Its model is in test/switch-model.test.ts. */
 
-const OLDER = { hasTcx: false, hasOpenLoops: false };
+const OLDER = { hasTcx: false, hasOpenLoops: false, hasExpress: false };
 const [A, B] = [macOf(1), macOf(2)];
 const STRANGER = "02:00:00:00:00:99";
 const rate = { averageBandwidth: 8e9, peakBandwidth: 8e9, burstSize: 1e9 };

@@ -4,7 +4,7 @@ import type { NetworkConfig, NicPort } from "./config.ts";
 import { makeGroup, makeHostNic, makeNic, makeSwitch } from "./network.fixture.ts";
 import { type NetworkState, NOWHERE, type PlannedPort, planNetwork, settle } from "./plan-network.ts";
 
-const everythingUp = { hasOpenLoops: true, hasLink: () => true, inUse: new Map() };
+const everythingUp = { hasOpenLoops: true, hasExpress: true, hasLink: () => true, inUse: new Map() };
 
 function stateOf(config: NetworkConfig, nics: readonly (readonly [NicPort, boolean])[]): NetworkState {
   const connecteeOf = ({ vm, key }: NicPort) => ({ kind: "virtualMachine", vm, key }) as const;

@@ -3,6 +3,7 @@
  * Doing it is `virtual-network.ts`.
  */
 import { assert } from "../../base/index.ts";
+import { isBare } from "./compile/compile-port.ts";
 import type { Bandwidth, GuestShape, Neighbours, PortShape, UplinkShape } from "./compile/port-shape.ts";
 import type { Connectee, Learned, NetworkConfig, NetworkPolicy, PortGroupConfig, PortNic, ShapedWay, SwitchConfig } from "./config.ts";
 import { effectivePolicy } from "./effective-policy.ts";
@@ -150,6 +151,10 @@ export interface PlannedUplink {
 export interface Surroundings {
   /** Whether the kernel takes loops whose end it cannot see. Else each is compiled for as many members as a switch has. */
   readonly hasOpenLoops: boolean;
+  /** Whether what guests send to each other can skip tc: see `compile/express.ts`. */
+  readonly hasExpress: boolean;
+  /** Whether what a port's guest sends does; all does where absent. */
+  readonly handsOver?: (device: string) => boolean;
   readonly hasLink: (device: string) => boolean;
   /** Whether an uplink with a link leads nowhere, as beacons tell; only teams that go by them ask. */
   readonly isLost?: (device: string) => boolean;
@@ -235,7 +240,8 @@ function planPort(plugged: PluggedPort, around: Around): PlannedPort {
   if (blockedBecause !== undefined) return { ...base, blockedBecause, choice: NO_CHOICE, shape: { kind: "blocked" } };
   if (!connected) return { ...base, choice: NO_CHOICE, shape: { kind: "blocked" } };
   const choice = chooseUplink(group.policy.teaming.policy, teamOf(group, around), plugged.number);
-  return { ...base, choice, shape: shapeOf(plugged, group, around), station: stationOf(plugged, group, choice, around) };
+  const shape = shapeOf(plugged, group, around);
+  return { ...base, choice, shape, station: { ...stationOf(plugged, group, choice, around), isBare: isBare(shape) } };
 }
 
 /** A port group is the host's or virtual machines', whoever asks: a guest is on none where an interface of the host is. */
@@ -276,7 +282,8 @@ function addressOf({ initialMac, effectiveMac }: PortNic, { policy }: Group): st
   return policy.security.macChanges ? effectiveMac : initialMac;
 }
 
-function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: Around): GuestShape {
+function shapeOf({ connectee, nic, number, device }: PluggedPort, group: Group, around: Around): GuestShape {
+  const { hasExpress, handsOver = () => true } = around.surroundings;
   const { security, shaping, teaming } = group.policy;
   const inbound = shaping.inbound?.enabled ? shaping.inbound : undefined;
   return {
@@ -293,6 +300,9 @@ function shapeOf({ connectee, nic, number }: PluggedPort, group: Group, around: 
     ...(nic.ip && { ownAddresses: nic.ip }),
     // One that may see every frame sees those of every group, for what its guest asks of the adapter is not all that it looks for.
     ...(nic.groups && !security.allowPromiscuous && { groups: nic.groups }),
+    // The host's own interfaces are no taps.
+    hasExpress: hasExpress && connectee.kind === "virtualMachine",
+    handsOver: handsOver(device),
     uplinks: around.config.uplinks.length === 0 ? "none" : HASHES[teaming.policy],
     neighbours: neighboursOf(group.mode, around),
   };
@@ -334,7 +344,7 @@ function stationOf(
   group: Group,
   choice: UplinkChoice,
   { config }: Around,
-): Omit<Station, "ifindex"> {
+): Omit<Station, "ifindex" | "isBare"> {
   const mac = addressOf(nic, group);
   const numbersOf = (devices: readonly string[]): readonly number[] => devices.map((device) => config.uplinks.indexOf(device));
   const { active, standby } = group.policy.teaming;

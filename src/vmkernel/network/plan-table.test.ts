@@ -6,7 +6,7 @@ import { carries, classifyVlans, isTaggedAt, VLAN_MAX, vlanModeOf } from "./vlan
 
 function station(number: number, vlanId: number, parts: Partial<Station> = {}): Station {
   const own = { number, ifindex: 100 + number, mode: vlanModeOf({ vlanId }), mac: macOf(number), isOwnMac: true };
-  return { ...own, isPromiscuous: false, team: [], listensTo: [], accepts: [], ...parts };
+  return { ...own, isPromiscuous: false, isBare: false, team: [], listensTo: [], accepts: [], ...parts };
 }
 
 function tableOf(stations: readonly Station[], uplinks: { ifindex: number; number: number }[] = []): ReadonlyMap<bigint, TableEntry> {

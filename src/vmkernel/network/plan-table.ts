@@ -24,6 +24,8 @@ export const TABLE_KEY_BYTES = 8;
 export const TABLE_VALUE_BYTES = 16;
 export const TABLE_VALUE = { ifindex: 0, flags: 4, uplinks: 8 } as const;
 export const FLAG_TAGGED = 1;
+/** What is sent to this address without a tag is delivered as it is: no program of the receiver's has to see it. */
+export const FLAG_BARE = 2;
 
 /** What frames can be delivered to. */
 export interface Station {
@@ -36,6 +38,8 @@ export interface Station {
   /** Whether that is the one that its adapter was made with: it goes before others that took the same. */
   readonly isOwnMac: boolean;
   readonly isPromiscuous: boolean;
+  /** Takes all that is for its address as it is: no program of its own looks at it first. */
+  readonly isBare: boolean;
   /** Numbers of the uplinks that its slots lead to: none, one, or as many as there are slots. */
   readonly team: readonly number[];
   /** Of the uplinks whose group frames it takes. */
@@ -54,6 +58,8 @@ export interface TableEntry {
   readonly key: bigint;
   readonly ifindex: number;
   readonly isTagged: boolean;
+  /** Of an address's: see {@link Station.isBare}. */
+  readonly isBare?: boolean;
   readonly uplinks: number;
 }
 
@@ -87,13 +93,15 @@ export function addedTo(before: readonly TableEntry[], after: readonly TableEntr
   const added = after.filter(({ key }) => !known.has(key));
   if (after.length - added.length !== before.length) return undefined;
   const isSame = (a: TableEntry, b: TableEntry | undefined): boolean =>
-    a.ifindex === b?.ifindex && a.isTagged === b.isTagged && a.uplinks === b.uplinks;
+    a.ifindex === b?.ifindex && a.isTagged === b.isTagged && a.isBare === b.isBare && a.uplinks === b.uplinks;
   return after.every((entry) => !known.has(entry.key) || isSame(entry, known.get(entry.key))) ? added : undefined;
 }
 
 function unicastEntry(station: Station, mac: string, vlan: number): TableEntry {
   const uplinks = station.accepts.reduce((mask, number) => mask | (1 << number), 0) >>> 0;
-  return { key: unicastKey(mac, vlan), ifindex: station.ifindex, isTagged: isTaggedAt(station.mode, vlan), uplinks };
+  const { ifindex, mode } = station;
+  const isTagged = isTaggedAt(mode, vlan);
+  return { key: unicastKey(mac, vlan), ifindex, isTagged, ...(station.isBare && !isTagged && { isBare: true }), uplinks };
 }
 
 function addMember(lists: Lists, station: Station, vlan: number): void {
@@ -149,10 +157,10 @@ export function encodeKey(key: bigint): Buffer {
   return bytes;
 }
 
-export function encodeEntry({ ifindex, isTagged, uplinks }: TableEntry): Buffer {
+export function encodeEntry({ ifindex, isTagged, isBare, uplinks }: TableEntry): Buffer {
   const bytes = Buffer.alloc(TABLE_VALUE_BYTES);
   bytes.writeUInt32LE(ifindex, TABLE_VALUE.ifindex);
-  bytes.writeUInt32LE(isTagged ? FLAG_TAGGED : 0, TABLE_VALUE.flags);
+  bytes.writeUInt32LE((isTagged ? FLAG_TAGGED : 0) | (isBare ? FLAG_BARE : 0), TABLE_VALUE.flags);
   bytes.writeUInt32LE(uplinks, TABLE_VALUE.uplinks);
   return bytes;
 }

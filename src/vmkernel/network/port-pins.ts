@@ -13,10 +13,12 @@ import { join } from "node:path";
 import {
   attachCls,
   attachTcx,
+  attachXdp,
   clsProgramId,
   createMap,
   detachCls,
   detachLink,
+  type Hook,
   linkInfo,
   loadProgram,
   makeClsHooks,
@@ -28,6 +30,7 @@ import {
   pinObject,
   programFdById,
   removeClsact,
+  type TcxDirection,
   updateLink,
 } from "../../system/index.ts";
 import { type CarriedConnection, readConnection, writeConnection } from "./carried-connections.ts";
@@ -41,8 +44,9 @@ export interface Steps {
   add(step: () => void): void;
 }
 
-export type HookDirection = "ingress" | "egress";
-const DIRECTIONS: readonly HookDirection[] = ["ingress", "egress"];
+const HOOKS: readonly Hook[] = ["xdp", "ingress", "egress"];
+
+const PROGRAM_NAMES = { xdp: "port_express", ingress: "port_in", egress: "port_out" } as const satisfies Record<Hook, string>;
 
 interface Device {
   readonly name: string;
@@ -70,11 +74,11 @@ export class PortPins {
    * Loads a program with the maps of the switch and with this port's own, which are made if it has none yet.
    * @returns a descriptor, the caller's to close
    */
-  load(program: PortProgram, direction: HookDirection, switchMaps: ReadonlyMap<string, number>): number {
+  load(program: PortProgram, direction: Hook, switchMaps: ReadonlyMap<string, number>): number {
     const own = program.maps.filter(isPortMap).map((name) => [name, this.#openMap(name)] as const);
     try {
       const code = program.assemble(new Map([...switchMaps, ...own]));
-      return loadProgram({ kind: "schedCls", code, name: direction === "ingress" ? "port_in" : "port_out" });
+      return loadProgram({ kind: direction === "xdp" ? "xdp" : "schedCls", code, name: PROGRAM_NAMES[direction] });
     } finally {
       for (const [, fd] of own) closeSync(fd);
     }
@@ -91,7 +95,20 @@ export class PortPins {
   #hooksAreThere = false;
 
   /** In one step; every frame is seen by the program that was there or by this one. */
-  attach(program: number, direction: HookDirection, undo: Steps): void {
+  attach(program: number, direction: Hook, undo: Steps): void {
+    this.#keep(direction, undo);
+    this.#put(program, direction);
+  }
+
+  /** What comes in begins at tc. */
+  detachXdp(undo: Steps): void {
+    if (this.programId("xdp") === undefined) return;
+    this.#keep("xdp", undo);
+    this.detach("xdp");
+  }
+
+  /** What is attached now, for the undoing: it is needed no longer. */
+  #keep(direction: Hook, undo: Steps): void {
     const before = this.programId(direction);
     const beforeFd = before === undefined ? undefined : programFdById(before);
     undo.add(() => {
@@ -101,13 +118,11 @@ export class PortPins {
         closeSync(beforeFd);
       }
     });
-    this.#put(program, direction);
-    // It is needed no longer than the undoing is.
     if (beforeFd !== undefined) this.#later.push(beforeFd);
   }
 
   /** An adapter that goes back to the machine has no hooks that it had not before. */
-  #detachFirst(direction: HookDirection): void {
+  #detachFirst(direction: Hook): void {
     this.detach(direction);
     if (!this.#isUp) removeClsact(this.#ifindex);
   }
@@ -120,7 +135,7 @@ export class PortPins {
   }
 
   /** Where there is none this does nothing. */
-  detach(direction: HookDirection): void {
+  detach(direction: Hook): void {
     if (this.#mayBeAtClsact(direction)) detachCls({ ifindex: this.#ifindex, direction });
     const link = this.#open(direction);
     if (link === undefined) return;
@@ -133,12 +148,12 @@ export class PortPins {
   }
 
   /** Of the program that is at the hook; undefined where there is none. */
-  programId(direction: HookDirection): number | undefined {
+  programId(direction: Hook): number | undefined {
     return this.#linkedId(direction) ?? (this.#mayBeAtClsact(direction) ? clsProgramId({ ifindex: this.#ifindex, direction }) : undefined);
   }
 
-  #mayBeAtClsact(direction: HookDirection): boolean {
-    return direction === "ingress" || !this.#hasTcx;
+  #mayBeAtClsact(direction: Hook): direction is TcxDirection {
+    return direction === "ingress" || (direction === "egress" && !this.#hasTcx);
   }
 
   /**
@@ -154,7 +169,7 @@ export class PortPins {
     detachCls(place);
   }
 
-  #linkAndClose(program: number, direction: HookDirection): void {
+  #linkAndClose(program: number, direction: Hook): void {
     try {
       this.#link(program, direction);
     } finally {
@@ -163,7 +178,7 @@ export class PortPins {
   }
 
   /** Of the program that is at tcx. */
-  #linkedId(direction: HookDirection): number | undefined {
+  #linkedId(direction: Hook): number | undefined {
     const link = this.#open(direction);
     if (link === undefined) return undefined;
     try {
@@ -215,21 +230,21 @@ export class PortPins {
     for (const name of PORT_MAP_NAMES) if (!used.has(name) && existsSync(this.#path(name))) unlinkSync(this.#path(name));
   }
 
-  #put(program: number, direction: HookDirection): void {
-    if (this.#belongsAtTcx(direction)) this.#link(program, direction);
+  #put(program: number, direction: Hook): void {
+    if (direction === "xdp" || this.#belongsAtTcx(direction)) this.#link(program, direction);
     else {
       const hooks = { ingressAlone: this.#hasTcx, hooksAreThere: this.#hooksAreThere };
       attachCls({ ifindex: this.#ifindex, direction, program, name: this.#device, ...hooks });
     }
   }
 
-  #belongsAtTcx(direction: HookDirection): boolean {
+  #belongsAtTcx(direction: TcxDirection): boolean {
     if (!this.#hasTcx) return false;
     if (direction === "egress" || this.#linkedId(direction) !== undefined) return true;
     return this.#isUp && clsProgramId({ ifindex: this.#ifindex, direction }) === undefined;
   }
 
-  #link(program: number, direction: HookDirection): void {
+  #link(program: number, direction: Hook): void {
     const existing = this.#open(direction);
     try {
       if (existing !== undefined && linkInfo(existing).ifindex === this.#ifindex) {
@@ -241,7 +256,8 @@ export class PortPins {
     }
     // Of another device that had this name before.
     if (existing !== undefined) unlinkSync(this.#path(direction));
-    const link = attachTcx({ program, ifindex: this.#ifindex, direction });
+    const place = { program, ifindex: this.#ifindex };
+    const link = direction === "xdp" ? attachXdp(place) : attachTcx({ ...place, direction });
     try {
       this.#pin(link, direction);
     } finally {
@@ -292,7 +308,7 @@ export function removePins(folder: string, ifindex?: number): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    if (DIRECTIONS.some((direction) => direction === name)) detachPinned(path);
+    if (HOOKS.some((hook) => hook === name)) detachPinned(path);
     unlinkSync(path);
   }
   rmdirSync(folder);

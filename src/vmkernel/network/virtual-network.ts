@@ -71,6 +71,8 @@ export interface VirtualNetworkParts {
   readonly features?: KernelFeatures;
   /** Whether an uplink with a link leads nowhere: see {@link Beacons}. */
   readonly isLost?: (device: string) => boolean;
+  /** Whether what the guest at a port sends takes the express road where it can; all does where absent: see {@link ExpressPorts}. */
+  readonly handsOver?: (device: string) => boolean;
   /** After each change, what all of it is made from now. */
   readonly settled?: (state: NetworkState) => void;
 }
@@ -165,8 +167,8 @@ export class VirtualNetwork {
     });
   }
 
-  /** Uplinks lead elsewhere than before: teams may use others. */
-  followUplinks(): Promise<void> {
+  /** Uplinks lead elsewhere than before, or guests send something else. */
+  followTraffic(): Promise<void> {
     return this.#linksChanged();
   }
 
@@ -388,9 +390,10 @@ export class VirtualNetwork {
   }
 
   #surroundings(links: Links): Surroundings {
-    const { isLost } = this.#parts;
+    const { isLost, handsOver } = this.#parts;
     const hasLink = (device: string) => links.get(device)?.hasCarrier === true;
-    return { hasOpenLoops: this.#features.hasOpenLoops, hasLink, inUse: this.#inUse, ...(isLost && { isLost }) };
+    const { hasOpenLoops, hasExpress } = this.#features;
+    return { hasOpenLoops, hasExpress, hasLink, inUse: this.#inUse, ...(isLost && { isLost }), ...(handsOver && { handsOver }) };
   }
 
   #announce(plan: NetworkPlan): void {

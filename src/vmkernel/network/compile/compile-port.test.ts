@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { assembleProgram, disassemble, type Program } from "../../../ebpf/index.ts";
+import type { Hook } from "../../../system/index.ts";
 import type { Firewall, FirewallRule } from "../config.ts";
 import { macOf } from "../network.fixture.ts";
 import { vlanModeOf } from "../vlan.ts";
@@ -40,6 +41,10 @@ const KINDS: readonly (readonly [string, PortShape])[] = [
     guest(0, { groups: { broadcast: true, multicast: ["01:00:5e:00:00:fb", "33:33:00:00:00:01"] } }),
   ],
   ["a port whose adapter takes no broadcast", guest(0, { groups: { broadcast: false, multicast: "all" } })],
+  ["a port that hands over what it can", guest(0, { sourceMac: macOf(1), hasExpress: true })],
+  ["one that is shaped", guest(0, { outbound: bandwidth, hasExpress: true })],
+  ["one beside promiscuous ones", guest(0, { neighbours: ALL_KINDS, hasExpress: true })],
+  ["a trunk", guest(4095, { hasExpress: true })],
   ["a port of the host itself", guest(0, { sourceMac: macOf(1), ownAddresses })],
   ["an uplink", uplink()],
   ["an uplink of several, beside trunks", uplink({ number: 31, hasSiblings: true, neighbours: ALL_KINDS })],
@@ -48,6 +53,7 @@ const KINDS: readonly (readonly [string, PortShape])[] = [
 ];
 
 const LARGE: readonly (readonly [string, PortShape])[] = [
+  ["a port that hands over what it can, in a VLAN, with a firewall", guest(10, { firewall, hasExpress: true })],
   ["everything at once, EST", guest(0, { ...everything, uplinks: "addresses" })],
   ["everything at once, VST", guest(4094, { ...everything, uplinks: "addresses" })],
   ["everything at once, VGT", guest(4095, { ...everything, uplinks: "addresses" })],
@@ -55,10 +61,15 @@ const LARGE: readonly (readonly [string, PortShape])[] = [
   ["a VLAN with 4,000 members", guest(10, { neighbours: { ...ALL_KINDS, membersMax: 4000 }, uplinks: "fixed" })],
 ];
 
-function programsOf(shape: PortShape): readonly (readonly [string, Program, readonly string[]])[] {
-  const { ingress, egress } = compilePort(shape);
-  return [["ingress", ingress.program, ingress.units], ...(egress ? [["egress", egress.program, egress.units] as const] : [])];
+function programsOf(shape: PortShape): readonly (readonly [Hook, Program, readonly string[]])[] {
+  const compiled = compilePort(shape);
+  return HOOKS.flatMap((hook) => {
+    const { program, units } = compiled[hook] ?? {};
+    return program && units ? [[hook, program, units] as const] : [];
+  });
 }
+
+const HOOKS: readonly Hook[] = ["ingress", "egress", "xdp"];
 
 //= paper «Virtual Switches»
 //# ESXi installs and runs only those components that are required to support the specific physical and virtual Ethernet adapter types
@@ -92,7 +103,7 @@ test("what a port takes over from others of its kind is, byte for byte, what it 
     for (const shape of [kind, ...alike]) {
       const taken = templates.programsOf(shape);
       const compiled = compilePort(shape);
-      for (const direction of ["ingress", "egress"] as const) {
+      for (const direction of HOOKS) {
         const program = compiled[direction]?.program;
         expect(taken[direction]?.assemble(numbers)).toEqual(program && assembleProgram(program, numbers));
         expect([taken[direction]?.maps, taken[direction]?.units]).toEqual([program?.maps, compiled[direction]?.units]);
@@ -123,11 +134,12 @@ const many = (count: number): Firewall => ({
 });
 
 describe.skipIf(!hasBpf)("the kernel's verifier", () => {
-  test.each([...KINDS, ...LARGE, ["a firewall of 1,000 rules with everything", guest(0, { firewall: many(1000) })] as const])(
-    "takes %s",
-    (_, shape) => {
-      using maps = new EmptyMaps();
-      for (const [, program] of programsOf(shape)) expect(maps.load(program)).toBeGreaterThan(0);
-    },
-  );
+  test.each([
+    ...KINDS,
+    ...LARGE,
+    ["a firewall of 1,000 rules with everything", guest(0, { firewall: many(1000), hasExpress: true })] as const,
+  ])("takes %s", (_, shape) => {
+    using maps = new EmptyMaps();
+    for (const [hook, program] of programsOf(shape)) expect(maps.load(program, hook === "xdp" ? "xdp" : "schedCls")).toBeGreaterThan(0);
+  });
 });

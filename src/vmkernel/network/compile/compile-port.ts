@@ -7,6 +7,7 @@ import { type Program, TC_ACT } from "../../../ebpf/index.ts";
 import { GUESTS, senderOfUplink } from "../plan-table.ts";
 import { WIRE } from "../vlan.ts";
 import { countFrame } from "./count.ts";
+import { completeChecksum, findBareReceiver, handOver } from "./express.ts";
 import { firewall } from "./firewall/firewall.ts";
 import { accessVlanOf, flood, forwardFromGuest, forwardFromUplink, openTable } from "./forward.ts";
 import { refuseOtherGroups } from "./groups.ts";
@@ -14,7 +15,7 @@ import { mirror } from "./mirror.ts";
 import { refuseOthersAddresses } from "./own-addresses.ts";
 import { parseHeader, readTag, refuseTags } from "./parse.ts";
 import { police } from "./police.ts";
-import { PortBuilder, type Unit } from "./port-builder.ts";
+import { PortBuilder, type Stage, type Unit } from "./port-builder.ts";
 import type { GuestShape, Neighbours, PortShape, UplinkShape } from "./port-shape.ts";
 import { refuseAll, refuseForged, refuseSwitchProtocols, refuseUnconnected } from "./security.ts";
 import { refuseReflections } from "./uplink.ts";
@@ -30,6 +31,8 @@ export interface CompiledPort {
   readonly ingress: CompiledProgram;
   /** Of frames that are delivered to it; only where something is to be done with them. */
   readonly egress?: CompiledProgram;
+  /** Of what a guest sends, before the one of ingress: it hands over what it can, and leaves the others to that one. */
+  readonly xdp?: CompiledProgram;
 }
 
 //= paper «Virtual Switches»
@@ -37,8 +40,17 @@ export interface CompiledPort {
 export function compilePort(shape: PortShape): CompiledPort {
   if (shape.kind === "blocked") return { ingress: compile([parseHeader, refuseUnconnected]) };
   if (shape.kind === "uplink") return { ingress: compile(unitsOfUplink(shape)) };
-  const egress = unitsOfReceiver(shape);
-  return { ingress: compile(unitsOfSender(shape)), ...(egress.length > 0 && { egress: compile([parseHeader, ...egress, accept]) }) };
+  const [egress, express] = [unitsOfReceiver(shape), unitsOfExpress(shape)];
+  return {
+    ingress: compile(unitsOfSender(shape)),
+    ...(egress.length > 0 && { egress: compile([parseHeader, ...egress, accept]) }),
+    ...(express.length > 0 && { xdp: compile(express, "xdp") }),
+  };
+}
+
+/** Whether no program of its own has to look at what is for its address. */
+export function isBare(shape: GuestShape): boolean {
+  return shape.hasExpress && !shape.isDeaf && unitsOfAddressed(shape).length === 0;
 }
 
 function unitsOfSender(shape: GuestShape): readonly Unit[] {
@@ -59,6 +71,21 @@ function unitsOfSender(shape: GuestShape): readonly Unit[] {
   ];
 }
 
+/** Where frames of one VLAN without tags go to one receiver. A port that is shaped is in no hurry. */
+function unitsOfExpress(shape: GuestShape): readonly Unit[] {
+  const { sourceMac, outbound, neighbours } = shape;
+  const vlan = accessVlanOf(shape);
+  if (!shape.hasExpress || !shape.handsOver || vlan === undefined || outbound !== undefined || hasMirrors(neighbours)) return [];
+  return [
+    findBareReceiver(vlan),
+    completeChecksum,
+    ...(sourceMac === undefined ? [] : [refuseForged(sourceMac)]),
+    ...(shape.firewall === undefined ? [] : [firewall({ firewall: shape.firewall, direction: "out", isTrunk: false })]),
+    countFrame,
+    handOver,
+  ];
+}
+
 function unitsOfUplink(shape: UplinkShape): readonly Unit[] {
   const { neighbours, number } = shape;
   return [
@@ -75,8 +102,12 @@ function unitsOfUplink(shape: UplinkShape): readonly Unit[] {
 
 function unitsOfReceiver(shape: GuestShape): readonly Unit[] {
   if (shape.isDeaf) return [refuseAll];
+  return [...(shape.groups === undefined ? [] : [refuseOtherGroups(shape.groups)]), ...unitsOfAddressed(shape)];
+}
+
+/** Of a receiver, for what is sent to its address alone as for all else. */
+function unitsOfAddressed(shape: GuestShape): readonly Unit[] {
   return [
-    ...(shape.groups === undefined ? [] : [refuseOtherGroups(shape.groups)]),
     ...(shape.ownAddresses === undefined ? [] : [refuseOthersAddresses(shape.ownAddresses)]),
     ...(shape.firewall === undefined ? [] : [firewall({ firewall: shape.firewall, direction: "in", isTrunk: shape.mode.kind === "vgt" })]),
     // Last: what the firewall refuses takes nothing of the bandwidth.
@@ -95,8 +126,8 @@ const accept: Unit = {
   },
 };
 
-function compile(units: readonly Unit[]): CompiledProgram {
-  const builder = new PortBuilder();
+function compile(units: readonly Unit[], stage: Stage = "tc"): CompiledProgram {
+  const builder = new PortBuilder(stage);
   for (const unit of units) unit.emit(builder);
   builder.writeDrops();
   return { program: builder.build(), units: units.map(({ name }) => name) };

@@ -1,7 +1,7 @@
 /** Port shapes for tests, and programs loaded from them. */
 import { closeSync } from "node:fs";
 import { assembleProgram, type Program } from "../../../ebpf/index.ts";
-import { createMap, errnoCode, loadProgram, type MapSpec, mapUpdate } from "../../../system/index.ts";
+import { createMap, errnoCode, loadProgram, type MapSpec, mapUpdate, type ProgramKind } from "../../../system/index.ts";
 import { TABLE_KEY_BYTES, TABLE_VALUE_BYTES, VLAN_IDS } from "../plan-table.ts";
 import { vlanModeOf } from "../vlan.ts";
 import { COUNTERS_BYTES } from "./counters.ts";
@@ -14,7 +14,15 @@ export const ALL_KINDS: Neighbours = { untagged: true, tagged: true, untaggedMir
 
 export function guest(vlanId: number, parts: Partial<GuestShape> = {}): GuestShape {
   const mode = vlanModeOf({ vlanId });
-  return { kind: "guest", number: 1, mode, isDeaf: false, blocksSwitchProtocols: false, uplinks: "none", neighbours: ALONE, ...parts };
+  const nothing = {
+    isDeaf: false,
+    blocksSwitchProtocols: false,
+    hasExpress: false,
+    handsOver: true,
+    uplinks: "none",
+    neighbours: ALONE,
+  } as const;
+  return { kind: "guest", number: 1, mode, ...nothing, ...parts };
 }
 
 export function uplink(parts: Partial<UplinkShape> = {}): UplinkShape {
@@ -54,8 +62,8 @@ export class EmptyMaps implements Disposable {
   }
 
   /** @throws {VerifierRefused} */
-  load(program: Program): number {
-    const fd = loadProgram({ kind: "schedCls", code: assembleProgram(program, this.#fds), name: "test" });
+  load(program: Program, kind: ProgramKind = "schedCls"): number {
+    const fd = loadProgram({ kind, code: assembleProgram(program, this.#fds), name: "test" });
     this.#programs.push(fd);
     return fd;
   }

@@ -2,7 +2,6 @@
  * The units that send a frame on: to the port that has its address, to the uplink, or to all members of its VLAN. Pure.
  * Paper «Virtual Switches»: the core layer 2 forwarding engine.
  */
-import { SKB } from "../../../ebpf/index.ts";
 import { FLAG_TAGGED, GROUP_BIT, GUESTS, senderOfUplink, TABLE_VALUE } from "../plan-table.ts";
 import { UNTAGGED } from "../vlan.ts";
 import { sendCopies } from "./copies.ts";
@@ -53,7 +52,7 @@ export function forwardFromUplink(shape: UplinkShape): Unit {
 /** r0 becomes the address of the receiver's entry, r1 its device. */
 function findReceiver(builder: PortBuilder): void {
   builder.jumpIf("set", "r9", GROUP_BIT, "flood").lookUpDestination().jumpIf("eq", "r0", 0, "miss");
-  builder.loadDevice().load(4, "r2", "r6", SKB.ifindex).jumpIf("eq", "r1", "r2", builder.drop("ownAddress"));
+  builder.loadDevice().loadSender().jumpIf("eq", "r1", "r2", builder.drop("ownAddress"));
 }
 
 function deliver(builder: PortBuilder, shape: GuestShape | UplinkShape): void {

@@ -5,7 +5,6 @@
  */
 import type { HostAddress } from "../config.ts";
 import { addressBytes } from "./firewall/address.ts";
-import { copyOut } from "./firewall/packet.ts";
 import { ETHERNET, ETHERTYPE, type PortBuilder, type Unit } from "./port-builder.ts";
 
 /** Where a destination is in its header, and how long it is. */
@@ -66,5 +65,5 @@ function passOwnIpv6(builder: PortBuilder, addresses: readonly HostAddress[], ow
 }
 
 function copyDestination(builder: PortBuilder, { at, bytes }: { readonly at: number; readonly bytes: number }): void {
-  copyOut(builder, ETHERNET.bytes + at, COPY, bytes, builder.drop("malformed"));
+  builder.copyOut(ETHERNET.bytes + at, COPY, bytes, builder.drop("malformed"));
 }

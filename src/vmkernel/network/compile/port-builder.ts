@@ -2,12 +2,12 @@
  * A program builder with what the units of a port share: reasons to drop, registers, the stack, the table. Pure.
  *
  * Registers that last through a program: r6 the frame's context; r9 its destination << 16, with the VLAN in the lower 16 bits; r8 at
- * trunks and uplinks the VLAN that it is tagged with, 0 without a tag. r7 is each unit's own.
+ * trunks and uplinks the VLAN that it is tagged with, 0 without a tag, and on the express road its receiver. r7 is each unit's own.
  *
  * Paper «Virtual Switch Correctness»: private copies of what decisions are made on. A frame's buffer is the kernel's by now, out of
  * the guest's reach; what is read twice is kept in registers or on the stack nevertheless.
  */
-import { ProgramBuilder, type Register, SKB, TC_ACT } from "../../../ebpf/index.ts";
+import { ProgramBuilder, type Register, SKB, TC_ACT, XDP_ACTION, XDP_MD } from "../../../ebpf/index.ts";
 import { TABLE_VALUE } from "../plan-table.ts";
 import { type DropReason, dropCounterAt } from "./counters.ts";
 
@@ -38,8 +38,22 @@ export const ETHERNET = { destination: 0, source: 6, type: 12, bytes: 14 } as co
 /** EtherTypes as a little-endian machine loads them. */
 export const ETHERTYPE = { ipv4: 0x0008, arp: 0x0608, ipv6: 0xdd86, customerTag: 0x0081, serviceTag: 0xa888 } as const;
 
+/** Where in the kernel a program meets a frame: at a hook of tc, or before the kernel makes a packet of it. */
+export type Stage = "tc" | "xdp";
+
+const STAGES = {
+  tc: { data: SKB.data, dataEnd: SKB.dataEnd, ifindex: SKB.ifindex, drop: TC_ACT.shot, loadBytes: "skbLoadBytes" },
+  xdp: { data: XDP_MD.data, dataEnd: XDP_MD.dataEnd, ifindex: XDP_MD.ingressIfindex, drop: XDP_ACTION.drop, loadBytes: "xdpLoadBytes" },
+} as const;
+
 export class PortBuilder extends ProgramBuilder {
+  readonly #stage: Stage;
   readonly #drops = new Set<DropReason>();
+
+  constructor(stage: Stage = "tc") {
+    super();
+    this.#stage = stage;
+  }
 
   /** Where a frame is dropped for that reason, and counted. */
   drop(reason: DropReason): string {
@@ -51,21 +65,45 @@ export class PortBuilder extends ProgramBuilder {
   writeDrops(): this {
     for (const reason of this.#drops) {
       this.label(`drop ${reason}`).loadMapValue("r1", MAPS.counters, dropCounterAt(reason)).mov("r2", 1).atomicAdd(8, "r1", 0, "r2");
-      this.mov("r0", TC_ACT.shot).exit();
+      this.mov("r0", STAGES[this.#stage].drop).exit();
     }
     return this;
   }
 
-  /** r7 becomes the frame's first byte, with so many bytes there to read. Every call of a helper that changes frames makes it void. */
-  loadFrame(bytes: number): this {
-    this.load(4, "r7", "r6", SKB.data).load(4, "r3", "r6", SKB.dataEnd).mov("r4", "r7").add("r4", bytes);
-    return this.jumpIf("gt", "r4", "r3", this.drop("runt"));
+  /**
+   * r7 becomes the frame's first byte, with so many bytes there to read. Every call of a helper that changes frames makes it void.
+   * @param otherwise where shorter frames go
+   */
+  loadFrame(bytes: number, otherwise = this.drop("runt")): this {
+    const { data, dataEnd } = STAGES[this.#stage];
+    this.load(4, "r7", "r6", data).load(4, "r3", "r6", dataEnd).mov("r4", "r7").add("r4", bytes);
+    return this.jumpIf("gt", "r4", "r3", otherwise);
   }
 
-  /** Keeps the table of this moment for all of this frame's look-ups: it may be replaced by another meanwhile, never changed. */
-  openTable(): this {
+  /** r3 becomes the frame's length; r4 is lost. */
+  loadLength(): this {
+    if (this.#stage === "tc") return this.load(4, "r3", "r6", SKB.len);
+    return this.load(4, "r3", "r6", XDP_MD.dataEnd).load(4, "r4", "r6", XDP_MD.data).sub("r3", "r4");
+  }
+
+  /** r2 becomes the device that the frame came from. */
+  loadSender(): this {
+    return this.load(4, "r2", "r6", STAGES[this.#stage].ifindex);
+  }
+
+  /** @param to a place on the stack. r1–r5 are lost, also where the frame has not as many bytes there */
+  copyOut(from: number | Register, to: number, bytes: number | Register, otherwise: string): this {
+    this.mov("r1", "r6").mov("r2", from).mov("r3", "r10").add("r3", to).mov("r4", bytes);
+    return this.call(STAGES[this.#stage].loadBytes).jumpIf("ne", "r0", 0, otherwise);
+  }
+
+  /**
+   * Keeps the table of this moment for all of this frame's look-ups: it may be replaced by another meanwhile, never changed.
+   * @param otherwise where frames go when there is none
+   */
+  openTable(otherwise = this.drop("unknownDestination")): this {
     this.storeImmediate(4, "r10", STACK.key, 0).loadMap("r1", MAPS.table).mov("r2", "r10").add("r2", STACK.key).call("lookup");
-    return this.jumpIf("eq", "r0", 0, this.drop("unknownDestination")).store(8, "r10", STACK.table, "r0");
+    return this.jumpIf("eq", "r0", 0, otherwise).store(8, "r10", STACK.table, "r0");
   }
 
   /** r0 becomes the address of what the table has under the key on the stack, or 0. */

@@ -23,6 +23,10 @@ export interface GuestShape {
   readonly groups?: GroupFilter;
   /** Of the host's own interface: the only addresses of IP that reach it. */
   readonly ownAddresses?: readonly HostAddress[];
+  /** A virtual machine's port, of a kernel that has the express road; see `express.ts`. */
+  readonly hasExpress: boolean;
+  /** What its guest sends takes that road where it can. */
+  readonly handsOver: boolean;
   /** By what the uplink of a frame is chosen. */
   readonly uplinks: "none" | "fixed" | "sourceMac" | "addresses";
   readonly neighbours: Neighbours;

@@ -18,6 +18,7 @@ export interface PortProgram {
 export interface PortPrograms {
   readonly ingress: PortProgram;
   readonly egress?: PortProgram;
+  readonly xdp?: PortProgram;
 }
 
 interface Template {
@@ -29,25 +30,29 @@ interface Template {
 const TEMPLATES_MAX = 100;
 
 export class PortTemplates {
-  readonly #templates = new Map<string, { readonly ingress: Template; readonly egress?: Template }>();
+  readonly #templates = new Map<string, { readonly ingress: Template; readonly egress?: Template; readonly xdp?: Template }>();
 
   programsOf(shape: PortShape): PortPrograms {
     const constants = constantsOf(shape);
-    const { ingress, egress } = this.#templateOf(shape);
+    const { ingress, egress, xdp } = this.#templateOf(shape);
     const withConstants = ({ units, template }: Template): PortProgram => ({
       maps: template.maps,
       units,
       assemble: (mapNumbers) => template.assemble(constants, mapNumbers),
     });
-    return { ingress: withConstants(ingress), ...(egress && { egress: withConstants(egress) }) };
+    return {
+      ingress: withConstants(ingress),
+      ...(egress && { egress: withConstants(egress) }),
+      ...(xdp && { xdp: withConstants(xdp) }),
+    };
   }
 
   #templateOf(shape: PortShape) {
     const kind = kindOf(shape);
     const known = this.#templates.get(kind);
     if (known !== undefined) return known;
-    const { ingress, egress } = compilePort(shape);
-    const made = { ingress: templateOf(ingress), ...(egress && { egress: templateOf(egress) }) };
+    const { ingress, egress, xdp } = compilePort(shape);
+    const made = { ingress: templateOf(ingress), ...(egress && { egress: templateOf(egress) }), ...(xdp && { xdp: templateOf(xdp) }) };
     if (this.#templates.size === TEMPLATES_MAX) this.#templates.clear();
     this.#templates.set(kind, made);
     return made;

@@ -3,7 +3,6 @@
  * Where it ends r7 is where what the IP header is before begins, from the frame's first byte.
  * Source: RFC 791, RFC 8200; RFC 1858 and RFC 3128 for what is done with fragments.
  */
-import { type Register, SKB } from "../../../../ebpf/index.ts";
 import type { PortBuilder } from "../port-builder.ts";
 import {
   type Direction,
@@ -31,12 +30,6 @@ const EXTENSION_BYTES = 8;
 /** Senders have a few of them; more is an attack on who reads them. */
 const EXTENSIONS_MAX = 8;
 
-/** @param to a place on the stack. r1–r5 are lost, also where it fails */
-export function copyOut(builder: PortBuilder, from: number | Register, to: number, bytes: number, failed: string): void {
-  builder.mov("r1", "r6").mov("r2", from).mov("r3", "r10").add("r3", to).mov("r4", bytes);
-  builder.call("skbLoadBytes").jumpIf("ne", "r0", 0, failed);
-}
-
 /** Goes on only with `bytes` within the packet from r7 on. r2 and r3 are lost. */
 export function needWithin(builder: PortBuilder, bytes: number, failed: string): void {
   builder.mov("r2", "r7").add("r2", bytes).load(8, "r3", "r10", PLACES.end).jumpIf("gt", "r2", "r3", failed);
@@ -59,7 +52,7 @@ export interface PacketExits {
 
 export function readIpv4(builder: PortBuilder, direction: Direction, { malformed, laterFragment }: PacketExits): void {
   const whole = builder.freshLabel("whole");
-  copyOut(builder, ETHERNET_BYTES, PLACES.header, IPV4.headerBytes, malformed);
+  builder.copyOut(ETHERNET_BYTES, PLACES.header, IPV4.headerBytes, malformed);
   builder.load(1, "r7", "r10", PLACES.header).mov("r2", "r7").rsh("r2", 4).jumpIf("ne", "r2", 4, malformed);
   builder.and("r7", 0xf).lsh("r7", 2).jumpIf("lt", "r7", IPV4.headerBytes, malformed);
   builder
@@ -81,7 +74,7 @@ export function readIpv4(builder: PortBuilder, direction: Direction, { malformed
 
 export function readIpv6(builder: PortBuilder, direction: Direction, exits: PacketExits): void {
   const { malformed } = exits;
-  copyOut(builder, ETHERNET_BYTES, PLACES.header, IPV6.headerBytes, malformed);
+  builder.copyOut(ETHERNET_BYTES, PLACES.header, IPV6.headerBytes, malformed);
   builder.load(1, "r2", "r10", PLACES.header).rsh("r2", 4).jumpIf("ne", "r2", 6, malformed);
   builder
     .load(2, "r2", "r10", PLACES.header + IPV6_PAYLOAD_AT)
@@ -95,7 +88,7 @@ export function readIpv6(builder: PortBuilder, direction: Direction, exits: Pack
 
 /** r2 is how long the packet says that it is, with its header. */
 function keepEnd(builder: PortBuilder, malformed: string): void {
-  builder.load(4, "r3", "r6", SKB.len).sub("r3", ETHERNET_BYTES).jumpIf("gt", "r2", "r3", malformed);
+  builder.loadLength().sub("r3", ETHERNET_BYTES).jumpIf("gt", "r2", "r3", malformed);
   builder.add("r2", ETHERNET_BYTES).store(8, "r10", PLACES.end, "r2");
 }
 
@@ -174,7 +167,7 @@ function readFragmentHeader(builder: PortBuilder, malformed: string, laterFragme
 
 function copyExtension(builder: PortBuilder, malformed: string): void {
   needWithin(builder, EXTENSION_BYTES, malformed);
-  copyOut(builder, "r7", PLACES.segment, EXTENSION_BYTES, malformed);
+  builder.copyOut("r7", PLACES.segment, EXTENSION_BYTES, malformed);
   builder.load(1, "r2", "r10", PLACES.segment).store(1, "r10", PLACES.flow + FLOW.protocol, "r2");
 }
 

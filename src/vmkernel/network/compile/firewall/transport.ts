@@ -4,7 +4,7 @@
  */
 import type { PortBuilder } from "../port-builder.ts";
 import { echoKind, findConnection, renewConnection, renewTcp } from "./connections.ts";
-import { copyAddresses, copyOut, needWithin } from "./packet.ts";
+import { copyAddresses, needWithin } from "./packet.ts";
 import { type Direction, type Family, FLOW, FLOW_BYTES, ICMP, otherDirection, PLACES, PROTOCOL, TCP, UDP_BYTES, YES } from "./places.ts";
 
 export interface TransportExits {
@@ -61,7 +61,7 @@ function judgeUdp(builder: PortBuilder, { direction, exits }: Judged): void {
 /** A header that does not fit, into the packet or into its first fragment, hides what it is. */
 function readHeader(builder: PortBuilder, bytes: number, malformed: string): void {
   needWithin(builder, bytes, malformed);
-  copyOut(builder, "r7", PLACES.segment, bytes, malformed);
+  builder.copyOut("r7", PLACES.segment, bytes, malformed);
 }
 
 function keepPorts(builder: PortBuilder, direction: Direction): void {
@@ -133,7 +133,7 @@ function judgeError(builder: PortBuilder, judged: Judged): void {
 /** The header that is quoted takes the place of the packet's own, and what follows it that of a connection to be written. */
 function readQuotedHeader(builder: PortBuilder, family: Family, unrelated: string): void {
   needWithin(builder, family.headerBytes, unrelated);
-  copyOut(builder, "r7", PLACES.header, family.headerBytes, unrelated);
+  builder.copyOut("r7", PLACES.header, family.headerBytes, unrelated);
   builder.load(1, "r2", "r10", PLACES.header).mov("r3", "r2").rsh("r3", 4).jumpIf("ne", "r3", family.version, unrelated);
   if (family.version === 6) builder.add("r7", family.headerBytes);
   else {
@@ -145,7 +145,7 @@ function readQuotedHeader(builder: PortBuilder, family: Family, unrelated: strin
       .jumpIf("ne", "r2", 0, unrelated);
   }
   needWithin(builder, QUOTED_BYTES, unrelated);
-  copyOut(builder, "r7", PLACES.connection, QUOTED_BYTES, unrelated);
+  builder.copyOut("r7", PLACES.connection, QUOTED_BYTES, unrelated);
 }
 
 /** Who gets the error is who sent what it quotes. */
