@@ -95,7 +95,11 @@ test("a disk, an adapter, a CD, a processor and memory come to a guest that runs
   const { key, backing, connectable } = await deviceOf("VirtualCdrom");
   expect(backing?.$type).toContain("Remote");
   const iso = { $type: "VirtualCdromIsoBackingInfo", fileName: "[datastore1] iso/tools.iso" };
-  const nic = { $type: "VirtualVmxnet3", key: -3, backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName: "VM Network" } };
+  const nic = {
+    $type: "VirtualEthernetCard",
+    key: -3,
+    backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName: "VM Network" },
+  }; // virtio
   await reconfigure({
     numCPUs: 2,
     memoryMB: 384,
@@ -136,12 +140,12 @@ test("a disk does no more operations in a second than its limit, from the change
 });
 
 test("the cable of an adapter is unplugged and plugged in, and clients see it", async () => {
-  const nic = await deviceOf("VirtualVmxnet3", 1);
+  const nic = await deviceOf("VirtualEthernetCard");
   const plug = (connected: boolean) =>
     change("edit", { ...nic, connectable: { startConnected: true, allowGuestControl: true, connected } });
   await reconfigure({ deviceChange: [plug(false)] });
   await guestSays("LINK", /=0$/);
-  expect((await deviceOf("VirtualVmxnet3", 1)).connectable).toMatchObject({ connected: false, startConnected: true });
+  expect((await deviceOf("VirtualEthernetCard")).connectable).toMatchObject({ connected: false, startConnected: true });
   await reconfigure({ deviceChange: [plug(true)] });
   await guestSays("LINK", /=1$/);
 });
@@ -235,7 +239,7 @@ test("what came goes again, and the disk's file with it", async () => {
   await reconfigure({
     deviceChange: [
       change("remove", await deviceOf("VirtualDisk", 1), "destroy"),
-      change("remove", await deviceOf("VirtualVmxnet3", 1)),
+      change("remove", await deviceOf("VirtualEthernetCard")),
       change("edit", { ...cdrom, key, backing: { $type: "VirtualCdromRemotePassthroughBackingInfo", deviceName: "", exclusive: false } }),
     ],
   });

@@ -253,7 +253,7 @@ const everyOption: readonly VirtualDeviceOption[] = [
   vmci,
   usb,
   xhci,
-  ...(["VirtualE1000", "VirtualE1000e", "VirtualVmxnet3"] as const).map(nic),
+  ...(["VirtualE1000", "VirtualE1000e", "VirtualVmxnet3", "VirtualEthernetCard"] as const).map(nic),
 ];
 
 /** Those of one hardware version: it has no device that came with a later one. */

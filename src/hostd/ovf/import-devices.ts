@@ -57,6 +57,7 @@ const NIC_TYPES: readonly (readonly [RegExp, string])[] = [
   [/vmxnet3/i, "VirtualVmxnet3"],
   [/e1000e/i, "VirtualE1000e"],
   [/e1000/i, "VirtualE1000"],
+  [/virtio/i, "VirtualEthernetCard"],
   [/pcnet|vmxnet|^$/i, "VirtualE1000"],
 ];
 

@@ -51,6 +51,7 @@ const NICS: ReadonlyMap<string, string> = new Map([
   ["VirtualVmxnet3", "VmxNet3"],
   ["VirtualE1000", "E1000"],
   ["VirtualE1000e", "E1000e"],
+  ["VirtualEthernetCard", "virtio"],
   ["VirtualPCNet32", "PCNet32"],
 ]);
 /** CIM's «Other» and «Linux», of which it tells more than vmw:osType does to those who don't read that. */

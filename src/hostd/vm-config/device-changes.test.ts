@@ -208,6 +208,23 @@ test.each([
   expect(machine).toEqual({ kind: "nic", key: 4000, model: "vmxnet3", mac: expect.any(String), ...expected });
 });
 
+test.each([
+  ["VirtualE1000", "e1000"],
+  ["VirtualE1000e", "e1000e"],
+  ["VirtualVmxnet3", "vmxnet3"],
+  ["VirtualEthernetCard", "virtio"],
+])("an adapter of the type %s is %s by name, in its .vmx and in its monitor", (type, name) => {
+  const { vmx } = create({ deviceChange: [add(nic(-1, {}, type))] });
+  expect(readVmx(vmx, "ethernet0.virtualDev")).toBe(name);
+  expect(read(vmx).hardware.device?.find(({ key }) => key === 4000)?.$type).toBe(type);
+  expect(machineSpecOf(vmx, { ...place, vm }).devices.find(({ kind }) => kind === "nic")).toMatchObject({ model: name });
+});
+
+test("an adapter of a model that nobody knows is refused by name when the VM is started", () => {
+  const vmx = vmxOf(`memsize = "64"\nethernet0.present = "TRUE"\nethernet0.virtualDev = "warp"\n`);
+  expect(() => machineSpecOf(vmx, { ...place, vm })).toThrow("there is no VMXNET adapter here");
+});
+
 test("an adapter is moved to another network of the host, and to none that it has not", () => {
   const to = (deviceName: string) => nic(4000, { backing: { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName } });
   const { vmx } = create({ deviceChange: [add(nic(-1))] });
@@ -496,7 +513,7 @@ function changeFor({ kind, pick }: Step, vmx: Vmx): VirtualDeviceConfigSpec | un
     case "nic":
       return add(nic(-1, { unitNumber: pick % 20 }));
     case "e1000":
-      return add(nic(-1, {}, pick % 2 === 0 ? "VirtualE1000" : "VirtualE1000e"));
+      return add(nic(-1, {}, ["VirtualE1000", "VirtualE1000e", "VirtualEthernetCard"][pick % 3]));
     case "serial":
       return add(serial(-1, `[datastore1] web/${pick}.log`));
     case "floppy":

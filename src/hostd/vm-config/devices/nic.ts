@@ -33,7 +33,9 @@ import {
   writeConnectable,
 } from "./family.ts";
 
-const NIC_MODELS: readonly NicModel[] = ["e1000", "e1000e", "vmxnet3"];
+const NIC_MODELS: readonly NicModel[] = ["e1000", "e1000e", "vmxnet3", "virtio"];
+/** Of a model that nobody knows: there is none of this type either. */
+const UNKNOWN_NIC = "VirtualVmxnet";
 const DEFAULT_NIC = "vlance"; // what a .vmx without virtualDev means
 const MAC_TYPES: Readonly<Record<MacKind, string>> = { manual: "static", generated: "generated", assigned: "vpx" };
 const NETWORK_NAME_MAX = 256;
@@ -64,7 +66,7 @@ export const nicFamily: DeviceFamily = {
 function readNic(vmx: Vmx, number: number, place: VmPlace): VirtualDevice {
   const prefix = `ethernet${number}`;
   const virtualDev = readVmx(vmx, `${prefix}.virtualDev`)?.toLowerCase() ?? DEFAULT_NIC;
-  const type = typesOf("nic").find(([, row]) => row.virtualDev === virtualDev)?.[0] ?? "VirtualEthernetCard";
+  const type = typesOf("nic").find(([, row]) => row.virtualDev === virtualDev)?.[0] ?? UNKNOWN_NIC;
   const written = readVmx(vmx, `${prefix}.addressType`)?.toLowerCase();
   const addressType = (["manual", "assigned"] as const).find((kind) => MAC_TYPES[kind] === written) ?? "generated";
   const backing = readBacking(vmx, prefix);
