@@ -1,5 +1,6 @@
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { hasXdpSums } from "../../system/index.ts";
+import { hasXdpSums, inNamespace, readLinkLoads } from "../../system/index.ts";
 import { hasBpf } from "./compile/compile.fixture.ts";
 import type { Firewall } from "./config.ts";
 import { BROADCAST, frame, IPV4_TYPE, icmp, ipv4, PROTOCOLS, SYN, tcp, udp } from "./frames.fixture.ts";
@@ -95,6 +96,19 @@ describe.skipIf(!hasBpf || !hasXdpSums())("what is handed over at XDP", () => {
   test.each(PACKETS)("%s with its checksum arrives as it is", (_, bytes) => {
     const summed = withChecksum(bytes, "whole");
     expect(arrivals("a", EMPTY, summed)).toEqual({ b: whole(EMPTY, summed) });
+  });
+
+  test("the kernel counts it at both taps, as it does what tc delivers", () => {
+    const loads = () => {
+      const found = inNamespace(join(machine.folder, "network", "namespace"), readLinkLoads);
+      return ["v1n4000", "v2n4000"].map((device) => found.find(({ name }) => name === device));
+    };
+    const [sender, receiver] = loads();
+    arrivals("a", EMPTY, withChecksum(over4(PROTOCOLS.udp, datagram(18)), "whole"));
+    const [senderNow, receiverNow] = loads();
+    expect((senderNow?.receivedPackets ?? 0) - (sender?.receivedPackets ?? 0)).toBe(1);
+    expect((receiverNow?.transmittedPackets ?? 0) - (receiver?.transmittedPackets ?? 0)).toBe(1);
+    expect((receiverNow?.transmittedBytes ?? 0) - (receiver?.transmittedBytes ?? 0)).toBe(60 + VIRTIO_HEADER_BYTES);
   });
 
   test("a checksum of 0, which says that there is none, is written as its other form", () => {
