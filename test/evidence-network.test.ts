@@ -96,7 +96,7 @@ test.skipIf(!isRoot)(
     expect(evidence.map(({ claim, verdict, facts }) => [claim, verdict, facts.filter((fact) => /^NOT SO/.test(fact))])).toEqual(
       evidence.map(({ claim }) => [claim, "pass", []]),
     );
-    expect(evidence).toHaveLength(9);
+    expect(evidence).toHaveLength(10);
   },
 );
 
@@ -148,25 +148,44 @@ test.skipIf(!isRoot)(
   },
 );
 
+test.skipIf(!isRoot)("a table that has frames handed over past a port's firewall turns red", async () => {
+  const { ports, tables } = await networkOf();
+  const guarded = ports.find(({ link }) => link === "v2n4000");
+  const outer = guarded?.programs.flatMap(({ maps }) => maps).find((id) => tables.has(id)) ?? 0;
+  const restore = changeEntries(outer, guarded?.ifindex ?? 0, (value) => value.writeUInt32LE(value.readUInt32LE(4) | BARE, 4));
+  const claims = await failed();
+  restore();
+  expect(claims).toEqual([expect.stringContaining("What is handed over before the kernel makes a packet of it")]);
+  expect(await failed()).toEqual([]);
+});
+
+/** Of the flags in a table's value: no program of the receiver's has to see the frame. */
+const BARE = 2;
+
 /** Makes what leads to one interface lead to another. @returns how to take that back */
 function redirectEntry(outer: number, { from, to }: { readonly from: number; readonly to: number }): () => void {
+  return changeEntries(outer, from, (value) => value.writeUInt32LE(to));
+}
+
+/** Of all entries that lead to the interface. @returns how to take that back */
+function changeEntries(outer: number, ifindex: number, change: (value: Buffer) => void): () => void {
   const table = withMap(outer, (fd) => mapLookup(fd, Buffer.alloc(4), 4)?.readUInt32LE() ?? 0);
   const changed = withMap(table, (fd) => {
     const { keyBytes, valueBytes } = mapInfo(fd);
     const entries = mapKeys(fd, keyBytes).map((key) => ({ key, value: mapLookup(fd, key, valueBytes) ?? Buffer.alloc(valueBytes) }));
-    return entries.filter(({ value }) => value.readUInt32LE() === from);
+    return entries.filter(({ value }) => value.readUInt32LE() === ifindex);
   });
   expect(changed.length).toBeGreaterThan(0);
-  const write = (ifindex: number) =>
+  const write = (edit: (value: Buffer) => void) =>
     withMap(table, (fd) => {
       for (const { key, value } of changed) {
         const other = Buffer.from(value);
-        other.writeUInt32LE(ifindex);
+        edit(other);
         mapUpdate(fd, key, other);
       }
     });
-  write(to);
-  return () => write(from);
+  write(change);
+  return () => write(() => {});
 }
 
 function withMap<T>(id: number, deed: (fd: number) => T): T {

@@ -3,7 +3,7 @@ import type { VmId } from "../base/index.ts";
 import type { PortDescription, SwitchDescription } from "../vmkernel/index.ts";
 import { networkClaims } from "./claims/network.ts";
 import type { Observation } from "./observe.ts";
-import type { ObservedNetwork, ObservedPort, Probe } from "./observe-network.ts";
+import type { CompiledForLink, ObservedNetwork, ObservedPort, Probe } from "./observe-network.ts";
 
 /** Two switches; VMs 1 and 2 share a VLAN on the first, 3 has another there, 4 has the first one's number on the second. */
 const VLANS = { 1: 10, 2: 10, 3: 20, 4: 10 } as const;
@@ -52,10 +52,12 @@ const whole: ObservedNetwork = {
     [20, new Set([1, 2, 3])],
     [30, new Set([4])],
   ]),
+  bare: new Set([1, 2, 4]),
   compiled: ([1, 2, 3, 4] as const).map((vm) => ({
     link: link(vm),
     direction: "ingress",
     tag: "0011223344556677",
+    units: ["parse", "forward"],
     deeds: {
       destinations: [{ kind: "content", map: "table" }],
       written: new Set(["counters"]),
@@ -96,6 +98,16 @@ const PORTS = "Each link of the virtual network is a port that is configured, an
 const PROGRAMS = "The programs at each port are those that its configuration compiles to, instruction by instruction.";
 const DESTINATIONS = "Wherever a program sends a frame, it has read so in the table of its switch: it names no port itself.";
 const LEARNS = "No program writes to a forwarding table: it counts, measures and remembers connections, and nothing of where a station is.";
+const PASSED_BY =
+  "What is handed over before the kernel makes a packet of it goes to ports alone that have nothing to refuse: no firewall, no shaping, no addresses of their own.";
+const egressOf = (vm: Vm, ...units: readonly string[]): Partial<ObservedNetwork> => ({
+  compiled: [...whole.compiled, { ...whole.compiled[0], link: link(vm), direction: "egress", tag: "e", units } as CompiledForLink],
+  ...withPort({
+    ...port(vm, vm === 4 ? 30 : 20),
+    programs: [...port(vm, vm === 4 ? 30 : 20).programs, { direction: "egress", id: 9, tag: "e", maps: [] }],
+    probes: whole.ports[vm - 1]?.probes ?? [],
+  }),
+});
 const withDeeds = (changes: object): Partial<ObservedNetwork> => ({
   compiled: whole.compiled.map((known) => (known.link === link(2) ? { ...known, deeds: { ...known.deeds, ...changes } } : known)),
 });
@@ -130,10 +142,17 @@ test.each<[string, Partial<ObservedNetwork>, readonly string[]]>([
   ["a program that names a port", withDeeds({ destinations: [{ kind: "constant", value: 3 }] }), [DESTINATIONS]],
   ["a program that writes a table", withDeeds({ written: new Set(["counters", "table"]) }), [LEARNS]],
   ["a program that writes nobody knows where", withDeeds({ writesElsewhere: true }), [LEARNS]],
+  ["a port with a firewall that is passed by", egressOf(2, "parse", "inbound firewall", "accept"), [PASSED_BY]],
+  ["something that is no port and takes what it is given", { bare: new Set([77]) }, [PASSED_BY]],
   ["a port without a program", withPort({ ...three, programs: [] }), [DESTINATIONS, PROGRAMS, LEARNS, PORTS]],
   ["a port with a second program", withPort({ ...three, programs: [...three.programs, ...three.programs] }), [PORTS]],
 ])("%s turns red", (_, changes, claims) => {
   expect(broken(changes)).toEqual(claims);
+});
+
+test("a port with a firewall that is not passed by, and one whose adapter asked for groups, break no claim", () => {
+  expect(broken(egressOf(3, "parse", "inbound firewall", "accept"))).toEqual([]);
+  expect(broken(egressOf(2, "parse", "groups: 2", "accept"))).toEqual([]);
 });
 
 test.each<[string, Partial<ObservedNetwork>]>([
@@ -160,9 +179,15 @@ test("an interface of the host is reached from its own VLAN and switch, which th
 
 test("a port that is alone reaches nobody, which is as it should be", () => {
   const alone = { configured: { switches: [{ ...switches[1], ports: [described(4)] } as never] }, ports: [{ ...four, probes: [] }] };
-  expect(broken({ ...alone, tables: new Map([[30, new Set([4])]]), compiled: whole.compiled.slice(3), taps: whole.taps.slice(3) })).toEqual(
-    [],
-  );
+  expect(
+    broken({
+      ...alone,
+      bare: new Set([4]),
+      tables: new Map([[30, new Set([4])]]),
+      compiled: whole.compiled.slice(3),
+      taps: whole.taps.slice(3),
+    }),
+  ).toEqual([]);
 });
 
 test("a port whose cable is out, or that is blocked, neither reaches nor is reached", () => {

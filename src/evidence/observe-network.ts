@@ -47,6 +47,8 @@ export interface ObservedNetwork {
   readonly ports: readonly ObservedPort[];
   /** By the id of the map in which a program finds the table: what can be read out of it as a destination. */
   readonly tables: ReadonlyMap<number, ReadonlySet<number>>;
+  /** Interfaces that a table says to take what is sent to them without a look from a program of their own. */
+  readonly bare: ReadonlySet<number>;
   readonly taps: readonly { readonly pid: number; readonly link: string }[];
   /** Processes that could not be asked for taps: a container's first is not its root's to look at. */
   readonly unseen: readonly number[];
@@ -62,6 +64,7 @@ export interface CompiledForLink {
   readonly direction: Hook;
   /** As the kernel computes it of the same instructions; undefined where it cannot be loaded with the maps that are there. */
   readonly tag: string | undefined;
+  readonly units: readonly string[];
   readonly deeds: ProgramDeeds;
 }
 
@@ -122,7 +125,7 @@ export function observeNetwork(
       namespace: number,
       configured,
       ports: ports.map((port) => ({ ...port, probes: probed.includes(port) ? probe(port, probed, configured) : [] })),
-      tables: new Map(ports.flatMap(({ programs }) => programs.flatMap(({ maps }) => maps)).flatMap(tableBehind)),
+      ...tablesOf(ports),
       ...tapsIn(number),
       netstacks,
       compiled: shapesOf(state).flatMap(({ link, shape }) => compileFor(link, shape, ports)),
@@ -147,23 +150,42 @@ function programsAt(ifindex: number): readonly ObservedProgram[] {
   );
 }
 
-/** Of a map that holds the table of now: every interface in it. */
-function tableBehind(id: number): readonly (readonly [number, ReadonlySet<number>])[] {
+function tablesOf(ports: readonly Pick<ObservedPort, "programs">[]): Pick<ObservedNetwork, "tables" | "bare"> {
+  const ids = new Set(ports.flatMap(({ programs }) => programs.flatMap(({ maps }) => maps)));
+  const found = [...ids].flatMap((id) => {
+    const entries = entriesBehind(id);
+    return entries === undefined ? [] : [[id, entries] as const];
+  });
+  return {
+    tables: new Map(found.map(([id, entries]) => [id, new Set(entries.map(({ ifindex }) => ifindex))])),
+    bare: new Set(found.flatMap(([, entries]) => entries.flatMap(({ ifindex, isBare }) => (isBare ? [ifindex] : [])))),
+  };
+}
+
+interface TableEntry {
+  readonly ifindex: number;
+  readonly isBare: boolean;
+}
+
+/** Of a map that holds the table of now, what is in that. */
+function entriesBehind(id: number): readonly TableEntry[] | undefined {
   const inner = withMap(id, (fd) =>
     mapInfo(fd).kind === "arrayOfMaps" ? mapLookup(fd, Buffer.alloc(4), MAP_ID_BYTES)?.readUInt32LE() : undefined,
   );
-  const found = inner === undefined ? undefined : withMap(inner, destinationsIn);
-  return found === undefined ? [] : [[id, found]];
+  return inner === undefined ? undefined : withMap(inner, entriesIn);
 }
 
 const MAP_ID_BYTES = 4;
 
-/** Each value begins with the interface that it leads to, 32 bits: see vmkernel's plan of the table. */
-function destinationsIn(table: number): ReadonlySet<number> {
+/** Each value begins with the interface that it leads to, and flags; each 32 bits: see vmkernel's plan of the table. */
+function entriesIn(table: number): readonly TableEntry[] {
   const { keyBytes, valueBytes } = mapInfo(table);
-  const values = mapKeys(table, keyBytes).map((key) => mapLookup(table, key, valueBytes));
-  return new Set(values.flatMap((value) => (value === undefined ? [] : [value.readUInt32LE()])));
+  const values = mapKeys(table, keyBytes).flatMap((key) => mapLookup(table, key, valueBytes) ?? []);
+  return values.map((value) => ({ ifindex: value.readUInt32LE(0), isBare: (value.readUInt32LE(FLAGS_AT) & FLAG_BARE) !== 0 }));
 }
+
+const FLAGS_AT = 4;
+const FLAG_BARE = 2;
 
 /** Links that are up or down make no other programs: they are in tables alone. */
 const SURROUNDINGS = { hasLink: () => true, inUse: new Map() };
@@ -180,10 +202,12 @@ function compileFor(link: string, shape: PortShape, ports: readonly Found[]): re
   const compiled = compilePort(shape);
   const there = ports.find((port) => port.link === link)?.programs ?? [];
   return DIRECTIONS.flatMap((direction) => {
-    const program = compiled[direction]?.program;
-    if (program === undefined) return [];
+    const { program, units } = compiled[direction] ?? {};
+    if (program === undefined || units === undefined) return [];
     const maps = there.find((one) => one.direction === direction)?.maps ?? [];
-    return [{ link, direction, tag: tagOf(program, direction, maps), deeds: findDeeds(program, direction === "xdp" ? "xdp" : "tc") }];
+    return [
+      { link, direction, tag: tagOf(program, direction, maps), units, deeds: findDeeds(program, direction === "xdp" ? "xdp" : "tc") },
+    ];
   });
 }
 

@@ -254,6 +254,25 @@ const destinationsFromTables = ofPrograms(
   },
 );
 
+/** Of programs for what a port receives: these refuse nothing that is for its address alone. */
+const REFUSES_NOTHING = /^(parse|accept|groups: .*)$/;
+
+/** «A virtual port can ignore any requests … that would violate the layer 2 security policy in effect for the port.» */
+const nobodyIsPassedBy = ofNetwork(
+  "Virtual Ports",
+  "What is handed over before the kernel makes a packet of it goes to ports alone that have nothing to refuse: no firewall, no shaping, no addresses of their own.",
+  ({ bare, ports, compiled }) =>
+    [...bare].map((ifindex) => {
+      const link = ports.find((port) => port.ifindex === ifindex)?.link ?? `interface ${ifindex}`;
+      const egress = compiled.filter((one) => one.link === link && one.direction === "egress");
+      const refusing = egress.flatMap(({ units }) => units).filter((unit) => !REFUSES_NOTHING.test(unit));
+      return {
+        fact: `${link} may get what is for its address from XDP; what it would have to be judged by: ${refusing.join(", ") || "nothing"}`,
+        holds: refusing.length === 0 && compiled.some((one) => one.link === link),
+      };
+    }),
+);
+
 /** What of a port's traffic there is to remember, and nothing of who is where. */
 const WRITABLE: ReadonlySet<string> = new Set(["counters", "buckets", "connections", "logged"]);
 
@@ -301,6 +320,7 @@ export const networkClaims: readonly Claim[] = [
   reachAsConfigured,
   programsAsConfigured,
   nothingIsLearned,
+  nobodyIsPassedBy,
   portsAsConfigured,
   tapsOfTheirOwn,
   hostNicsApart,
