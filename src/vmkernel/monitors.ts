@@ -2,7 +2,7 @@
  * Every running VM of the host: one operation of a VM at a time, and after a restart of vmkernel the same VMs as before.
  * The kernel holds what is: processes in cgroups. The run-time files beside them only say what those are.
  */
-import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
+import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId, within } from "../base/index.ts";
 import { fault, type KeyStroke } from "../wire/index.ts";
 import {
   type ChainParts,
@@ -388,16 +388,12 @@ export class Monitors {
   }
 
   async #shutdownOne(monitor: Monitor, deadline: number): Promise<void> {
-    let hasEnded = false;
-    const ended = monitor.ended.then(() => {
-      hasEnded = true;
-    });
-    while (!hasEnded && performance.now() < deadline) {
+    for (let leftMs = deadline - performance.now(); leftMs > 0; leftMs = deadline - performance.now()) {
       // Asked again: a guest that was still booting did not hear it.
       await monitor.shutdownGuest().catch(() => {});
-      await settledWithin(ended, Math.min(SHUTDOWN_ASK_AGAIN_MS, deadline - performance.now()));
+      if ((await within(Math.min(SHUTDOWN_ASK_AGAIN_MS, leftMs), monitor.ended, undefined)) !== undefined) return;
     }
-    if (!hasEnded) await monitor.powerOff();
+    await monitor.powerOff();
   }
 
   #present(): Monitor[] {
@@ -503,13 +499,4 @@ function serialFileOf(device: MachineSpec["devices"][number]): DatastorePath | u
 
 function describeAdoption({ vm, plan }: AdoptedMonitor): string {
   return `VM ${vm}: ${plan.kind}${plan.kind === "end" ? `, because ${plan.because}` : ""}`;
-}
-
-async function settledWithin(deed: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, timeoutMs));
-  });
-  await Promise.race([deed, late]);
-  clearTimeout(timer);
 }

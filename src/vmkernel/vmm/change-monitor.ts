@@ -4,7 +4,7 @@
  * Source: QEMU 7.2 qapi/{block,block-core,qdev,machine}.json, docs/memory-hotplug, docs/system/cpu-hotplug.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { assert, assertNever, defer, Undo } from "../../base/index.ts";
+import { assert, assertNever, defer, Undo, within } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import type { DeviceSpec } from "../machine.ts";
@@ -391,13 +391,7 @@ export function expectEvent(listeners: Set<(event: QmpEvent) => boolean>, is: (e
   };
   listeners.add(take);
   return {
-    async within(timeoutMs) {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<false>((give) => {
-        timer = setTimeout(() => give(false), timeoutMs);
-      });
-      return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-    },
+    within: (timeoutMs) => within(timeoutMs, promise, false),
     [Symbol.dispose]: () => void listeners.delete(take),
   };
 }

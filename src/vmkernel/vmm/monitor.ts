@@ -4,7 +4,7 @@
  */
 import { rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
-import { Fault, messageOf, type VmId } from "../../base/index.ts";
+import { Fault, messageOf, type VmId, within } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { AdapterState } from "../machine.ts";
@@ -381,20 +381,8 @@ export class Monitor {
     await this.wipe.beforeQuit();
     // It may go before it answers, or not be able to answer: what counts is whether it is gone.
     this.#qmp?.execute("quit").catch(() => {});
-    if (!(await this.#hasEndedWithin(QUIT_GRACE_MS))) await this.#finish();
+    if ((await within(QUIT_GRACE_MS, this.#ended, undefined)) === undefined) await this.#finish();
     await this.#ended;
-  }
-
-  async #hasEndedWithin(timeoutMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), timeoutMs);
-    });
-    try {
-      return await Promise.race([this.#ended.then(() => true), late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** Back from a suspend that failed. A guest that cannot go on has lost its monitor, and that is reported as its end. */
