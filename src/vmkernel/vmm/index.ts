@@ -13,7 +13,8 @@ export { type GuestMemory, hasBalloon, readGuestMemory, setBalloon, watchTouches
 export type { GuestPrograms } from "./guest-programs.ts";
 export { nodesByDevice } from "./live-machine.ts";
 export { inspectMonitor, loadOf, memoryMapOf } from "./look-at-monitor.ts";
-export { Monitor, type MonitorEnd, type MonitorTold } from "./monitor.ts";
+export { Monitor, type MonitorTold } from "./monitor.ts";
+export type { MonitorEnd } from "./monitor-ending.ts";
 export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
 export * from "./parse-machine.ts";
 export * from "./plan-change.ts";
