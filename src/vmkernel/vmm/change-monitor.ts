@@ -9,21 +9,14 @@ import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import type { DeviceSpec } from "../machine.ts";
 import { type CheckedMachine, labelOf } from "./check-machine.ts";
+import { DescriptorNumbers, type DescriptorUse } from "./descriptor-numbers.ts";
 import { deviceId } from "./expected-devices.ts";
 import { idOfDevice, listOf, nodesByDevice, objectOf } from "./live-machine.ts";
 import type { Nic, NicPorts } from "./nic-ports.ts";
 import { parseNetClients } from "./parse-net-clients.ts";
 import { type ChangeStep, type Disk, type Drive, inverseOf } from "./plan-change.ts";
-import {
-  DescriptorNumbers,
-  type DescriptorUse,
-  drivePrefix,
-  networkId,
-  planDevice,
-  planImage,
-  planMemoryModule,
-  type Surroundings,
-} from "./plan-devices.ts";
+import { networkId, planDevice, planMemoryModule, type Surroundings } from "./plan-devices.ts";
+import { drivePrefix, planImage } from "./plan-drives.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
 import { QmpError, type QmpEvent } from "./qmp-connection.ts";
 
