@@ -95,7 +95,7 @@ export function unpack({ packagesFolder, name, report }) {
     execFileSync("apt-get", ["download", "-q", "-o", "APT::Sandbox::User=root", name], { cwd: work, stdio: ["ignore", "ignore", "pipe"] });
     const [archive] = readdirSync(work);
     execFileSync("dpkg-deb", ["-x", join(work, archive ?? ""), join(work, "unpacked")]);
-    renameSync(join(work, "unpacked"), folder);
+    placeUnlessThere(join(work, "unpacked"), folder);
   } catch (cause) {
     throw new Error(`downloading Debian's package ${name} failed: ${String(cause.stderr ?? cause.message).trim()}`, { cause });
   } finally {
@@ -175,4 +175,13 @@ export function inLoadOrder(wanted, dependencies) {
   };
   for (const name of wanted) visit(name);
   return [...ordered];
+}
+
+/** Two that build at one time unpack the same package: the first one's stays. */
+function placeUnlessThere(unpacked, folder) {
+  try {
+    renameSync(unpacked, folder);
+  } catch (error) {
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+  }
 }

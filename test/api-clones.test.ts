@@ -4,7 +4,14 @@ import { existsSync, openSync, readdirSync, readFileSync, statSync } from "node:
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { moRef } from "../src/interfaces/index.ts";
-import type { MoRef, VirtualDisk, VirtualEthernetCard, VirtualMachineConfigInfo } from "../src/wire/index.ts";
+import {
+  findMethod,
+  isSubtype,
+  type MoRef,
+  type VirtualDisk,
+  type VirtualEthernetCard,
+  type VirtualMachineConfigInfo,
+} from "../src/wire/index.ts";
 import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, ended, read, succeeded } from "./vm.ts";
 
@@ -179,6 +186,19 @@ test.each<[string, object, string]>([
 ])("a clone with %s is refused, and nothing is made", async (_, more, fault) => {
   expect(await faultOf(clone(parent, "refused", {}, more))).toMatchObject({ fault });
   expect(existsSync(host("refused"))).toBe(false);
+});
+
+test.each([
+  ["that is none", "a\nb"],
+  ["that another VM has", "golden"],
+])("a clone by a name %s is refused by a fault that CloneVM_Task declares, and nothing is made", async (_, name) => {
+  const files = readdirSync(host(""));
+  const { fault } = await faultOf(clone(parent, name, {}));
+  expect(
+    ["RuntimeFault", ...(findMethod("CloneVM_Task")?.faults ?? [])].some((base) => isSubtype(fault, base)),
+    fault,
+  ).toBe(true);
+  expect(readdirSync(host(""))).toEqual(files);
 });
 
 test("when the last clone has gone, the VM is free again", { timeout: 60_000 }, async () => {

@@ -28,6 +28,16 @@ afterAll(async () => {
   await host?.stop();
 });
 
+/** In a session that is written down by itself: of each method a transcript shows the first calls only. */
+async function inSession(name: string, deed: () => Promise<void>): Promise<void> {
+  const outer = door;
+  await using inner = await openDoor(host.port, name);
+  door = inner;
+  await deed().finally(() => {
+    door = outer;
+  });
+}
+
 /** What govc prints. */
 const says = (...args: readonly string[]): Promise<string> => saysIn(undefined, ...args);
 
@@ -280,28 +290,49 @@ test.skipIf(path === "")("govc reads and sets options", async () => {
   expect(await says("vm.option.info", "-cluster=host1", "debian12_64Guest")).toContain("Debian GNU/Linux 12 (64-bit)");
 });
 
+test.skipIf(path === "")("govc takes snapshots, makes clones and larger disks", async () => {
+  await inSession("govc-disks", async () => {
+    await says("vm.create", "-on=false", "-m=64", "-g=otherLinux64Guest", "-disk=2M", "-disk.controller=pvscsi", "grown");
+    const sizes = async (vm: string) => JSON.parse(await says("device.info", "-json", `-vm=${vm}`, "disk-*")).devices[0].capacityInKB;
+    await says("vm.disk.change", "-vm=grown", "-size=4M");
+    expect(await sizes("grown")).toBe(4096);
+    expect(await complains("vm.disk.change", "-vm=grown", "-size=2M")).toMatch(/shrink|smaller|Invalid/);
+    await says("snapshot.create", "-vm=grown", "-m=false", "-q=false", "first");
+    await says("vm.clone", "-vm=grown", "-on=false", "-link", "-snapshot=first", "clone");
+    expect(await sizes("clone")).toBe(4096);
+    expect(await complains("vm.clone", "-vm=grown", "-on=false", "clone")).toContain("already exists");
+    await says("vm.destroy", "clone");
+    await says("snapshot.remove", "-vm=grown", "*");
+    await says("vm.destroy", "grown");
+  });
+});
+
 test.skipIf(path === "")("govc gives commands of esxcli, and prints what they answer", async () => {
-  const esxcli = (...args: readonly string[]) => says("host.esxcli", "--", ...args);
-  await esxcli("network", "vswitch", "standard", "add", "-v", "lab", "--ports", "64");
-  expect(await esxcli("network", "vswitch", "standard", "portgroup", "list")).toMatch(
-    /^Name +Virtual Switch +Active Clients +VLAN ID\n-+ +-+ +-+ +-+\nVM Network +vSwitch0 +0 +0\n/,
-  );
-  expect(await esxcli("network", "vswitch", "standard", "list", "-v", "lab")).toMatch(/\nConfiguredPorts: +64[\s\S]*MTU: +1500\n/);
-  await esxcli("network", "vswitch", "standard", "remove", "-v", "lab");
-  const option = "/Config/HostAgent/vmacore/soap/maxSessionCount";
-  await esxcli("system", "settings", "advanced", "set", "-o", option, "-i", "40");
-  expect(await esxcli("system", "settings", "advanced", "list", "-o", option)).toMatch(/IntValue: +40[\s\S]*Path: +\/Config/);
-  expect(JSON.parse(await says("host.esxcli", "-json", "system", "hostname", "get"))).toMatchObject({ values: [{ HostName: ["host1"] }] });
-  expect(await says("host.esxcli", "-hints=false", "storage", "filesystem", "list")).toMatch(
-    /^Free: +\d+\n[\s\S]*VolumeName: +datastore1\n/,
-  );
-  expect(await esxcli("network", "ip", "connection", "list", "-t", "tcp")).toMatch(
-    /^Proto +Recv Q +Send Q +Local Address[\s\S]*\ntcp +\d+ +\d+ +\S+:\d+ +\S+ +LISTEN /,
-  );
-  expect(await esxcli("system", "uuid", "get")).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}\n$/);
-  expect(await complains("host.esxcli", "fcoe", "nic", "list")).toContain("The object or item referred to could not be found.");
-  expect(await complains("host.esxcli", "network", "vm", "walk")).toContain("method 'walk' not found in name space 'network.vm'");
-  expect(await complains("host.esxcli", "--", "network", "vswitch", "standard", "set", "-v", "none")).toContain(
-    "Unable to find vswitch none",
-  );
+  await inSession("govc-esxcli", async () => {
+    const esxcli = (...args: readonly string[]) => says("host.esxcli", "--", ...args);
+    await esxcli("network", "vswitch", "standard", "add", "-v", "lab", "--ports", "64");
+    expect(await esxcli("network", "vswitch", "standard", "portgroup", "list")).toMatch(
+      /^Name +Virtual Switch +Active Clients +VLAN ID\n-+ +-+ +-+ +-+\nVM Network +vSwitch0 +0 +0\n/,
+    );
+    expect(await esxcli("network", "vswitch", "standard", "list", "-v", "lab")).toMatch(/\nConfiguredPorts: +64[\s\S]*MTU: +1500\n/);
+    await esxcli("network", "vswitch", "standard", "remove", "-v", "lab");
+    const option = "/Config/HostAgent/vmacore/soap/maxSessionCount";
+    await esxcli("system", "settings", "advanced", "set", "-o", option, "-i", "40");
+    expect(await esxcli("system", "settings", "advanced", "list", "-o", option)).toMatch(/IntValue: +40[\s\S]*Path: +\/Config/);
+    expect(JSON.parse(await says("host.esxcli", "-json", "system", "hostname", "get"))).toMatchObject({
+      values: [{ HostName: ["host1"] }],
+    });
+    expect(await says("host.esxcli", "-hints=false", "storage", "filesystem", "list")).toMatch(
+      /^Free: +\d+\n[\s\S]*VolumeName: +datastore1\n/,
+    );
+    expect(await esxcli("network", "ip", "connection", "list", "-t", "tcp")).toMatch(
+      /^Proto +Recv Q +Send Q +Local Address[\s\S]*\ntcp +\d+ +\d+ +\S+:\d+ +\S+ +LISTEN /,
+    );
+    expect(await esxcli("system", "uuid", "get")).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}\n$/);
+    expect(await complains("host.esxcli", "fcoe", "nic", "list")).toContain("The object or item referred to could not be found.");
+    expect(await complains("host.esxcli", "network", "vm", "walk")).toContain("method 'walk' not found in name space 'network.vm'");
+    expect(await complains("host.esxcli", "--", "network", "vswitch", "standard", "set", "-v", "none")).toContain(
+      "Unable to find vswitch none",
+    );
+  });
 });

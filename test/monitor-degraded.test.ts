@@ -49,7 +49,7 @@ test.skipIf(process.getuid?.() !== 0)("without cgroups a monitor is adopted and 
     const second = manage();
     await second.adopt();
     expect(second.list()).toMatchObject([{ vm: "1", uid, pid }]);
-    await second.powerOff(machine.vm);
+    await second.guests.powerOff(machine.vm);
     expect(events).toMatchObject([{ kind: "monitorEnded", vm: "1", because: "poweredOff" }]);
   } finally {
     for (const left of processesOfUid(uid)) process.kill(left, "SIGKILL");

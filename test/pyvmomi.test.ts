@@ -32,6 +32,7 @@ function check(seen: Record<string, unknown>): void {
   expect(seen.datastores).toEqual(["datastore1"]);
   expect(seen.wrongPassword).toBe("Cannot complete login due to an incorrect user name or password.");
   expect(seen.secondPowerOn).toMatchObject(["poweredOn", expect.stringContaining("Powered on")]);
+  expect(seen.disks).toMatchObject([expect.anything(), [expect.stringContaining("pyvmomi-"), 8192, "Hard disk 2"]]);
   expect(seen.devices).toMatchSnapshot("devices");
   expect(seen.events).toMatchSnapshot("events");
 }

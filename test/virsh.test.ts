@@ -69,6 +69,11 @@ test.skipIf(!existsSync(VIRSH))(
     await expect(virsh("start", NAME)).rejects.toThrow("Domain is already active");
     await virsh("destroy", NAME);
     expect(await virsh("domstate", NAME)).toContain("shut off");
+    await virsh("snapshot-create-as", NAME, "first", "as it was");
+    expect(await virsh("snapshot-list", NAME)).toMatch(/first +\S+ \S+ \S+ +shutoff/);
+    await virsh("snapshot-revert", NAME, "first");
+    await virsh("snapshot-delete", NAME, "first");
+    expect(await virsh("snapshot-list", NAME)).not.toContain("first");
     expect(await virsh("pool-info", "datastore1")).toMatch(/State: +running/);
     const xml = join(folder, "domain.xml");
     writeFileSync(xml, await virsh("dumpxml", NAME));

@@ -21,3 +21,24 @@ export class Turns {
     }
   }
 }
+
+/** One at a time of each key, in the order in which they were asked for; one that fails holds up none. */
+export class TurnsByKey<Key> {
+  readonly #last = new Map<Key, Promise<unknown>>();
+
+  take<T>(key: Key, deed: () => Promise<T>): Promise<T> {
+    const turn = (this.#last.get(key) ?? Promise.resolve()).then(deed);
+    const quiet = turn
+      .catch(() => {}) // its own caller is told
+      .then(() => {
+        if (this.#last.get(key) === quiet) this.#last.delete(key);
+      });
+    this.#last.set(key, quiet);
+    return turn;
+  }
+
+  /** Resolves when all that has been asked for so far has ended. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#last.values());
+  }
+}

@@ -8,6 +8,7 @@ import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectTyp
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
 import { datastoresConcerned, EXECUTE_SOAP, entityNamed, FETCH, refuseAccess, requiredPrivileges, subjectOf } from "./authorize.ts";
+import { declaredFault } from "./declared-fault.ts";
 import { faultOf } from "./faults.ts";
 import { refuseInHostState } from "./host-state.ts";
 import { HOST } from "./inventory-tree.ts";
@@ -40,7 +41,7 @@ export interface Reply {
   readonly setSession?: string;
 }
 
-/** Answers a request, or throws the Fault that the client gets. */
+/** Answers a request, or throws the Fault that the client gets: one that the method declares. */
 export async function invoke(agent: HostAgent, request: Request): Promise<Reply> {
   const session = agent.sessions.find(request.sessionSecret); // 1 authenticate
   if (session !== undefined) {
@@ -52,7 +53,7 @@ export async function invoke(agent: HostAgent, request: Request): Promise<Reply>
     record(agent, request, reply.session ?? session, reply.refusal);
     return reply;
   } catch (error) {
-    const thrown = faultOf(error);
+    const thrown = declaredFault(faultOf(error), findMethod(request.method)?.faults ?? []);
     record(agent, request, session, thrown);
     throw thrown;
   }

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { chmodSync, chownSync, closeSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { type Deferred, defer, type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo } from "../base/index.ts";
+import { type Deferred, defer, type HostPaths, messageOf, SOCKET_PATH_BYTES_MAX, SystemError, Undo, within } from "../base/index.ts";
 import type { HostPowerOperation } from "../hostd/index.ts";
 import { type AppendLog, bindTcp, openAppendLog, processRef } from "../system/index.ts";
 import { decideIsolation, HOLD_MS, hostCgroup, hostLogFile, type Isolation, probeIsolation, VmkernelClient } from "../vmkernel/index.ts";
@@ -33,7 +33,7 @@ import {
   settleRootPassword,
 } from "./root-password.ts";
 import { holdHost, hostRuns, removeRunFile, vmkernelRuns, writeRunFile } from "./run-file.ts";
-import { type Service, within } from "./service.ts";
+import type { Service } from "./service.ts";
 import { startVmkernel, type VmkernelReady } from "./vmkernel-service.ts";
 
 export interface HostOptions {
@@ -249,12 +249,12 @@ async function stopInOrder(host: HostRun): Promise<void> {
   const announced = hostd.hear(readStopsWithin);
   const stopped = hostd.hear(readGuestsStopped);
   hostd.tell(STOP_GUESTS);
-  const stopsWithinMs = await within(ANSWER_MS, announced);
+  const stopsWithinMs = await within(ANSWER_MS, announced, undefined);
   if (stopsWithinMs === undefined) return;
   const limitMs = stopsWithinMs + ORDERED_STOP_SLACK_MS;
   host.stopsByMs = Date.now() + limitMs;
   describeRun(host);
-  await within(limitMs, stopped);
+  await within(limitMs, stopped, undefined);
 }
 
 /** Beside a stop that is under way. */

@@ -2,7 +2,7 @@
  * A process that is to run as long as the host does: started, waited for until it says that it is ready, started again when it dies.
  * Paper «Host Agent»: guests run on meanwhile, for they are nobody's children.
  */
-import { messageOf, SystemError } from "../base/index.ts";
+import { messageOf, SystemError, within } from "../base/index.ts";
 import { type ConfinedProcess, descendants, findProcess, findProgram, type OutputListener, terminate } from "../system/index.ts";
 
 export interface ServiceParts<Ready> {
@@ -145,11 +145,8 @@ export class Service<Ready> {
     });
     this.#process = process;
     if (this.#stopping) process.letGo();
-    const outcome = await firstWithin<boolean | { ready: Ready }>(
-      READY_MS,
-      [ready.then((said) => ({ ready: said })), process.ended.then(() => true)],
-      false,
-    );
+    const first = Promise.race([ready.then((said) => ({ ready: said })), process.ended.then(() => true as const)]);
+    const outcome = await within(READY_MS, first, false);
     if (typeof outcome === "boolean") {
       await endTree(process);
       await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
@@ -180,23 +177,11 @@ export class Service<Ready> {
 }
 
 function endsWithin(process: ConfinedProcess, timeoutMs: number): Promise<boolean> {
-  return firstWithin(timeoutMs, [process.ended.then(() => true)], false);
-}
-
-/** The outcome, or undefined when it does not come in time. */
-export function within<T>(timeoutMs: number, outcome: Promise<T | undefined>): Promise<T | undefined> {
-  return firstWithin<T | undefined>(timeoutMs, [outcome], undefined);
-}
-
-/** The first of the outcomes, or `late` when none comes in time. */
-async function firstWithin<T>(timeoutMs: number, outcomes: readonly Promise<T>[], late: T): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<T>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, late);
-  });
-  const outcome = await Promise.race([...outcomes, timeout]);
-  clearTimeout(timer);
-  return outcome;
+  return within(
+    timeoutMs,
+    process.ended.then(() => true),
+    false,
+  );
 }
 
 /** The process and everything beneath it. */

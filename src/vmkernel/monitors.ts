@@ -1,9 +1,9 @@
 /**
- * Every running VM of the host: one operation of a VM at a time, and after a restart of vmkernel the same VMs as before.
+ * What is done to the VMs of the host that run, and how they come to run, each in its turn; after a restart of vmkernel they are the same VMs as before.
  * The kernel holds what is: processes in cgroups. The run-time files beside them only say what those are.
  */
 import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
-import { fault, type KeyStroke } from "../wire/index.ts";
+import { fault } from "../wire/index.ts";
 import {
   type ChainParts,
   type ChildRequest,
@@ -15,7 +15,6 @@ import {
   snapshot,
 } from "./chains.ts";
 import type { Controls } from "./controls.ts";
-import { usesDatastore } from "./datastore-use.ts";
 import type { HostFirewall } from "./firewall/index.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
@@ -25,6 +24,8 @@ import { appendToFile } from "./memory-appendix.ts";
 import { openAttachments } from "./open-attachments.ts";
 import type { CpuSchedulerParts, HostProcessors, MemoryState, ResourceConfig } from "./resources/index.ts";
 import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, PageRun, VmkernelEvent } from "./rpc.ts";
+import { RunningGuests } from "./running-guests.ts";
+import { RunningMonitors } from "./running-monitors.ts";
 import { type MemoryParts, refuseOtherGroup, Schedulers } from "./schedulers.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
@@ -38,7 +39,6 @@ import {
   canTellGuests,
   changeMachine,
   checkMachine,
-  type GuestPrograms,
   type HostLimits,
   type Means,
   type Monitor,
@@ -74,16 +74,14 @@ interface Start {
   readonly sharingGroup: string | undefined;
 }
 
-/** How often a host that shuts down looks whether its guests have powered themselves off. */
-const SHUTDOWN_ASK_AGAIN_MS = 10_000;
-
 /** QEMU is busy while it starts: more at once only make each other late, until the first gives up waiting for its monitor. */
 const STARTS_PER_PROCESSOR = 2;
 
 export class Monitors {
+  /** What is asked of those that run. */
+  readonly guests: RunningGuests;
   readonly #parts: MonitorsParts;
-  readonly #running = new Map<VmId, Monitor>();
-  readonly #queues = new Map<VmId, Promise<unknown>>();
+  readonly #running = new RunningMonitors();
   readonly #serialPorts: SerialPorts;
   readonly #virtualPorts: VirtualPorts;
   readonly #logs: VmLogs;
@@ -96,8 +94,9 @@ export class Monitors {
     this.#serialPorts = new SerialPorts(parts);
     this.#virtualPorts = new VirtualPorts(parts);
     this.#logs = new VmLogs(parts);
+    this.guests = new RunningGuests({ running: this.#running, logs: this.#logs, storage: parts.storage });
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
-    this.#schedulers = new Schedulers({ ...parts, running: () => this.#present() });
+    this.#schedulers = new Schedulers({ ...parts, running: () => this.#running.present() });
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -114,19 +113,19 @@ export class Monitors {
       await settleCommit(this.#chains(), adopted.monitor);
       await this.#virtualPorts.settle(adopted.monitor);
     }
-    const vms = new Set(this.#running.keys());
+    const vms = new Set(this.#running.byVm.keys());
     await this.#virtualPorts.releaseOthers(vms);
     await this.#parts.firewall.keepSerialPortsOf(vms);
   }
 
   /** @throws {Fault} InvalidPowerState when it runs; what is wrong with the machine or its files; what QEMU says against it */
   powerOn(machine: MachineSpec, guestVariables: readonly GuestVariable[] = [], sharingGroup?: string): Promise<MonitorDescription> {
-    return this.#inTurn(machine.vm, () => this.#starts.take(() => this.#start(machine, guestVariables, sharingGroup)));
+    return this.#running.inTurn(machine.vm, () => this.#starts.take(() => this.#start(machine, guestVariables, sharingGroup)));
   }
 
   async #start(machine: MachineSpec, wanted: readonly GuestVariable[], sharingGroup: string | undefined): Promise<MonitorDescription> {
-    await this.#refuseRunning(machine);
-    refuseOtherGroup(sharingGroup, this.#running.values());
+    await this.#running.refuseRunning(machine);
+    refuseOtherGroup(sharingGroup, this.#running.byVm.values());
     if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
     const checked = checkMachine(machine, this.#parts.limits);
     using _memory = await this.#schedulers.admit(checked);
@@ -174,21 +173,10 @@ export class Monitors {
     return monitor;
   }
 
-  powerOff(vm: VmId): Promise<void> {
-    return this.#noted(vm, "poweredOff", "It is to be powered off", async (monitor) => {
-      await monitor.powerOff();
-      await this.#logs.end(vm);
-    });
-  }
-
-  reset(vm: VmId): Promise<void> {
-    return this.#noted(vm, "poweredOn", "It is to be reset", (monitor) => monitor.reset());
-  }
-
   /** @throws {Fault} FileAlreadyExists, NoDiskSpace …; then the guest runs on and `to` is not there */
   suspend(vm: VmId, to: DatastorePath): Promise<void> {
-    return this.#inTurn(vm, async () => {
-      const monitor = this.#require(vm, "suspended");
+    return this.#running.inTurn(vm, async () => {
+      const monitor = this.#running.require(vm, "suspended");
       refuseSuspend(monitor.record.machine);
       using memory = await this.#parts.storage.createExclusive(to);
       this.#logs.note(vm, `It is to be suspended to ${formatDatastorePath(to)}`);
@@ -211,8 +199,8 @@ export class Monitors {
 
   /** @throws {Fault} what cannot change while the VM runs, by name; then nothing has changed */
   change(machine: MachineSpec): Promise<MonitorDescription> {
-    return this.#inTurn(machine.vm, async () => {
-      const monitor = this.#require(machine.vm, "poweredOn");
+    return this.#running.inTurn(machine.vm, async () => {
+      const monitor = this.#running.require(machine.vm, "poweredOn");
       const { resumeFrom: _, ...wanted } = machine; // what it was resumed from is of its start
       const before = monitor.record.machine;
       try {
@@ -254,85 +242,28 @@ export class Monitors {
     return {
       storage: this.#parts.storage,
       limits: this.#parts.limits,
-      running: this.#running,
-      require: (vm) => this.#require(vm, "poweredOn"),
-      inTurn: (vm, deed) => this.#inTurn(vm, deed),
+      running: this.#running.byVm,
+      require: (vm) => this.#running.require(vm, "poweredOn"),
+      inTurn: (vm, deed) => this.#running.inTurn(vm, deed),
       completeMemory: (monitor, fd) => this.#completeMemory(monitor, fd),
       log: this.#parts.log,
     };
   }
 
-  shutdownGuest(vm: VmId): Promise<void> {
-    return this.#noted(vm, "poweredOff", "Its guest is asked to shut down", (monitor) => monitor.shutdownGuest());
-  }
-
-  retryWrite(vm: VmId): Promise<void> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").retryWrite());
-  }
-
-  rebootGuest(vm: VmId): Promise<void> {
-    return this.#noted(vm, "poweredOn", "Its guest is asked to reboot", (monitor) => monitor.rebootGuest());
-  }
-
-  /** Not in turn: a guest that takes its time can be powered off meanwhile. */
-  async flushGuest(vm: VmId): Promise<void> {
-    await this.#require(vm, "poweredOn").flushGuest();
-  }
-
-  /** Running machines name their files by it. @throws {Fault} ResourceInUse */
-  refuseUsing(name: string): void {
-    const user = [...this.#running.values()].find(({ record }) => usesDatastore(record.machine, name));
-    if (user === undefined) return;
-    throw fault("ResourceInUse", `VM ${user.record.machine.name} runs from the datastore ${name}.`, { type: "Datastore", name });
+  /** @throws {Fault} ResourceInUse */
+  refuseUsing(datastore: string): void {
+    this.#running.refuseUsing(datastore);
   }
 
   /** Whether the file is written at its end, and only there: a log of a serial port, or that of a VM that runs. */
   appendsTo({ datastore, path }: DatastorePath): boolean {
     if (this.#logs.isLog({ datastore, path })) return true;
-    const files = [...this.#running.values()].flatMap(({ record }) => record.machine.devices.map(serialFileOf));
+    const files = [...this.#running.byVm.values()].flatMap(({ record }) => record.machine.devices.map(serialFileOf));
     return files.some((file) => file?.datastore === datastore && file.path === path);
   }
 
-  sendNmi(vm: VmId): Promise<void> {
-    return this.#noted(vm, "poweredOn", "It gets a non-maskable interrupt", (monitor) => monitor.sendNmi());
-  }
-
-  /** Not in turn: what is before it may be what hangs. */
-  async terminate(vm: VmId): Promise<void> {
-    const monitor = this.#require(vm, "poweredOff");
-    this.#logs.note(vm, "Its monitor is to be killed");
-    await monitor.kill();
-    await monitor.ended;
-    await this.#logs.end(vm);
-  }
-
-  /** @param connection the descriptor of the viewer's connection; the monitor gets a copy */
-  openConsole(vm: VmId, connection: () => number): Promise<void> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").openConsole(connection));
-  }
-
-  /** @returns a PNG */
-  captureScreen(vm: VmId): Promise<Buffer> {
-    return this.#inTurn(vm, () => this.#require(vm, "poweredOn").captureScreen());
-  }
-
-  /** @throws {Fault} FileAlreadyExists, NoDiskSpace …; then `to` is as it was */
-  async saveScreen(vm: VmId, to: DatastorePath): Promise<void> {
-    await this.#parts.storage.writeNew(to, await this.captureScreen(vm));
-  }
-
-  /** Not in turn: it takes as long as somebody types, and the VM can be powered off meanwhile. */
-  async pressKeys(vm: VmId, strokes: readonly KeyStroke[]): Promise<void> {
-    await this.#require(vm, "poweredOn").pressKeys(strokes);
-  }
-
-  /** Not in turn with what is done to the VM: a power-off does not wait for a program. @throws {Fault} InvalidPowerState */
-  programsIn(vm: VmId): GuestPrograms {
-    return this.#require(vm, "poweredOn").programs;
-  }
-
   list(): MonitorDescription[] {
-    return this.#present().map((monitor) => ({ ...monitor.describe(), ...this.#schedulers.limitOf(monitor) }));
+    return this.#running.present().map((monitor) => ({ ...monitor.describe(), ...this.#schedulers.limitOf(monitor) }));
   }
 
   /** Of those that are there; what ends meanwhile is left out. */
@@ -346,36 +277,32 @@ export class Monitors {
 
   /** The log in its folder; undefined where it keeps none. */
   vmLog(vm: VmId): DatastorePath | undefined {
-    this.#require(vm, "poweredOn");
+    this.#running.require(vm, "poweredOn");
     return this.#logs.fileOf(vm);
   }
 
   /** Where it complains to. */
   logFile(vm: VmId): string {
-    return this.#require(vm, "poweredOn").logFile;
+    return this.#running.require(vm, "poweredOn").logFile;
   }
 
   async mapMemory(vm: VmId): Promise<readonly MemoryMapping[]> {
-    return memoryMapOf(this.#require(vm, "poweredOn"));
+    return memoryMapOf(this.#running.require(vm, "poweredOn"));
   }
 
   async mapPages(vm: VmId, part: PageMapPart): Promise<readonly PageRun[]> {
-    const monitor = this.#require(vm, "poweredOn");
+    const monitor = this.#running.require(vm, "poweredOn");
     return readPageRuns(monitor.describe().pid, await memoryMapOf(monitor), part);
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {
-    return this.#schedulers.inspect(this.#require(vm, "poweredOn"));
+    return this.#schedulers.inspect(this.#running.require(vm, "poweredOn"));
   }
 
   /** Asks every guest to power itself off, waits, and ends those that did not. */
   async shutdown(graceMs: number): Promise<void> {
     this.#isShuttingDown = true;
-    // A power-on that is under way ends first, and its guest is asked with the others.
-    await Promise.all(this.#queues.values());
-    const deadline = performance.now() + graceMs;
-    const all = [...this.#running.values()];
-    await Promise.all(all.map((monitor) => this.#shutdownOne(monitor, deadline)));
+    await this.#running.shutdown(graceMs);
     await this.#schedulers.settle();
   }
 
@@ -383,30 +310,12 @@ export class Monitors {
   release(): void {
     this.#schedulers[Symbol.dispose]();
     this.#serialPorts.close();
-    for (const monitor of this.#running.values()) monitor.release();
-    this.#running.clear();
-  }
-
-  async #shutdownOne(monitor: Monitor, deadline: number): Promise<void> {
-    let hasEnded = false;
-    const ended = monitor.ended.then(() => {
-      hasEnded = true;
-    });
-    while (!hasEnded && performance.now() < deadline) {
-      // Asked again: a guest that was still booting did not hear it.
-      await monitor.shutdownGuest().catch(() => {});
-      await settledWithin(ended, Math.min(SHUTDOWN_ASK_AGAIN_MS, deadline - performance.now()));
-    }
-    if (!hasEnded) await monitor.powerOff();
-  }
-
-  #present(): Monitor[] {
-    return [...this.#running.values()].filter((monitor) => !monitor.isEnding);
+    this.#running.release();
   }
 
   #keep(monitor: Monitor): void {
-    this.#running.set(monitor.vm, monitor);
-    this.#schedulers.countSharing(this.#running.values());
+    this.#running.add(monitor);
+    this.#schedulers.countSharing(this.#running.byVm.values());
     this.#serialPorts.carry(monitor);
     monitor.whenDeviceLost(() => void this.#putBack(monitor));
     monitor.whenAdaptersChange(() => void this.#learnAdapters(monitor));
@@ -417,7 +326,7 @@ export class Monitors {
   /** A guest that lets go of a device after its removal was given up gets it again: what is configured is there. */
   async #putBack(monitor: Monitor): Promise<void> {
     try {
-      await this.#inTurn(monitor.vm, () => putBack(monitor, this.#meansOf(monitor.record.machine)));
+      await this.#running.inTurn(monitor.vm, () => putBack(monitor, this.#meansOf(monitor.record.machine)));
     } catch (error) {
       this.#parts.log(`VM ${monitor.vm}: putting back a device: ${messageOf(error)}`);
     }
@@ -433,16 +342,15 @@ export class Monitors {
 
   async #learnAdapters(monitor: Monitor): Promise<void> {
     const { vm } = monitor;
-    await this.#inTurn(vm, async () => {
-      if (this.#running.get(vm) !== monitor || monitor.isEnding) return;
+    await this.#running.inTurn(vm, async () => {
+      if (!this.#running.has(monitor)) return;
       if (await this.#virtualPorts.learn(monitor)) this.#parts.onEvent({ kind: "networkChanged" });
     });
   }
 
   async #forget(monitor: Monitor, end: MonitorEnd): Promise<void> {
-    if (this.#running.get(monitor.vm) === monitor) {
-      this.#running.delete(monitor.vm);
-      this.#schedulers.countSharing(this.#running.values());
+    if (this.#running.remove(monitor)) {
+      this.#schedulers.countSharing(this.#running.byVm.values());
       void this.#schedulers.settle();
       this.#serialPorts.release(monitor.vm);
       void this.#virtualPorts.release(monitor.vm);
@@ -452,40 +360,6 @@ export class Monitors {
     this.#logs.note(monitor.vm, `It has ended: ${ended}`, end.because === "crashed" ? "error" : "info");
     await this.#logs.end(monitor.vm); // whoever is told of the end may remove it
     this.#parts.onEvent({ kind: "monitorEnded", vm: monitor.vm, ...end });
-  }
-
-  async #refuseRunning(machine: MachineSpec): Promise<void> {
-    const running = this.#running.get(machine.vm);
-    if (running === undefined) return;
-    // What is ending is off as soon as its processes are gone, and they hold its disks until then.
-    if (running.isEnding) await running.ended;
-    else throw fault("InvalidPowerState", `VM ${machine.name} is powered on.`, { requestedState: "poweredOn", existingState: "poweredOn" });
-  }
-
-  #require(vm: VmId, requestedState: "poweredOn" | "poweredOff" | "suspended"): Monitor {
-    const monitor = this.#running.get(vm);
-    if (monitor !== undefined && !monitor.isEnding) return monitor;
-    throw fault("InvalidPowerState", `VM ${vm} is not powered on.`, { requestedState, existingState: "poweredOff" });
-  }
-
-  /** In its turn, and first written into its log. */
-  #noted(vm: VmId, requested: "poweredOn" | "poweredOff", text: string, deed: (monitor: Monitor) => Promise<void>): Promise<void> {
-    return this.#inTurn(vm, () => {
-      const monitor = this.#require(vm, requested);
-      this.#logs.note(vm, text);
-      return deed(monitor);
-    });
-  }
-
-  #inTurn<T>(vm: VmId, deed: () => Promise<T>): Promise<T> {
-    const turn = (this.#queues.get(vm) ?? Promise.resolve()).then(deed);
-    const quiet = turn
-      .catch(() => {}) // its own caller is told
-      .then(() => {
-        if (this.#queues.get(vm) === quiet) this.#queues.delete(vm);
-      });
-    this.#queues.set(vm, quiet);
-    return turn;
   }
 
   async #removeIfThere(file: DatastorePath): Promise<void> {
@@ -503,13 +377,4 @@ function serialFileOf(device: MachineSpec["devices"][number]): DatastorePath | u
 
 function describeAdoption({ vm, plan }: AdoptedMonitor): string {
   return `VM ${vm}: ${plan.kind}${plan.kind === "end" ? `, because ${plan.because}` : ""}`;
-}
-
-async function settledWithin(deed: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, timeoutMs));
-  });
-  await Promise.race([deed, late]);
-  clearTimeout(timer);
 }

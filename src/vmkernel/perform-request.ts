@@ -82,33 +82,35 @@ export async function performRequest(
     case "powerOn":
       return monitors.powerOn(request.machine, request.guestVariables, request.sharingGroup) satisfies Result<"powerOn">;
     case "powerOff":
-      return nothing(monitors.powerOff(request.vm));
+      return nothing(monitors.guests.powerOff(request.vm));
     case "reset":
-      return nothing(monitors.reset(request.vm));
+      return nothing(monitors.guests.reset(request.vm));
     case "suspend":
       return nothing(monitors.suspend(request.vm, request.to));
     case "shutdownGuest":
-      return nothing(monitors.shutdownGuest(request.vm));
+      return nothing(monitors.guests.shutdown(request.vm));
     case "rebootGuest":
-      return nothing(monitors.rebootGuest(request.vm));
+      return nothing(monitors.guests.reboot(request.vm));
     case "flushGuest":
-      return nothing(monitors.flushGuest(request.vm));
+      return nothing(monitors.guests.flush(request.vm));
     case "sendNmi":
-      return nothing(monitors.sendNmi(request.vm));
+      return nothing(monitors.guests.sendNmi(request.vm));
     case "terminate":
-      return nothing(monitors.terminate(request.vm));
+      return nothing(monitors.guests.terminate(request.vm));
     case "retryWrite":
-      return nothing(monitors.retryWrite(request.vm));
+      return nothing(monitors.guests.retryWrite(request.vm));
     case "saveScreen":
-      return nothing(monitors.saveScreen(request.vm, request.to));
+      return nothing(monitors.guests.saveScreen(request.vm, request.to));
     case "pressKeys":
-      return nothing(monitors.pressKeys(request.vm, request.strokes));
+      return nothing(monitors.guests.pressKeys(request.vm, request.strokes));
     case "runInGuest":
-      return monitors.programsIn(request.vm).run(request.login, request.script) satisfies Result<"runInGuest">;
+      return monitors.guests.programsIn(request.vm).run(request.login, request.script) satisfies Result<"runInGuest">;
     case "startInGuest":
-      return monitors.programsIn(request.vm).start(request.login, request.script, request.commandLine) satisfies Result<"startInGuest">;
+      return monitors.guests
+        .programsIn(request.vm)
+        .start(request.login, request.script, request.commandLine) satisfies Result<"startInGuest">;
     case "listGuestPrograms":
-      return monitors.programsIn(request.vm).list() satisfies Result<"listGuestPrograms">;
+      return monitors.guests.programsIn(request.vm).list() satisfies Result<"listGuestPrograms">;
     case "changeMonitor":
       return monitors.change(request.machine) satisfies Result<"changeMonitor">;
     case "configureNetwork":
@@ -159,10 +161,10 @@ export type StreamOutcome = { readonly kind: "send"; readonly bytes: Uint8Array 
 export async function performStream(request: StreamRequest, connection: () => number, monitors: Monitors): Promise<StreamOutcome> {
   switch (request.kind) {
     case "openConsole":
-      await monitors.openConsole(request.vm, connection);
+      await monitors.guests.openConsole(request.vm, connection);
       return { kind: "handedOver" };
     case "captureScreen":
-      return { kind: "send", bytes: await monitors.captureScreen(request.vm) };
+      return { kind: "send", bytes: await monitors.guests.captureScreen(request.vm) };
     default:
       return assertNever(request);
   }

@@ -92,13 +92,19 @@ while vm.guest.toolsRunningStatus != "guestToolsRunning":
 seen["guestHostName"] = vm.summary.guest.hostName
 seen["quickStats"] = vm.summary.quickStats.guestHeartbeatStatus
 
+# plugged in while the guest runs, and larger when it is off
+data = vim.vm.device.VirtualDisk(
+    key=-9, controllerKey=1000, capacityInKB=4096,
+    backing=vim.vm.device.VirtualDisk.FlatVer2BackingInfo(fileName="", diskMode="persistent", thinProvisioned=True))
+plug = vim.vm.ConfigSpec(deviceChange=[device(data)])
+plug.deviceChange[0].fileOperation = "create"
+WaitForTask(vm.ReconfigVM_Task(plug))
+data = [d for d in vm.config.hardware.device if isinstance(d, vim.vm.device.VirtualDisk)][-1]
+
 WaitForTask(vm.PowerOffVM_Task())
 assert vm.runtime.powerState == "poweredOff"
-change = vim.vm.ConfigSpec(memoryMB=256, deviceChange=[device(vim.vm.device.VirtualDisk(
-    key=-9, controllerKey=1000, capacityInKB=4096,
-    backing=vim.vm.device.VirtualDisk.FlatVer2BackingInfo(fileName="", diskMode="persistent", thinProvisioned=True)))])
-change.deviceChange[0].fileOperation = "create"
-WaitForTask(vm.ReconfigVM_Task(change))
+data.capacityInKB = 8192
+WaitForTask(vm.ReconfigVM_Task(vim.vm.ConfigSpec(memoryMB=256, deviceChange=[device(data, vim.vm.device.VirtualDeviceSpec.Operation.edit)])))
 assert vm.config.hardware.memoryMB == 256
 disks = [d for d in vm.config.hardware.device if isinstance(d, vim.vm.device.VirtualDisk)]
 seen["disks"] = [[d.backing.fileName, d.capacityInKB, d.deviceInfo.label] for d in disks]

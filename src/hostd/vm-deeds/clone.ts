@@ -4,7 +4,7 @@
  * Source: vim25 VirtualMachineCloneSpec, VirtualMachineRelocateDiskMoveOptions; paper «Linked Clones».
  */
 import { randomBytes } from "node:crypto";
-import { type DatastorePath, Fault, fileNameOf, folderOf, formatDatastorePath, inFolder, Undo } from "../../base/index.ts";
+import { type DatastorePath, fileNameOf, folderOf, formatDatastorePath, inFolder, Undo } from "../../base/index.ts";
 import {
   fault,
   faultToLocalized,
@@ -61,7 +61,7 @@ interface Origin {
 
 export async function cloneVm(call: Call, vm: Vm, { folder, name: wanted, spec, pool }: CloneWish): Promise<Task> {
   const { agent } = call;
-  const name = parseCloneName(wanted);
+  const name = parseEntityName(wanted, "name");
   if (folder.value !== VM_FOLDER.value)
     throw fault("InvalidArgument", "There is one folder for virtual machines on this host.", { invalidProperty: "folder" });
   const isLinked = checkSpec(spec);
@@ -221,16 +221,6 @@ function ofClone(change: VirtualDeviceConfigSpec, copies: TextQuestion["copies"]
   const copy = copies.find(({ from }) => formatDatastorePath(from) === fileName);
   if (change.operation !== "edit" || backing === undefined || copy === undefined) return change;
   return { ...change, device: { ...change.device, backing: { ...backing, fileName: formatDatastorePath(copy.to) } as typeof backing } };
-}
-
-/** CloneVM_Task declares no InvalidName. @throws {Fault} InvalidArgument */
-function parseCloneName(wanted: string): string {
-  try {
-    return parseEntityName(wanted, "name");
-  } catch (cause) {
-    const message = cause instanceof Fault ? cause.message : "The name is invalid.";
-    throw fault("InvalidArgument", message, { invalidProperty: "name" }, { cause });
-  }
 }
 
 interface TextQuestion {

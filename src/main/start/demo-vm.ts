@@ -1,7 +1,7 @@
 /** The VM of the demonstration: one that boots the tiny guest, made through the API like any other. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { formatDatastorePath, inFolder, SystemError, Undo } from "../../base/index.ts";
+import { type DatastorePath, formatDatastorePath, inFolder, SystemError, Undo } from "../../base/index.ts";
 import type { VimClient } from "../../interfaces/index.ts";
 import type { VmkernelClient } from "../../vmkernel/index.ts";
 import type {
@@ -38,7 +38,7 @@ export async function runDemoVm(host: DemoHost): Promise<readonly string[]> {
   const { client, vmkernel, report } = host;
   const found = await findVm(client, formatDatastorePath(VMX));
   const vm = found ?? (await makeVm(host));
-  const console = await consolePath(vmkernel);
+  const console = await pathOnMachine(vmkernel, CONSOLE);
   const before = await sizeOf(console);
   const wasOff = await powerOn(client, vm);
   report(wasOff ? `VM ${NAME} is powered on; its guest boots` : `VM ${NAME} has been running all the while`);
@@ -49,9 +49,7 @@ async function makeVm({ client, vmkernel, buildImage, report }: DemoHost): Promi
   const image = buildImage();
   await using undo = new Undo();
   const entries = await vmkernel.request({ kind: "listFolder", folder: { datastore: FOLDER.datastore, path: "" } });
-  if (entries.some(({ name }) => name === NAME)) {
-    throw new SystemError(`${formatDatastorePath(FOLDER)} is there and holds no VM that is registered; move it away, then start again`);
-  }
+  if (entries.some(({ name }) => name === NAME)) throw new SystemError(adviseOnLeftFolder(await pathOnMachine(vmkernel, FOLDER)));
   await vmkernel.request({ kind: "makeFolder", folder: FOLDER });
   undo.add(async () => void (await vmkernel.request({ kind: "remove", path: FOLDER })));
   await importRawDisk(vmkernel, { image, descriptor: DISK });
@@ -61,6 +59,14 @@ async function makeVm({ client, vmkernel, buildImage, report }: DemoHost): Promi
   undo.release();
   report(`VM ${NAME} is made`);
   return vm;
+}
+
+/**
+ * A demonstration of before whose host's state was deleted: its files are somebody's, and stay. Pure.
+ * @param folder on the machine, as a shell takes it
+ */
+export function adviseOnLeftFolder(folder: string): string {
+  return `${folder} is left of an earlier demonstration, and this host has no VM of it: move it away (mv ${folder} ${folder}.old), then start again`;
 }
 
 function demoSpec(): VirtualMachineConfigSpec {
@@ -99,10 +105,10 @@ function backing<Fields extends object>($type: string, fields: Fields): Fields &
   return { $type, ...fields };
 }
 
-async function consolePath(vmkernel: VmkernelClient): Promise<string> {
-  const datastore = (await vmkernel.request({ kind: "listDatastores" })).find(({ name }) => name === CONSOLE.datastore);
-  if (datastore === undefined) throw new SystemError(`the host has no datastore ${CONSOLE.datastore}`);
-  return join(datastore.root, CONSOLE.path);
+async function pathOnMachine(vmkernel: VmkernelClient, { datastore: name, path }: DatastorePath): Promise<string> {
+  const datastore = (await vmkernel.request({ kind: "listDatastores" })).find((each) => each.name === name);
+  if (datastore === undefined) throw new SystemError(`the host has no datastore ${name}`);
+  return join(datastore.root, path);
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -5,7 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { messageOf, SystemError } from "../../base/index.ts";
+import { messageOf, SystemError, within } from "../../base/index.ts";
 import { connectTcp, connectUnix } from "../../system/index.ts";
 import { TelnetLink } from "../../wire/index.ts";
 import type { SerialWire } from "../machine.ts";
@@ -90,7 +90,8 @@ export class SerialCarrier {
       if (link === undefined || link.isReady) resolve();
     });
     if (link !== undefined) remote.write(link.open());
-    await within(CONNECT_MS, ready, `${this.#name} does not take the port`);
+    const isReady = ready.then(() => true);
+    if (!(await within(CONNECT_MS, isReady, false))) throw new SystemError(`${this.#name} does not take the port`);
     // Only now: what the guest writes before is for nobody, and must not wait here.
     remote.pause();
     port = this.#keep(await connectUnix(monitor, CONNECT_MS));
@@ -151,15 +152,3 @@ function write(target: Socket | undefined, chunk: Buffer, source: Socket | undef
 
 const closed = (socket: Socket): Promise<void> =>
   socket.destroyed ? Promise.resolve() : new Promise((resolve) => socket.once("close", resolve));
-
-async function within(timeoutMs: number, deed: Promise<void>, otherwise: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((_, reject) => {
-    timer = setTimeout(() => reject(new SystemError(otherwise)), timeoutMs);
-  });
-  try {
-    await Promise.race([deed, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -4,7 +4,7 @@
  * at its first 64-bit instructions. Paper «Virtualization Extensions», «Instruction Isolation».
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
-import { assertNever, SystemError } from "../../base/index.ts";
+import { assertNever, SystemError, within } from "../../base/index.ts";
 import { createCgroup, createMemoryFile, descendants, destroyCgroup, findProcess, type ProcessEnd, terminate } from "../../system/index.ts";
 import type { Isolation } from "../isolation.ts";
 import { findKvm } from "./accelerator-kvm.ts";
@@ -100,12 +100,7 @@ type Started = { readonly pid: number; readonly ended: Promise<ProcessEnd> };
 
 /** @returns undefined when it had to be ended */
 async function endWithin(started: Started, limitMs: number): Promise<ProcessEnd | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), limitMs);
-  });
-  const end = await Promise.race([started.ended, late]);
-  clearTimeout(timer);
+  const end = await within(limitMs, started.ended, undefined);
   if (end === undefined) {
     const processes = descendants(started.pid).flatMap((pid) => findProcess(pid) ?? []);
     await terminate(processes, 0);

@@ -10,7 +10,7 @@ import type { LayerAttachment } from "../attachments.ts";
 import { type Controls, throwIfCanceled } from "../controls.ts";
 import { dropNodes, freeSet, setsOf, type Talk } from "./change-monitor.ts";
 import { listOf, objectOf } from "./live-machine.ts";
-import { layerNode, planLayer } from "./plan-devices.ts";
+import { layerNode, planLayer } from "./plan-drives.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
 
 /** A disk that goes on in another file. */

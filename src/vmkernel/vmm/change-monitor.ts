@@ -4,26 +4,19 @@
  * Source: QEMU 7.2 qapi/{block,block-core,qdev,machine}.json, docs/memory-hotplug, docs/system/cpu-hotplug.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { assert, assertNever, defer, Undo } from "../../base/index.ts";
+import { assert, assertNever, defer, Undo, within } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import type { DeviceSpec } from "../machine.ts";
 import { type CheckedMachine, labelOf } from "./check-machine.ts";
+import { DescriptorNumbers, type DescriptorUse } from "./descriptor-numbers.ts";
 import { deviceId } from "./expected-devices.ts";
 import { idOfDevice, listOf, nodesByDevice, objectOf } from "./live-machine.ts";
 import type { Nic, NicPorts } from "./nic-ports.ts";
 import { parseNetClients } from "./parse-net-clients.ts";
 import { type ChangeStep, type Disk, type Drive, inverseOf } from "./plan-change.ts";
-import {
-  DescriptorNumbers,
-  type DescriptorUse,
-  drivePrefix,
-  networkId,
-  planDevice,
-  planImage,
-  planMemoryModule,
-  type Surroundings,
-} from "./plan-devices.ts";
+import { networkId, planDevice, planMemoryModule, type Surroundings } from "./plan-devices.ts";
+import { drivePrefix, planImage } from "./plan-drives.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
 import { QmpError, type QmpEvent } from "./qmp-connection.ts";
 
@@ -391,13 +384,7 @@ export function expectEvent(listeners: Set<(event: QmpEvent) => boolean>, is: (e
   };
   listeners.add(take);
   return {
-    async within(timeoutMs) {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<false>((give) => {
-        timer = setTimeout(() => give(false), timeoutMs);
-      });
-      return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-    },
+    within: (timeoutMs) => within(timeoutMs, promise, false),
     [Symbol.dispose]: () => void listeners.delete(take),
   };
 }

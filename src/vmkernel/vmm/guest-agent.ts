@@ -4,7 +4,7 @@
  * Source: QEMU docs/interop/qemu-ga, qga/qapi-schema.json «guest-sync-delimited».
  */
 import { connect, type Socket } from "node:net";
-import { assert, type Deferred, defer, messageOf } from "../../base/index.ts";
+import { assert, type Deferred, defer, messageOf, within } from "../../base/index.ts";
 import { LineSplitter } from "../../wire/index.ts";
 import type { GuestState } from "../rpc.ts";
 import type { GuestNetworkFiles } from "./parse-guest-network.ts";
@@ -216,10 +216,8 @@ class Conversation {
   /** Sends a command that is answered only when it is refused. */
   async tell(command: string, args: object, refusalMs: number): Promise<void> {
     const isSilent = Symbol("silent");
-    const line = await Promise.race([
-      this.#exchange(command, args, ANSWER_TIMEOUT_MS, () => true).catch(() => isSilent),
-      new Promise((resolve) => setTimeout(() => resolve(isSilent), refusalMs)),
-    ]);
+    const answer = this.#exchange(command, args, ANSWER_TIMEOUT_MS, () => true).catch(() => isSilent);
+    const line = await within(refusalMs, answer, isSilent);
     this.end(`${command} was sent`);
     if (line !== isSilent && !Object.hasOwn(parseAnswer(line) ?? {}, "return")) throw new AgentError(`${command}: refused`);
   }

@@ -3,7 +3,7 @@
  * Source: QEMU qapi/block-core.json BLOCK_IO_ERROR, BlockDeviceIoStatus; the werror option of disks.
  */
 import type { Halt } from "../rpc.ts";
-import { keyOfDriveNode } from "./plan-devices.ts";
+import { keyOfDriveNode } from "./plan-drives.ts";
 
 /** The disk of a BLOCK_IO_ERROR over which the guest was stopped; undefined for an error that the guest is told of itself. */
 export function diskWithoutRoom(data: Readonly<Record<string, unknown>>): number | undefined {

@@ -13,11 +13,13 @@ export { type GuestMemory, hasBalloon, readGuestMemory, setBalloon, watchTouches
 export type { GuestPrograms } from "./guest-programs.ts";
 export { nodesByDevice } from "./live-machine.ts";
 export { inspectMonitor, loadOf, memoryMapOf } from "./look-at-monitor.ts";
-export { Monitor, type MonitorEnd, type MonitorTold } from "./monitor.ts";
+export { Monitor, type MonitorTold } from "./monitor.ts";
+export type { MonitorEnd } from "./monitor-ending.ts";
 export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
 export * from "./parse-machine.ts";
 export * from "./plan-change.ts";
-export { isListener, layerNode } from "./plan-devices.ts";
+export { isListener } from "./plan-devices.ts";
+export { layerNode } from "./plan-drives.ts";
 export { type MonitorPlan, overheadBytes, planLimits, planMonitor } from "./plan-monitor.ts";
 export { QEMU } from "./sandbox-qemu.ts";
 export { startSandboxed } from "./sandbox-start.ts";

@@ -3,7 +3,7 @@ import type { DeviceSpec, MachineSpec } from "../machine.ts";
 import { deviceId } from "./expected-devices.ts";
 import { liveMachine, type MonitorAnswers } from "./live-machine.ts";
 import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
-import { driveNode } from "./plan-devices.ts";
+import { driveNode } from "./plan-drives.ts";
 
 const before = machineWith(everyDevice, { vcpusMax: 4, memoryHotAdd: { maxMiB: 1024, addedMiB: [] }, bootOrder: [2000, 3002] });
 

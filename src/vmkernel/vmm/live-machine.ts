@@ -4,7 +4,7 @@
  */
 import type { DeviceSpec, MachineSpec } from "../machine.ts";
 import { deviceId } from "./expected-devices.ts";
-import { driveNode } from "./plan-devices.ts";
+import { driveNode } from "./plan-drives.ts";
 
 /** What a running QEMU says of itself: its answers to the commands of these names. */
 export interface MonitorAnswers {

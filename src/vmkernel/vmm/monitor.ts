@@ -1,32 +1,30 @@
 /**
  * One running monitor, from its first answer to its end, whoever started it. vmkernel may go and come back in between.
- * Its commands are not queued here: `../monitors.ts` runs one operation of a VM at a time.
+ * Its commands are not queued here: `../running-monitors.ts` runs one operation of a VM at a time.
  */
-import { rm } from "node:fs/promises";
-import { isDeepStrictEqual } from "node:util";
 import { Fault, messageOf, type VmId } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { AdapterState } from "../machine.ts";
-import type { GuestState, Halt, MonitorDescription, VirtualDiskLoad, VmkernelEvent } from "../rpc.ts";
+import type { GuestState, MonitorDescription, VirtualDiskLoad, VmkernelEvent } from "../rpc.ts";
 import { AdapterWatch } from "./adapter-watch.ts";
 import { takeStock } from "./change-machine.ts";
 import { type Expectation, expectEvent } from "./change-monitor.ts";
-import { type Compartment, endCompartment, processesOf } from "./compartment.ts";
+import { type Compartment, processesOf } from "./compartment.ts";
 import { Complaints } from "./complaints.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
 import { keyOfDeviceId } from "./expected-devices.ts";
 import type { GuestPrograms } from "./guest-programs.ts";
 import { GuestWatch } from "./guest-watch.ts";
-import { addDisk, disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
+import { disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
+import { HaltWatch } from "./halt-watch.ts";
 import { MemoryWipe, type WipeTold } from "./memory-wipe.ts";
-import { lastLinesOfLog, type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
+import { type MonitorEnd, MonitorEnding } from "./monitor-ending.ts";
+import { type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { parseBlockStats } from "./parse-block-stats.ts";
 import { disconnectedIn } from "./plan-change.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 import { type MemoryFile, saveMemory } from "./save-memory.ts";
-
-export type MonitorEnd = Omit<Extract<VmkernelEvent, { kind: "monitorEnded" }>, "kind" | "vm">;
 
 export type MonitorTold =
   | { readonly kind: "event"; readonly event: QmpEvent }
@@ -49,11 +47,6 @@ export interface MonitorParts {
   readonly hasListeners: () => boolean;
 }
 
-/** QEMU was told to quit: it flushes its disks and goes. A monitor that takes longer is killed. */
-const QUIT_GRACE_MS = 5000;
-/** From the end of the conversation to the end of the process. */
-const EXIT_GRACE_MS = 3000;
-const EXIT_POLL_MS = 10;
 /** A conversation that breaks while the process lives is taken up again, this often. */
 const RECONNECT_TRIES = 3;
 const RECONNECT_TIMEOUT_MS = 5000;
@@ -70,19 +63,15 @@ export class Monitor {
   readonly #guest: GuestWatch;
   readonly #adapters: AdapterWatch;
   readonly #complaints: Complaints;
-  readonly #ended: Promise<MonitorEnd>;
-  #settleEnd: (end: MonitorEnd) => void = () => {};
+  readonly #halts: HaltWatch;
+  readonly #ending: MonitorEnding;
   #record: MonitorRecord;
   #qmp: QmpConnection | undefined;
   #pid = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Why it will end, once that is known. */
-  #because: MonitorEnd["because"] | undefined;
   #resetAtMs = Number.NEGATIVE_INFINITY;
   #typed: Promise<void> = Promise.resolve();
-  #halt: Halt | undefined;
   #isReleased = false;
-  #isEnding = false;
   /** Who waits for an event, and whether this is the one. */
   readonly #expected = new Set<(event: QmpEvent) => boolean>();
   #onDeviceLost: () => void = () => {};
@@ -97,8 +86,14 @@ export class Monitor {
     this.#guest = new GuestWatch(monitorFiles(parts.folder).agent, onGuestChange, { mayBeFrozen: isAdopted });
     this.#adapters = new AdapterWatch({ ask: () => this.#askNetwork(), onChange: () => this.#onAdaptersChanged() });
     this.#complaints = new Complaints(monitorFiles(parts.folder).log, isAdopted ? "end" : "start");
-    this.#ended = new Promise((resolve) => {
-      this.#settleEnd = resolve;
+    this.#halts = new HaltWatch((halt) => parts.onEvent({ kind: "guestHalted", vm: this.vm, ...(halt && { halt }) }));
+    this.#ending = new MonitorEnding({
+      folder: parts.folder,
+      compartment: parts.compartment,
+      processes: () => this.processes(),
+      wipe: this.wipe,
+      askToQuit: () => void this.#qmp?.execute("quit").catch(() => {}), // what counts is whether it is gone
+      letGo: () => this.#letGo(),
     });
   }
 
@@ -128,12 +123,12 @@ export class Monitor {
 
   /** Resolves when its processes are gone. */
   get ended(): Promise<MonitorEnd> {
-    return this.#ended;
+    return this.#ending.ended;
   }
 
   /** Its end has begun and cannot be called off. */
   get isEnding(): boolean {
-    return this.#isEnding || this.#because !== undefined;
+    return this.#ending.hasBegun;
   }
 
   /** Takes up the conversation. @throws {MonitorSilent} */
@@ -164,17 +159,15 @@ export class Monitor {
 
   /** Lets a guest go on that stands because a disk had no room. @throws {Fault} InvalidState when it does not */
   async retryWrite(): Promise<void> {
-    if (this.#halt === undefined) throw fault("InvalidState", `The guest of ${this.#record.machine.name} waits for nothing.`, {});
+    if (this.#halts.halt === undefined) throw fault("InvalidState", `The guest of ${this.#record.machine.name} waits for nothing.`, {});
     await this.execute("cont");
   }
 
   /** Takes up a guest that runs already, or stands because a disk has no room. */
   async settle(): Promise<void> {
     const status = await this.status();
-    if (status === "shutdown") return this.#endAfterGuest(); // it shut down while nobody looked
-    if (status === "io-error") {
-      for (const disk of disksWithoutRoom(await this.execute("query-block"))) this.#halt = addDisk(this.#halt, disk, Date.now());
-    }
+    if (status === "shutdown") return this.#ending.quit("guestShutdown"); // it shut down while nobody looked
+    if (status === "io-error") this.#halts.adopt(disksWithoutRoom(await this.execute("query-block")));
     const { phase } = this.#record;
     if (phase.kind === "changing") await takeStock(this, phase.to);
     else if (phase.kind !== "committing") await this.#enter({ kind: "running" });
@@ -221,8 +214,7 @@ export class Monitor {
 
   /** Ends it at once: what the guest had not written to its disks is lost, as when a plug is pulled. */
   async powerOff(): Promise<void> {
-    this.#because ??= "poweredOff";
-    await this.#quit();
+    await this.#ending.quit("poweredOff");
   }
 
   async reset(): Promise<void> {
@@ -272,8 +264,7 @@ export class Monitor {
         { cause },
       );
     }
-    this.#because ??= "suspended";
-    await this.#quit();
+    await this.#ending.quit("suspended");
   }
 
   /** Of a guest that stands still, into an open file. */
@@ -316,8 +307,9 @@ export class Monitor {
   describe(): MonitorDescription {
     const { machine, uid, startedAtMs, accelerator, weaknesses, sharingGroup } = this.#record;
     const { vm, name, home, memoryHotAdd } = machine;
+    const { halt } = this.#halts;
     const more = {
-      ...(this.#halt && { halt: this.#halt }),
+      ...(halt && { halt }),
       disconnected: disconnectedIn(machine),
       ...(memoryHotAdd && { memoryHotAdd }),
       ...(sharingGroup !== undefined && { sharingGroup }),
@@ -348,8 +340,8 @@ export class Monitor {
 
   /** Kills whatever is left of it, without asking. */
   async kill(): Promise<void> {
-    this.#because ??= "poweredOff";
-    await this.#finish();
+    this.#ending.note("poweredOff");
+    await this.#ending.finish();
   }
 
   /** The monitor itself is the last; the others are its sandbox. */
@@ -372,31 +364,6 @@ export class Monitor {
     await this.keepRecord({ ...this.#record, phase });
   }
 
-  async #endAfterGuest(): Promise<void> {
-    this.#because ??= "guestShutdown";
-    await this.#quit();
-  }
-
-  async #quit(): Promise<void> {
-    await this.wipe.beforeQuit();
-    // It may go before it answers, or not be able to answer: what counts is whether it is gone.
-    this.#qmp?.execute("quit").catch(() => {});
-    if (!(await this.#hasEndedWithin(QUIT_GRACE_MS))) await this.#finish();
-    await this.#ended;
-  }
-
-  async #hasEndedWithin(timeoutMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), timeoutMs);
-    });
-    try {
-      return await Promise.race([this.#ended.then(() => true), late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
   /** Back from a suspend that failed. A guest that cannot go on has lost its monitor, and that is reported as its end. */
   async #goOn(why: unknown): Promise<void> {
     try {
@@ -416,17 +383,18 @@ export class Monitor {
         return;
       }
       case "SHUTDOWN":
-        if (event.data.guest === true) this.#because ??= "guestShutdown";
-        if (event.data.guest === true && this.wipe.isWanted) void this.#endAfterGuest();
+        if (event.data.guest !== true) return;
+        if (this.wipe.isWanted) void this.#ending.quit("guestShutdown");
+        else this.#ending.note("guestShutdown");
         return;
       case "RESET":
         if (event.data.guest === true) this.#noteReset();
         return;
       case "BLOCK_IO_ERROR":
-        this.#noteFullDisk(diskWithoutRoom(event.data));
+        this.#halts.note(diskWithoutRoom(event.data));
         return;
       case "RESUME":
-        this.#setHalt(undefined);
+        this.#halts.clear();
         return;
       case "NIC_RX_FILTER_CHANGED":
         // QEMU tells of no further change until it was asked for this one, which the look does.
@@ -448,16 +416,6 @@ export class Monitor {
     );
     const clients = models.length === 0 ? "" : await this.execute("human-monitor-command", { "command-line": "info network" });
     return { clients, filters: models.includes("virtio") ? await this.execute("query-rx-filter") : [] };
-  }
-
-  #noteFullDisk(disk: number | undefined): void {
-    if (disk !== undefined) this.#setHalt(addDisk(this.#halt, disk, Date.now()));
-  }
-
-  #setHalt(halt: Halt | undefined): void {
-    if (isDeepStrictEqual(halt, this.#halt)) return;
-    this.#halt = halt;
-    this.#parts.onEvent({ kind: "guestHalted", vm: this.vm, ...(halt && { halt }) });
   }
 
   #noteReset(): void {
@@ -487,45 +445,22 @@ export class Monitor {
   async #lose(qmp: QmpConnection): Promise<void> {
     if (this.#isReleased || this.#qmp !== qmp) return;
     this.#qmp = undefined;
-    if (await this.#hasExited()) return this.#finish();
+    if (await this.#ending.hasExited()) return this.#ending.finish();
     for (let tries = 0; tries < RECONNECT_TRIES; tries += 1) {
       try {
         await this.connect(RECONNECT_TIMEOUT_MS);
         return await this.#lookAtChannel(); // nobody told of a change in between
       } catch {
-        if (await this.#hasExited()) break;
+        if (await this.#ending.hasExited()) break;
       }
     }
     // What cannot be managed cannot be left running.
-    await this.#finish();
+    await this.#ending.finish();
   }
 
-  async #hasExited(): Promise<boolean> {
-    const until = performance.now() + EXIT_GRACE_MS;
-    while ((await this.processes()).length > 0) {
-      if (performance.now() > until) return false;
-      await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
-    }
-    return true;
-  }
-
-  async #finish(): Promise<void> {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
+  async #letGo(): Promise<void> {
     this.#stopWatching();
     this.#qmp?.close();
     await this.#tellComplaints();
-    const log = await lastLinesOfLog(this.#parts.folder);
-    await this.wipe.beforeKill();
-    try {
-      await endCompartment(this.#parts.compartment);
-      await rm(this.#parts.folder, { recursive: true, force: true });
-    } catch (error) {
-      // Reported with its end: what is left of it cannot run its guest, and the next start of this VM will say so too.
-      this.#settleEnd({ because: "crashed", detail: messageOf(error) });
-      return;
-    }
-    const because = this.#because ?? "crashed";
-    this.#settleEnd({ because, detail: because === "crashed" ? log : "" });
   }
 }

@@ -3,7 +3,7 @@ import type { GuestVariable } from "../guest-variables.ts";
 import type { MachineSpec } from "../machine.ts";
 import { checkMachine } from "./check-machine.ts";
 import { diskOn, everyDevice, fileOf, machineWith } from "./machine.fixture.ts";
-import type { PlannedDisk } from "./plan-devices.ts";
+import type { PlannedDisk } from "./plan-drives.ts";
 import { type MonitorPlan, planMonitor, unkeptWishes } from "./plan-monitor.ts";
 
 const host = { memoryMiB: 4096, logicalCpus: 8 };

@@ -5,17 +5,10 @@
 import { type GuestVariable, planGuestVariables } from "../guest-variables.ts";
 import type { MachineSpec } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
+import { DescriptorNumbers, type DescriptorUse, descriptorPath, planDescriptorSet } from "./descriptor-numbers.ts";
 import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
-import {
-  CHAIN_CACHE_MIB_MAX,
-  DescriptorNumbers,
-  type DescriptorUse,
-  descriptorPath,
-  type PlannedDisks,
-  planDescriptorSet,
-  planDevices,
-  planMemoryModule,
-} from "./plan-devices.ts";
+import { planDevices, planMemoryModule } from "./plan-devices.ts";
+import { CHAIN_CACHE_MIB_MAX, type PlannedDisks } from "./plan-drives.ts";
 
 export interface MonitorPlan {
   /** QEMU's arguments, without its own name. */
