@@ -1,22 +1,19 @@
 /**
  * What a guest's disk costs, side by side in one run: a flat VMDK beside a raw file that the same QEMU has by hand; eight snapshots one
- * after another beside one; and copying a disk beside `cp`. Two guests run at a time and work in turns: each repeats its work as often as
+ * after another beside one. Two guests run at a time and work in turns: each repeats its work as often as
  * takes a second and more, who begins changes from round to round, and what counts is the ratio within a round. `npm run bench -- disks`;
- * nothing is asserted. What is read from a package is in `packages.bench.ts`.
+ * nothing is asserted. Copies are in `disks-copies.bench.ts`, what is read from a package in `packages.bench.ts`.
  */
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, test } from "vitest";
 import { buildGuest } from "../guest/build.mjs";
 import type { VmId } from "../src/base/index.ts";
 import type { DeviceSpec } from "../src/vmkernel/index.ts";
 import { inDatastore, TestKernel, until } from "../test/monitor.fixture.ts";
 import { type BareGuest, startBareGuest } from "./bare-guest.ts";
-import { describeRatios, inTurns, print, timed } from "./figures.ts";
+import { describeRatios, inTurns, print } from "./figures.ts";
 
-const run = promisify(execFile);
 const MIB = 1024 * 1024;
 const CLUSTER = 64 * 1024;
 const vm = "1" as VmId;
@@ -29,7 +26,6 @@ const ROUND_S = 1.5;
 const DATA_MIB = 96;
 const DEEP_MIB = 65;
 const SHALLOW_MIB = 66;
-const COPIES_PER_ROUND = 4;
 let kernel: TestKernel;
 let bare: BareGuest;
 
@@ -181,44 +177,4 @@ test("a flat VMDK beside a raw file", { timeout: 4 * GUEST_MS }, async () => {
 test("eight snapshots beside one", { timeout: 4 * GUEST_MS }, async () => {
   for (const work of [SEQUENTIAL_READ, RANDOM_READ])
     print(`${work.what}, one snapshot : eight (limit 0.8)`, await beside(on("host", DEEP_MIB), on("host", SHALLOW_MIB), work));
-});
-
-test("copying a disk beside cp", { timeout: GUEST_MS }, async () => {
-  const uuid = `6000c29${"c".repeat(25)}`;
-  const spec = { capacityBytes: 1024 * MIB, provisioning: "thin", adapterType: "lsilogic", uuid } as const;
-  await kernel.client.request({ kind: "createDisk", descriptor: inDatastore("1/sparse.vmdk"), disk: spec });
-  const flat = kernel.hostPath("1/sparse-flat.vmdk");
-  const file = openSync(flat, "r+");
-  for (let at = 0; at < 1024; at += 4) writeSync(file, Buffer.alloc(MIB, (at % 251) + 1), 0, MIB, at * MIB);
-  closeSync(file);
-  const peer = join(kernel.hostPath("1"), "peer");
-  const to = inDatastore("1/copy.vmdk");
-  const removed = async (seconds: Promise<number>, remove: () => Promise<unknown>) => {
-    const taken = await seconds;
-    await remove();
-    return taken;
-  };
-  const copies = Array.from({ length: COPIES_PER_ROUND });
-  const our = async () => {
-    let seconds = 0;
-    for (const _ of copies)
-      seconds += await removed(
-        timed(() => kernel.client.request({ kind: "copyDisk", from: inDatastore("1/sparse.vmdk"), to, copy: { uuid } })),
-        () => kernel.client.request({ kind: "deleteDisk", descriptor: to }),
-      );
-    return seconds;
-  };
-  const their = async () => {
-    let seconds = 0;
-    // A copy is on the disk when the host says that it is there; cp's is when sync says so.
-    for (const _ of copies)
-      seconds += await removed(
-        timed(() => run("sh", ["-c", 'cp --sparse=always --reflink=auto "$0" "$1" && sync "$1" && sync "$(dirname "$1")"', flat, peer])),
-        () => run("rm", [peer]),
-      );
-    return seconds;
-  };
-  await our(); // the source into the cache
-  const { ours, theirs } = await inTurns(ROUNDS, our, their);
-  print("1 GiB sparse disk, copied : cp (limit 1.10)", describeRatios(ours, theirs));
 });
