@@ -17,6 +17,7 @@ import {
 import type { Controls } from "./controls.ts";
 import { usesDatastore } from "./datastore-use.ts";
 import type { HostFirewall } from "./firewall/index.ts";
+import { type GrowRequest, growDisk, settleSizes } from "./grow-disk.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
@@ -112,6 +113,7 @@ export class Monitors {
       this.#logs.note(adopted.vm, "Another vmkernel has taken it up");
       this.#keep(adopted.monitor);
       await settleCommit(this.#chains(), adopted.monitor);
+      await settleSizes(this.#chains(), adopted.monitor);
       await this.#virtualPorts.settle(adopted.monitor);
     }
     const vms = new Set(this.#running.keys());
@@ -243,6 +245,13 @@ export class Monitors {
   /** @throws {Fault} FileLocked when somebody else has one of the disks, or the parent has other children */
   commitDisk(request: CommitRequest, controls: Controls): Promise<DiskDescription> {
     return commitDisk(this.#chains(), request, controls);
+  }
+
+  /** @throws {Fault} InvalidState, InvalidDeviceOperation, NoDiskSpace …; then the disk is what it was */
+  async growDisk(request: GrowRequest, controls: Controls): Promise<DiskDescription> {
+    const grown = await growDisk(this.#chains(), request, controls);
+    this.#logs.note(request.vm, `Disk ${formatDatastorePath(request.descriptor)} has ${grown.capacityBytes} bytes`);
+    return grown;
   }
 
   /** @throws {Fault} what is wrong with the disks, before anything has changed; FilesystemQuiesceFault */
