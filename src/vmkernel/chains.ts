@@ -37,7 +37,7 @@ export interface ChainParts {
   readonly require: (vm: VmId) => Monitor;
   readonly inTurn: <T>(vm: VmId, deed: () => Promise<T>) => Promise<T>;
   /** Puts behind a guest's memory what else it needs to go on. @param fd of its file */
-  readonly completeMemory: (monitor: Monitor, fd: number) => void;
+  readonly completeMemory: (monitor: Monitor, fd: number) => Promise<void>;
   readonly log: (line: string) => void;
 }
 

@@ -20,6 +20,7 @@ import type { HostFirewall } from "./firewall/index.ts";
 import { type GrowRequest, growDisk, settleSizes } from "./grow-disk.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
+import { keepOverlays } from "./kept-overlays.ts";
 import type { MachineSpec } from "./machine.ts";
 import { type PageMapPart, readPageRuns } from "./memory/page-map.ts";
 import { appendToFile } from "./memory-appendix.ts";
@@ -46,6 +47,7 @@ import {
   type MonitorEnd,
   type MonitorTold,
   memoryMapOf,
+  openOverlays,
   putBack,
   refuseSuspend,
   startMonitor,
@@ -206,8 +208,10 @@ export class Monitors {
     });
   }
 
-  /** What its ports know goes with a guest's memory. */
-  #completeMemory(monitor: Monitor, fd: number): void {
+  /** What its guest has written to disks that forget, and what its ports know, goes with a guest's memory. */
+  async #completeMemory(monitor: Monitor, fd: number): Promise<void> {
+    using open = await openOverlays(monitor);
+    await keepOverlays({ fd }, open.overlays);
     appendToFile(fd, this.#virtualPorts.carryOut(monitor));
   }
 

@@ -2,6 +2,7 @@ export * from "./append-log.ts";
 export * from "./as-owner.ts";
 export * from "./beneath.ts";
 export * from "./descriptor.ts";
+export * from "./descriptor-of.ts";
 export * from "./identity.ts";
 export * from "./immutable.ts";
 export * from "./inspect.ts";

@@ -40,7 +40,7 @@ import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
 import { createDisk, describeDisk, openDisk } from "./disks.ts";
 import { fileLocked, naming } from "./file-fault.ts";
 import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
-import { openNonpersistent } from "./nonpersistent-disk.ts";
+import { type OverlayPlace, openNonpersistent } from "./nonpersistent-disk.ts";
 import { handOn, lockOrRefuse } from "./open-locked.ts";
 import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uploads.ts";
 import { beginVmLog, VM_LOG } from "./vm-logs.ts";
@@ -87,7 +87,7 @@ export interface Storage {
   /** Exclusive to its holder when writable, shared with other readers when not. FileLocked when that can't be. */
   openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
   /** A disk that nobody writes, under what a guest writes for as long as its monitor is there: that lies in `home`, without a name. */
-  openNonpersistent(descriptor: DatastorePath, place: { readonly home: DatastorePath }): Promise<DiskAttachment>;
+  openNonpersistent(descriptor: DatastorePath, place: OverlayPlace): Promise<DiskAttachment>;
   /** The disk's own file, without those of its parents. Unlocked where nothing is said: for a monitor that holds the disk already. */
   openOwn(descriptor: DatastorePath, access: { readonly writable: boolean; readonly isLocked?: boolean }): Promise<LayerAttachment>;
   /** Lets the file of a disk with children be written meanwhile, by whom something is put into it. */

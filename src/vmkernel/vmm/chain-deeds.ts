@@ -193,7 +193,7 @@ export async function fileNodeOf(talk: Talk, name: string): Promise<string> {
 }
 
 /** The set of descriptors that a node opened its file by: what lies beneath it has sets of its own. */
-async function setOf(talk: Talk, name: string): Promise<number> {
+export async function setOf(talk: Talk, name: string): Promise<number> {
   const file = await fileNodeOf(talk, name);
   const found = listOf(await talk.execute("query-named-block-nodes", { flat: true })).find((one) => one["node-name"] === file);
   const [set] = found === undefined ? [] : setsOf([found]);
@@ -224,7 +224,7 @@ async function keepOnly(talk: Talk, set: number, fd: number): Promise<void> {
   for (const other of await descriptorsIn(talk, set)) if (other !== fd) await talk.execute("remove-fd", { "fdset-id": set, fd: other });
 }
 
-async function descriptorsIn(talk: Talk, set: number): Promise<readonly number[]> {
+export async function descriptorsIn(talk: Talk, set: number): Promise<readonly number[]> {
   const found = listOf(await talk.execute("query-fdsets")).find((one) => Number(one["fdset-id"]) === set);
   return listOf(found?.fds).map(({ fd }) => Number(fd));
 }

@@ -16,6 +16,7 @@ export { nodesByDevice } from "./live-machine.ts";
 export { inspectMonitor, loadOf, memoryMapOf } from "./look-at-monitor.ts";
 export { Monitor, type MonitorEnd, type MonitorTold } from "./monitor.ts";
 export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
+export { openOverlays } from "./open-overlays.ts";
 export * from "./parse-machine.ts";
 export * from "./plan-change.ts";
 export { isListener, layerNode } from "./plan-devices.ts";
