@@ -10,6 +10,7 @@ export * from "./memory-file.ts";
 export * from "./open-file.ts";
 export * from "./read-chunk.ts";
 export { releaseBuffers } from "./release-buffers.ts";
+export * from "./share-blocks.ts";
 export * from "./sparse.ts";
 export * from "./spool.ts";
 export { isErrno, tryLock } from "./syscalls.ts";
