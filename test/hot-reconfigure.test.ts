@@ -201,9 +201,11 @@ test.each<[string, VirtualMachineConfigSpec, string, object]>([
   expect(await read(client, vm, "config.changeVersion")).toBe(before);
 });
 
-test.skipIf(govcPath === "")("govc adds, inserts, ejects, unplugs and removes while the guest runs", async () => {
+test.skipIf(govcPath === "")("govc adds, grows, inserts, ejects, unplugs and removes while the guest runs", async () => {
   await says("vm.disk.create", "-vm", NAME, "-name", `${NAME}/govc`, "-size", "4M");
   await guestSays("BLOCK", new RegExp(`=${4 * MIB}\\b`));
+  await says("vm.disk.change", "-vm", NAME, "-disk.name", "disk-1000-2", "-size", "5M");
+  expect(await deviceOf("VirtualDisk", 2)).toMatchObject({ capacityInKB: 5 * 1024 });
   await says("vm.network.add", "-vm", NAME, "-net", "VM Network", "-net.adapter", "vmxnet3");
   await guestSays("LINK", /=1 .*=1 .*=1$/);
   await says("device.disconnect", "-vm", NAME, "ethernet-2");
