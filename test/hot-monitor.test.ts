@@ -1,5 +1,5 @@
 /** A running guest's machine changes: what it is given it finds, what is taken it loses, and vmkernel's own death in between loses nothing. */
-import { closeSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
@@ -212,6 +212,16 @@ test.skipIf(!isRoot)(
     }
     await kernel.client.request({ kind: "growDisk", vm, descriptor, capacityBytes: size + MIB });
     expect(await shown()).toBe(size + MIB);
+    // As it is left by a kill after the file has grown, and after the descriptor says so.
+    const [flat, text] = ["1/disk-flat.vmdk", "1/disk.vmdk"].map((name) => kernel.hostPath(name)) as [string, string];
+    for (const saysSo of [false, true]) {
+      await kernel.kill("SIGKILL");
+      truncateSync(flat, size + 2 * MIB);
+      if (saysSo) writeFileSync(text, readFileSync(text, "utf8").replace(/^RW \d+/m, `RW ${(size + 2 * MIB) / 512}`));
+      await kernel.start();
+      const there = saysSo ? size + 2 * MIB : size + MIB;
+      expect([await shown(), statSync(flat).size]).toEqual([there, there]);
+    }
   },
 );
 

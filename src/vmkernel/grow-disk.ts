@@ -47,8 +47,10 @@ export async function settleSizes({ storage, log }: ChainParts, monitor: Monitor
   for (const disk of disksOf(machine)) {
     const file = formatDatastorePath(disk.descriptor);
     try {
-      const { capacityBytes, parents } = await storage.describeDisk(disk.descriptor);
-      if (refuseGrowth({ machine, disk, hasParent: parents.length > 0 }) !== undefined) continue;
+      using own = await storage.openOwn(disk.descriptor, { writable: false });
+      const { capacityBytes, sizeBytes, format } = own;
+      if (format !== "raw" || refuseGrowth({ machine, disk, hasParent: false }) !== undefined) continue;
+      if (sizeBytes === capacityBytes && (await shownCapacity(monitor, disk)) === capacityBytes) continue;
       const show = () => showCapacity(monitor, disk, capacityBytes);
       await storage.extendWritten(disk.descriptor, { capacityBytes, show }, UNWATCHED);
     } catch (error) {
