@@ -1,19 +1,28 @@
 /**
  * The same guest beside the host's own: the QEMU command line of a running monitor, with its files given by path as one gives them by hand,
- * and no sandbox. What differs is what the host puts between a guest and its disk. Its guest agent is spoken to directly.
+ * and no sandbox. It has a cgroup like the monitor's, with the same limits and weight, so that what else the machine does takes as much
+ * from both. What differs is what the host puts between a guest and its disk. Its guest agent is spoken to directly.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { describeProcess } from "../src/system/index.ts";
+import { Undo } from "../src/base/index.ts";
+import { writeSettings } from "../src/system/cgroups/settings.ts";
+import { addToCgroup, cgroupHierarchies, createCgroup, describeProcess, destroyCgroup } from "../src/system/index.ts";
 
 export interface BareGuest {
   /** Runs a script in the guest and does not wait for its end. */
   run(script: string): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** Of a monitor's cgroup, by the file of each setting: what both of them can be given. */
+const SETTINGS = { memory: { v1: "memory.limit_in_bytes", v2: "memory.max" }, cpu: { v1: "cpu.shares", v2: "cpu.weight" } } as const;
+const MEMORY_BYTES_MAX = 2 ** 40; // where the monitor's has no limit
+const PIDS_MAX = 1024;
+type Hierarchy = ReturnType<typeof cgroupHierarchies>[number];
 
 interface BareFiles {
   /** For sockets. */
@@ -24,7 +33,7 @@ interface BareFiles {
 }
 
 /** @param pid of the monitor whose guest is to stand beside it */
-export function startBareGuest(pid: number, files: BareFiles): BareGuest {
+export async function startBareGuest(pid: number, files: BareFiles): Promise<BareGuest> {
   const [program = "", ...command] = describeProcess(pid).command;
   const agent = join(files.folder, "bare-agent.sock");
   rmSync(agent, { force: true });
@@ -34,13 +43,36 @@ export function startBareGuest(pid: number, files: BareFiles): BareGuest {
   });
   const child: ChildProcess = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const leave = await joinLike(pid, child.pid ?? 0);
   return {
     run: (script) => runByAgent(agent, script),
     async stop() {
       child.kill("SIGKILL");
       await exited;
+      await leave();
     },
   };
+}
+
+/** @returns takes the cgroup away again, when nobody is in it */
+async function joinLike(monitor: number, pid: number): Promise<() => Promise<void>> {
+  const theirs = /\/(bulkhead-[^/]+\/[^/\n]+)$/m.exec(readFileSync(`/proc/${monitor}/cgroup`, "utf8"))?.[1];
+  if (theirs === undefined) return async () => {}; // on a machine without cgroups neither has one
+  const ours = theirs.replace("/", "-bench/");
+  await using undo = new Undo();
+  undo.add(() => destroyCgroup(ours));
+  const settingOf = ({ root, kind }: Hierarchy, controller: keyof typeof SETTINGS) =>
+    readFileSync(join(root, theirs, SETTINGS[controller][kind]), "utf8").trim();
+  const trees = cgroupHierarchies();
+  const memory = trees.find(({ controllers }) => controllers.includes("memory"));
+  const memoryBytes = memory === undefined ? Number.NaN : Number(settingOf(memory, "memory"));
+  await createCgroup(ours, { memoryBytes: Number.isNaN(memoryBytes) ? MEMORY_BYTES_MAX : memoryBytes, pids: PIDS_MAX });
+  for (const tree of trees)
+    if (tree.controllers.includes("cpu"))
+      await writeSettings(join(tree.root, ours), [{ file: SETTINGS.cpu[tree.kind], value: settingOf(tree, "cpu") }]);
+  await addToCgroup(ours, pid);
+  undo.release();
+  return () => destroyCgroup(ours);
 }
 
 function byPath(argument: string, { folder, serialLog, disks }: BareFiles, agent: string): string {

@@ -5,7 +5,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { moRef } from "../src/interfaces/index.ts";
-import type { HttpNfcLeaseInfo, MoRef, VirtualMachineImportSpec } from "../src/wire/index.ts";
+import type { HttpNfcLeaseInfo, MoRef, VirtualDevice, VirtualMachineImportSpec } from "../src/wire/index.ts";
 import { ask, DISK_MIB, DISKS, diskSpec, fill, makeForeign, type Stage, vmSpec } from "./disk-stage.fixture.ts";
 import { sleep } from "./harness.ts";
 import { ovfDescriptor } from "./package.fixture.ts";
@@ -167,6 +167,7 @@ export const DISK_DEEDS: readonly DiskDeed[] = [
     prepare: then(withSnapshots("one", "two", "three"), powerOn),
     perform: onSnapshot("two", "RemoveSnapshot_Task", { removeChildren: false }),
   },
+  { name: "extend what runs", runs: true, prepare: then(makeVm, powerOn), perform: growRunning },
   {
     name: "remove all snapshots of what runs",
     runs: true,
@@ -174,6 +175,14 @@ export const DISK_DEEDS: readonly DiskDeed[] = [
     perform: onVm("RemoveAllSnapshots_Task", {}),
   },
 ];
+
+async function growRunning(stage: Stage): Promise<void> {
+  const vm = await stage.vm();
+  const devices = (await read(stage.client, vm, "config.hardware.device")) as readonly VirtualDevice[];
+  const disk = devices.find(({ $type }) => $type === "VirtualDisk");
+  const device = { ...disk, capacityInKB: 2 * DISK_MIB * 1024, capacityInBytes: 2 * DISK_MIB * 1024 * 1024 };
+  await stage.task(vm, "ReconfigVM_Task", { spec: { deviceChange: [{ operation: "edit", device }] } });
+}
 
 let packed: Buffer | undefined;
 /** A disk as packages have it. */

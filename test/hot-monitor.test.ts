@@ -1,5 +1,5 @@
 /** A running guest's machine changes: what it is given it finds, what is taken it loses, and vmkernel's own death in between loses nothing. */
-import { closeSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VmId } from "../src/base/index.ts";
@@ -8,7 +8,7 @@ import { mapLookup, mapUpdate, openPinned } from "../src/system/index.ts";
 import type { DeviceSpec, MachineSpec } from "../src/vmkernel/index.ts";
 import { readConnection, writeConnection } from "../src/vmkernel/network/carried-connections.ts";
 import { CONNECTION_BYTES, FLOW_BYTES } from "../src/vmkernel/network/compile/firewall/places.ts";
-import { inDatastore, machineOf, sleep, TestKernel, until } from "./monitor.fixture.ts";
+import { DISK_BYTES, inDatastore, machineOf, sleep, TestKernel, until } from "./monitor.fixture.ts";
 import { makeGroup, makeSwitch } from "./switch-model/build-network.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -189,6 +189,41 @@ test.skipIf(!isRoot)("a vmkernel that is killed in the middle of a change finds 
   await guestSays("NIC", /^GUEST-NIC$/);
   await expectWhole();
 });
+
+test.skipIf(!isRoot)(
+  "a vmkernel that is killed while a disk grows leaves it as it was or grown, and its guest sees what there is",
+  async () => {
+    const shown = async () => {
+      const { qmp } = await kernel.client.request({ kind: "inspectMonitor", vm });
+      const disks = qmp.block as { qdev: string; inserted?: { image?: { "virtual-size"?: number } } }[];
+      return disks.find(({ qdev }) => qdev === "dev2000")?.inserted?.image?.["virtual-size"];
+    };
+    const descriptor = inDatastore("1/disk.vmdk");
+    let size = DISK_BYTES;
+    for (const afterMs of [2, 8, 14, 20, 40]) {
+      kernel.client.request({ kind: "growDisk", vm, descriptor, capacityBytes: size + MIB }).catch(() => {}); // the connection breaks
+      await sleep(afterMs);
+      await kernel.kill("SIGKILL");
+      await kernel.start();
+      const { capacityBytes } = await kernel.client.request({ kind: "describeDisk", descriptor });
+      expect([size, size + MIB]).toContain(capacityBytes);
+      expect([await shown(), statSync(kernel.hostPath("1/disk-flat.vmdk")).size]).toEqual([capacityBytes, capacityBytes]);
+      size = capacityBytes;
+    }
+    await kernel.client.request({ kind: "growDisk", vm, descriptor, capacityBytes: size + MIB });
+    expect(await shown()).toBe(size + MIB);
+    // As it is left by a kill after the file has grown, and after the descriptor says so.
+    const [flat, text] = ["1/disk-flat.vmdk", "1/disk.vmdk"].map((name) => kernel.hostPath(name)) as [string, string];
+    for (const saysSo of [false, true]) {
+      await kernel.kill("SIGKILL");
+      truncateSync(flat, size + 2 * MIB);
+      if (saysSo) writeFileSync(text, readFileSync(text, "utf8").replace(/^RW \d+/m, `RW ${(size + 2 * MIB) / 512}`));
+      await kernel.start();
+      const there = saysSo ? size + 2 * MIB : size + MIB;
+      expect([await shown(), statSync(flat).size]).toEqual([there, there]);
+    }
+  },
+);
 
 /** The connections that a port's firewall remembers, as they are pinned. */
 function connectionsOf({ key }: DeviceSpec): number {

@@ -1,13 +1,13 @@
 /** A client changes a VM while its guest runs; the guest, the configuration and the evidence agree at every moment. */
 import { execFile } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hostPaths } from "../src/base/index.ts";
 import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
-import type { MoRef, VirtualDevice, VirtualDeviceConfigSpec, VirtualMachineConfigSpec } from "../src/wire/index.ts";
+import type { MoRef, VirtualDevice, VirtualDeviceConfigSpec, VirtualDisk, VirtualMachineConfigSpec } from "../src/wire/index.ts";
 import { installFromGo } from "./go.ts";
 import { datastoreText, installGuestImage, notPassed, PASSWORD, startHost, type TestHost, waitFor } from "./harness.ts";
 import { bootableSpec, createVm, diskInGuest, ended, lastTick, read, succeeded } from "./vm.ts";
@@ -76,6 +76,12 @@ async function guestSays(kind: string, text: RegExp): Promise<void> {
     return text.test(lines.at(-1)?.trim() ?? "");
   }, GUEST_MS);
 }
+async function inGuest(script: string): Promise<void> {
+  const vmkernel = await host.vmkernel();
+  const { exitCode } = await vmkernel.request({ kind: "runInGuest", vm: vm.value as never, login: GUEST_LOGIN, script });
+  vmkernel.close();
+  expect(exitCode).toBe(0);
+}
 async function deviceOf(type: string, at = 0): Promise<VirtualDevice> {
   const devices = (await read(client, vm, "config.hardware.device")) as readonly VirtualDevice[];
   const found = devices.filter(({ $type }) => $type === type).at(at);
@@ -125,18 +131,31 @@ test("a disk does no more operations in a second than its limit, from the change
     await reconfigure({ deviceChange: [change("edit", { ...data, storageIOAllocation: { limit } })] });
   };
   const secondsToRead = async (blocks: number, first: number) => {
-    const vmkernel = await host.vmkernel();
-    const script = `dd if=${diskInGuest(1)} of=/dev/null bs=32k count=${blocks} skip=${first}`;
     const beganAt = performance.now();
-    const { exitCode } = await vmkernel.request({ kind: "runInGuest", vm: vm.value as never, login: GUEST_LOGIN, script });
-    vmkernel.close();
-    expect(exitCode).toBe(0);
+    await inGuest(`dd if=${diskInGuest(1)} of=/dev/null bs=32k count=${blocks} skip=${first}`);
     return (performance.now() - beganAt) / 1000;
   };
   await allow(16);
   expect(await secondsToRead(64, 0)).toBeGreaterThan(3);
   await allow(-1);
   expect(await secondsToRead(160, 64)).toBeLessThan(8); // ten seconds at sixteen a second
+});
+
+test("a disk grows under its guest, which writes to the new end of it, and the evidence agrees", async () => {
+  const data = (await deviceOf("VirtualDisk", 1)) as VirtualDisk;
+  const grown = { ...data, capacityInKB: 12 * 1024, capacityInBytes: 12 * MIB };
+  await reconfigure({ deviceChange: [change("edit", grown)] });
+  expect(await deviceOf("VirtualDisk", 1)).toMatchObject({ capacityInKB: 12 * 1024 });
+  // Linux hears that the size is another one, and asks which when it is told to.
+  await inGuest(`echo 1 > /sys/block/$(basename ${diskInGuest(1)})/device/rescan`);
+  await guestSays("BLOCK", new RegExp(`sdb=${12 * MIB}`));
+  await inGuest(`printf THE-NEW-END | dd of=${diskInGuest(1)} bs=512 seek=${(12 * MIB) / 512 - 1} conv=notrunc,fsync`);
+  const [, file = ""] = /^\[datastore1\] (.*)\.vmdk$/.exec((data.backing as { fileName: string }).fileName) ?? [];
+  const flat = readFileSync(join(hostPaths(host.root).volumes, "datastore1", `${file}-flat.vmdk`));
+  expect([flat.length, flat.subarray(12 * MIB - 512, 12 * MIB - 501).toString()]).toEqual([12 * MIB, "THE-NEW-END"]);
+  const wrong = { ...grown, capacityInKB: 8 * 1024, capacityInBytes: 8 * MIB };
+  await expect(reconfigure({ deviceChange: [change("edit", wrong)] })).rejects.toMatchObject({ fault: "InvalidDeviceSpec" });
+  await expectEvidence();
 });
 
 test("the cable of an adapter is unplugged and plugged in, and clients see it", async () => {
@@ -172,7 +191,7 @@ test.each<[string, VirtualMachineConfigSpec, string, object]>([
   ],
   [
     "its disk on another unit",
-    { deviceChange: [change("edit", { ...disk(1000, 3), key: 2001 })] },
+    { deviceChange: [change("edit", { ...disk(1000, 3), key: 2001, capacityInKB: 12 * 1024 })] },
     "InvalidDeviceOperation",
     { deviceIndex: 0, badOp: "edit" },
   ],
@@ -182,9 +201,11 @@ test.each<[string, VirtualMachineConfigSpec, string, object]>([
   expect(await read(client, vm, "config.changeVersion")).toBe(before);
 });
 
-test.skipIf(govcPath === "")("govc adds, inserts, ejects, unplugs and removes while the guest runs", async () => {
+test.skipIf(govcPath === "")("govc adds, grows, inserts, ejects, unplugs and removes while the guest runs", async () => {
   await says("vm.disk.create", "-vm", NAME, "-name", `${NAME}/govc`, "-size", "4M");
   await guestSays("BLOCK", new RegExp(`=${4 * MIB}\\b`));
+  await says("vm.disk.change", "-vm", NAME, "-disk.name", "disk-1000-2", "-size", "5M");
+  expect(await deviceOf("VirtualDisk", 2)).toMatchObject({ capacityInKB: 5 * 1024 });
   await says("vm.network.add", "-vm", NAME, "-net", "VM Network", "-net.adapter", "vmxnet3");
   await guestSays("LINK", /=1 .*=1 .*=1$/);
   await says("device.disconnect", "-vm", NAME, "ethernet-2");

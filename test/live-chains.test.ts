@@ -82,6 +82,8 @@ async function snapshot(below: string, top: string, memory?: string): Promise<vo
   machine = to;
 }
 const commit = (name: string) => kernel.client.request({ kind: "commitDisk", descriptor: inDatastore(`1/${name}.vmdk`), vm });
+const grow = (name: string, sizeMib: number) =>
+  kernel.client.request({ kind: "growDisk", vm, descriptor: inDatastore(`1/${name}.vmdk`), capacityBytes: sizeMib * MIB });
 const drop = (name: string) => kernel.client.request({ kind: "deleteDisk", descriptor: inDatastore(`1/${name}.vmdk`) });
 /** How the monitor has the disk's files open. */
 function access(): Record<string, string> {
@@ -115,6 +117,7 @@ test.runIf(isRoot)(
     await expect(
       kernel.client.request({ kind: "createChildDisk", descriptor: inDatastore("1/x.vmdk"), parent: inDatastore("1/data-000003.vmdk") }),
     ).rejects.toMatchObject({ fault: "FileLocked" });
+    await expect(grow("data-000003", 80)).rejects.toMatchObject({ fault: "InvalidState" });
   },
 );
 
@@ -163,27 +166,34 @@ test.runIf(isRoot)(
   },
 );
 
-test.runIf(isRoot)("every write that the guest was told of is there when all is one disk again", { timeout: GUEST_MS }, async () => {
-  await commit("data-000003");
-  await drop("data-000003");
-  await commit("data-000005");
-  await drop("data-000005");
-  machine = (await kernel.client.request({ kind: "inspectMonitor", vm })).machine;
-  expect(machine.devices.find(({ key }) => key === 2001)).toEqual(disk("data"));
-  await writesOn();
-  expect(access()).toEqual({ "data-flat.vmdk": "write" });
-  await kernel.client.request({ kind: "powerOff", vm });
-  const last = written();
-  const bytes = readFileSync(kernel.hostPath("1/data-flat.vmdk"));
-  const numbers = Array.from({ length: Math.min(last, SLOTS - 1) }, (_, index) => last - index);
-  const found = numbers.map((number) => {
-    const at = (number % SLOTS) * 8 * 4096;
-    return bytes.subarray(at, at + 16).toString();
-  });
-  expect(found).toEqual(numbers.map((number) => String(number).padStart(16, "0")));
-  expect(
-    readdirSync(kernel.hostPath("1"))
-      .filter((name) => name.startsWith("data"))
-      .sort(),
-  ).toEqual(["data-flat.vmdk", "data.vmdk"]);
-});
+test.runIf(isRoot)(
+  "every write that the guest was told of is there when all is one disk again, and it grows",
+  { timeout: GUEST_MS },
+  async () => {
+    await commit("data-000003");
+    await drop("data-000003");
+    await commit("data-000005");
+    await drop("data-000005");
+    machine = (await kernel.client.request({ kind: "inspectMonitor", vm })).machine;
+    expect(machine.devices.find(({ key }) => key === 2001)).toEqual(disk("data"));
+    await writesOn();
+    expect(access()).toEqual({ "data-flat.vmdk": "write" });
+    expect(await grow("data", 80)).toMatchObject({ capacityBytes: 80 * MIB });
+    await writesOn();
+    expect(access()).toEqual({ "data-flat.vmdk": "write" });
+    await kernel.client.request({ kind: "powerOff", vm });
+    const last = written();
+    const bytes = readFileSync(kernel.hostPath("1/data-flat.vmdk"));
+    const numbers = Array.from({ length: Math.min(last, SLOTS - 1) }, (_, index) => last - index);
+    const found = numbers.map((number) => {
+      const at = (number % SLOTS) * 8 * 4096;
+      return bytes.subarray(at, at + 16).toString();
+    });
+    expect(found).toEqual(numbers.map((number) => String(number).padStart(16, "0")));
+    expect(
+      readdirSync(kernel.hostPath("1"))
+        .filter((name) => name.startsWith("data"))
+        .sort(),
+    ).toEqual(["data-flat.vmdk", "data.vmdk"]);
+  },
+);

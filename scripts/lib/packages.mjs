@@ -33,6 +33,7 @@ export const TEST_PACKAGES = {
   "qemu-utils": "qemu-img, another reader and writer of disks",
   curl: "an ordinary HTTP client, for files of the datastores",
   kmod: "depmod and modprobe: modules of a machine with Debian's stock kernel",
+  xfsprogs: "mkfs.xfs: a datastore whose files can share blocks",
   openssl: "looks at the host's certificate from outside",
 };
 

@@ -37,20 +37,22 @@ export interface ChainParts {
   readonly require: (vm: VmId) => Monitor;
   readonly inTurn: <T>(vm: VmId, deed: () => Promise<T>) => Promise<T>;
   /** Puts behind a guest's memory what else it needs to go on. @param fd of its file */
-  readonly completeMemory: (monitor: Monitor, fd: number) => void;
+  readonly completeMemory: (monitor: Monitor, fd: number) => Promise<void>;
   readonly log: (line: string) => void;
 }
 
 type Disk = Extract<DeviceSpec, { kind: "disk" }>;
 const isSame = (one: DatastorePath, other: DatastorePath): boolean => formatDatastorePath(one) === formatDatastorePath(other);
-const disksOf = ({ devices }: MachineSpec): readonly Disk[] => devices.filter((device): device is Disk => device.kind === "disk");
+export const disksOf = ({ devices }: MachineSpec): readonly Disk[] => devices.filter((device): device is Disk => device.kind === "disk");
+export const diskWith = (machine: MachineSpec, descriptor: DatastorePath): Disk | undefined =>
+  disksOf(machine).find((disk) => isSame(disk.descriptor, descriptor));
 
 export function createChildDisk(parts: ChainParts, { descriptor, parent, uuid, vm }: ChildRequest): Promise<DiskDescription> {
   const { storage, require, inTurn } = parts;
   const child = { parent, ...(uuid !== undefined && { uuid }) };
   if (vm === undefined) return storage.createChildDisk(descriptor, child);
   return inTurn(vm, async () => {
-    const isWritten = disksOf(require(vm).record.machine).some((disk) => isSame(disk.descriptor, parent));
+    const isWritten = diskWith(require(vm).record.machine, parent) !== undefined;
     return storage.createChildDisk(descriptor, { ...child, isWritten });
   });
 }

@@ -45,6 +45,7 @@ export {
   QEMU,
   type Refusal,
   refusalFault,
+  refuseGrowth,
   type SelfTestPlace,
   startSandboxed,
   testAccelerators,

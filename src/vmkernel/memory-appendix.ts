@@ -1,5 +1,5 @@
 /**
- * What lies behind a suspended guest's memory in its file, where QEMU has no use for it: what the ports of its NICs knew. So it goes where
+ * What lies behind a suspended guest's memory in its file, where QEMU has no use for it: what the ports of its NICs knew, last. So it goes where
  * the file goes, and with it.
  *   memory | NIC's key:32, length:32, bytes | … | length of all those:32, unused:32, milliseconds of the epoch when saved:64, MARK:128 |
  * QEMU reads its own stream to the end that is marked in it, and nothing behind that (migration/savevm.c, qemu_loadvm_state). Anybody may
@@ -48,12 +48,23 @@ export interface Appendix {
 /** @returns undefined where there is none, or none that fits */
 export function readAppendix(fd: number): Appendix | undefined {
   const { size } = fstatSync(fd);
-  const tail = readAt(fd, size - TAIL_BYTES, TAIL_BYTES);
-  if (tail === undefined || !tail.subarray(16).equals(MARK)) return undefined;
+  const tail = readTail(fd);
+  if (tail === undefined) return undefined;
   const length = tail.readUInt32LE(0);
-  const body = length > BYTES_MAX ? undefined : readAt(fd, size - TAIL_BYTES - length, length);
+  const body = length > BYTES_MAX ? undefined : readExactly(fd, size - TAIL_BYTES - length, length);
   const carried = body && parseBlocks(body);
   return carried && { carried, savedAtMs: Number(tail.readBigUInt64LE(8)) };
+}
+
+/** How much of the file's end it takes; 0 where there is none. */
+export function appendixLength(fd: number): number {
+  const tail = readTail(fd);
+  return tail === undefined ? 0 : tail.readUInt32LE(0) + TAIL_BYTES;
+}
+
+function readTail(fd: number): Buffer | undefined {
+  const tail = readExactly(fd, fstatSync(fd).size - TAIL_BYTES, TAIL_BYTES);
+  return tail?.subarray(16).equals(MARK) === true ? tail : undefined;
 }
 
 function parseBlocks(body: Buffer): Carried | undefined {
@@ -69,7 +80,8 @@ function parseBlocks(body: Buffer): Carried | undefined {
   return carried;
 }
 
-function readAt(fd: number, position: number, length: number): Buffer | undefined {
+/** @returns undefined where the file has not that many bytes there */
+export function readExactly(fd: number, position: number, length: number): Buffer | undefined {
   if (position < 0) return undefined;
   const bytes = Buffer.alloc(length);
   for (let read = 0; read < length; ) {

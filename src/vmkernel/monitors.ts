@@ -16,8 +16,10 @@ import {
 } from "./chains.ts";
 import type { Controls } from "./controls.ts";
 import type { HostFirewall } from "./firewall/index.ts";
+import { type GrowRequest, growDisk, settleSizes } from "./grow-disk.ts";
 import type { GuestVariable } from "./guest-variables.ts";
 import type { HostNetwork } from "./host-network.ts";
+import { keepOverlays } from "./kept-overlays.ts";
 import type { MachineSpec } from "./machine.ts";
 import { type PageMapPart, readPageRuns } from "./memory/page-map.ts";
 import { appendToFile } from "./memory-appendix.ts";
@@ -45,6 +47,7 @@ import {
   type MonitorEnd,
   type MonitorTold,
   memoryMapOf,
+  openOverlays,
   putBack,
   refuseSuspend,
   startMonitor,
@@ -111,6 +114,7 @@ export class Monitors {
       this.#logs.note(adopted.vm, "Another vmkernel has taken it up");
       this.#keep(adopted.monitor);
       await settleCommit(this.#chains(), adopted.monitor);
+      await settleSizes(this.#chains(), adopted.monitor);
       await this.#virtualPorts.settle(adopted.monitor);
     }
     const vms = new Set(this.#running.byVm.keys());
@@ -192,8 +196,10 @@ export class Monitors {
     });
   }
 
-  /** What its ports know goes with a guest's memory. */
-  #completeMemory(monitor: Monitor, fd: number): void {
+  /** What its guest has written to disks that forget, and what its ports know, goes with a guest's memory. */
+  async #completeMemory(monitor: Monitor, fd: number): Promise<void> {
+    using open = await openOverlays(monitor);
+    await keepOverlays({ fd }, open.overlays);
     appendToFile(fd, this.#virtualPorts.carryOut(monitor));
   }
 
@@ -231,6 +237,13 @@ export class Monitors {
   /** @throws {Fault} FileLocked when somebody else has one of the disks, or the parent has other children */
   commitDisk(request: CommitRequest, controls: Controls): Promise<DiskDescription> {
     return commitDisk(this.#chains(), request, controls);
+  }
+
+  /** @throws {Fault} InvalidState, InvalidDeviceOperation, NoDiskSpace …; then the disk is what it was */
+  async growDisk(request: GrowRequest, controls: Controls): Promise<DiskDescription> {
+    const grown = await growDisk(this.#chains(), request, controls);
+    this.#logs.note(request.vm, `Disk ${formatDatastorePath(request.descriptor)} has ${grown.capacityBytes} bytes`);
+    return grown;
   }
 
   /** @throws {Fault} what is wrong with the disks, before anything has changed; FilesystemQuiesceFault */

@@ -1,7 +1,9 @@
 /** Opens everything that a machine names, for its monitor: all of it or nothing. What a monitor gets is decided here, once. */
 import { readFile } from "node:fs/promises";
-import { assertNever, type DatastorePath } from "../base/index.ts";
+import { assertNever, type DatastorePath, formatDatastorePath } from "../base/index.ts";
+import { fault } from "../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "./attachments.ts";
+import { findOverlays } from "./kept-overlays.ts";
 import type { DeviceSpec, MachineSpec } from "./machine.ts";
 import { listenFor } from "./serial/index.ts";
 import type { Storage } from "./storage/index.ts";
@@ -39,19 +41,19 @@ export async function openAttachments(machine: MachineSpec, { storage, pipes }: 
     return attachment;
   };
   try {
+    const { firmware, resumeFrom } = machine;
+    const memory = resumeFrom === undefined ? undefined : keep(await storage.openForRead(resumeFrom));
     const disks = new Map<number, DiskAttachment>();
     const files = new Map<number, FileAttachment>();
     const listeners = new Map<number, number>();
     for (const device of machine.devices) {
-      if (device.kind === "disk") disks.set(device.key, keep(await openDiskOf(device, machine, storage)));
+      if (device.kind === "disk") disks.set(device.key, keep(await openDiskOf(device, machine, storage, memory)));
       const file = await openFileOf(device, storage);
       if (file !== undefined) files.set(device.key, keep(file));
       if (device.kind === "serial" && device.wire !== undefined && isListener(device.wire))
         listeners.set(device.key, keep(listenFor(device.wire, pipes)).fd);
     }
-    const { firmware, resumeFrom } = machine;
     const firmwareVariables = firmware.kind === "efi" ? keep(await openVariables(firmware.nvram, storage)) : undefined;
-    const memory = resumeFrom === undefined ? undefined : keep(await storage.openForRead(resumeFrom));
     return { disks, files, firmwareVariables, memory, listeners, [Symbol.dispose]: close };
   } catch (error) {
     close();
@@ -59,9 +61,19 @@ export async function openAttachments(machine: MachineSpec, { storage, pipes }: 
   }
 }
 
-function openDiskOf({ descriptor, mode }: Disk, { home }: MachineSpec, storage: Storage): Promise<DiskAttachment> {
-  if (mode === "independent_nonpersistent") return storage.openNonpersistent(descriptor, { home });
-  return storage.openDisk(descriptor, { writable: true });
+/** @param memory of a guest that was suspended: with it goes what it had written to disks that forget */
+function openDiskOf(
+  { key, descriptor, mode }: Disk,
+  { home }: MachineSpec,
+  storage: Storage,
+  memory: FileAttachment | undefined,
+): Promise<DiskAttachment> {
+  if (mode !== "independent_nonpersistent") return storage.openDisk(descriptor, { writable: true });
+  if (memory === undefined) return storage.openNonpersistent(descriptor, { home });
+  const range = findOverlays(memory).get(key);
+  if (range !== undefined) return storage.openNonpersistent(descriptor, { home, kept: { file: memory.file, ...range } });
+  const reason = `${formatDatastorePath(memory.file)} lacks what was written to ${formatDatastorePath(descriptor)}`;
+  throw fault("GenericVmConfigFault", `${reason}, without which its guest cannot go on.`, { reason });
 }
 
 /** The file behind a device that is no disk. */

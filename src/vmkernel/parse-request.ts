@@ -68,6 +68,7 @@ const KINDS = [
   "copyDisk",
   "moveDisk",
   "changeDisk",
+  "growDisk",
   "powerOn",
   "powerOff",
   "reset",
@@ -172,6 +173,10 @@ export function parseRequest(value: unknown): VmkernelRequest {
     }
     case "changeDisk":
       return { kind, descriptor: readPath(shape, "descriptor"), change: parseDiskChange(readShape(shape, "change")) };
+    case "growDisk": {
+      const capacityBytes = readInteger(shape, "capacityBytes", CAPACITY_BYTES);
+      return { kind, vm: readVmId(shape, "vm"), descriptor: readPath(shape, "descriptor"), capacityBytes };
+    }
     case "powerOn": {
       const guestVariables = readOptional(shape, "guestVariables", readGuestVariables);
       const sharingGroup = readOptional(shape, "sharingGroup", (from, name) => readText(from, name, { max: SHARING_GROUP_LENGTH_MAX }));

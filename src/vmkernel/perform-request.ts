@@ -79,6 +79,8 @@ export async function performRequest(
       return storage.moveDisk({ ...request, replace: request.replace === true }) satisfies Result<"moveDisk">;
     case "changeDisk":
       return storage.changeDisk(request.descriptor, request.change, controls) satisfies Result<"changeDisk">;
+    case "growDisk":
+      return monitors.growDisk(request, controls) satisfies Result<"growDisk">;
     case "powerOn":
       return monitors.powerOn(request.machine, request.guestVariables, request.sharingGroup) satisfies Result<"powerOn">;
     case "powerOff":

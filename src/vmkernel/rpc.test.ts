@@ -38,6 +38,7 @@ const everyRequest: readonly VmkernelRequest[] = [
   { kind: "moveDisk", from: file, to: file, replace: true },
   { kind: "changeDisk", descriptor: file, change: { kind: "extend", capacityBytes: 1024, eager: false } },
   { kind: "changeDisk", descriptor: file, change: { kind: "extend", capacityBytes: 1024 } },
+  { kind: "growDisk", vm: machineWith([]).vm, descriptor: file, capacityBytes: 4096 },
   { kind: "changeDisk", descriptor: file, change: { kind: "zeroFill" } },
   { kind: "changeDisk", descriptor: file, change: { kind: "setUuid", uuid: disk.uuid } },
   { kind: "powerOn", machine: machineWith([]) },

@@ -94,6 +94,11 @@ export type VmkernelRequest =
   | { readonly kind: "moveDisk"; readonly from: DatastorePath; readonly to: DatastorePath; readonly replace?: boolean }
   /** Changes a disk where it lies. FileLocked while a monitor holds it. */
   | { readonly kind: "changeDisk"; readonly descriptor: DatastorePath; readonly change: DiskChange }
+  /**
+   * Makes a disk of a running machine larger, for its guest to see at once. Asked for the size that it has, it tells the guest again.
+   * InvalidState where it has a parent, InvalidDeviceOperation where its device cannot; NoDiskSpace; then it is what it was.
+   */
+  | { readonly kind: "growDisk"; readonly vm: VmId; readonly descriptor: DatastorePath; readonly capacityBytes: number }
   /** Monitors. A power request returns when it has taken effect. */
   /** `guestVariables`: what the guest is told, from its start to its end. */
   /** `sharingGroup`: VMs of one group may share equal pages of their memory, and those without share none. InvalidState while another group's run. */
@@ -207,6 +212,7 @@ export interface VmkernelResults {
   copyDisk: DiskDescription;
   moveDisk: Moved;
   changeDisk: DiskDescription;
+  growDisk: DiskDescription;
   powerOn: MonitorDescription;
   powerOff: null;
   reset: null;

@@ -148,7 +148,7 @@ const ownCgroup = unlessWithheld("Each monitor and its sandbox are in a cgroup o
 
 /** What a monitor may have open besides its VM's files. */
 const HARMLESS_TARGETS = /^(\/dev\/null|anon_inode:\[(eventfd|eventpoll|signalfd|timerfd)\]|\/memfd:[^/]* \(deleted\)|pipe:\[\d+\])$/;
-/** What is written to a disk that is independent_nonpersistent: nobody else can ever open it. */
+/** What is written to a disk that is independent_nonpersistent: there is no name by which anybody could open it. */
 const UNNAMED_FILE = /\/#\d+ \(deleted\)$/;
 const SOCKETS_OF_SERIAL_PORT = 3; // a listening socket, a connection and QEMU's duplicate
 const CONTROL_SOCKETS_MAX = 8; // QMP and guest agent: each a listening socket, a connection and QEMU's duplicates

@@ -1,9 +1,17 @@
 import { expect, test } from "vitest";
-import type { MachineSpec } from "../../vmkernel/index.ts";
-import { updateVmx, type VirtualDevice, type VirtualMachineConfigSpec, VMX_BYTES_MAX, type Vmx } from "../../wire/index.ts";
+import type { DiskDescription, MachineSpec } from "../../vmkernel/index.ts";
+import {
+  updateVmx,
+  type VirtualDevice,
+  type VirtualDisk,
+  type VirtualMachineConfigSpec,
+  VMX_BYTES_MAX,
+  type Vmx,
+} from "../../wire/index.ts";
 import { planHotChange } from "./hot-change.ts";
 import { machineSpecOf } from "./machine-spec.ts";
 import { planReconfigure } from "./plan-config.ts";
+import { readConfig } from "./read-config.ts";
 import { context, place, read, vm, vmxOf } from "./vm-config.fixture.ts";
 
 const vmx = vmxOf(`
@@ -110,6 +118,35 @@ test("an adapter moves to another network, and its firewall changes, while its g
   const value = { anyType: "string", value: "deny" } as const;
   const guarded = hot({ extraConfig: [{ key: "ethernet0.firewall.otherwise", value }] }, before, wired);
   expect(find(guarded, 4000)).toMatchObject({ connected: true, firewall: { rules: [], otherwise: "deny" } });
+});
+
+test("a disk grows while its guest runs, unless a snapshot lies beneath it or it hangs on something else than SCSI", () => {
+  const grow = (prefix: string, parents: DiskDescription["parents"]) => {
+    const controllers = ["scsi0", "sata0"].map((bus) => `${bus}.present = "TRUE"`).join("\n");
+    const from = vmxOf(
+      `virtualHW.version = "21"\nguestOS = "other-64"\nmemSize = "256"\nnumvcpus = "1"\n${controllers}\n${prefix}.present = "TRUE"\n${prefix}.fileName = "v.vmdk"\n`,
+    );
+    const known = {
+      capacityBytes: 1024 ** 2,
+      allocatedBytes: 0,
+      provisioning: "thin",
+      adapterType: "lsilogic",
+      uuid: "6".repeat(32),
+    } as const;
+    const more = { contentId: "12345678", extents: [], children: [], geometry: { cylinders: 1, heads: 255, sectors: 63 }, parents };
+    const config = readConfig(from, { ...place, disks: new Map([["[datastore1] web/v.vmdk", { ...known, ...more }]]) });
+    const devices = config.hardware.device ?? [];
+    const [disk] = devices.filter(({ $type }) => $type === "VirtualDisk") as VirtualDisk[];
+    const changes = edit({ ...disk, capacityInKB: 2048, capacityInBytes: 2048 * 1024 } as VirtualDisk);
+    const before = machineSpecOf(from, { ...place, vm, host: context.host });
+    const plan = planReconfigure(from, { deviceChange: changes }, { ...context, config });
+    expect(plan.disksToExtend).toHaveLength(1);
+    return planHotChange({ ...place, vm, host: context.host, before, vmx: from, plan, devices, changes });
+  };
+  expect(grow("scsi0:0", []).devices).toContainEqual(expect.objectContaining({ kind: "disk", key: 2000 }));
+  expect(() => grow("scsi0:0", [place.vmxPath])).toThrow(expect.objectContaining({ fault: "InvalidState" }));
+  const onSata = { fault: "InvalidDeviceOperation", fields: expect.objectContaining({ deviceIndex: 0, badOp: "edit" }) };
+  expect(() => grow("sata0:0", [])).toThrow(expect.objectContaining(onSata));
 });
 
 test.each<[string, VirtualMachineConfigSpec, string, object]>([

@@ -4,8 +4,8 @@
  * Source: vim25 VirtualMachineConfigSpec (which properties want a VM that is off), VirtualDeviceConnectInfo, InvalidDeviceOperation,
  * CpuHotPlugNotSupported, MemoryHotPlugNotSupported.
  */
-import type { Fault } from "../../base/index.ts";
-import { type MachineSpec, planMachineChange, type Refusal, refusalFault } from "../../vmkernel/index.ts";
+import { type Fault, formatDatastorePath } from "../../base/index.ts";
+import { type DeviceSpec, type MachineSpec, planMachineChange, type Refusal, refusalFault, refuseGrowth } from "../../vmkernel/index.ts";
 import { fault, readVmx, type VirtualDevice, type VirtualDeviceConfigSpec, type Vmx } from "../../wire/index.ts";
 import { type MachineQuestion, machineSpecOf } from "./machine-spec.ts";
 import type { ConfigPlan } from "./plan-config.ts";
@@ -20,6 +20,8 @@ export interface HotQuestion extends Omit<MachineQuestion, "resumeFrom" | "isCon
   readonly devices: readonly VirtualDevice[];
   readonly changes: readonly VirtualDeviceConfigSpec[];
 }
+
+type Disk = Extract<DeviceSpec, { kind: "disk" }>;
 
 /** Keys that only a VM that is off can change, whether or not its monitor knows them; with what goes without saying. */
 const OFF_ONLY: readonly { readonly key: string; readonly otherwise: string }[] = [
@@ -40,7 +42,7 @@ const OFF_ONLY: readonly { readonly key: string; readonly otherwise: string }[] 
 export function planHotChange(question: HotQuestion): MachineSpec {
   const { before, vmx, plan, changes } = question;
   refuseOffOnly(vmx, plan.vmx);
-  if (plan.disksToExtend.length > 0) throw offOnly("the size of a disk");
+  for (const { descriptor } of plan.disksToExtend) refuseGrowing(question, formatDatastorePath(descriptor));
   const wanted = wantedMachine(question);
   const change = planMachineChange(before, wanted);
   if (change.kind === "refused")
@@ -55,6 +57,16 @@ export function planHotChange(question: HotQuestion): MachineSpec {
     throw refusalFault({ kind: "device", device: step.device, operation: "edit", because }, wanted, index);
   }
   return wanted;
+}
+
+/** @throws {Fault} InvalidState, InvalidDeviceOperation */
+function refuseGrowing({ before, plan, devices, changes }: HotQuestion, file: string): void {
+  const disk = before.devices.find((device): device is Disk => device.kind === "disk" && formatDatastorePath(device.descriptor) === file);
+  if (disk === undefined) throw offOnly(`the size of ${file}, which it does not have,`);
+  const known = devices.find(({ key }) => key === disk.key)?.backing as { parent?: object } | undefined;
+  const index = changes.findIndex((_, at) => plan.keyOfChange.get(at) === disk.key);
+  const refusal = refuseGrowth({ machine: before, disk, hasParent: known?.parent !== undefined }, Math.max(0, index));
+  if (refusal !== undefined) throw refusal;
 }
 
 function refuseOffOnly(before: Vmx, after: Vmx): void {

@@ -24,7 +24,7 @@ import {
 import { changeVmx, makeDisk, removeDiskIfThere } from "../vm-files.ts";
 import { aboutVm, readableFiles } from "./context.ts";
 import { configContext, requireAbsent } from "./create.ts";
-import { changeMachine, restoreMachine } from "./running-machine.ts";
+import { changeMachine, growDisk, restoreMachine } from "./running-machine.ts";
 
 export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineConfigSpec): Promise<Task> {
   const { agent } = call;
@@ -59,9 +59,13 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
       await makeDisk(vmkernel, planned, { report: watch, ...(signal && { signal }) });
     }
     if (signal?.aborted === true) throw fault("RequestCanceled", "The task was canceled by a user.", {});
-    // Where more fails after it, a disk stays larger: that takes nothing from anybody.
-    for (const { descriptor, capacityBytes } of plan.disksToExtend)
-      await vmkernel.request({ kind: "changeDisk", descriptor, change: { kind: "extend", capacityBytes } });
+    // Where more fails after it, a disk stays larger: that takes nothing from anybody, and clients see it.
+    if (plan.disksToExtend.length > 0) undo.add(() => agent.vms.refresh(vm));
+    for (const larger of plan.disksToExtend) {
+      const { descriptor, capacityBytes } = larger;
+      if (running !== undefined) await growDisk(agent, vm, larger);
+      else await vmkernel.request({ kind: "changeDisk", descriptor, change: { kind: "extend", capacityBytes } });
+    }
     if (running !== undefined) {
       undo.add(() => restoreMachine(agent, vm, running.before));
       await changeMachine(agent, vm, running.wanted);

@@ -51,7 +51,7 @@ export function isFullyWritten(file: OpenFile, length: number): boolean {
  * @param begin where they begin in each of the two; `watch` is told how many of them are done
  */
 export async function copyData(
-  { from, to }: { readonly from: OpenFile; readonly to: OpenFile },
+  { from, to }: { readonly from: Pick<OpenFile, "fd">; readonly to: Pick<OpenFile, "fd"> },
   length: number,
   watch: Watch,
   begin: { readonly from: number; readonly to: number } = { from: 0, to: 0 },
@@ -103,7 +103,7 @@ interface Piece {
 }
 
 /** All ranges piece by piece: while one is worked on, the next is read. The bytes are good until the next but one. */
-async function* piecesAhead(file: OpenFile, ranges: Iterable<Range>): AsyncGenerator<Piece> {
+async function* piecesAhead(file: Pick<OpenFile, "fd">, ranges: Iterable<Range>): AsyncGenerator<Piece> {
   const buffers = [Buffer.allocUnsafe(AHEAD_BYTES), Buffer.allocUnsafe(AHEAD_BYTES)] as const;
   const places = placesIn(ranges);
   let count = 0;
@@ -136,7 +136,7 @@ function* placesIn(ranges: Iterable<Range>): Generator<Range> {
 }
 
 /** Shorter only where the file ends. */
-async function readPiece(file: OpenFile, { offset, length }: Range, buffer: Buffer): Promise<Piece> {
+async function readPiece(file: Pick<OpenFile, "fd">, { offset, length }: Range, buffer: Buffer): Promise<Piece> {
   let done = 0;
   while (done < length) {
     const { bytesRead } = await readAsync(file.fd, buffer, done, length - done, offset + done);
@@ -173,7 +173,7 @@ export function runs(bytes: Buffer, zero: boolean): Range[] {
   return found;
 }
 
-async function writeAt(file: OpenFile, bytes: Uint8Array, offset: number): Promise<void> {
+async function writeAt(file: Pick<OpenFile, "fd">, bytes: Uint8Array, offset: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await writeAsync(file.fd, bytes, done, bytes.length - done, offset + done)).bytesWritten;
   }

@@ -26,7 +26,7 @@ export async function allocateWhole(file: OpenFile, length: number): Promise<voi
 }
 
 /** Makes the file `length` bytes long: what it grows by has no blocks, what it shrinks by is gone. */
-export function makeSparse(file: OpenFile, length: number): void {
+export function makeSparse(file: Pick<OpenFile, "fd">, length: number): void {
   ftruncateSync(file.fd, length);
 }
 

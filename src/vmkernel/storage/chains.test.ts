@@ -47,6 +47,16 @@ async function flat(name: string): Promise<number[]> {
   return bytesOf("copy-flat.vmdk");
 }
 
+test("a child that had a child, and is marked still because a kill came between, is removed like any other", async () => {
+  await child("vm-000001.vmdk", "vm.vmdk");
+  await child("vm-000002.vmdk", "vm-000001.vmdk");
+  await storage.deleteDisk(path("vm-000002.vmdk"));
+  using delta = new OpenFile(openSync(host("vm-000001-delta.vmdk"), "r"));
+  setImmutable(delta, true);
+  await storage.deleteDisk(path("vm-000001.vmdk"));
+  expect(existsSync(host("vm-000001-delta.vmdk"))).toBe(false);
+});
+
 test("a child is a descriptor that names its parent, and a delta that names no file at all", async () => {
   const made = await child("vm-000001.vmdk", "vm.vmdk");
   expect(made).toMatchObject({ capacityBytes: CAPACITY, uuid: newDisk.uuid, parents: [path("vm.vmdk")], provisioning: "thin" });

@@ -33,8 +33,19 @@ import {
 } from "../../wire/index.ts";
 import { UNWATCHED } from "../controls.ts";
 import type { DiskDescription } from "../rpc.ts";
-import { type ChainLink, childrenOf, followAlias, markExtent, openLink, readChain, requireChildless, settleAlias } from "./chain.ts";
+import {
+  type ChainLink,
+  childrenOf,
+  followAlias,
+  linkOf,
+  markExtent,
+  openLink,
+  readChain,
+  requireChildless,
+  settleAlias,
+} from "./chain.ts";
 import { parentOf } from "./chain-links.ts";
+import type { Link } from "./chain-rules.ts";
 import { type DiskSource, readDescriptor, replaceDescriptor } from "./descriptor-file.ts";
 import { checkDiskName, deltaNameOf } from "./disk-rules.ts";
 import { deleteDisk, describeDisk, nameDisk } from "./disks.ts";
@@ -104,17 +115,16 @@ export function removeDisk(source: DiskSource, descriptor: DatastorePath): Promi
     if (aliasOf(parsed) !== undefined) return removeAlias(source, descriptor);
     await requireChildless(source, { path: descriptor, parsed });
     const parent = await findParent(source, descriptor);
-    if (parent === undefined) await removeMark(source, descriptor);
+    removeMark(source, { path: descriptor, parsed });
     await deleteDisk(source, descriptor);
     if (parent !== undefined) await unlist(source, parent, descriptor);
   });
 }
 
-/** A base that had children may still be marked; a file that was never whole has no mark. */
-async function removeMark(source: DiskSource, descriptor: DatastorePath): Promise<void> {
+/** One that had children may still be marked, when whoever took the last of them away was killed; one that was never whole has no mark. */
+function removeMark(source: DiskSource, link: Link): void {
   try {
-    const [link] = await readChain(source, descriptor);
-    markExtent(source, link, false);
+    markExtent(source, linkOf(link), false);
   } catch (error) {
     if (!(error instanceof Fault)) throw error; // whatever is wrong with it: deleting it says so
   }

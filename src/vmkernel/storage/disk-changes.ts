@@ -1,4 +1,4 @@
-/** Changing a disk where it lies: its size, which of its blocks are its own, its UUID. Nobody has it open meanwhile. */
+/** Changing a disk where it lies: its size, which of its blocks are its own, its UUID. Nobody has it open meanwhile, but for a guest whose disk grows. */
 import { assertNever, type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 import {
   allocateWhole,
@@ -16,6 +16,7 @@ import {
 import { capacityBytesOf, fault } from "../../wire/index.ts";
 import { type Controls, throwIfCanceled, watchBytes } from "../controls.ts";
 import type { DiskChange, DiskDescription } from "../rpc.ts";
+import { openLink, readChain, requireChildless } from "./chain.ts";
 import { convertDisk } from "./convert-disk.ts";
 import { type DiskSource, readDescriptor, replaceDescriptor } from "./descriptor-file.ts";
 import { changeDescriptor, checkExtension, type DescriptorChanges } from "./disk-rules.ts";
@@ -50,6 +51,48 @@ export async function changeDisk(
   const changes = await naming(disk.extent, "changing", () => changeData(job, change));
   await syncFile(file);
   if (changes !== undefined) await writeDescriptor(job, changes).catch((error) => takeBack(job, error));
+  return describeDisk(source, descriptor);
+}
+
+export interface Growth {
+  readonly capacityBytes: number;
+  /** Tells the guest. What it throws says that the guest was not told. */
+  readonly show: () => Promise<void>;
+}
+
+/**
+ * Makes a disk larger that its monitor has open, and its guest writes. Of the size that it has, it only tells the guest. The descriptor says so before the guest hears of it, for what a
+ * guest writes behind the end would be lost with the old size.
+ * @throws {Fault} InvalidDiskFormat for a child, FileLocked for a parent, NoDiskSpace
+ */
+export async function extendWritten(
+  source: DiskSource,
+  descriptor: DatastorePath,
+  { capacityBytes, show }: Growth,
+  controls: Controls,
+): Promise<DiskDescription> {
+  const [link, ...parents] = await readChain(source, descriptor);
+  if (parents.length > 0) throw notForIts(descriptor, "a child: it has the size of its parent");
+  await requireChildless(source, link);
+  using file = await openLink(source, link, { writable: true, isUnlocked: true }); // the lock is the monitor's
+  using root = source.open(descriptor);
+  using folder = openFolderBeneath(root, splitPath(descriptor.path).folder);
+  const job = { source, descriptor, disk: { ...link, file }, file, folder, controls };
+  const before = link.capacityBytes;
+  if (capacityBytes === before) {
+    makeSparse(file, before); // an extension that was cut short has made it longer
+    await show();
+    return describeDisk(source, descriptor);
+  }
+  const changes = await naming(link.extent, "changing", () => extend(job, { kind: "extend", capacityBytes }));
+  await syncFile(file);
+  await writeDescriptor(job, changes).catch((error) => takeBack(job, error));
+  try {
+    await show();
+  } catch (error) {
+    await writeDescriptor(job, { capacityBytes: before });
+    await takeBack(job, error);
+  }
   return describeDisk(source, descriptor);
 }
 

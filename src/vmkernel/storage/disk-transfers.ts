@@ -13,6 +13,7 @@ import {
   openFolderBeneath,
   REPLACEMENT_SUFFIX,
   removeBeneath,
+  shareBlocks,
   splitPath,
   statBeneath,
   syncFile,
@@ -58,6 +59,7 @@ export async function copyDisk(source: DiskSource, transfer: DiskTransfer, contr
     if (!replace) for (const path of [to, extent]) requireAbsent(folder, path);
     using extentFile = createUnnamedFile(folder);
     await naming(extent, "writing", async () => {
+      if (provisioning === "thin" && (await disk.share(extentFile))) return;
       if (provisioning === "thin") {
         requireSpace(folder, extent, disk.allocatedBytes);
         makeSparse(extentFile, capacityBytes);
@@ -120,6 +122,8 @@ interface CopySource extends Disposable {
   /** By it and its parents: more than a copy can take. */
   readonly allocatedBytes: number;
   copyTo(extent: OpenFile, watch: (doneBytes: number) => void): Promise<void>;
+  /** @returns whether an empty file has its blocks now: of a thin disk of one file, where the file system can */
+  share(extent: OpenFile): Promise<boolean>;
 }
 
 /** The disk and its parents, open to read: a copy has no parent. One of another format took no more than it held either: thin. */
@@ -155,6 +159,7 @@ async function openForCopy(source: DiskSource, from: DatastorePath): Promise<Cop
       }));
       await writeRuns(open, extent, capacityBytes, watch);
     },
+    share: async (extent) => !isThick && parents.length === 0 && shareBlocks({ from: file, to: extent }, capacityBytes),
     [Symbol.dispose]: close,
   };
 }
@@ -190,6 +195,7 @@ async function openLayers(source: DiskSource, links: readonly [Link, ...Link[]])
       const share = (index: number) => (doneBytes: number) => watch((index * capacityBytes + doneBytes) / layers.length);
       for (const [index, layer] of layers.entries()) await layer.copyTo(extent, share(index));
     },
+    share: async () => false,
     [Symbol.dispose]: close,
   };
 }

@@ -14,6 +14,7 @@ import {
   openFileBeneath,
   openFolderBeneath,
   replaceFile,
+  shareBlocks,
   splitPath,
   statBeneath,
   syncFile,
@@ -47,10 +48,12 @@ export async function copyFile(source: DiskSource, { from, to, replace }: FileTr
     const { folder: folderPath, name } = splitPath(to.path);
     using folder = openFolderBeneath(toRoot, folderPath);
     using held = requireRoom(folder, to, replace);
-    requireSpace(folder, to, blocks * STAT_BLOCK_BYTES);
     using copy = createUnnamedFile(folder);
-    makeSparse(copy, size);
-    await copyData({ from: file, to: copy }, size, watchBytes(controls, size));
+    if (!(await shareBlocks({ from: file, to: copy }, size))) {
+      requireSpace(folder, to, blocks * STAT_BLOCK_BYTES);
+      makeSparse(copy, size);
+      await copyData({ from: file, to: copy }, size, watchBytes(controls, size));
+    }
     await syncFile(copy);
     throwIfCanceled(controls);
     if (held === undefined) nameFile(copy, folder, name);

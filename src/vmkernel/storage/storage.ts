@@ -34,13 +34,13 @@ import { type CommitPlaces, commitDisk, commitWith } from "./commit-disk.ts";
 import { createDatastore, removeDatastore, renameDatastore } from "./datastore-deeds.ts";
 import { Datastores, UUID_FILE } from "./datastores.ts";
 import type { DiskSource } from "./descriptor-file.ts";
-import { changeDisk } from "./disk-changes.ts";
+import { changeDisk, extendWritten, type Growth } from "./disk-changes.ts";
 import { beginDiskImport } from "./disk-streams.ts";
 import { copyDisk, type DiskTransfer, moveDisk } from "./disk-transfers.ts";
 import { createDisk, describeDisk, openDisk } from "./disks.ts";
 import { fileLocked, naming } from "./file-fault.ts";
 import { copyFile, type FileTransfer, moveFile } from "./file-transfers.ts";
-import { openNonpersistent } from "./nonpersistent-disk.ts";
+import { type OverlayPlace, openNonpersistent } from "./nonpersistent-disk.ts";
 import { handOn, lockOrRefuse } from "./open-locked.ts";
 import { beginUpload, resumeUpload, type Upload, type UploadRules } from "./uploads.ts";
 import { beginVmLog, VM_LOG } from "./vm-logs.ts";
@@ -82,10 +82,12 @@ export interface Storage {
   moveDisk(transfer: FileTransfer): Promise<Moved>;
   /** Changes a disk where it lies, when nobody has it open. */
   changeDisk(descriptor: DatastorePath, change: DiskChange, controls: Controls): Promise<DiskDescription>;
+  /** Makes a disk larger that a guest writes meanwhile; `show` tells the guest, and when it throws the disk is what it was. */
+  extendWritten(descriptor: DatastorePath, growth: Growth, controls: Controls): Promise<DiskDescription>;
   /** Exclusive to its holder when writable, shared with other readers when not. FileLocked when that can't be. */
   openDisk(descriptor: DatastorePath, access: { readonly writable: boolean }): Promise<DiskAttachment>;
   /** A disk that nobody writes, under what a guest writes for as long as its monitor is there: that lies in `home`, without a name. */
-  openNonpersistent(descriptor: DatastorePath, place: { readonly home: DatastorePath }): Promise<DiskAttachment>;
+  openNonpersistent(descriptor: DatastorePath, place: OverlayPlace): Promise<DiskAttachment>;
   /** The disk's own file, without those of its parents. Unlocked where nothing is said: for a monitor that holds the disk already. */
   openOwn(descriptor: DatastorePath, access: { readonly writable: boolean; readonly isLocked?: boolean }): Promise<LayerAttachment>;
   /** Lets the file of a disk with children be written meanwhile, by whom something is put into it. */
@@ -157,6 +159,8 @@ export function createStorage(volumes: string, random: (bytes: number) => Uint8A
     copyDisk: (transfer, controls) => naming(transfer.from, "reading", () => copyDisk(source, transfer, controls)),
     moveDisk: (transfer) => naming(transfer.from, "moving", () => moveDisk(source, transfer)),
     changeDisk: (descriptor, change, controls) => naming(descriptor, "changing", () => changeDisk(source, descriptor, change, controls)),
+    extendWritten: (descriptor, growth, controls) =>
+      naming(descriptor, "changing", () => extendWritten(source, descriptor, growth, controls)),
     openDisk: (descriptor, access) => naming(descriptor, "opening", () => openDisk(source, descriptor, access)),
     openNonpersistent: (descriptor, place) => naming(descriptor, "opening", () => openNonpersistent(source, descriptor, place)),
     openOwn: (descriptor, { writable, isLocked = false }) =>

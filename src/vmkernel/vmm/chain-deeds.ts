@@ -182,12 +182,19 @@ async function jobsOf(talk: Talk) {
   return listOf(await talk.execute("query-jobs")).filter(({ id }) => String(id).startsWith(`${JOB_PREFIX}-`));
 }
 
-/** The set of descriptors that a node opened its file by: what lies beneath it has sets of its own. */
-async function setOf(talk: Talk, name: string): Promise<number> {
+/** The name that QEMU gave to the node of the file beneath a node. */
+export async function fileNodeOf(talk: Talk, name: string): Promise<string> {
   const { nodes, edges } = objectOf(await talk.execute("x-debug-query-block-graph"));
   const named = listOf(nodes).find((node) => node.name === name);
   const edge = listOf(edges).find(({ parent, name: role }) => parent === named?.id && role === "file");
   const file = listOf(nodes).find(({ id }) => id === edge?.child)?.name;
+  assert(typeof file === "string", `the node ${name} lies on a file`);
+  return file;
+}
+
+/** The set of descriptors that a node opened its file by: what lies beneath it has sets of its own. */
+export async function setOf(talk: Talk, name: string): Promise<number> {
+  const file = await fileNodeOf(talk, name);
   const found = listOf(await talk.execute("query-named-block-nodes", { flat: true })).find((one) => one["node-name"] === file);
   const [set] = found === undefined ? [] : setsOf([found]);
   assert(set !== undefined, `the node ${name} was opened by a descriptor`);
@@ -217,7 +224,7 @@ async function keepOnly(talk: Talk, set: number, fd: number): Promise<void> {
   for (const other of await descriptorsIn(talk, set)) if (other !== fd) await talk.execute("remove-fd", { "fdset-id": set, fd: other });
 }
 
-async function descriptorsIn(talk: Talk, set: number): Promise<readonly number[]> {
+export async function descriptorsIn(talk: Talk, set: number): Promise<readonly number[]> {
   const found = listOf(await talk.execute("query-fdsets")).find((one) => Number(one["fdset-id"]) === set);
   return listOf(found?.fds).map(({ fd }) => Number(fd));
 }

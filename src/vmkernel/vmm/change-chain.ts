@@ -8,7 +8,7 @@ import type { Controls } from "../controls.ts";
 import type { MachineSpec } from "../machine.ts";
 import { type Commit, commitLayer, type NewTop, putOnTop } from "./chain-deeds.ts";
 import { takeStock } from "./change-machine.ts";
-import { type CheckedMachine, refuseSuspend } from "./check-machine.ts";
+import { type CheckedMachine, refuseMemorySnapshot } from "./check-machine.ts";
 import { AgentError } from "./guest-agent.ts";
 import type { Monitor } from "./monitor.ts";
 import type { MemoryFile } from "./save-memory.ts";
@@ -26,7 +26,7 @@ export interface SnapshotOrder {
 /** @throws {Fault} FilesystemQuiesceFault, GenericVmConfigFault; then the guest runs on. Its record says what it has by then */
 export async function snapshotMachine(monitor: Monitor, { wanted, tops, memory, quiesce }: SnapshotOrder): Promise<void> {
   const { machine } = monitor.record;
-  if (memory !== undefined) refuseSuspend(machine);
+  if (memory !== undefined) refuseMemorySnapshot(machine);
   await monitor.keepRecord({ ...monitor.record, phase: { kind: "changing", to: wanted } });
   try {
     if (memory !== undefined) await withMemory(monitor, tops, memory);

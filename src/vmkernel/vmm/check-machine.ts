@@ -72,13 +72,19 @@ export function checkMachine(machine: MachineSpec, host: HostLimits): CheckedMac
   return machine as CheckedMachine;
 }
 
-/** @throws {Fault} DeviceNotSupported, NonPersistentDisksNotSupported, before anything was done: what would not be there to go on from */
-export function refuseSuspend({ name, devices }: MachineSpec): void {
+/** @throws {Fault} NonPersistentDisksNotSupported, DeviceNotSupported: what would not be there to go back to */
+export function refuseMemorySnapshot(machine: MachineSpec): void {
+  const { name, devices } = machine;
   const forgetful = devices.find((device) => device.kind === "disk" && device.mode === "independent_nonpersistent");
   if (forgetful !== undefined) {
-    const message = `VM ${name} cannot be suspended: what its guest has written to the device ${labelOf(forgetful)}, which is independent_nonpersistent, is kept only while it is powered on.`;
+    const message = `VM ${name} cannot have a snapshot with its memory: what its guest has written to the device ${labelOf(forgetful)}, which is independent_nonpersistent, is no part of snapshots.`;
     throw fault("NonPersistentDisksNotSupported", message, { device: labelOf(forgetful), reason: "independent_nonpersistent" });
   }
+  refuseSuspend(machine);
+}
+
+/** @throws {Fault} DeviceNotSupported, before anything was done */
+export function refuseSuspend({ name, devices }: MachineSpec): void {
   // QEMU cannot write an NVMe controller's state.
   const nvme = devices.find(({ kind }) => kind === "nvme");
   if (nvme === undefined) return;

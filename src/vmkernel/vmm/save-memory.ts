@@ -14,7 +14,7 @@ export interface MemoryFile {
   /** Open for writing, and empty. */
   readonly fd: number;
   /** Puts behind the memory what else is to be there when the guest goes on. Called when all of the memory is in the file. */
-  readonly complete: () => void;
+  readonly complete: () => Promise<void>;
 }
 
 /** On return every byte is on the disk. @throws when QEMU cannot, or the file cannot take it */
@@ -23,7 +23,7 @@ export async function saveMemory(qmp: QmpConnection, { fd, complete }: MemoryFil
   await qmp.executeBy((line) => sendWithDescriptor(qmp.socket, line, fd), "getfd", { fdname: "memory" });
   await qmp.execute("migrate", { uri: "fd:memory" });
   await migrated(qmp);
-  complete();
+  await complete();
   await fsyncAsync(fd);
 }
 
