@@ -173,7 +173,7 @@ export async function performStream(request: StreamRequest, connection: () => nu
 }
 
 async function sampleLoad(monitors: Pick<Monitors, "loads" | "memoryState">): Promise<LoadSample> {
-  const [machine, loads] = await Promise.all([readMachineLoad(), monitors.loads()]);
+  const [machine, loads] = [readMachineLoad(), await monitors.loads()];
   return { takenAtMs: Number(process.hrtime.bigint() / NS_PER_MS), machine, memoryState: monitors.memoryState, monitors: loads };
 }
 

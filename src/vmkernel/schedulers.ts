@@ -2,8 +2,8 @@
  * What running VMs have of the machine: processors, memory, and the pages that they share. Here the schedulers, which know nothing of
  * monitors, meet the monitors, which know nothing of each other.
  */
-import { messageOf } from "../base/index.ts";
-import { cgroupControllers, readMemory, readMemoryUse, setMemoryPortion } from "../system/index.ts";
+import { messageOf, Turns } from "../base/index.ts";
+import { cgroupControllers, compressedMemory, readMemory, readMemoryUse, setMemoryPortion } from "../system/index.ts";
 import { fault } from "../wire/index.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
@@ -30,9 +30,9 @@ import {
   type Monitor,
   planLimits,
   readGuestMemory,
+  sampleGuestMemory,
   setBalloon,
   type VmmHost,
-  watchTouches,
 } from "./vmm/index.ts";
 
 /** Of the machine's memory, what the host may use and where it swaps to. */
@@ -53,6 +53,9 @@ export interface SchedulersParts extends Pick<CpuSchedulerParts, "cores" | "hasC
   readonly running: () => readonly Monitor[];
   readonly log: (line: string) => void;
 }
+
+/** The kernel's texts are read at once, without a promise: between one few monitors and the next, vmkernel does its other work. */
+const SAMPLED_AT_ONCE = 8;
 
 export class Schedulers implements Disposable {
   readonly #parts: SchedulersParts;
@@ -119,7 +122,9 @@ export class Schedulers implements Disposable {
 
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
-    const loads = await Promise.all(this.#parts.running().map((monitor) => this.#loadOf(monitor)));
+    const compressedBytesOf = compressedMemory();
+    const turns = new Turns(SAMPLED_AT_ONCE);
+    const loads = await Promise.all(this.#parts.running().map((monitor) => turns.take(() => this.#loadOf(monitor, compressedBytesOf))));
     const nics = this.#parts.network.loads();
     const entitlements = this.#cpu.entitlements();
     return loads.flatMap((load) =>
@@ -154,14 +159,18 @@ export class Schedulers implements Disposable {
     this.#storageIo[Symbol.dispose]();
   }
 
-  async #loadOf(monitor: Monitor): Promise<Omit<MonitorLoad, "nics" | "entitledMhz" | "worstCaseMhz"> | undefined> {
-    const [load, look, use] = await Promise.all([loadOf(monitor), readGuestMemory(monitor), readUse(monitor)]);
+  async #loadOf(
+    monitor: Monitor,
+    compressedBytesOf: (cgroup: string) => number,
+  ): Promise<Omit<MonitorLoad, "nics" | "entitledMhz" | "worstCaseMhz"> | undefined> {
+    const load = await loadOf(monitor);
     if (load === undefined) return undefined;
-    await watchTouches(monitor);
+    const { cgroup } = scheduledMonitor(monitor);
     const entitledBytes = this.#memory.entitledBytes(monitor.vm);
+    const look = await sampleGuestMemory(monitor, entitledBytes === undefined ? load.memoryBytes + load.sharedBytes : undefined);
     return {
       ...load,
-      ...(look && { guestMemory: { ...look, compressedBytes: use?.compressedBytes ?? 0 } }),
+      ...(look && { guestMemory: { ...look, compressedBytes: cgroup === undefined ? 0 : compressedBytesOf(cgroup) } }),
       ...(entitledBytes !== undefined && { entitledBytes }),
     };
   }
@@ -190,7 +199,7 @@ export class Schedulers implements Disposable {
   /** What caches of files hold is free, for it is given up first. */
   async #readHost(): Promise<HostMemory> {
     const { vmm, memory } = this.#parts;
-    const { availableBytes } = await readMemory();
+    const { availableBytes } = readMemory();
     if (!memory.isBounded || vmm.cgroup === undefined) return { totalBytes: memory.totalBytes, freeBytes: availableBytes };
     const use = await readMemoryUse(vmm.cgroup);
     const left = memory.totalBytes - (use === undefined ? 0 : use.usedBytes - use.cacheBytes);
@@ -216,9 +225,4 @@ function scheduledMonitor(monitor: Monitor): ScheduledMonitor {
   const { vm, compartment, record } = monitor;
   const cgroup = compartment.kind === "cgroup" ? compartment.name : undefined;
   return { vm, cgroup, pid: monitor.describe().pid, vcpus: record.machine.vcpus, latency: record.machine.latency };
-}
-
-async function readUse(monitor: Monitor): ReturnType<typeof readMemoryUse> {
-  const { cgroup } = scheduledMonitor(monitor);
-  return cgroup === undefined ? undefined : readMemoryUse(cgroup);
 }

@@ -2,9 +2,10 @@
  * From counters that only grow, read twice, to what was used between: the figures of one sample. Pure.
  * Integers in the units of counters.ts; vim25 counts percent in hundredths. What can't be told from the readings is left out.
  */
-import { type LoadSample, MEMORY_STATES, type MonitorLoad, type VirtualDiskLoad } from "../../vmkernel/index.ts";
+import { type LoadSample, MEMORY_STATES, type MonitorLoad } from "../../vmkernel/index.ts";
+import { hostDiskFigures, hostNicFigures, unusedDisk, unusedNic, vmDiskFigures, vmNicFigures } from "./device-figures.ts";
 import { type Figure, figure, grown, HUNDREDTHS, KIB, type VmSize } from "./figure.ts";
-import { entitlementFigures, networkFigures, readinessFigures, unusedNic, vmNetworkFigures } from "./processor-figures.ts";
+import { entitlementFigures, readinessFigures } from "./processor-figures.ts";
 
 export interface HostSize {
   readonly mhz: number;
@@ -23,7 +24,12 @@ export function deriveHost(before: LoadSample | undefined, after: LoadSample, si
   ];
   const seconds = before === undefined ? 0 : (after.takenAtMs - before.takenAtMs) / 1000;
   if (before === undefined || seconds <= 0) return now;
-  return [...now, ...hostProcessors(before, after, size), ...hostDisks(before, after, seconds), ...hostNics(before, after, seconds)];
+  return [
+    ...now,
+    ...hostProcessors(before, after, size),
+    ...hostDiskFigures(before, after, seconds),
+    ...hostNicFigures(before, after, seconds),
+  ];
 }
 
 function hostProcessors(before: LoadSample, after: LoadSample, { mhz, cores }: HostSize): Figure[] {
@@ -44,67 +50,6 @@ function hostProcessors(before: LoadSample, after: LoadSample, { mhz, cores }: H
   ];
 }
 
-/** What was moved between two readings. */
-interface Moved {
-  readonly instance: string;
-  readonly reads: number;
-  readonly writes: number;
-  readonly readBytes: number;
-  readonly writtenBytes: number;
-}
-
-function hostDisks(before: LoadSample, after: LoadSample, seconds: number): Figure[] {
-  const disks = after.machine.disks.map((disk) => {
-    const earlier = before.machine.disks.find(({ name }) => name === disk.name) ?? disk;
-    return { instance: disk.name, ...movedBetween(earlier, disk) };
-  });
-  return diskFigures(disks, seconds, disks);
-}
-
-type Counts = Omit<Moved, "instance">;
-function movedBetween(before: Counts, after: Counts): Counts {
-  return {
-    reads: grown(before.reads, after.reads),
-    writes: grown(before.writes, after.writes),
-    readBytes: grown(before.readBytes, after.readBytes),
-    writtenBytes: grown(before.writtenBytes, after.writtenBytes),
-  };
-}
-
-/** @param shown disks that have figures of their own beside the whole */
-function diskFigures(disks: readonly Moved[], seconds: number, shown: readonly Moved[]): Figure[] {
-  if (disks.length === 0) return [];
-  const sum = (of: (disk: Moved) => number): number => disks.reduce((total, disk) => total + of(disk), 0);
-  const whole: Moved = {
-    instance: "",
-    reads: sum(({ reads }) => reads),
-    writes: sum(({ writes }) => writes),
-    readBytes: sum(({ readBytes }) => readBytes),
-    writtenBytes: sum(({ writtenBytes }) => writtenBytes),
-  };
-  return [whole, ...shown].flatMap(({ instance, reads, writes, readBytes, writtenBytes }) => [
-    figure("diskUsage", (readBytes + writtenBytes) / KIB / seconds, instance),
-    figure("diskRead", readBytes / KIB / seconds, instance),
-    figure("diskWrite", writtenBytes / KIB / seconds, instance),
-    figure("diskReads", reads, instance),
-    figure("diskWrites", writes, instance),
-  ]);
-}
-
-function hostNics(before: LoadSample, after: LoadSample, seconds: number): Figure[] {
-  const nics = after.machine.nics.map((nic) => {
-    const earlier = before.machine.nics.find(({ name }) => name === nic.name) ?? nic;
-    return {
-      instance: nic.name,
-      received: grown(earlier.receivedBytes, nic.receivedBytes) / KIB / seconds,
-      transmitted: grown(earlier.transmittedBytes, nic.transmittedBytes) / KIB / seconds,
-      packetsReceived: grown(earlier.receivedPackets, nic.receivedPackets),
-      packetsTransmitted: grown(earlier.transmittedPackets, nic.transmittedPackets),
-    };
-  });
-  return networkFigures(nics);
-}
-
 /**
  * @param before of the same monitor; undefined for the first reading of it
  * @param intervalMs between the two
@@ -121,8 +66,6 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
   ];
   if (before === undefined || intervalMs <= 0) return now;
   const usedMs = grown(before.processorMs, after.processorMs);
-  const disks = after.disks.map((disk) => ({ disk, earlier: before.disks.find(({ key }) => key === disk.key) ?? unused(disk) }));
-  const moved = disks.map(({ disk, earlier }) => ({ instance: disk.place, ...movedBetween(earlier, disk) }));
   return [
     ...now,
     // Its devices work beside its virtual CPUs: together they can use more time than the virtual CPUs alone could.
@@ -130,9 +73,8 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
     figure("cpuUsageMhz", (usedMs / intervalMs) * size.mhz),
     figure("cpuUsed", usedMs),
     ...readinessFigures({ before, after, intervalMs }, size),
-    ...vmNetworkFigures({ before, after, intervalMs }),
-    ...diskFigures(moved, intervalMs / 1000, []),
-    ...disks.flatMap(({ disk, earlier }) => virtualDiskFigures(earlier, disk, intervalMs / 1000)),
+    ...vmNicFigures(before, after, intervalMs / 1000),
+    ...vmDiskFigures(before, after, intervalMs / 1000),
   ];
 }
 
@@ -151,25 +93,7 @@ function memoryFigures({ memoryBytes, guestMemory, entitledBytes }: MonitorLoad,
   ];
 }
 
-const unused = (disk: VirtualDiskLoad): VirtualDiskLoad => ({
-  ...disk,
-  ...{ reads: 0, writes: 0, readBytes: 0, writtenBytes: 0, readMs: 0, writeMs: 0 },
-});
-
 /** The reading that a monitor would have given at its very start. */
 export function atStart(load: MonitorLoad): MonitorLoad {
-  return { ...load, processorMs: 0, waitedMs: 0, disks: load.disks.map(unused), nics: load.nics.map(unusedNic) };
-}
-
-function virtualDiskFigures(before: VirtualDiskLoad, after: VirtualDiskLoad, seconds: number): Figure[] {
-  const { reads, writes, readBytes, writtenBytes } = movedBetween(before, after);
-  const { place } = after;
-  return [
-    figure("virtualDiskReads", reads / seconds, place),
-    figure("virtualDiskWrites", writes / seconds, place),
-    figure("virtualDiskRead", readBytes / KIB / seconds, place),
-    figure("virtualDiskWrite", writtenBytes / KIB / seconds, place),
-    figure("virtualDiskReadLatency", grown(before.readMs, after.readMs) / Math.max(1, reads), place),
-    figure("virtualDiskWriteLatency", grown(before.writeMs, after.writeMs) / Math.max(1, writes), place),
-  ];
+  return { ...load, processorMs: 0, waitedMs: 0, disks: load.disks.map(unusedDisk), nics: load.nics.map(unusedNic) };
 }

@@ -14,9 +14,14 @@ export interface Row {
   readonly values: readonly number[];
 }
 
+interface GrowingRow extends Row {
+  readonly values: number[];
+}
+
+/** Each row grows where it is: to copy an hour of all of them at each sample takes longer than the sample itself. */
 export class History {
-  #times: readonly number[] = [];
-  #rows: readonly Row[] = [];
+  readonly #times: number[] = [];
+  readonly #rows = new Map<string, GrowingRow>();
 
   /** When each sample was taken, oldest first. */
   get times(): readonly number[] {
@@ -24,20 +29,17 @@ export class History {
   }
 
   get rows(): readonly Row[] {
-    return this.#rows;
+    return [...this.#rows.values()];
   }
 
   add(atMs: number, figures: readonly Figure[]): void {
     const count = this.#times.length;
-    const keyOf = ({ counterId, instance }: Pick<Figure, "counterId" | "instance">): string => `${counterId} ${instance}`;
-    const values = new Map(figures.map((figure) => [keyOf(figure), figure.value]));
-    const known = new Set(this.#rows.map(keyOf));
-    const rows = this.#rows.map((row) => ({ ...row, values: [...row.values, values.get(keyOf(row)) ?? NO_FIGURE] }));
-    const added = figures
-      .filter((figure) => !known.has(keyOf(figure)))
-      .map(({ counterId, instance, value }) => ({ counterId, instance, values: [...Array<number>(count).fill(NO_FIGURE), value] }));
-    this.#times = [...this.#times, atMs];
-    this.#rows = [...rows, ...added];
+    this.#times.push(atMs);
+    for (const { counterId, instance, value } of figures) {
+      const row = this.#rowOf(counterId, instance, count);
+      row.values[count] = value;
+    }
+    for (const { values } of this.#rows.values()) if (values.length === count) values.push(NO_FIGURE);
     this.#forget(Math.max(0, this.#times.length - SAMPLES_MAX));
   }
 
@@ -49,16 +51,26 @@ export class History {
   /** The figure of the last sample, if that is not older than `sinceMs`. */
   latest(counterId: number, sinceMs: number): number | undefined {
     if ((this.#times.at(-1) ?? Number.NEGATIVE_INFINITY) < sinceMs) return undefined;
-    const value = this.#rows.find((row) => row.counterId === counterId && row.instance === "")?.values.at(-1);
+    const value = this.#rows.get(keyOf(counterId, ""))?.values.at(-1);
     return value === NO_FIGURE ? undefined : value;
+  }
+
+  #rowOf(counterId: number, instance: string, count: number): GrowingRow {
+    const key = keyOf(counterId, instance);
+    const row = this.#rows.get(key) ?? { counterId, instance, values: Array<number>(count).fill(NO_FIGURE) };
+    this.#rows.set(key, row);
+    return row;
   }
 
   /** A row that says nothing any more, as of a disk that was taken out, goes with its last figure. */
   #forget(count: number): void {
     if (count === 0) return;
-    this.#times = this.#times.slice(count);
-    this.#rows = this.#rows
-      .map((row) => ({ ...row, values: row.values.slice(count) }))
-      .filter(({ values }) => values.some((value) => value !== NO_FIGURE));
+    this.#times.splice(0, count);
+    for (const [key, { values }] of this.#rows) {
+      values.splice(0, count);
+      if (values.every((value) => value === NO_FIGURE)) this.#rows.delete(key);
+    }
   }
 }
+
+const keyOf = (counterId: number, instance: string): string => `${counterId} ${instance}`;

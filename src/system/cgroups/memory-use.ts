@@ -1,6 +1,7 @@
 /** The memory of a cgroup at work: what its processes use, and what they may keep of it. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { numberBehind, readKernelText } from "../kernel-text.ts";
 import { errnoCode } from "../libc.ts";
 import { cgroupHierarchies } from "./cgroup.ts";
 import type { Hierarchy } from "./hierarchies.ts";
@@ -32,6 +33,16 @@ export async function readMemoryUse(name: string): Promise<MemoryUse | undefined
     filesOf(tree).map((file) => readFile(join(tree.root, name, file), "utf8").catch(() => "")),
   );
   return used === "" ? undefined : parseMemoryUse({ used, stat, swap });
+}
+
+/**
+ * How much each cgroup has compressed in the machine's memory, for whoever asks of many: the trees are looked for once.
+ * @returns 0 for each where the kernel does not tell: only v2 does
+ */
+export function compressedMemory(): (name: string) => number {
+  const tree = cgroupHierarchies().find(({ controllers }) => controllers.includes("memory"));
+  if (tree?.kind !== "v2") return () => 0;
+  return (name) => numberBehind(readKernelText(join(tree.root, checkName(name), "memory.stat")) ?? "", "zswapped ");
 }
 
 const filesOf = ({ kind }: Hierarchy): readonly string[] =>

@@ -2,6 +2,7 @@
  * The kernel's counters of what a machine and a process have used so far, as values. Pure.
  * Source: proc_stat(5), proc_meminfo(5), proc_pid_stat(5), kernel admin-guide iostats; the kernel writes them, so they are not hostile.
  */
+import { numberBehind } from "../kernel-text.ts";
 
 /** One logical processor since the machine started. */
 export interface ProcessorLoad {
@@ -49,8 +50,7 @@ export function parseProcessors(text: string): ProcessorLoad[] {
 
 /** /proc/meminfo: | Name:  number kB | a line. */
 export function parseMemory(text: string): MemoryLoad {
-  const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * KIB;
-  return { totalBytes: bytes("MemTotal"), availableBytes: bytes("MemAvailable") };
+  return { totalBytes: numberBehind(text, "MemTotal:") * KIB, availableBytes: numberBehind(text, "MemAvailable:") * KIB };
 }
 
 /**
@@ -95,12 +95,10 @@ export function parseWaitedMs(text: string): number {
 
 /** /proc/PID/io: what it has read and written by system calls, from pages in memory too. */
 export function parseTransferredBytes(text: string): number {
-  const of = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(text)?.[1] ?? 0);
-  return of("rchar") + of("wchar");
+  return numberBehind(text, "rchar:") + numberBehind(text, "wchar:");
 }
 
 /** /proc/PID/status: anonymous memory and memory files; the kernel keeps the sums, and walks no page table for them. */
 export function parseOwnMemoryBytes(text: string): number {
-  const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
-  return (kib("RssAnon") + kib("RssShmem")) * KIB;
+  return (numberBehind(text, "RssAnon:") + numberBehind(text, "RssShmem:")) * KIB;
 }

@@ -1,6 +1,6 @@
 /** What this machine and a process on it have used so far, read from the kernel now. */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readKernelText, readPieces } from "../kernel-text.ts";
 import { ended } from "../libc.ts";
 import {
   type DiskLoad,
@@ -38,21 +38,20 @@ export interface ProcessorTime {
   readonly waitedMs: number;
 }
 
-export async function readMachineLoad(): Promise<MachineLoad> {
-  const [stat, meminfo, diskstats, netdev] = await Promise.all(
-    ["stat", "meminfo", "diskstats", "net/dev"].map((name) => readFile(`/proc/${name}`, "utf8")),
-  );
+export function readMachineLoad(): MachineLoad {
   return {
-    processors: parseProcessors(stat ?? ""),
-    memory: parseMemory(meminfo ?? ""),
-    disks: parseDisks(diskstats ?? "", (name) => isPhysical(`/sys/block/${name}`)),
-    nics: parseNics(netdev ?? "", (name) => isPhysical(`/sys/class/net/${name}`)),
+    processors: parseProcessors(readWhole("stat")),
+    memory: readMemory(),
+    disks: parseDisks(readWhole("diskstats"), (name) => isPhysical(`/sys/block/${name}`)),
+    nics: parseNics(readWhole("net/dev"), (name) => isPhysical(`/sys/class/net/${name}`)),
   };
 }
 
-export async function readMemory(): Promise<MemoryLoad> {
-  return parseMemory(await readFile("/proc/meminfo", "utf8"));
+export function readMemory(): MemoryLoad {
+  return parseMemory(readWhole("meminfo"));
 }
+
+const readWhole = (name: string): string => [...readPieces(`/proc/${name}`)].join("");
 
 /** Of every link in the network namespace that the caller is in just now. */
 export function readLinkLoads(): readonly NicLoad[] {
@@ -91,21 +90,7 @@ function threadsOf(pid: number): readonly string[] | undefined {
   }
 }
 
-/** Longer than any of them; what does not fit is not looked for. */
-const text = Buffer.alloc(16 * 1024);
-
-/** What the kernel makes up while it is read takes 10 µs so, and ten times as long by a promise; hundreds are read every second. */
-function readOf(pid: number, name: string): string | undefined {
-  let fd: number | undefined;
-  try {
-    fd = openSync(`/proc/${pid}/${name}`, "r");
-    return text.toString("latin1", 0, readSync(fd, text, 0, text.length, 0));
-  } catch (error) {
-    return ended(error);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
+const readOf = (pid: number, name: string): string | undefined => readKernelText(`/proc/${pid}/${name}`);
 
 /** A device of the hardware; the kernel's own inventions are beneath /devices/virtual, and a partition has no entry of its own. */
 function isPhysical(entry: string): boolean {

@@ -1,6 +1,7 @@
 /** Kernel same-page merging: one for the whole machine. Source: kernel admin-guide/mm/ksm. */
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { SystemError } from "../../base/index.ts";
+import { numberBehind, readKernelText } from "../kernel-text.ts";
 import { PAGE_BYTES } from "./page-frames.ts";
 
 const FOLDER = "/sys/kernel/mm/ksm";
@@ -48,10 +49,5 @@ export function ksmState(): KsmState {
 
 /** What of a process's memory is merged with others' or with its own: bytes it would have more without. 0 where the kernel does not say. */
 export function mergedBytesOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/ksm_stat`, "utf8");
-    return Number(/^ksm_merging_pages (\d+)$/m.exec(text)?.[1] ?? 0) * PAGE_BYTES;
-  } catch {
-    return 0; // it has ended, or the kernel is older
-  }
+  return numberBehind(readKernelText(`/proc/${pid}/ksm_stat`) ?? "", "ksm_merging_pages") * PAGE_BYTES; // an older kernel has no such file
 }

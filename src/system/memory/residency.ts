@@ -1,5 +1,6 @@
 /** How much of some of a process's memory is in the machine's now, and how much was touched of late. Source: proc_pid_smaps(5). */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
+import { numberBehind, readPieces } from "../kernel-text.ts";
 import { ended } from "../libc.ts";
 
 export interface Residency {
@@ -9,10 +10,14 @@ export interface Residency {
   readonly touchedBytes: number;
 }
 
-/** @param addresses each in one mapping of the process; several in one count it once. @returns undefined when it has ended */
-export async function residencyOf(pid: number, addresses: readonly number[]): Promise<Residency | undefined> {
-  const text = await readFile(`/proc/${pid}/smaps`, "utf8").catch(ended);
-  return text === undefined || text === "" ? undefined : parseResidency(text, addresses);
+/**
+ * The kernel walks the page tables of each mapping that is read of it, and lists some hundred mappings for a monitor, by address: they
+ * are read up to the last that is asked for, which is a fraction of them.
+ * @param addresses each in one mapping of the process; several in one count it once
+ * @returns undefined when it has ended
+ */
+export function residencyOf(pid: number, addresses: readonly number[]): Residency | undefined {
+  return parseResidency(readPieces(`/proc/${pid}/smaps`), addresses);
 }
 
 /** From now on a page is one that was touched only when it is again. */
@@ -20,17 +25,37 @@ export async function forgetTouched(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, "1").catch(ended);
 }
 
-/** | from-to rwxp … | and beneath it lines of | Name:  number kB |. Pure. */
-export function parseResidency(text: string, addresses: readonly number[]): Residency {
+/** | from-to rwxp … | and beneath it lines of | Name:  number kB |, the last of them VmFlags. @param pieces cut anywhere. Pure. */
+export function parseResidency(pieces: Iterable<string>, addresses: readonly number[]): Residency | undefined {
+  const last = Math.max(...addresses);
   const sum = { residentBytes: 0, swappedBytes: 0, touchedBytes: 0 };
-  for (const mapping of text.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
-    const [, start = "", end = ""] = /^([0-9a-f]+)-([0-9a-f]+) /.exec(mapping) ?? [];
-    const [from, to] = [Number.parseInt(start, 16), Number.parseInt(end, 16)];
-    if (!addresses.some((address) => address >= from && address < to)) continue;
-    const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(mapping)?.[1] ?? 0) * 1024;
-    sum.residentBytes += bytes("Rss");
-    sum.swappedBytes += bytes("Swap");
-    sum.touchedBytes += bytes("Referenced");
+  let isThere = false;
+  for (const { from, to, text } of mappingsIn(pieces)) {
+    isThere = true;
+    if (addresses.some((address) => address >= from && address < to)) {
+      sum.residentBytes += numberBehind(text, "Rss:") * KIB;
+      sum.swappedBytes += numberBehind(text, "Swap:") * KIB;
+      sum.touchedBytes += numberBehind(text, "Referenced:") * KIB;
+    }
+    if (to > last) break;
   }
-  return sum;
+  return isThere ? sum : undefined;
+}
+
+const KIB = 1024;
+const LAST_LINE = "\nVmFlags:";
+
+function* mappingsIn(pieces: Iterable<string>): Generator<{ readonly from: number; readonly to: number; readonly text: string }, void> {
+  let rest = "";
+  for (const piece of pieces) {
+    rest += piece;
+    for (;;) {
+      const lastLine = rest.indexOf(LAST_LINE);
+      const end = lastLine === -1 ? -1 : rest.indexOf("\n", lastLine + LAST_LINE.length);
+      if (end === -1) break;
+      const text = rest.slice(0, end);
+      rest = rest.slice(end + 1);
+      yield { from: Number.parseInt(text, 16), to: Number.parseInt(text.slice(text.indexOf("-") + 1), 16), text };
+    }
+  }
 }

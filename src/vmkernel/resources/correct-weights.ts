@@ -5,13 +5,12 @@
  */
 import type { VmId } from "../../base/index.ts";
 import type { RunningVm } from "./plan-cpu.ts";
+import { rivalsAmong } from "./rivals.ts";
 
 /** What of its deviation is taken back at each look: parts of a second are rough themselves, so not all of it. */
 const GAIN = 0.4;
 /** No VM weighs more, or less, than this many times what it is entitled to. */
 const CORRECTION_MAX = 8;
-/** One that could have used this part of what it was granted, and did or waited, was one among whom processors were divided. */
-const WANTED_FROM = 0.9;
 /** Less than this of a processor says nothing: it may have been two ticks of the clock. */
 const USED_MIN = 0.01;
 
@@ -20,25 +19,18 @@ const USED_MIN = 0.01;
  * @returns a factor for each VM: 1 where there is nothing to correct, or nothing known
  */
 export function correctWeights(before: ReadonlyMap<VmId, number>, running: readonly RunningVm[], mhz: number): ReadonlyMap<VmId, number> {
-  const rivals = running.flatMap((vm) => rivalOf(vm, mhz));
-  const used = rivals.reduce((sum, rival) => sum + rival.used, 0);
-  const granted = rivals.reduce((sum, rival) => sum + rival.granted, 0);
   const factors = new Map(running.map(({ vm }) => [vm, relaxed(before.get(vm) ?? 1)]));
-  if (rivals.length < 2) return factors;
-  const led = rivals.map((rival) => {
-    const part = Math.max(USED_MIN, rival.used) / used;
-    return { vm: rival.vm, factor: (before.get(rival.vm) ?? 1) * (rival.granted / granted / part) ** GAIN };
-  });
-  const mean = Math.exp(led.reduce((sum, { factor }) => sum + Math.log(factor), 0) / led.length);
-  for (const { vm, factor } of led) factors.set(vm, Math.min(CORRECTION_MAX, Math.max(1 / CORRECTION_MAX, factor / mean)));
+  for (const rivals of rivalsAmong(running, mhz)) {
+    const used = rivals.reduce((sum, rival) => sum + rival.used, 0);
+    const granted = rivals.reduce((sum, rival) => sum + rival.granted, 0);
+    const led = rivals.map((rival) => {
+      const part = Math.max(USED_MIN, rival.used) / used;
+      return { vm: rival.vm, factor: (before.get(rival.vm) ?? 1) * (rival.granted / granted / part) ** GAIN };
+    });
+    const mean = Math.exp(led.reduce((sum, { factor }) => sum + Math.log(factor), 0) / led.length);
+    for (const { vm, factor } of led) factors.set(vm, Math.min(CORRECTION_MAX, Math.max(1 / CORRECTION_MAX, factor / mean)));
+  }
   return factors;
-}
-
-/** In processors. One that is to get more than its part at once (latency sensitivity) is not led back to it. */
-function rivalOf({ vm, used, waited = 0, grantedMhz, latency }: RunningVm, mhz: number) {
-  if (used === undefined || grantedMhz === undefined || grantedMhz <= 0 || latency !== undefined) return [];
-  const granted = grantedMhz / mhz;
-  return used + waited >= WANTED_FROM * granted ? [{ vm, used, granted }] : [];
 }
 
 /** What was learned under contention is forgotten without it. */

@@ -8,6 +8,7 @@ import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
 import { correctWeights } from "./correct-weights.ts";
 import { type CpuEntitlement, entitlements } from "./entitlements.ts";
+import { holdBack } from "./hold-back.ts";
 import { type Place, Placing } from "./placing.ts";
 import { type CpuPlan, type HostProcessors, planCpu, type RunningVm } from "./plan-cpu.ts";
 
@@ -38,7 +39,7 @@ interface Look extends ProcessorTime {
   readonly pid: number;
   readonly atMs: number;
   /** Since the look before. */
-  readonly use?: Required<Pick<RunningVm, "used" | "waited" | "grantedMhz">>;
+  readonly use?: Required<Pick<RunningVm, "used" | "waited" | "grantedMhz" | "heldTo">>;
 }
 
 export class CpuScheduler implements Disposable {
@@ -51,6 +52,7 @@ export class CpuScheduler implements Disposable {
   #config = NO_POOLS;
   #granted: CpuPlan["granted"] = new Map();
   #factors: ReturnType<typeof correctWeights> = new Map();
+  #holds: ReturnType<typeof holdBack> = new Map();
   readonly #looking: Disposable;
   /** A vmkernel that was told nothing yet takes what it is told: what runs was started under it. */
   #isConfigured = false;
@@ -95,7 +97,7 @@ export class CpuScheduler implements Disposable {
 
   async #divide(): Promise<void> {
     const monitors = this.#parts.running();
-    const { portions, granted } = planCpu(this.#config, this.#describe(monitors), this.#parts.processors, this.#factors);
+    const { portions, granted } = planCpu(this.#config, this.#describe(monitors), this.#parts.processors, this.#factors, this.#holds);
     this.#granted = granted;
     for (const { vm, cgroup } of monitors) {
       const portion = portions.get(vm);
@@ -106,9 +108,12 @@ export class CpuScheduler implements Disposable {
   }
 
   #describe(monitors: readonly ScheduledMonitor[]): readonly RunningVm[] {
+    const cores = this.#parts.cores();
     return monitors.map(({ vm, pid, vcpus, latency }) => {
+      const processors = this.#placing.processorsOf(pid);
+      const own = cores.flatMap((threads) => (threads.some((one) => processors.includes(one)) ? threads.slice(0, 1) : []));
       const look = this.#looks.get(vm);
-      return { vm, vcpus, latency, ...(look?.pid === pid ? look.use : {}) };
+      return { vm, vcpus, latency, cores: own, ...(look?.pid === pid ? look.use : {}) };
     });
   }
 
@@ -119,7 +124,9 @@ export class CpuScheduler implements Disposable {
   async #lookAndDivide(): Promise<void> {
     const monitors = this.#parts.running();
     await Promise.all(monitors.map((monitor) => this.#look(monitor)));
-    this.#factors = correctWeights(this.#factors, this.#describe(monitors), this.#parts.processors.mhz);
+    const seen = this.#describe(monitors);
+    this.#factors = correctWeights(this.#factors, seen, this.#parts.processors.mhz);
+    this.#holds = holdBack(seen, this.#parts.processors.mhz);
     await this.#divide();
   }
 
@@ -133,7 +140,7 @@ export class CpuScheduler implements Disposable {
     const intervalMs = look.atMs - before.atMs;
     const used = (time.usedMs - before.usedMs) / intervalMs;
     const waited = Math.max(0, time.waitedMs - before.waitedMs) / intervalMs;
-    this.#looks.set(vm, { ...look, use: { used, waited, grantedMhz } });
+    this.#looks.set(vm, { ...look, use: { used, waited, grantedMhz, heldTo: this.#holds.get(vm) } });
   }
 
   /** What ended meanwhile has no cgroup any more. */

@@ -1,8 +1,8 @@
 /** What VMs are entitled to of the processors, for whoever watches. Pure. vim25 VirtualMachineQuickStats. */
 import type { VmId } from "../../base/index.ts";
 import type { ResourceConfig } from "./config.ts";
-import { divide } from "./divide.ts";
-import { buildTree, type HostProcessors, type RunningVm, vmKey } from "./plan-cpu.ts";
+import { divideBound } from "./divide-bound.ts";
+import { bondsOf, buildTree, type HostProcessors, type RunningVm, vmKey } from "./plan-cpu.ts";
 
 export interface CpuEntitlement {
   /** In MHz: its claim, by which the kernel weighs it: what it gets when it wants all that it may have. */
@@ -16,10 +16,10 @@ export function entitlements(
   running: readonly RunningVm[],
   host: HostProcessors,
 ): ReadonlyMap<VmId, CpuEntitlement> {
-  const available = host.mhz * host.count;
-  const now = divide(available, buildTree(config, running, host).top);
+  const bonds = bondsOf(running, host);
+  const now = divideBound(host, buildTree(config, running, host).top, bonds);
   const hungry = running.map(({ vm, vcpus, latency }) => ({ vm, vcpus, latency })); // of whom nothing is known, all is taken to be wanted
-  const worst = divide(available, buildTree(config, hungry, host).top);
+  const worst = divideBound(host, buildTree(config, hungry, host).top, bonds);
   return new Map(
     running.map(({ vm }) => {
       const key = vmKey(vm);

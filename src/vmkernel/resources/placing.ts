@@ -69,6 +69,11 @@ export class Placing {
     for (const pid of this.#bound.keys()) if (!pids.has(pid)) this.#bound.delete(pid);
   }
 
+  /** On which a process may run; none when it has ended. */
+  processorsOf(pid: number): readonly number[] {
+    return this.#boundOf(pid).processors;
+  }
+
   #plan(config: ResourceConfig, newcomer?: PlacedVm): PlacementPlan {
     const { cores, hasCoreScheduling, running } = this.#parts;
     const host: HostCores = { cores: cores(), hasCoreScheduling, sharing: config.coreSharing ?? "any" };

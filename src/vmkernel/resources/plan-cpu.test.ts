@@ -33,6 +33,18 @@ describe("the portion of a monitor", () => {
     expect(portions(config([told(1, { cpu: cpu({ limitMhz: 500 }) })]), [running(1)])["1"]?.processorsMax).toBe(0.25);
   });
 
+  test("what one is held to is a quota, but never less than it has reserved, nor more than its limit", () => {
+    const holds = new Map([1, 2, 3].map((number) => [id(number), 0.5]));
+    const settings = config([told(1), told(2, { cpu: cpu({ reservationMhz: 1600 }) }), told(3, { cpu: cpu({ limitMhz: 400 }) })]);
+    const { portions: all } = planCpu(settings, [running(1), running(2), running(3)], HOST, new Map(), holds);
+    expect([1, 2, 3].map((number) => all.get(id(number))?.processorsMax)).toEqual([0.5, 0.8, 0.2]);
+  });
+
+  test("one that uses what it is held to is taken to want all that it can use", () => {
+    const held = running(1, { used: 0.3, waited: 0, grantedMhz: 2000, heldTo: 0.3 });
+    expect([demandMhz(held, 2000), demandMhz({ ...held, used: 0.1 }, 2000)]).toEqual([4000, 400]);
+  });
+
   test("a pool's limit holds its members back together", () => {
     const pools = [
       { id: 7, cpu: cpu({ limitMhz: 1000 }), memory },

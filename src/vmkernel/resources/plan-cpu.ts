@@ -6,7 +6,9 @@ import type { VmId } from "../../base/index.ts";
 import type { CpuPortion } from "../../system/index.ts";
 import type { LatencySensitivity } from "../machine.ts";
 import type { CpuAllocation, ResourceConfig, VmAllocation } from "./config.ts";
-import { type Claimant, type Division, divide } from "./divide.ts";
+import type { Claimant, Division } from "./divide.ts";
+import { type Bonds, divideBound } from "./divide-bound.ts";
+import { isHeldBack } from "./rivals.ts";
 
 export interface RunningVm {
   readonly vm: VmId;
@@ -19,6 +21,10 @@ export interface RunningVm {
   readonly waited?: number;
   /** What it was granted when that was measured, in MHz. */
   readonly grantedMhz?: number;
+  /** Processors' worth of time that it was held to meanwhile, for the sake of others; absent when it was not. */
+  readonly heldTo?: number | undefined;
+  /** Those that it may run on, by their first threads; absent where that is not known. What one core can do its threads do together. */
+  readonly cores?: readonly number[];
 }
 
 export interface HostProcessors {
@@ -45,23 +51,37 @@ export interface CpuPlan {
   readonly granted: ReadonlyMap<VmId, number>;
 }
 
-/** @param factors by what the weights of some are multiplied */
+/**
+ * @param factors by what the weights of some are multiplied
+ * @param holds how many processors' worth of time some are held to
+ */
 export function planCpu(
   config: ResourceConfig,
   running: readonly RunningVm[],
   host: HostProcessors,
   factors: ReadonlyMap<VmId, number> = new Map(),
+  holds: ReadonlyMap<VmId, number> = new Map(),
 ): CpuPlan {
   const tree = buildTree(config, running, host);
-  const division = divide(host.mhz * host.count, tree.top);
+  const division = divideBound(host, tree.top, bondsOf(running, host));
   const limited = new Set(tree.limited);
   const rows = running.map((vm) => ({ vm, row: division.get(vmKey(vm.vm)) ?? NOTHING }));
+  // What is reserved is not held back, also when programs of the host take so much that nobody gets his part.
+  const reserved = new Map(config.vms.map(({ vm, cpu }) => [vm, cpu.reservationMhz / host.mhz]));
+  const holdOf = (vm: VmId): number => Math.max(holds.get(vm) ?? Number.POSITIVE_INFINITY, reserved.get(vm) ?? 0);
+  const boundsOf = ({ vm }: RunningVm, { claim }: Division): Bounds => ({
+    factor: factors.get(vm) ?? 1,
+    processorsMax: Math.min(limited.has(vm) ? claim / host.mhz : Number.POSITIVE_INFINITY, holdOf(vm)),
+  });
   return {
-    portions: new Map(
-      rows.map(({ vm, row }) => [vm.vm, portionOf(vm, row, { host, isLimited: limited.has(vm.vm), factor: factors.get(vm.vm) ?? 1 })]),
-    ),
+    portions: new Map(rows.map(({ vm, row }) => [vm.vm, portionOf(vm, row, host, boundsOf(vm, row))])),
     granted: new Map(rows.map(({ vm, row }) => [vm.vm, row.granted])),
   };
+}
+
+/** Those that may not run on every core. */
+export function bondsOf(running: readonly RunningVm[], { count }: HostProcessors): Bonds {
+  return new Map(running.flatMap(({ vm, cores = [] }) => (cores.length === 0 || cores.length >= count ? [] : [[vmKey(vm), cores]])));
 }
 
 const NOTHING: Division = { granted: 0, claim: 0 };
@@ -71,9 +91,10 @@ export const vmKey = (vm: VmId): string => `vm ${vm}`;
  * What a VM would use: also what it waited for, or one that programs of the host keep from the processors would seem to want little.
  * One that uses all that it is granted wants all that its virtual CPUs can use: a quota stops it without its waiting.
  */
-export function demandMhz({ vcpus, used, waited = 0, grantedMhz }: RunningVm, mhz: number): number {
+export function demandMhz(vm: RunningVm, mhz: number): number {
+  const { vcpus, used, waited = 0, grantedMhz } = vm;
   const capacity = vcpus * mhz;
-  if (used === undefined || grantedMhz === undefined) return capacity;
+  if (used === undefined || grantedMhz === undefined || isHeldBack(vm)) return capacity;
   if (used * mhz >= HUNGRY_FROM * Math.min(grantedMhz, capacity)) return capacity;
   return Math.min(capacity, (used + waited) * mhz * HEADROOM + HEADROOM_MHZ);
 }
@@ -114,14 +135,16 @@ function amountsOf({ reservationMhz, limitMhz = Number.POSITIVE_INFINITY, shares
   return { reservation: reservationMhz, limit: limitMhz, shares };
 }
 
+interface Bounds {
+  readonly factor: number;
+  /** Infinity where there is no limit. */
+  readonly processorsMax: number;
+}
+
 /** The kernel lends what one does not use to all others; a weight says how it divides what all want, a quota what none may exceed. */
-function portionOf(
-  { latency }: RunningVm,
-  { claim }: Division,
-  { host, isLimited, factor }: { readonly host: HostProcessors; readonly isLimited: boolean; readonly factor: number },
-): CpuPortion {
+function portionOf({ latency }: RunningVm, { claim }: Division, host: HostProcessors, { factor, processorsMax }: Bounds): CpuPortion {
   const part = claim / (host.mhz * host.count);
   const weight = part * SHARES_OF_HOST * LATENCY_FACTOR[latency ?? "normal"] * factor;
   const shares = Math.round(Math.min(SHARES.max, Math.max(SHARES.min, weight)));
-  return isLimited ? { shares, processorsMax: claim / host.mhz } : { shares };
+  return Number.isFinite(processorsMax) ? { shares, processorsMax } : { shares };
 }

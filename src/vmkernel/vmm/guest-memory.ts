@@ -21,7 +21,7 @@ const places = new WeakMap<Monitor, { readonly memoryMiB: number; readonly addre
 export async function readGuestMemory(monitor: Monitor): Promise<GuestMemory | undefined> {
   const { pid } = monitor.describe();
   try {
-    const residency = await residencyOf(pid, await placesOf(monitor));
+    const residency = residencyOf(pid, await placesOf(monitor));
     return residency && { ...residency, balloonedBytes: await readBalloon(monitor) };
   } catch {
     return undefined; // whoever needs it asks again
@@ -30,16 +30,36 @@ export async function readGuestMemory(monitor: Monitor): Promise<GuestMemory | u
 
 /** ESXi's Mem.SamplePeriod: to count anew holds a guest's page faults up for a moment. */
 const TOUCHES_COUNT_MS = 60_000;
-const countedSince = new WeakMap<Monitor, number>();
+/** Of a guest's memory: less is no reason to look at it. */
+const CHANGE_MIN = 0.01;
 
-/** Has {@link GuestMemory.touchedBytes} count anew once a minute. */
-export async function watchTouches(monitor: Monitor): Promise<void> {
-  const now = performance.now();
-  const since = countedSince.get(monitor);
-  if (since === undefined || now - since >= TOUCHES_COUNT_MS) {
-    countedSince.set(monitor, now);
-    if (since !== undefined) await forgetTouched(monitor.describe().pid);
-  }
+interface Sampled {
+  readonly memory: GuestMemory;
+  /** What its monitor had of the machine's memory then. */
+  readonly ownBytes: number;
+  /** When touches were counted anew. */
+  readonly sinceMs: number;
+}
+const sampled = new WeakMap<Monitor, Sampled>();
+
+/**
+ * As {@link readGuestMemory}, for figures: the kernel walks page tables for it and QEMU is asked, so that is done only once a minute, when
+ * {@link GuestMemory.touchedBytes} counts anew, and when the monitor has more or less memory than it had, of which the kernel keeps a sum.
+ * @param ownBytes what the monitor has now; undefined: memory is being taken from guests, so it is looked at in any case
+ */
+export async function sampleGuestMemory(monitor: Monitor, ownBytes: number | undefined): Promise<GuestMemory | undefined> {
+  const [before, now] = [sampled.get(monitor), performance.now()];
+  const isDue = before === undefined || now - before.sinceMs >= TOUCHES_COUNT_MS;
+  if (!isDue && ownBytes !== undefined && isNear(monitor, before.ownBytes, ownBytes)) return before.memory;
+  const memory = await readGuestMemory(monitor);
+  if (memory === undefined) return undefined;
+  sampled.set(monitor, { memory, ownBytes: ownBytes ?? Number.NaN, sinceMs: isDue ? now : before.sinceMs });
+  if (isDue && before !== undefined) await forgetTouched(monitor.describe().pid);
+  return memory;
+}
+
+function isNear({ record }: Monitor, before: number, now: number): boolean {
+  return Math.abs(now - before) < CHANGE_MIN * record.machine.memoryMiB * 2 ** 20;
 }
 
 /** An address in each piece of the guest's memory, of its monitor's. */

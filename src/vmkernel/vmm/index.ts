@@ -10,7 +10,7 @@ export { CPU_REGISTER_BITS, type CpuRegister, cpuFeatureAt } from "./cpu-feature
 export { showCapacity, shownCapacity } from "./disk-size.ts";
 export * from "./expected-devices.ts";
 export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, type GuestLogin } from "./guest-login.ts";
-export { type GuestMemory, hasBalloon, readGuestMemory, setBalloon, watchTouches } from "./guest-memory.ts";
+export { type GuestMemory, hasBalloon, readGuestMemory, sampleGuestMemory, setBalloon } from "./guest-memory.ts";
 export type { GuestPrograms } from "./guest-programs.ts";
 export { nodesByDevice } from "./live-machine.ts";
 export { inspectMonitor, loadOf, memoryMapOf } from "./look-at-monitor.ts";

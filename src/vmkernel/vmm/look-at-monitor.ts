@@ -1,13 +1,25 @@
 /** What can be seen of a running monitor: what it has used, what its guest finds, where its guest's memory lies. Changes nothing. */
+import { type ProcessLoad, readProcessLoad } from "../../system/index.ts";
 import type { MemoryMapping, MonitorInspection } from "../rpc.ts";
 import { readGuestProcessors } from "./guest-processors.ts";
 import type { Monitor } from "./monitor.ts";
 import { type OwnLoad, readMonitorLoad } from "./monitor-load.ts";
 import { parseHostAddress, parseMemoryMap } from "./parse-memory-map.ts";
 
-/** What it has used so far; undefined when its processes have ended meanwhile. */
+/** What a monitor's sandbox has used: it sleeps while the monitor runs, and starts no other, so it is measured once. */
+const sandboxes = new WeakMap<Monitor, readonly ProcessLoad[]>();
+
+/** What it has used so far; undefined when its process has ended meanwhile. */
 export async function loadOf(monitor: Monitor): Promise<OwnLoad | undefined> {
-  return readMonitorLoad(monitor.record, await monitor.measured(), () => monitor.execute("query-blockstats"));
+  const { pid } = monitor.describe();
+  const sandbox = sandboxes.get(monitor) ?? (await sandboxOf(monitor, pid));
+  sandboxes.set(monitor, sandbox);
+  return readMonitorLoad(monitor.record, { pid, sandbox }, () => monitor.execute("query-blockstats"));
+}
+
+async function sandboxOf(monitor: Monitor, pid: number): Promise<readonly ProcessLoad[]> {
+  const around = (await monitor.processes()).filter((one) => one !== pid);
+  return around.map(readProcessLoad).filter((load) => load !== undefined);
 }
 
 export async function inspectMonitor(monitor: Monitor): Promise<Omit<MonitorInspection, "allocation" | "balloonedBytes" | "isToBeApart">> {

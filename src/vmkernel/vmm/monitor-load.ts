@@ -8,26 +8,27 @@ import { parseBlockStats } from "./parse-block-stats.ts";
 export type OwnLoad = Omit<MonitorLoad, "nics" | "entitledMhz" | "worstCaseMhz">;
 
 /**
+ * @param monitor its process, and what the sandbox around it has used, which offers no memory to be merged
  * @param queryBlockStats asks QEMU; a monitor that does not answer has no disks to tell of, and is seen from outside all the same
- * @returns undefined when its processes have ended meanwhile
+ * @returns undefined when its process has ended meanwhile
  */
 export async function readMonitorLoad(
-  { machine, startedAtMs }: MonitorRecord,
-  pids: readonly number[],
+  { machine, startedAtMs, sharingGroup }: MonitorRecord,
+  { pid, sandbox }: { readonly pid: number; readonly sandbox: readonly ProcessLoad[] },
   queryBlockStats: () => Promise<unknown>,
 ): Promise<OwnLoad | undefined> {
-  const loads = pids.map(readProcessLoad).filter((load) => load !== undefined);
-  if (loads.length === 0) return undefined;
-  const sum = (of: (load: ProcessLoad) => number): number => loads.reduce((total, load) => total + of(load), 0);
-  const monitor = pids.at(-1) ?? 0; // the others are the sandbox around it: they sleep, and offer no memory to be merged
-  const sharedBytes = mergedBytesOf(monitor);
+  const own = readProcessLoad(pid);
+  if (own === undefined) return undefined;
+  const sum = (of: (load: ProcessLoad) => number): number => [own, ...sandbox].reduce((total, load) => total + of(load), 0);
+  const sharedBytes = sharingGroup === undefined ? 0 : mergedBytesOf(pid); // without a group, none of it was offered to be merged
+  const hasDisks = machine.devices.some(({ kind }) => kind === "disk");
   return {
     vm: machine.vm,
     startedAtMs,
     processorMs: sum(({ processorMs }) => processorMs),
-    waitedMs: readWaitedMs(monitor) ?? 0,
+    waitedMs: readWaitedMs(pid) ?? 0,
     memoryBytes: Math.max(0, sum(({ memoryBytes }) => memoryBytes) - sharedBytes), // what is merged is there once, for all of them
     sharedBytes,
-    disks: parseBlockStats(await queryBlockStats().catch(() => []), machine),
+    disks: hasDisks ? parseBlockStats(await queryBlockStats().catch(() => []), machine) : [],
   };
 }

@@ -56,7 +56,6 @@ const RESET_ECHO_MS = 2000;
 const WATCH_INTERVAL_MS = 5000;
 
 export class Monitor {
-  #measured: readonly number[] | undefined;
   readonly #parts: MonitorParts;
   /** Whether its guest's memory is overwritten before it ends. */
   readonly wipe: MemoryWipe;
@@ -347,12 +346,6 @@ export class Monitor {
   /** The monitor itself is the last; the others are its sandbox. */
   processes(): Promise<number[]> {
     return processesOf(this.#parts.compartment, this.#parts.program);
-  }
-
-  /** As they were when they were measured first: they stay the same, for the sandbox lets none of them start another. */
-  async measured(): Promise<readonly number[]> {
-    this.#measured ??= await this.processes();
-    return this.#measured;
   }
 
   #conversation(): QmpConnection {
