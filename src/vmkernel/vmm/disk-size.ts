@@ -1,6 +1,6 @@
 /**
  * The size that a running guest sees of a disk, and a larger one. The node of a disk has a size of its own, for its file may be longer
- * (`plan-devices.ts`), and QEMU does not resize such a node: it is opened anew without, resized, and gets its size again.
+ * (`plan-drives.ts`), and QEMU does not resize such a node: it is opened anew without, resized, and gets its size again.
  * Source: QEMU 7.2 qapi/block-core.json, blockdev-reopen and block_resize; block/raw-format.c.
  */
 import { assert, type DatastorePath, Undo } from "../../base/index.ts";
