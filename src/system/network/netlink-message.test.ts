@@ -57,7 +57,8 @@ test.each<[string, Buffer, string]>([
 test("a link is told by its message", () => {
   const header = "00000100 03000000 43110100 00000000"; // index 3; up, broadcast, running, promiscuous, multicast, lower up
   const attributes = [attribute(3, "v1n4000"), attribute(4, 1500), attribute(1, bytes("020000000001")), attribute(6, "noqueue")];
-  const body = Buffer.concat([bytes(header), ...attributes, nestedAttribute(18, [attribute(1, "tun")])]);
+  const nested = [nestedAttribute(18, [attribute(1, "tun")]), nestedAttribute(43, [attribute(2, bytes("01")), attribute(5, 77)])];
+  const body = Buffer.concat([bytes(header), ...attributes, ...nested]);
   expect(decodeLink(body)).toEqual({
     name: "v1n4000",
     index: 3,
@@ -70,6 +71,7 @@ test("a link is told by its message", () => {
     kind: "tun",
     device: undefined,
     queue: "noqueue",
+    xdpPrograms: [77],
   });
 });
 

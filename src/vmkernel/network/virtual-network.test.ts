@@ -621,6 +621,7 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
     const [port, uplink] = machine.network.describe().switches[0]?.ports ?? [];
     expect(port).toMatchObject({ id: 0x01000002, vlanId: 10, connectee: { kind: "virtualMachine", vm: "1", key: 4000 } });
     expect(port?.programs).toMatchObject([
+      { direction: "xdp", units: ["express", "checksum", "mac security", "count", "hand over"] },
       { direction: "ingress", units: ["parse", "vlan: 10", "mac security", "switch protocols", "count", "table", "forward", "flood"] },
     ]);
     expect(port?.programs[0]?.tag).toMatch(/^[0-9a-f]{16}$/);
