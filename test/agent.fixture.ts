@@ -293,9 +293,11 @@ class ShownMonitors {
     return monitor;
   }
 
-  async powerOff(vm: VmId): Promise<void> {
-    this.#running.delete(vm);
-  }
+  readonly guests = {
+    powerOff: async (vm: VmId): Promise<void> => {
+      this.#running.delete(vm);
+    },
+  };
 }
 
 interface ShownParts {
