@@ -1,8 +1,8 @@
 /** The conversation with a running monitor over QMP: taken up again when it breaks while the monitor lives. */
 import { Fault } from "../../base/index.ts";
 import { sendWithDescriptor } from "../../system/index.ts";
-import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
+import { type Expectation, expectEvent } from "./talk.ts";
 
 /** A conversation that breaks is taken up again, this often. */
 const RECONNECT_TRIES = 3;

@@ -8,7 +8,6 @@ import type { AdapterState } from "../machine.ts";
 import type { GuestState, MonitorDescription, VirtualDiskLoad, VmkernelEvent } from "../rpc.ts";
 import { AdapterWatch } from "./adapter-watch.ts";
 import { takeStock } from "./change-machine.ts";
-import type { Expectation } from "./change-monitor.ts";
 import { type Compartment, processesOf } from "./compartment.ts";
 import { Complaints } from "./complaints.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
@@ -25,6 +24,7 @@ import { parseBlockStats } from "./parse-block-stats.ts";
 import { disconnectedIn } from "./plan-change.ts";
 import type { QmpEvent } from "./qmp-connection.ts";
 import { type MemoryFile, saveMemory } from "./save-memory.ts";
+import type { Expectation } from "./talk.ts";
 
 export type MonitorTold =
   | { readonly kind: "event"; readonly event: QmpEvent }
