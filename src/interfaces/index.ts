@@ -5,6 +5,7 @@ export { createGuestFileDoor, type GuestFileDoor } from "./guest-file/guest-file
 export { createNfcDoor, type NfcDoor, type NfcLimits } from "./nfc/nfc-door.ts";
 export type { SdkCall, SdkRefusal, SdkReply } from "./sdk/answer.ts";
 export { type ConnectOptions, connectVim, type HostTrust, moRef, SERVICE_INSTANCE, type VimClient } from "./sdk/client.ts";
+export type { SdkLimits } from "./sdk/endpoint.ts";
 export { mutateRequest, randomOf } from "./sdk/mutate.ts";
-export { type SdkLimits, type SdkServer, type SdkServerOptions, startSdkServer } from "./sdk/server.ts";
+export { type SdkServer, type SdkServerOptions, startSdkServer } from "./sdk/server.ts";
 export { formatSessionCookie, readSessionCookie } from "./sdk/session-cookie.ts";

@@ -139,3 +139,6 @@ export interface AdapterState {
 }
 
 export type DeviceKind = DeviceSpec["kind"];
+
+/** A device of one kind, or of one of several. */
+export type Device<Kind extends DeviceKind> = Extract<DeviceSpec, { kind: Kind }>;

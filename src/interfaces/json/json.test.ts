@@ -7,8 +7,9 @@ import { Fault } from "../../base/index.ts";
 import { type HostCertificate, loadOrCreateCertificate } from "../../management/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { SdkCall, SdkRefusal, SdkReply } from "../sdk/answer.ts";
+import type { SdkLimits } from "../sdk/endpoint.ts";
 import { randomOf } from "../sdk/mutate.ts";
-import { type SdkLimits, type SdkServer, startSdkServer } from "../sdk/server.ts";
+import { type SdkServer, startSdkServer } from "../sdk/server.ts";
 
 const KEY = "0123456789abcdef0123456789abcdef01234567";
 const ROOT = "/sdk/vim25/8.0.3.0";

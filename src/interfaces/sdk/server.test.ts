@@ -9,8 +9,9 @@ import { type HostCertificate, loadOrCreateCertificate } from "../../management/
 import { encodeRequest, fault, parseXml } from "../../wire/index.ts";
 import type { SdkCall, SdkRefusal, SdkReply } from "./answer.ts";
 import { connectVim, moRef, SERVICE_INSTANCE } from "./client.ts";
+import type { SdkLimits } from "./endpoint.ts";
 import { mutateRequest, randomOf } from "./mutate.ts";
-import { type SdkLimits, type SdkServer, startSdkServer } from "./server.ts";
+import { type SdkServer, startSdkServer } from "./server.ts";
 
 const KEY = "0123456789abcdef0123456789abcdef01234567";
 let certificate: HostCertificate;

@@ -8,10 +8,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { assert, Undo } from "../../base/index.ts";
 import type { LayerAttachment } from "../attachments.ts";
 import { type Controls, throwIfCanceled } from "../controls.ts";
-import { dropNodes, freeSet, setsOf, type Talk } from "./change-monitor.ts";
+import { freeSet } from "./add-options.ts";
+import { dropNodes, setsOf } from "./block-nodes.ts";
 import { listOf, objectOf } from "./live-machine.ts";
 import { layerNode, planLayer } from "./plan-drives.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
+import type { Talk } from "./talk.ts";
 
 /** A disk that goes on in another file. */
 export interface NewTop {

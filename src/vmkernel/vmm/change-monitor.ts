@@ -1,13 +1,14 @@
 /**
  * Carries out a change of a running machine over QMP: every step, or none where one fails. `plan-change.ts` says which steps.
- * A descriptor goes over the socket into a set of its own (add-fd), a node opens it (blockdev-add), a device shows it to the guest.
  * Source: QEMU 7.2 qapi/{block,block-core,qdev,machine}.json, docs/memory-hotplug, docs/system/cpu-hotplug.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { assert, assertNever, defer, Undo, within } from "../../base/index.ts";
+import { assert, assertNever, Undo } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
 import type { DiskAttachment, FileAttachment } from "../attachments.ts";
 import type { DeviceSpec } from "../machine.ts";
+import { addOptions, type DescriptorFor, doing, freeSet, noDescriptor, OPAQUE } from "./add-options.ts";
+import { dropNodes, setsOf } from "./block-nodes.ts";
 import { type CheckedMachine, labelOf } from "./check-machine.ts";
 import { DescriptorNumbers, type DescriptorUse } from "./descriptor-numbers.ts";
 import { deviceId } from "./expected-devices.ts";
@@ -18,22 +19,7 @@ import { type ChangeStep, type Disk, type Drive, inverseOf } from "./plan-change
 import { networkId, planDevice, planMemoryModule, type Surroundings } from "./plan-devices.ts";
 import { drivePrefix, planImage } from "./plan-drives.ts";
 import { qmpArguments } from "./qmp-arguments.ts";
-import { QmpError, type QmpEvent } from "./qmp-connection.ts";
-
-/** What a change needs of the conversation with its monitor. */
-export interface Talk {
-  /** @throws {QmpError | MonitorSilent} */
-  execute(command: string, args?: object): Promise<unknown>;
-  /** As execute, with a copy of an open file beside the command. */
-  executeWith(fd: number, command: string, args: object): Promise<unknown>;
-  /** Listens from now on for an event that `is` is true of. */
-  expect(is: (event: QmpEvent) => boolean): Expectation;
-}
-
-export interface Expectation extends Disposable {
-  /** Whether it has come, or comes within that time. */
-  within(timeoutMs: number): Promise<boolean>;
-}
+import { isQmpError, type Talk } from "./talk.ts";
 
 /** Open files for devices; whoever asked for them closes them. */
 export interface OpenFiles extends Disposable {
@@ -56,9 +42,6 @@ const DETACH_TIMEOUT_MS = 10_000;
 /** A guest that watches its CD drive opens a locked tray when it is asked to. */
 const TRAY_TIMEOUT_MS = 3000;
 const TRAY_POLL_MS = 200;
-/** Marks the descriptors of changes among those of the start: what a change that was cut short leaves can be told by it. */
-const OPAQUE = "hot";
-
 /**
  * @param wanted the machine that the steps lead to
  * @throws {Fault} ResourceInUse when the guest does not let go of a device or medium; what QEMU says against it. Then every step that
@@ -111,7 +94,7 @@ async function takeStep(talk: Talk, step: ChangeStep, machine: CheckedMachine, {
     case "setIoLimit":
       return setIoLimit(talk, step.to);
     case "addMemory":
-      return add(talk, planMemoryModule(step.index, step.sizeMiB), new DescriptorNumbers(), noDescriptor);
+      return addOptions(talk, planMemoryModule(step.index, step.sizeMiB), new DescriptorNumbers(), noDescriptor);
     case "addVcpus":
       return addVcpus(talk, step.to);
     default:
@@ -128,7 +111,7 @@ async function addDevice(
   const numbers = new DescriptorNumbers(await freeSet(talk));
   // The device itself may be one that goes back to where it was, and the machine that is wanted lacks it.
   const devices = [...machine.devices.filter(({ key }) => key !== device.key), device];
-  await add(talk, planDevice(device, { machine: { ...machine, devices }, numbers, ...rest }), numbers, descriptorFor);
+  await addOptions(talk, planDevice(device, { machine: { ...machine, devices }, numbers, ...rest }), numbers, descriptorFor);
 }
 
 async function addNic(talk: Talk, nic: Nic, machine: CheckedMachine, ports: NicPorts): Promise<void> {
@@ -150,77 +133,6 @@ async function removePort(talk: Talk, key: number, ports: NicPorts): Promise<voi
   await ports.unplug(key);
 }
 
-/** The descriptor behind a number of a plan. */
-type DescriptorFor = (use: DescriptorUse | undefined) => number | undefined;
-
-const noDescriptor: DescriptorFor = () => undefined;
-
-/** Carries out options of the command line. @throws what QEMU says; then none of them was */
-async function add(talk: Talk, options: readonly string[], numbers: DescriptorNumbers, descriptorFor: DescriptorFor): Promise<void> {
-  const descriptor = (number: unknown): number => {
-    const use = numbers.useOf(Number(number));
-    const fd = descriptorFor(use);
-    assert(fd !== undefined, `${JSON.stringify(use)} was opened before the change`);
-    return fd;
-  };
-  await using undo = new Undo();
-  for (let index = 0; index < options.length; index += 2) {
-    const [name, value = ""] = options.slice(index, index + 2);
-    switch (name) {
-      case "-add-fd":
-        undo.add(await addDescriptor(talk, value, descriptor));
-        break;
-      case "-netdev":
-        undo.add(await addNetwork(talk, value, descriptor));
-        break;
-      case "-blockdev": {
-        const node = qmpArguments(value);
-        await talk.execute("blockdev-add", node);
-        undo.add(doing(talk, "blockdev-del", { "node-name": node["node-name"] }));
-        break;
-      }
-      case "-object": {
-        const object = qmpArguments(value, "qom-type");
-        await talk.execute("object-add", object);
-        undo.add(doing(talk, "object-del", { id: object.id }));
-        break;
-      }
-      case "-device": {
-        // The firmware looks for what to boot from at power-on: the order is of then.
-        const { bootindex: _, ...device } = qmpArguments(value, "driver");
-        await talk.execute("device_add", device); // the last of each plan, so nothing is there to be undone after it
-        break;
-      }
-      default:
-        throw new Error(`the plan of a device has ${name}`);
-    }
-  }
-  undo.release();
-}
-
-/** @param value "fd=4,set=4" @returns how to take it back */
-async function addDescriptor(talk: Talk, value: string, descriptor: (number: unknown) => number): Promise<() => Promise<void>> {
-  const set = Number(qmpArguments(value).set);
-  await talk.executeWith(descriptor(set), "add-fd", { "fdset-id": set, opaque: OPAQUE });
-  return doing(talk, "remove-fd", { "fdset-id": set });
-}
-
-/** @param value "tap,id=net4000,fd=4,vhost=off" @returns how to take it back */
-async function addNetwork(talk: Talk, value: string, descriptor: (number: unknown) => number): Promise<() => Promise<void>> {
-  const network = qmpArguments(value, "type");
-  // QEMU takes a descriptor by a name that it was given; one that an earlier attempt left under it is closed.
-  await talk.executeWith(descriptor(network.fd), "getfd", { fdname: network.id });
-  await using undo = new Undo();
-  undo.add(doing(talk, "closefd", { fdname: network.id }));
-  await talk.execute("netdev_add", { ...network, fd: network.id });
-  undo.release();
-  return doing(talk, "netdev_del", { id: network.id });
-}
-
-function doing(talk: Talk, command: string, args: object): () => Promise<void> {
-  return async () => void (await talk.execute(command, args));
-}
-
 function fdFor(use: DescriptorUse | undefined, { disks, files }: OpenFiles): number | undefined {
   switch (use?.kind) {
     case "disk":
@@ -232,11 +144,6 @@ function fdFor(use: DescriptorUse | undefined, { disks, files }: OpenFiles): num
     default:
       return undefined;
   }
-}
-
-export async function freeSet(talk: Talk): Promise<number> {
-  const taken = listOf(await talk.execute("query-fdsets")).map((set) => Number(set["fdset-id"]));
-  return Math.max(0, ...taken) + 1;
 }
 
 async function removeDevice(talk: Talk, device: DeviceSpec): Promise<void> {
@@ -265,7 +172,7 @@ async function changeMedium(talk: Talk, { from, to }: { readonly from: Drive; re
   const before = nodesByDevice(await talk.execute("query-block")).get(id);
   const numbers = new DescriptorNumbers(await freeSet(talk));
   const options = planImage(to, numbers);
-  await add(talk, options, numbers, (use) => fdFor(use, files));
+  await addOptions(talk, options, numbers, (use) => fdFor(use, files));
   const after = options.length === 0 ? undefined : String(qmpArguments(options.at(-1) ?? "")["node-name"]);
   undo.add(() => dropNodes(talk, (node) => node === after));
   await openTray(talk, to);
@@ -335,32 +242,6 @@ function placeOf(props: Readonly<Record<string, unknown>>): number {
   return Number(props["socket-id"]) * 1000 + Number(props["core-id"]); // no board here has a thousand cores a socket
 }
 
-/** Takes nodes away and closes their files. One that another is made of goes after that one. */
-export async function dropNodes(talk: Talk, isMeant: (node: string) => boolean): Promise<void> {
-  const all = listOf(await talk.execute("query-named-block-nodes"));
-  const nodes = all.filter((node) => isMeant(String(node["node-name"])));
-  let left = nodes.map((node) => String(node["node-name"]));
-  for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
-    before = left.length;
-    const still: string[] = [];
-    for (const name of left) {
-      await talk.execute("blockdev-del", { "node-name": name }).catch((error) => {
-        if (!isQmpError(error, /in use|is busy/)) throw error;
-        still.push(name);
-      });
-    }
-    left = still;
-  }
-  // What another still lies on stays, and its file with it.
-  const used = setsOf(listOf(await talk.execute("query-named-block-nodes")));
-  for (const set of setsOf(nodes)) if (!used.has(set)) await talk.execute("remove-fd", { "fdset-id": set });
-}
-
-/** The descriptors that nodes were opened by. A node that shows less than its file says its file in JSON. */
-export function setsOf(nodes: readonly { readonly [field: string]: unknown }[]): ReadonlySet<number> {
-  return new Set(nodes.flatMap(({ file }) => [...String(file).matchAll(/\/dev\/fdset\/(\d+)/g)].map(([, set]) => Number(set))));
-}
-
 /** Takes away what a change that was cut short had prepared and no device got. */
 export async function sweep(talk: Talk): Promise<void> {
   const { orphans } = parseNetClients(await talk.execute("human-monitor-command", { "command-line": "info network" }));
@@ -372,23 +253,4 @@ export async function sweep(talk: Talk): Promise<void> {
     const isOurs = listOf(set.fds).some(({ opaque }) => opaque === OPAQUE);
     if (isOurs && !used.has(Number(set["fdset-id"]))) await talk.execute("remove-fd", { "fdset-id": set["fdset-id"] });
   }
-}
-
-/** @param listeners who is told of each event */
-export function expectEvent(listeners: Set<(event: QmpEvent) => boolean>, is: (event: QmpEvent) => boolean): Expectation {
-  const { promise, resolve } = defer<true>();
-  const take = (event: QmpEvent) => {
-    if (!is(event)) return false;
-    resolve(true);
-    return true;
-  };
-  listeners.add(take);
-  return {
-    within: (timeoutMs) => within(timeoutMs, promise, false),
-    [Symbol.dispose]: () => void listeners.delete(take),
-  };
-}
-
-function isQmpError(error: unknown, text: RegExp): boolean {
-  return error instanceof QmpError && text.test(error.message);
 }

@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import { assertNever, type Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { DeviceKind, DeviceSpec, MachineSpec, MemoryHotAdd } from "../machine.ts";
+import type { Device, DeviceKind, DeviceSpec, MachineSpec, MemoryHotAdd } from "../machine.ts";
 import { NIC_KEY_FIRST, NICS_MAX } from "./pci-addresses.ts";
 
 /** A machine that can be planned; only {@link checkMachine} makes one. */
@@ -18,7 +18,6 @@ export interface HostLimits {
   readonly logicalCpus: number;
 }
 
-type Device<Kind extends DeviceKind> = Extract<DeviceSpec, { kind: Kind }>;
 type Controller = Device<"scsi" | "ahci" | "ide" | "nvme">;
 type Attached = Device<"disk" | "cdrom">;
 

@@ -2,8 +2,6 @@
 import type { DeviceSpec } from "../machine.ts";
 import { deviceId } from "./expected-devices.ts";
 
-export type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind }>;
-
 export function deviceArgument(model: string, { key }: DeviceSpec, options: readonly string[]): string[] {
   return ["-device", [model, `id=${deviceId(key)}`, ...options].join(",")];
 }

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { Talk } from "./change-monitor.ts";
 import { showCapacity, shownCapacity } from "./disk-size.ts";
 import { layerNode } from "./plan-drives.ts";
 import { QmpError } from "./qmp-connection.ts";
+import type { Talk } from "./talk.ts";
 
 const disk = { key: 2000, descriptor: { datastore: "ds", path: "vm/vm.vmdk" } };
 const node = layerNode(disk.key, disk.descriptor);

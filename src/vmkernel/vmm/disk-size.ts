@@ -5,9 +5,9 @@
  */
 import { assert, type DatastorePath, Undo } from "../../base/index.ts";
 import { fileNodeOf } from "./chain-deeds.ts";
-import type { Talk } from "./change-monitor.ts";
 import { listOf, objectOf } from "./live-machine.ts";
 import { layerNode } from "./plan-drives.ts";
+import type { Talk } from "./talk.ts";
 
 /** A disk of a running machine that is a file of its own: nothing lies beneath it. */
 export interface SizedDisk {

@@ -2,7 +2,7 @@
  * Which of two machines a monitor is, device by device, after a change that was cut short; or what it has lost. Pure.
  * It is read out of QEMU's own answers, which a guest that broke out may have written: whatever is not what it should be is not there.
  */
-import type { DeviceSpec, MachineSpec } from "../machine.ts";
+import type { Device, DeviceSpec, MachineSpec } from "../machine.ts";
 import { deviceId } from "./expected-devices.ts";
 import { driveNode } from "./plan-drives.ts";
 
@@ -52,11 +52,11 @@ function liveDevice(known: DeviceSpec, candidates: readonly DeviceSpec[], node: 
   return [empty];
 }
 
-function isDrive(device: DeviceSpec): device is Extract<DeviceSpec, { kind: "disk" | "cdrom" | "floppy" }> {
+function isDrive(device: DeviceSpec): device is Device<"disk" | "cdrom" | "floppy"> {
   return device.kind === "disk" || device.kind === "cdrom" || device.kind === "floppy";
 }
 
-function hasFile(device: Extract<DeviceSpec, { kind: "disk" | "cdrom" | "floppy" }>): boolean {
+function hasFile(device: Device<"disk" | "cdrom" | "floppy">): boolean {
   return device.kind === "disk" || device.image !== undefined;
 }
 

@@ -1,6 +1,6 @@
 /** Machines for tests. */
 import type { VmId } from "../../base/index.ts";
-import type { DeviceSpec, MachineSpec } from "../machine.ts";
+import type { Device, DeviceSpec, MachineSpec } from "../machine.ts";
 
 const home = { datastore: "datastore1", path: "web" };
 
@@ -24,7 +24,7 @@ export function fileOf(name: string): { readonly datastore: string; readonly pat
   return { datastore: home.datastore, path: `${home.path}/${name}` };
 }
 
-export function diskOn(controllerKey: number, unit: number, key = 2000): Extract<DeviceSpec, { kind: "disk" }> {
+export function diskOn(controllerKey: number, unit: number, key = 2000): Device<"disk"> {
   return { kind: "disk", key, controllerKey, unit, descriptor: fileOf(`disk${key}.vmdk`), mode: "persistent" };
 }
 

@@ -2,14 +2,12 @@
  * One running monitor, from its first answer to its end, whoever started it. vmkernel may go and come back in between.
  * Its commands are not queued here: `../running-monitors.ts` runs one operation of a VM at a time.
  */
-import { Fault, messageOf, type VmId } from "../../base/index.ts";
-import { sendWithDescriptor } from "../../system/index.ts";
+import { type Fault, messageOf, type VmId } from "../../base/index.ts";
 import { fault, type KeyStroke } from "../../wire/index.ts";
 import type { AdapterState } from "../machine.ts";
 import type { GuestState, MonitorDescription, VirtualDiskLoad, VmkernelEvent } from "../rpc.ts";
 import { AdapterWatch } from "./adapter-watch.ts";
 import { takeStock } from "./change-machine.ts";
-import { type Expectation, expectEvent } from "./change-monitor.ts";
 import { type Compartment, processesOf } from "./compartment.ts";
 import { Complaints } from "./complaints.ts";
 import { addViewer, pressKeys, takePicture } from "./console.ts";
@@ -19,12 +17,14 @@ import { GuestWatch } from "./guest-watch.ts";
 import { disksWithoutRoom, diskWithoutRoom } from "./halt.ts";
 import { HaltWatch } from "./halt-watch.ts";
 import { MemoryWipe, type WipeTold } from "./memory-wipe.ts";
+import { MonitorConversation } from "./monitor-conversation.ts";
 import { type MonitorEnd, MonitorEnding } from "./monitor-ending.ts";
 import { type MonitorPhase, type MonitorRecord, monitorFiles, trimLog, writeMonitorRecord } from "./monitor-record.ts";
 import { parseBlockStats } from "./parse-block-stats.ts";
 import { disconnectedIn } from "./plan-change.ts";
-import { QmpConnection, type QmpEvent } from "./qmp-connection.ts";
+import type { QmpEvent } from "./qmp-connection.ts";
 import { type MemoryFile, saveMemory } from "./save-memory.ts";
+import type { Expectation } from "./talk.ts";
 
 export type MonitorTold =
   | { readonly kind: "event"; readonly event: QmpEvent }
@@ -47,9 +47,6 @@ export interface MonitorParts {
   readonly hasListeners: () => boolean;
 }
 
-/** A conversation that breaks while the process lives is taken up again, this often. */
-const RECONNECT_TRIES = 3;
-const RECONNECT_TIMEOUT_MS = 5000;
 /** SeaBIOS answers a guest's reset with one of its own, to find its memory as at power-on: that is one restart, not two. */
 const RESET_ECHO_MS = 2000;
 /** How often the guest is asked how it is, while anybody listens. */
@@ -64,15 +61,12 @@ export class Monitor {
   readonly #complaints: Complaints;
   readonly #halts: HaltWatch;
   readonly #ending: MonitorEnding;
+  readonly #conversation: MonitorConversation;
   #record: MonitorRecord;
-  #qmp: QmpConnection | undefined;
   #pid = 0;
   #timer: NodeJS.Timeout | undefined;
   #resetAtMs = Number.NEGATIVE_INFINITY;
   #typed: Promise<void> = Promise.resolve();
-  #isReleased = false;
-  /** Who waits for an event, and whether this is the one. */
-  readonly #expected = new Set<(event: QmpEvent) => boolean>();
   #onDeviceLost: () => void = () => {};
   #onAdaptersChanged: () => void = () => {};
 
@@ -91,8 +85,16 @@ export class Monitor {
       compartment: parts.compartment,
       processes: () => this.processes(),
       wipe: this.wipe,
-      askToQuit: () => void this.#qmp?.execute("quit").catch(() => {}), // what counts is whether it is gone
+      askToQuit: () => this.#conversation.askToQuit(),
       letGo: () => this.#letGo(),
+    });
+    this.#conversation = new MonitorConversation({
+      socket: monitorFiles(parts.folder).qmp,
+      name: () => this.#record.machine.name,
+      onEvent: (event, isExpected) => this.#take(event, isExpected),
+      hasExited: () => this.#ending.hasExited(),
+      onResumed: () => this.#lookAtChannel(),
+      onLost: () => this.#ending.finish(),
     });
   }
 
@@ -132,15 +134,13 @@ export class Monitor {
 
   /** Takes up the conversation. @throws {MonitorSilent} */
   async connect(timeoutMs: number): Promise<void> {
-    const qmp = await QmpConnection.open(monitorFiles(this.#parts.folder).qmp, (event) => this.#take(event), timeoutMs);
-    this.#qmp = qmp;
+    await this.#conversation.open(timeoutMs);
     this.#pid = (await this.processes()).at(-1) ?? 0;
-    qmp.closed.then(() => this.#lose(qmp));
   }
 
   /** @throws {QmpError | MonitorSilent} */
   execute(command: string, args?: object): Promise<unknown> {
-    return this.#conversation().execute(command, args);
+    return this.#conversation.qmp.execute(command, args);
   }
 
   /** QEMU's RunState: running, paused, prelaunch, inmigrate, postmigrate, io-error … */
@@ -190,13 +190,12 @@ export class Monitor {
 
   /** Passes a copy of an open file beside a command. */
   executeWith(fd: number, command: string, args: object): Promise<unknown> {
-    const qmp = this.#conversation();
-    return qmp.executeBy((line) => sendWithDescriptor(qmp.socket, line, fd), command, args);
+    return this.#conversation.executeWith(fd, command, args);
   }
 
   /** Listens for an event from now on. */
   expect(is: (event: QmpEvent) => boolean): Expectation {
-    return expectEvent(this.#expected, is);
+    return this.#conversation.expect(is);
   }
 
   async #watch(): Promise<void> {
@@ -252,7 +251,7 @@ export class Monitor {
     try {
       await this.#enter({ kind: "suspending", to });
       await this.execute("stop");
-      await saveMemory(this.#conversation(), memory);
+      await saveMemory(this.#conversation.qmp, memory);
       await this.#enter({ kind: "suspended", to });
     } catch (cause) {
       await this.#goOn(cause);
@@ -268,7 +267,7 @@ export class Monitor {
 
   /** Of a guest that stands still, into an open file. */
   saveMemory(memory: MemoryFile): Promise<void> {
-    return saveMemory(this.#conversation(), memory);
+    return saveMemory(this.#conversation.qmp, memory);
   }
 
   /** Does something, if it is so wished while the guest's file systems are at rest: its agent brings them there, if it has one. */
@@ -284,16 +283,16 @@ export class Monitor {
   }
 
   openConsole(connection: () => number): Promise<void> {
-    return addViewer(this.#conversation(), connection);
+    return addViewer(this.#conversation.qmp, connection);
   }
 
   captureScreen(): Promise<Buffer> {
-    return takePicture(this.#conversation());
+    return takePicture(this.#conversation.qmp);
   }
 
   /** What another types at the same time comes before or after, never between. */
   pressKeys(strokes: readonly KeyStroke[]): Promise<void> {
-    const typed = this.#typed.then(() => pressKeys(this.#conversation(), strokes));
+    const typed = this.#typed.then(() => pressKeys(this.#conversation.qmp, strokes));
     this.#typed = typed.catch(() => {}); // its own caller is told
     return typed;
   }
@@ -332,9 +331,8 @@ export class Monitor {
 
   /** Lets go of it; it runs on. */
   release(): void {
-    this.#isReleased = true;
     this.#stopWatching();
-    this.#qmp?.close();
+    this.#conversation.release();
   }
 
   /** Kills whatever is left of it, without asking. */
@@ -346,11 +344,6 @@ export class Monitor {
   /** The monitor itself is the last; the others are its sandbox. */
   processes(): Promise<number[]> {
     return processesOf(this.#parts.compartment, this.#parts.program);
-  }
-
-  #conversation(): QmpConnection {
-    if (this.#qmp !== undefined) return this.#qmp;
-    throw new Fault("InvalidState", `The monitor of ${this.#record.machine.name} does not answer.`);
   }
 
   async #enter(phase: MonitorPhase): Promise<void> {
@@ -366,9 +359,8 @@ export class Monitor {
     }
   }
 
-  #take(event: QmpEvent): void {
+  #take(event: QmpEvent, isExpected: boolean): void {
     this.#parts.tell(this.vm, { kind: "event", event });
-    const isExpected = [...this.#expected].filter((take) => take(event)).length > 0;
     switch (event.name) {
       case "DEVICE_DELETED": {
         const key = keyOfDeviceId(String(event.data.device));
@@ -434,26 +426,9 @@ export class Monitor {
     this.#guest.close();
   }
 
-  /** The conversation has ended: most likely because the process has. */
-  async #lose(qmp: QmpConnection): Promise<void> {
-    if (this.#isReleased || this.#qmp !== qmp) return;
-    this.#qmp = undefined;
-    if (await this.#ending.hasExited()) return this.#ending.finish();
-    for (let tries = 0; tries < RECONNECT_TRIES; tries += 1) {
-      try {
-        await this.connect(RECONNECT_TIMEOUT_MS);
-        return await this.#lookAtChannel(); // nobody told of a change in between
-      } catch {
-        if (await this.#ending.hasExited()) break;
-      }
-    }
-    // What cannot be managed cannot be left running.
-    await this.#ending.finish();
-  }
-
   async #letGo(): Promise<void> {
     this.#stopWatching();
-    this.#qmp?.close();
+    this.#conversation.close();
     await this.#tellComplaints();
   }
 }

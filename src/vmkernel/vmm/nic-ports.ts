@@ -2,9 +2,9 @@
  * What one VM's monitor is given of the virtual network: the ports of its own NICs, each as the tap behind it. Types.
  * Paper «Virtual Network Adapters»: an adapter is connected to a port, and knows of no switch.
  */
-import type { DeviceSpec } from "../machine.ts";
+import type { Device } from "../machine.ts";
 
-export type Nic = Extract<DeviceSpec, { kind: "nic" }>;
+export type Nic = Device<"nic">;
 
 /** An open tap. Whoever holds it closes it; a monitor that was given a copy keeps its own. */
 export interface Tap extends Disposable {

@@ -2,7 +2,7 @@
  * What a monitor says its disks have done, by the VM's own disks. Pure. Source: QEMU query-blockstats.
  * A guest may have broken out into its monitor: figures that cannot be are left out, and no other disk is made up.
  */
-import type { DeviceSpec, MachineSpec } from "../machine.ts";
+import type { Device, MachineSpec } from "../machine.ts";
 import type { VirtualDiskLoad } from "../rpc.ts";
 import { asShape, readInteger, readShape, type Shape } from "../shape.ts";
 import { deviceId } from "./expected-devices.ts";
@@ -51,7 +51,7 @@ function isAbout(qdev: unknown, id: string): boolean {
 const BUS_NAMES = { scsi: "scsi", ahci: "sata", ide: "ide", nvme: "nvme" } as const;
 
 /** "scsi0:1", as a .vmx names it. */
-function placeOf({ controllerKey, unit }: Extract<DeviceSpec, { kind: "disk" }>, { devices }: MachineSpec): string | undefined {
+function placeOf({ controllerKey, unit }: Device<"disk">, { devices }: MachineSpec): string | undefined {
   const controller = devices.find(({ key }) => key === controllerKey);
   switch (controller?.kind) {
     case "scsi":

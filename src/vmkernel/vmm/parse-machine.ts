@@ -3,7 +3,7 @@
  * Here it gets its shape; whether such a machine can exist is `check-machine.ts`.
  */
 import { assertNever } from "../../base/index.ts";
-import type { CpuMaskBit, DeviceSpec, LogRules, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
+import type { CpuMaskBit, Device, DeviceSpec, LogRules, MachineSpec, MemoryHotAdd, SerialWire } from "../machine.ts";
 import { MAC, parseFirewall } from "../parse-firewall.ts";
 import { readPortGroupName } from "../parse-network.ts";
 import {
@@ -142,13 +142,13 @@ function parseDevice(shape: Shape): DeviceSpec {
 const IOPS = { min: 1, max: 2 ** 31 };
 const IO_SHARES = { min: 1, max: 1_000_000 };
 
-function parseAllocation(disk: Shape): Pick<Extract<DeviceSpec, { kind: "disk" }>, "iopsMax" | "ioShares"> {
+function parseAllocation(disk: Shape): Pick<Device<"disk">, "iopsMax" | "ioShares"> {
   const iopsMax = readOptional(disk, "iopsMax", (shape, name) => readInteger(shape, name, IOPS));
   const ioShares = readOptional(disk, "ioShares", (shape, name) => readInteger(shape, name, IO_SHARES));
   return { ...(iopsMax !== undefined && { iopsMax }), ...(ioShares !== undefined && { ioShares }) };
 }
 
-function parsePlug(nic: Shape): Pick<Extract<DeviceSpec, { kind: "nic" }>, "network" | "firewall"> {
+function parsePlug(nic: Shape): Pick<Device<"nic">, "network" | "firewall"> {
   const network = readOptional(nic, "network", readPortGroupName);
   const firewall = readOptional(nic, "firewall", readShape);
   return { ...(network !== undefined && { network }), ...(firewall && { firewall: parseFirewall(firewall) }) };

@@ -6,12 +6,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { assertNever, type Fault } from "../../base/index.ts";
 import { fault } from "../../wire/index.ts";
-import type { DeviceSpec, MachineSpec } from "../machine.ts";
+import type { Device, DeviceSpec, MachineSpec } from "../machine.ts";
 import { labelOf, MEMORY_MODULE_STEP_MIB } from "./check-machine.ts";
 import type { Nic } from "./nic-ports.ts";
 import { MEMORY_MODULES_MAX } from "./parse-machine.ts";
 
-type Device<Kind extends DeviceSpec["kind"]> = Extract<DeviceSpec, { kind: Kind }>;
 /** A drive whose medium can be changed. */
 export type Drive = Device<"cdrom" | "floppy">;
 

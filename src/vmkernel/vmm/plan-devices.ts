@@ -3,9 +3,9 @@
  * Source: QEMU 7.2 `-device MODEL,help`; names and ids as VMware's own devices show them to a guest.
  */
 import { assertNever } from "../../base/index.ts";
-import type { DeviceSpec, NicModel, ScsiModel, SerialWire } from "../machine.ts";
+import type { Device, DeviceSpec, NicModel, ScsiModel, SerialWire } from "../machine.ts";
 import { type DescriptorNumbers, descriptorPath, planDescriptorSet } from "./descriptor-numbers.ts";
-import { type Device, deviceArgument } from "./device-argument.ts";
+import { deviceArgument } from "./device-argument.ts";
 import { deviceId } from "./expected-devices.ts";
 import { BALLOON_SLOT, pciSlotOf } from "./pci-addresses.ts";
 import { type DriveSurroundings, planCdrom, planDisk, planFloppy, planImage } from "./plan-drives.ts";

@@ -7,11 +7,11 @@ import { createHash } from "node:crypto";
 import { assert, assertNever, type DatastorePath, formatDatastorePath } from "../../base/index.ts";
 import { CLUSTER_BYTES, L2_SPAN_BYTES } from "../../wire/index.ts";
 import { type DiskAttachment, type LayerAttachment, overlayOf } from "../attachments.ts";
-import type { DeviceSpec } from "../machine.ts";
+import type { Device, DeviceSpec } from "../machine.ts";
 import type { CheckedMachine } from "./check-machine.ts";
 import { isBootable } from "./check-machine.ts";
 import { type DescriptorNumbers, descriptorPath, planDescriptorSet } from "./descriptor-numbers.ts";
-import { type Device, deviceArgument } from "./device-argument.ts";
+import { deviceArgument } from "./device-argument.ts";
 import { deviceId } from "./expected-devices.ts";
 
 /** What the plan must know of each disk beyond its place, by its key. */
