@@ -54,7 +54,7 @@ export async function sampleGuestMemory(monitor: Monitor, ownBytes: number | und
   const memory = await readGuestMemory(monitor);
   if (memory === undefined) return undefined;
   sampled.set(monitor, { memory, ownBytes: ownBytes ?? Number.NaN, sinceMs: isDue ? now : before.sinceMs });
-  if (isDue && before !== undefined) await forgetTouched(monitor.describe().pid);
+  if (isDue && before !== undefined) forgetTouched(monitor.describe().pid);
   return memory;
 }
 
