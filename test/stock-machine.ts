@@ -61,9 +61,19 @@ echo up >&3
 while read -r number script <&3; do serve "$number" "$script" & done
 `;
 
+export interface MachineKernel {
+  readonly kernel: string;
+  /** The folder "kernel" of its release, beside its modules.dep. */
+  readonly modulesFolder: string;
+}
+
 export interface StockMachineParts {
   readonly processors?: number;
+  /** Of each core; more than one makes hyperthreads of them. */
+  readonly threads?: number;
   readonly memoryMiB?: number;
+  /** Another than Debian's stock kernel. */
+  readonly kernel?: MachineKernel;
   /** More of QEMU's arguments: disks, adapters. */
   readonly args?: readonly string[];
 }
@@ -81,14 +91,25 @@ export class StockMachine implements AsyncDisposable {
   #commands = 0;
   #line = "";
 
-  private constructor({ processors = 2, memoryMiB = 1536, args = [] }: StockMachineParts) {
-    const { kernel, modulesFolder } = findStockKernel();
+  private constructor({ processors = 2, threads = 1, memoryMiB = 1536, args = [], ...parts }: StockMachineParts) {
+    const { kernel, modulesFolder } = parts.kernel ?? findStockKernel();
     const initramfs = join(this.#folder, "initramfs");
     writeFileSync(initramfs, packInitramfs(modulesFolder));
     const qemu = [
       ...["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "pc,hpet=off"],
-      ...["-accel", "tcg,tb-size=256", "-cpu", "max,la57=off"], // a /dev/kvm that is there may not work
-      ...["-smp", String(processors), "-m", String(memoryMiB), "-kernel", kernel, "-initrd", initramfs, "-append", COMMAND_LINE],
+      ...["-accel", "tcg,tb-size=256", "-cpu", threads === 1 ? "max,la57=off" : "max,la57=off,vendor=GenuineIntel"], // a /dev/kvm that is there may not work
+      ...[
+        "-smp",
+        `${processors},sockets=1,cores=${processors / threads},threads=${threads}`,
+        "-m",
+        String(memoryMiB),
+        "-kernel",
+        kernel,
+        "-initrd",
+        initramfs,
+        "-append",
+        COMMAND_LINE,
+      ],
       ...["-serial", `file:${this.#log}`],
       ...["-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"],
       ...["-device", "virtio-9p-pci,fsdev=root,mount_tag=root", "-device", "virtio-serial-pci"],
@@ -165,7 +186,7 @@ export class StockMachine implements AsyncDisposable {
 }
 
 /** Found, or downloaded and unpacked beside the guest's parts: never installed. */
-function findStockKernel(): { readonly kernel: string; readonly modulesFolder: string } {
+function findStockKernel(): MachineKernel {
   const found = findKernel(join(DEFAULT_OUT, "packages"), () => {}, "usual");
   const release = dirname(found.modulesFolder);
   if (!existsSync(join(release, "modules.dep"))) execFileSync("depmod", ["-b", join(release, "../../.."), basename(release)]);
@@ -173,7 +194,9 @@ function findStockKernel(): { readonly kernel: string; readonly modulesFolder: s
 }
 
 function packInitramfs(modulesFolder: string): Buffer {
-  const modules = filesOfModules(modulesFolder, MODULES).map((path) => ({
+  const builtIn = readFileSync(join(dirname(modulesFolder), "modules.builtin"), "utf8");
+  const wanted = MODULES.filter((name) => !builtIn.includes(`/${name}.ko`));
+  const modules = filesOfModules(modulesFolder, wanted).map((path) => ({
     path: `modules/${basename(path)}`,
     content: readFileSync(path),
   }));

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { parseDisks, parseMemory, parseNics, parseOwnMemoryBytes, parseProcessors, parseProcessorTimeMs } from "./parse-load.ts";
-import { readMachineLoad, readProcessLoad, readProcessorTime, readTransferredBytes } from "./read-load.ts";
+import { readMachineLoad, readProcessLoad, readProcessorTime, readTransferredBytes, readWaitedMs } from "./read-load.ts";
 
 test("a processor is busy with all but idling and waiting for disks; the sum line is no processor", () => {
   const text = "cpu  99 99 99 99 99 0 0 0 0 0\ncpu0 1 2 3 40 50 4 5 6 7 8\ncpu12 0 0 0 7 0 0 0 0\nintr 1 2\n";
@@ -97,4 +99,29 @@ test("of two that want the same processor, each waits while the other runs", asy
   } finally {
     for (const program of spinning) program.kill("SIGKILL");
   }
+});
+
+test("what threads waited is summed, also when one has come, or has ended and another has come", async () => {
+  const threads = () => readdirSync("/proc/self/task");
+  const waited = () => readWaitedMs(process.pid, threads().length);
+  const start = async () => {
+    const worker = new Worker("setInterval(() => {}, 1000)", { eval: true });
+    await once(worker, "online");
+    return worker;
+  };
+  const sum = () =>
+    threads().reduce((total, thread) => total + Number(readFileSync(`/proc/self/task/${thread}/schedstat`, "utf8").split(" ")[1]) / 1e6, 0);
+  const isAsSummed = () => {
+    const [before, told, after] = [sum(), waited() ?? Number.NaN, sum()];
+    expect(told).toBeGreaterThanOrEqual(before - 1e-6);
+    expect(told).toBeLessThanOrEqual(after + 1e-6);
+  };
+  isAsSummed();
+  const first = await start();
+  isAsSummed();
+  await first.terminate();
+  const second = await start();
+  isAsSummed();
+  await second.terminate();
+  expect(readWaitedMs(2 ** 22 - 1, 1)).toBeUndefined();
 });

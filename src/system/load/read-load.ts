@@ -13,6 +13,7 @@ import {
   parseOwnMemoryBytes,
   parseProcessors,
   parseProcessorTimeMs,
+  parseThreads,
   parseTransferredBytes,
   parseWaitedMs,
 } from "./parse-load.ts";
@@ -29,6 +30,7 @@ export interface ProcessLoad {
   readonly processorMs: number;
   /** Its own: not its program, which others have mapped too. A page that the kernel has merged with others' counts in full. */
   readonly memoryBytes: number;
+  readonly threads: number;
 }
 
 /** Of all threads of a process; both only grow, but for what a thread had waited that has ended. */
@@ -62,18 +64,41 @@ export function readLinkLoads(): readonly NicLoad[] {
 export function readProcessLoad(pid: number): ProcessLoad | undefined {
   const [stat, status] = [readOf(pid, "stat"), readOf(pid, "status")];
   if (stat === undefined || status === undefined) return undefined;
-  return { processorMs: parseProcessorTimeMs(stat), memoryBytes: parseOwnMemoryBytes(status) };
+  return { processorMs: parseProcessorTimeMs(stat), memoryBytes: parseOwnMemoryBytes(status), threads: parseThreads(stat) };
 }
 
 /** @returns undefined when it has ended */
 export function readProcessorTime(pid: number): ProcessorTime | undefined {
-  const [stat, waitedMs] = [readOf(pid, "stat"), readWaitedMs(pid)];
+  const stat = readOf(pid, "stat");
+  const waitedMs = stat === undefined ? undefined : readWaitedMs(pid, parseThreads(stat));
   return stat === undefined || waitedMs === undefined ? undefined : { usedMs: parseProcessorTimeMs(stat), waitedMs };
 }
 
-/** Of all threads of a process that are there. @returns undefined when it has ended */
-export function readWaitedMs(pid: number): number | undefined {
-  return threadsOf(pid)?.reduce((sum, thread) => sum + parseWaitedMs(readOf(pid, `task/${thread}/schedstat`) ?? ""), 0);
+/** Threads of processes that are asked for again and again: while there are as many, and each is there, they are the same. */
+const knownThreads = new Map<number, readonly string[]>();
+const KNOWN_MAX = 4096; // of those that have ended, some are in it
+
+/** Of all threads of a process. @param count how many there are. @returns undefined when it has ended */
+export function readWaitedMs(pid: number, count: number): number | undefined {
+  const known = knownThreads.get(pid);
+  const sum = known?.length === count ? sumOfWaits(pid, known) : undefined;
+  if (sum !== undefined) return sum;
+  const threads = threadsOf(pid);
+  if (threads === undefined) return undefined;
+  if (knownThreads.size >= KNOWN_MAX) knownThreads.clear();
+  knownThreads.set(pid, threads);
+  return threads.reduce((total, thread) => total + parseWaitedMs(readOf(pid, `task/${thread}/schedstat`) ?? ""), 0);
+}
+
+/** @returns undefined when one of them has ended */
+function sumOfWaits(pid: number, threads: readonly string[]): number | undefined {
+  let sum = 0;
+  for (const thread of threads) {
+    const text = readOf(pid, `task/${thread}/schedstat`);
+    if (text === undefined) return undefined;
+    sum += parseWaitedMs(text);
+  }
+  return sum;
 }
 
 /** @returns undefined when it has ended */

@@ -1,5 +1,5 @@
 /** How much of some of a process's memory is in the machine's now, and how much was touched of late. Source: proc_pid_smaps(5). */
-import { writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { numberBehind, readPieces } from "../kernel-text.ts";
 import { ended } from "../libc.ts";
 
@@ -20,9 +20,16 @@ export function residencyOf(pid: number, addresses: readonly number[]): Residenc
   return parseResidency(readPieces(`/proc/${pid}/smaps`), addresses);
 }
 
-/** From now on a page is one that was touched only when it is again. */
-export async function forgetTouched(pid: number): Promise<void> {
-  await writeFile(`/proc/${pid}/clear_refs`, "1").catch(ended);
+/** Of memory without a file behind it, which a guest's is: the kernel need not walk those of the program and its libraries. */
+const ANONYMOUS = "2";
+
+/** From now on a page of memory without a file behind it is one that was touched only when it is again. Source: proc_pid_clear_refs(5). */
+export function forgetTouched(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, ANONYMOUS);
+  } catch (error) {
+    ended(error);
+  }
 }
 
 /** | from-to rwxp … | and beneath it lines of | Name:  number kB |, the last of them VmFlags. @param pieces cut anywhere. Pure. */

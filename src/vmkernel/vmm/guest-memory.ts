@@ -17,12 +17,15 @@ export interface GuestMemory extends Residency {
 /** Addresses of each guest's memory in its monitor, for as long as it has that much. */
 const places = new WeakMap<Monitor, { readonly memoryMiB: number; readonly addresses: readonly number[] }>();
 
-/** @returns undefined when its monitor has ended, or does not answer */
-export async function readGuestMemory(monitor: Monitor): Promise<GuestMemory | undefined> {
+/**
+ * @param balloon asks how much the guest has given back
+ * @returns undefined when its monitor has ended, or does not answer
+ */
+export async function readGuestMemory(monitor: Monitor, balloon = readBalloon): Promise<GuestMemory | undefined> {
   const { pid } = monitor.describe();
   try {
     const residency = residencyOf(pid, await placesOf(monitor));
-    return residency && { ...residency, balloonedBytes: await readBalloon(monitor) };
+    return residency && { ...residency, balloonedBytes: await balloon(monitor) };
   } catch {
     return undefined; // whoever needs it asks again
   }
@@ -51,10 +54,12 @@ export async function sampleGuestMemory(monitor: Monitor, ownBytes: number | und
   const [before, now] = [sampled.get(monitor), performance.now()];
   const isDue = before === undefined || now - before.sinceMs >= TOUCHES_COUNT_MS;
   if (!isDue && ownBytes !== undefined && isNear(monitor, before.ownBytes, ownBytes)) return before.memory;
-  const memory = await readGuestMemory(monitor);
+  // A balloon that was seen to hold nothing was told nothing since: QEMU need not be asked.
+  const isFlat = ownBytes !== undefined && before?.memory.balloonedBytes === 0;
+  const memory = await readGuestMemory(monitor, isFlat ? async () => 0 : readBalloon);
   if (memory === undefined) return undefined;
   sampled.set(monitor, { memory, ownBytes: ownBytes ?? Number.NaN, sinceMs: isDue ? now : before.sinceMs });
-  if (isDue && before !== undefined) await forgetTouched(monitor.describe().pid);
+  if (isDue && before !== undefined) forgetTouched(monitor.describe().pid);
   return memory;
 }
 

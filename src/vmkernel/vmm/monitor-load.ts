@@ -26,7 +26,7 @@ export async function readMonitorLoad(
     vm: machine.vm,
     startedAtMs,
     processorMs: sum(({ processorMs }) => processorMs),
-    waitedMs: readWaitedMs(pid) ?? 0,
+    waitedMs: readWaitedMs(pid, own.threads) ?? 0,
     memoryBytes: Math.max(0, sum(({ memoryBytes }) => memoryBytes) - sharedBytes), // what is merged is there once, for all of them
     sharedBytes,
     disks: hasDisks ? parseBlockStats(await queryBlockStats().catch(() => []), machine) : [],
