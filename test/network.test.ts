@@ -88,10 +88,9 @@ test.skipIf(!isRoot)(
   "a guest that sends much of what is small has it handed over at XDP, and what it says by TCP arrives there",
   async () => {
     const isExpress = async (number: number) => (await portOf(number)).programs.some(({ direction }) => direction === "xdp");
-    const sendSmall = (number: number, to: number) =>
-      inGuest(vmkernel, guest(number), `for n in 1 2 3; do ping -i 0.005 -c 1000 10.0.0.${to} > /dev/null 2>&1 & done`);
-    await sendSmall(1, 2); // who answers sends as much
-    await waitFor(async () => (await isExpress(1)) && (await isExpress(2)), 30_000, 300);
+    // Who answers sends as much.
+    await inGuest(vmkernel, guest(1), "for n in 1 2 3 4; do ping -i 0.003 -c 20000 10.0.0.2 > /dev/null 2>&1 & done");
+    await waitFor(async () => (await isExpress(1)) && (await isExpress(2)), 120_000, 300);
     await inGuest(vmkernel, guest(1), "killall ping"); // a guest has one processor, for its agent too
     await inGuest(vmkernel, guest(2), "nc -l -p 7000 > /tmp/heard 2>&1 &");
     await inGuest(vmkernel, guest(1), "for n in 1 2 3 4 5; do echo small talk | nc -w 5 10.0.0.2 7000 && break; sleep 1; done");
