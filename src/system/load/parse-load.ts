@@ -100,10 +100,19 @@ export function parseWaitedMs(text: string): number {
   return Number(text.split(" ")[1] ?? 0) / NS_PER_MS;
 }
 
-/** /proc/PID/io: what it has read and written by system calls, from pages in memory too. */
+/**
+ * /proc/PID/io: what it has read and written by system calls, from pages in memory too; without 8 bytes for each call, which are what an
+ * event is told by: a monitor wakes itself so hundreds of times a second.
+ */
 export function parseTransferredBytes(text: string): number {
-  return numberBehind(text, "rchar:") + numberBehind(text, "wchar:");
+  const [bytes, calls] = [
+    numberBehind(text, "rchar:") + numberBehind(text, "wchar:"),
+    numberBehind(text, "syscr:") + numberBehind(text, "syscw:"),
+  ];
+  return bytes - EVENT_BYTES * calls;
 }
+
+const EVENT_BYTES = 8;
 
 /** /proc/PID/status: anonymous memory and memory files; the kernel keeps the sums, and walks no page table for them. */
 export function parseOwnMemoryBytes(text: string): number {
