@@ -8,6 +8,7 @@ import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT, XDP_ACTION, XDP_
 import {
   allPids,
   attachedPrograms,
+  HOOK_NAMES,
   type Hook,
   hasOpenLoops,
   hasXdpSums,
@@ -104,7 +105,6 @@ export interface Probe {
 
 /** A network namespace has this link without anybody making it; nothing is attached to it. */
 const LOOPBACK = "lo";
-const DIRECTIONS = ["xdp", "ingress", "egress"] as const;
 /** Every port × every port: more are not probed, and the claim says how many were. */
 const PROBED_PORTS_MAX = 100;
 
@@ -142,7 +142,7 @@ function observeNetstacks(folder: string): readonly ObservedNetstack[] {
 }
 
 function programsAt(ifindex: number): readonly ObservedProgram[] {
-  return DIRECTIONS.flatMap((direction) =>
+  return HOOK_NAMES.flatMap((direction) =>
     attachedPrograms(ifindex, direction).flatMap((id) => {
       const info = withProgram(id, programInfo);
       return info === undefined ? [] : [{ direction, id, tag: info.tag, maps: info.mapIds }];
@@ -201,7 +201,7 @@ type Found = Pick<ObservedPort, "link" | "programs">;
 function compileFor(link: string, shape: PortShape, ports: readonly Found[]): readonly CompiledForLink[] {
   const compiled = compilePort(shape);
   const there = ports.find((port) => port.link === link)?.programs ?? [];
-  return DIRECTIONS.flatMap((direction) => {
+  return HOOK_NAMES.flatMap((direction) => {
     const { program, units } = compiled[direction] ?? {};
     if (program === undefined || units === undefined) return [];
     const maps = there.find((one) => one.direction === direction)?.maps ?? [];

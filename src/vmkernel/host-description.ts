@@ -1,5 +1,6 @@
 /** What the machine is that vmkernel runs on, and its logs, as hostd is told. Types only. */
 import type { VmId } from "../base/index.ts";
+import type { Processors } from "../system/index.ts";
 import type { IsolationFeature } from "./isolation.ts";
 
 /** What the machine is, and what on it is weaker than the design. */
@@ -9,16 +10,7 @@ export interface HostDescription {
   readonly vendor: string;
   readonly model: string;
   readonly kernel: string;
-  readonly cpu: {
-    readonly model: string;
-    readonly vendor: string;
-    readonly mhz: number;
-    readonly packages: number;
-    readonly cores: number;
-    readonly threads: number;
-    /** As Linux names them: "lm", "nx", "vmx" … */
-    readonly features: readonly string[];
-  };
+  readonly cpu: Processors;
   readonly memoryBytes: number;
   readonly bootedAtMs: number;
   /** `because` is a sentence: what the self-test guest did on /dev/kvm. */

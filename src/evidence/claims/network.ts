@@ -219,9 +219,7 @@ const portsAsConfigured = ofNetwork(
     const nics = new Set(monitors.flatMap(linksOfMonitor));
     return network.ports.map(({ link, programs }) => {
       const isKnown = known.has(link) || nics.has(link);
-      const twice = ["xdp", "ingress", "egress"].some(
-        (direction) => programs.filter((program) => program.direction === direction).length > 1,
-      );
+      const twice = new Set(programs.map(({ direction }) => direction)).size < programs.length;
       const has = programs.map(({ direction, id, tag }) => `${direction} program ${id} (${tag})`).join(", ") || "no program";
       return { fact: `${link}: ${isKnown ? "" : "nobody's, "}${has}`, holds: isKnown && !twice && programs.length > 0 };
     });

@@ -1,7 +1,7 @@
 export { attachedPrograms } from "./attached.ts";
 export { withLoaded, withMap, withMaps, withProgram } from "./by-id.ts";
 export { attachCls, type ClsPlace, clsProgramId, detachCls, makeClsHooks, removeClsact } from "./cls.ts";
-export type { Hook, TcxDirection } from "./hooks.ts";
+export { HOOK_NAMES, type Hook, type TcxDirection } from "./hooks.ts";
 export { type LinkInfo, linkInfo, type MapInfo, mapFdById, mapInfo, type ProgramInfo, programFdById, programInfo } from "./info.ts";
 export { attachTcx, attachXdp, detachLink, hasTcx, type TcxPlace, updateLink } from "./links.ts";
 export type { MapKind } from "./map-kinds.ts";

@@ -2,7 +2,7 @@
 import { SystemError } from "../../base/index.ts";
 import { errnoCode } from "../libc.ts";
 import { attempt, bpf, type Command } from "./call.ts";
-import { HOOKS, type Hook } from "./hooks.ts";
+import { HOOK_NAMES, HOOKS, type Hook } from "./hooks.ts";
 import { MAP_KINDS, type MapKind } from "./map-kinds.ts";
 import { NativeMemory } from "./native-memory.ts";
 
@@ -92,7 +92,7 @@ export function linkInfo(link: number): LinkInfo {
 
 function hookOf(kind: number, attachType: number): Hook | undefined {
   if (kind === LINK_KINDS.xdp) return "xdp";
-  return kind === LINK_KINDS.tcx ? (Object.keys(HOOKS) as Hook[]).find((name) => HOOKS[name] === attachType) : undefined;
+  return kind === LINK_KINDS.tcx ? HOOK_NAMES.find((name) => HOOKS[name] === attachType) : undefined;
 }
 
 /** @returns a descriptor, the caller's to close; undefined when there is no such program (any more) */

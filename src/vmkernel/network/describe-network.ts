@@ -1,6 +1,6 @@
 /** What there is of a planned network, with what the kernel tells of it. Called within the network's namespace. */
 import { closeSync } from "node:fs";
-import { type Hook, mapLookup, programFdById, programInfo } from "../../system/index.ts";
+import { HOOK_NAMES, type Hook, mapLookup, programFdById, programInfo } from "../../system/index.ts";
 import { readCounters, readLogged } from "./compile/counters.ts";
 import type { NetworkPolicy } from "./config.ts";
 import type { NetworkDescription, PortCounters, PortDescription, PortProgram, UplinkDescription } from "./description.ts";
@@ -68,9 +68,7 @@ class Describer {
     if (link === undefined || this.#kernel === undefined) return { counters: NOTHING, programs: [] };
     const pins = this.#kernel.pinsOf(link);
     const units = this.#kernel.unitsOf(device);
-    const programs = (["xdp", "ingress", "egress"] as const).flatMap((direction) =>
-      describeProgram(pins, direction, units?.[direction] ?? []),
-    );
+    const programs = HOOK_NAMES.flatMap((direction) => describeProgram(pins, direction, units?.[direction] ?? []));
     return { counters: countersOf(pins), programs };
   }
 }

@@ -1,4 +1,5 @@
 /** What the virtual network is, as vmkernel finds it: switches, and the ports that something is plugged into. Pure types. */
+import type { Hook } from "../../system/index.ts";
 import type { Connectee, GroupFilter, Learned, NetworkPolicy } from "./config.ts";
 
 export interface NetworkDescription {
@@ -58,7 +59,7 @@ export interface PortDescription {
 
 export interface PortProgram {
   /** "xdp" sees what a guest sends before "ingress" does, where there is one. */
-  readonly direction: "xdp" | "ingress" | "egress";
+  readonly direction: Hook;
   readonly id: number;
   /** SHA-1 prefix of the instructions, as the kernel computed it, hex. */
   readonly tag: string;

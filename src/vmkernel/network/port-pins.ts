@@ -18,6 +18,7 @@ import {
   createMap,
   detachCls,
   detachLink,
+  HOOK_NAMES,
   type Hook,
   linkInfo,
   loadProgram,
@@ -43,8 +44,6 @@ import { isPortMap, PORT_MAP_NAMES, PORT_MAPS, type PortMapName } from "./map-sp
 export interface Steps {
   add(step: () => void): void;
 }
-
-const HOOKS: readonly Hook[] = ["xdp", "ingress", "egress"];
 
 const PROGRAM_NAMES = { xdp: "port_express", ingress: "port_in", egress: "port_out" } as const satisfies Record<Hook, string>;
 
@@ -308,7 +307,7 @@ export function removePins(folder: string, ifindex?: number): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    if (HOOKS.some((hook) => hook === name)) detachPinned(path);
+    if (HOOK_NAMES.some((hook) => hook === name)) detachPinned(path);
     unlinkSync(path);
   }
   rmdirSync(folder);
