@@ -177,13 +177,24 @@ function entriesBehind(id: number): readonly TableEntry[] | undefined {
 
 const MAP_ID_BYTES = 4;
 
-/** Each value begins with the interface that it leads to, and flags; each 32 bits: see vmkernel's plan of the table. */
+/**
+ * Each value begins with the interface that it leads to, and flags; each 32 bits. That of a key with the bit of groups has interfaces
+ * alone, and 0 where there are no more: see vmkernel's plan of the table.
+ */
 function entriesIn(table: number): readonly TableEntry[] {
   const { keyBytes, valueBytes } = mapInfo(table);
-  const values = mapKeys(table, keyBytes).flatMap((key) => mapLookup(table, key, valueBytes) ?? []);
-  return values.map((value) => ({ ifindex: value.readUInt32LE(0), isBare: (value.readUInt32LE(FLAGS_AT) & FLAG_BARE) !== 0 }));
+  return mapKeys(table, keyBytes).flatMap((key) => {
+    const value = mapLookup(table, key, valueBytes);
+    if (value === undefined) return [];
+    if ((key.readUInt32LE() & GROUP_BIT) === 0) {
+      return [{ ifindex: value.readUInt32LE(), isBare: (value.readUInt32LE(FLAGS_AT) & FLAG_BARE) !== 0 }];
+    }
+    const members = Array.from({ length: valueBytes / 4 }, (_, at) => value.readUInt32LE(at * 4)).filter((ifindex) => ifindex !== 0);
+    return members.map((ifindex) => ({ ifindex, isBare: false }));
+  });
 }
 
+const GROUP_BIT = 0x1_0000;
 const FLAGS_AT = 4;
 const FLAG_BARE = 2;
 

@@ -1,7 +1,22 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { macOf } from "./network.fixture.ts";
-import { addedTo, GROUP_BIT, listKey, planTable, type Station, type TableEntry, teamKey, unicastKey } from "./plan-table.ts";
+import {
+  addedTo,
+  entriesMax,
+  GROUP_BIT,
+  LIST,
+  LIST_KIND_SHIFT,
+  type ListName,
+  listKey,
+  MEMBERS_PER_ENTRY,
+  planTable,
+  type Station,
+  type TableEntry,
+  type TargetEntry,
+  teamKey,
+  unicastKey,
+} from "./plan-table.ts";
 import { carries, classifyVlans, isTaggedAt, VLAN_MAX, vlanModeOf } from "./vlan.ts";
 
 function station(number: number, vlanId: number, parts: Partial<Station> = {}): Station {
@@ -9,52 +24,74 @@ function station(number: number, vlanId: number, parts: Partial<Station> = {}): 
   return { ...own, isPromiscuous: false, isBare: false, team: [], listensTo: [], accepts: [], ...parts };
 }
 
-function tableOf(stations: readonly Station[], uplinks: { ifindex: number; number: number }[] = []): ReadonlyMap<bigint, TableEntry> {
-  const classes = classifyVlans(stations.map(({ mode }) => mode));
-  return new Map(planTable(stations, uplinks, classes).map((entry) => [entry.key, entry]));
+class Table {
+  readonly entries: readonly TableEntry[];
+
+  constructor(entries: readonly TableEntry[]) {
+    this.entries = entries;
+  }
+
+  target(key: bigint): TargetEntry | undefined {
+    const found = this.entries.find((entry) => entry.key === key);
+    return found === undefined || "members" in found ? undefined : found;
+  }
+
+  /** As a program goes through it: from its first entry until there is no other. */
+  list(name: ListName): readonly number[] {
+    const found: number[] = [];
+    for (let index = 0; ; index += 1) {
+      const entry = this.entries.find(({ key }) => key === listKey(name, index));
+      if (entry === undefined || !("members" in entry)) return found;
+      found.push(...entry.members);
+    }
+  }
 }
 
+function tableOf(stations: readonly Station[], uplinks: { ifindex: number; number: number }[] = []): Table {
+  const classes = classifyVlans(stations.map(({ mode }) => mode));
+  return new Table(planTable(stations, uplinks, classes));
+}
+
+const members = (vlan: number, sender = 0): ListName => ({ kind: "untaggedMembers", vlan, sender });
+
 test("an access port is found by its address in its VLAN, and by no other way", () => {
-  const entries = [...tableOf([station(1, 10)])];
-  expect(entries.map(([key, { ifindex, isTagged }]) => [key, ifindex, isTagged])).toEqual([
-    [unicastKey(macOf(1), 10), 101, false],
-    [listKey({ kind: "untaggedMembers", vlan: 10, sender: 0 }, 0), 101, false],
+  expect(tableOf([station(1, 10)]).entries).toEqual([
+    { key: unicastKey(macOf(1), 10), ifindex: 101, isTagged: false, uplinks: 0 },
+    { key: listKey(members(10), 0), members: [101] },
   ]);
 });
 
 test("an address in two VLANs leads to two ports", () => {
   const mac = macOf(9);
   const table = tableOf([station(1, 10, { mac }), station(2, 20, { mac })]);
-  expect([table.get(unicastKey(mac, 10))?.ifindex, table.get(unicastKey(mac, 20))?.ifindex]).toEqual([101, 102]);
+  expect([table.target(unicastKey(mac, 10))?.ifindex, table.target(unicastKey(mac, 20))?.ifindex]).toEqual([101, 102]);
 });
 
 test("of two ports with one address in one VLAN, the one that was made with it is found, else the one that was there first", () => {
   const mac = macOf(9);
   const [taken, own] = [station(1, 10, { mac, isOwnMac: false }), station(2, 10, { mac })];
-  expect(tableOf([taken, own]).get(unicastKey(mac, 10))?.ifindex).toBe(102);
-  expect(tableOf([own, station(3, 10, { mac })]).get(unicastKey(mac, 10))?.ifindex).toBe(102);
+  expect(tableOf([taken, own]).target(unicastKey(mac, 10))?.ifindex).toBe(102);
+  expect(tableOf([own, station(3, 10, { mac })]).target(unicastKey(mac, 10))?.ifindex).toBe(102);
 });
 
 test("a promiscuous port is a mirror of its VLAN alone", () => {
   const table = tableOf([station(1, 10, { isPromiscuous: true }), station(2, 20)]);
-  expect(table.get(listKey({ kind: "untaggedMirrors", vlan: 10, sender: 0 }, 0))?.ifindex).toBe(101);
-  expect(table.get(listKey({ kind: "untaggedMirrors", vlan: 20, sender: 0 }, 0))).toBeUndefined();
+  expect(table.list({ ...members(10), kind: "untaggedMirrors" })).toEqual([101]);
+  expect(table.list({ ...members(20), kind: "untaggedMirrors" })).toEqual([]);
 });
 
 test("group frames of an uplink reach those ports that listen to it", () => {
   const table = tableOf([station(1, 0, { listensTo: [0] }), station(2, 0, { listensTo: [1] })]);
-  expect(table.get(listKey({ kind: "untaggedMembers", vlan: 0, sender: 1 }, 0))?.ifindex).toBe(101);
-  expect(table.get(listKey({ kind: "untaggedMembers", vlan: 0, sender: 2 }, 0))?.ifindex).toBe(102);
-  expect(table.get(listKey({ kind: "untaggedMembers", vlan: 0, sender: 1 }, 1))).toBeUndefined();
+  expect([table.list(members(0, 1)), table.list(members(0, 2))]).toEqual([[101], [102]]);
 });
 
 test("a port's slots lead to its uplinks; one that is not there leads nowhere", () => {
   const table = tableOf([station(7, 0, { team: [0, 1] })], [{ number: 0, ifindex: 5 }]);
-  expect([table.get(teamKey(7, 0))?.ifindex, table.get(teamKey(7, 1))]).toEqual([5, undefined]);
+  expect([table.target(teamKey(7, 0))?.ifindex, table.target(teamKey(7, 1))]).toEqual([5, undefined]);
 });
 
 test("the uplinks in a port's team are bits of its entry, the last of them too", () => {
-  expect(tableOf([station(1, 0, { accepts: [0, 31] })]).get(unicastKey(macOf(1), 0))?.uplinks).toBe(0x8000_0001);
+  expect(tableOf([station(1, 0, { accepts: [0, 31] })]).target(unicastKey(macOf(1), 0))?.uplinks).toBe(0x8000_0001);
 });
 
 const stations = fc
@@ -70,8 +107,9 @@ test("whatever the ports: no entry of a VLAN leads to a port that does not carry
     fc.property(stations, fc.integer({ min: 0, max: VLAN_MAX }), (all, vlan) => {
       const classes = classifyVlans(all.map(({ mode }) => mode));
       const standIn = BigInt(classes.standInOf(vlan));
-      for (const { key, ifindex, isTagged } of planTable(all, [], classes)) {
-        if ((key & 0xffffn) !== standIn) continue;
+      for (const { ifindex, isTagged } of planTable(all, [], classes)
+        .filter(({ key }) => (key & 0xffffn) === standIn)
+        .flatMap(leads)) {
         const target = all.find((one) => one.ifindex === ifindex);
         expect(target !== undefined && carries(target.mode, vlan)).toBe(true);
         expect(isTagged).toBe(target !== undefined && isTaggedAt(target.mode, vlan));
@@ -80,35 +118,52 @@ test("whatever the ports: no entry of a VLAN leads to a port that does not carry
   );
 });
 
+function leads(entry: TableEntry): readonly Pick<TargetEntry, "ifindex" | "isTagged">[] {
+  if (!("members" in entry)) return [entry];
+  const kind = Number((entry.key >> BigInt(LIST_KIND_SHIFT)) & 0x7fn);
+  const isTagged = kind === LIST.taggedMembers || kind === LIST.taggedMirrors;
+  return entry.members.map((ifindex) => ({ ifindex, isTagged }));
+}
+
 test("whatever the ports: each is in the list of its VLAN once, and no list has a gap", () => {
   fc.assert(
     fc.property(stations, (all) => {
-      const listed = [...tableOf(all).values()].filter(({ key }) => (key & BigInt(GROUP_BIT)) !== 0n);
+      const listed = tableOf(all).entries.flatMap((entry) => ("members" in entry ? [entry] : []));
+      expect(listed.every(({ key }) => (key & BigInt(GROUP_BIT)) !== 0n)).toBe(true);
       for (const list of new Set(listed.map(({ key }) => key & 0xffff_ffffn))) {
         const entries = listed.filter(({ key }) => (key & 0xffff_ffffn) === list);
-        expect(new Set(entries.map(({ ifindex }) => ifindex)).size).toBe(entries.length);
-        expect(entries.map(({ key }) => Number(key >> 32n)).sort((a, b) => a - b)).toEqual(entries.map((_, index) => index));
+        const found = entries.flatMap((entry) => entry.members);
+        expect(new Set(found).size).toBe(found.length);
+        expect(entries.map(({ key }) => Number(key >> 32n))).toEqual(entries.map((_, index) => index));
+        expect(entries).toHaveLength(Math.ceil(found.length / MEMBERS_PER_ENTRY));
       }
     }),
   );
 });
 
-test("what is plugged in last only comes to the table, in the order of its lists; what goes or changes makes another one", () => {
-  const classes = classifyVlans([vlanModeOf({ vlanId: 10 })]);
-  const table = (all: readonly Station[]) => planTable(all, [], classes);
+const planOf = (all: readonly Station[]) => planTable(all, [], classifyVlans([vlanModeOf({ vlanId: 10 })]));
+
+test("what is plugged in last only comes to the table, in entries of its own; what goes or changes makes another one", () => {
   const [a, b, c] = [station(1, 10), station(2, 10), station(3, 10)] as const;
-  const list = (index: number) => listKey({ kind: "untaggedMembers", vlan: 10, sender: 0 }, index);
-  expect(addedTo(table([a]), table([a, b, c]))?.map(({ key }) => key)).toEqual([
-    ...[b, c].map(({ mac = "" }) => unicastKey(mac, 10)),
-    ...[list(1), list(2)],
+  expect(addedTo(planOf([a]), planOf([a, b, c]))).toEqual([
+    ...[b, c].map(({ mac = "", ifindex }) => ({ key: unicastKey(mac, 10), ifindex, isTagged: false, uplinks: 0 })),
+    { key: listKey(members(10), 1), members: [102, 103] },
   ]);
-  expect(addedTo(table([a, b]), table([a, b]))).toEqual([]);
+  expect(addedTo(planOf([a, b]), planOf([a, b]))).toEqual([]);
   for (const other of [[a], [b, a], [a, c], [a, { ...b, ifindex: 9 }], [a, { ...b, accepts: [1] }, c]]) {
-    expect(addedTo(table([a, b]), table(other))).toBeUndefined();
+    expect(addedTo(planOf([a, b]), planOf(other))).toBeUndefined();
   }
 });
 
-test("whatever the ports before and after: where one table comes of the other by adding, the two together are the later one", () => {
+test("a list that grew one by one has no more entries than programs go through", () => {
+  const all = Array.from({ length: 100 }, (_, number) => station(number, 10));
+  const grown = [...planOf(all.slice(0, 50))];
+  for (let count = 51; count <= all.length; count += 1) grown.push(...(addedTo(grown, planOf(all.slice(0, count))) ?? []));
+  expect(new Table(grown).list(members(10))).toEqual(all.map(({ ifindex }) => ifindex));
+  expect(grown.filter((entry) => "members" in entry).length).toBeLessThanOrEqual(entriesMax(100));
+});
+
+test("whatever the ports before and after: where one table comes of the other by adding, whoever reads the two finds the later one", () => {
   fc.assert(
     fc.property(stations, stations, (some, more) => {
       const all = [...some, ...more];
@@ -116,9 +171,20 @@ test("whatever the ports before and after: where one table comes of the other by
       const [before, after] = [planTable(some, [], classes), planTable(all, [], classes)];
       const added = addedTo(before, after);
       if (added === undefined) return;
-      const byKey = (entries: readonly TableEntry[]) => new Map(entries.map((entry) => [entry.key, entry]));
-      expect(byKey([...before, ...added])).toEqual(byKey(after));
-      expect(before.length + added.length).toBe(after.length);
+      const [found, wanted] = [new Table([...before, ...added]), new Table(after)];
+      expect(new Set(found.entries.map(({ key }) => key)).size).toBe(found.entries.length);
+      expect(found.entries.filter(isTarget)).toEqual(expect.arrayContaining(wanted.entries.filter(isTarget)));
+      expect(found.entries.filter(isTarget)).toHaveLength(wanted.entries.filter(isTarget).length);
+      for (const kind of ["untaggedMembers", "taggedMembers", "untaggedMirrors", "taggedMirrors"] as const) {
+        for (let vlan = 0; vlan <= 21; vlan += 1) {
+          expect(found.list({ kind, vlan, sender: 0 })).toEqual(wanted.list({ kind, vlan, sender: 0 }));
+        }
+      }
+      expect(addedTo(found.entries, after)).toEqual([]);
     }),
   );
 });
+
+function isTarget(entry: TableEntry): entry is TargetEntry {
+  return !("members" in entry);
+}

@@ -5,6 +5,9 @@
  * One table holds all that the programs of a switch look up, so that it is replaced as a whole. Its keys, 64 bits:
  *   unicast   | MAC address:48, group bit (bit 16) 0            | VLAN:16 |
  *   lists     | index:32 | sender:8 | kind:7 | group bit 1     | VLAN:16 |
+ * Its values, 128 bits:
+ *   unicast   | ifindex:32 | flags:32 | uplinks:32, bit n: takes frames from uplink n | 0:32 |
+ *   lists     | ifindex:32 of each of four members, 0 where there are fewer |
  * No destination of a frame reads as the key of a list: a frame for a group is never looked up.
  */
 import { isGroupMac, macWord } from "./mac.ts";
@@ -20,9 +23,11 @@ export const LIST_SENDER_SHIFT = 24;
 export const GUESTS = 0;
 
 export const TABLE_KEY_BYTES = 8;
-/** | ifindex:32 | flags:32 | uplinks:32, bit n: takes frames from uplink n | unused:32 | */
 export const TABLE_VALUE_BYTES = 16;
 export const TABLE_VALUE = { ifindex: 0, flags: 4, uplinks: 8 } as const;
+const MEMBER_BYTES = 4;
+/** A look-up costs as much as a copy where there are many ports, so each finds several. */
+export const MEMBERS_PER_ENTRY = TABLE_VALUE_BYTES / MEMBER_BYTES;
 export const FLAG_TAGGED = 1;
 /** What is sent to this address without a tag is delivered as it is: no program of the receiver's has to see it. */
 export const FLAG_BARE = 2;
@@ -54,7 +59,10 @@ export interface UplinkStation {
   readonly number: number;
 }
 
-export interface TableEntry {
+export type TableEntry = TargetEntry | MembersEntry;
+
+/** Of an address, or of a slot of a team. */
+export interface TargetEntry {
   readonly key: bigint;
   readonly ifindex: number;
   readonly isTagged: boolean;
@@ -63,11 +71,18 @@ export interface TableEntry {
   readonly uplinks: number;
 }
 
+/** Of a list. */
+export interface MembersEntry {
+  readonly key: bigint;
+  /** Interfaces: 1 to {@link MEMBERS_PER_ENTRY}. */
+  readonly members: readonly number[];
+}
+
 /** @param stations in the order in which they were plugged in */
 export function planTable(stations: readonly Station[], uplinks: readonly UplinkStation[], vlans: VlanClasses): readonly TableEntry[] {
   const owners = [...stations].sort((a, b) => Number(b.isOwnMac) - Number(a.isOwnMac));
-  const entries = new Map<bigint, TableEntry>();
-  const addFirst = (entry: TableEntry): void => {
+  const entries = new Map<bigint, TargetEntry>();
+  const addFirst = (entry: TargetEntry): void => {
     if (!entries.has(entry.key)) entries.set(entry.key, entry);
   };
   for (const station of owners) {
@@ -75,59 +90,106 @@ export function planTable(stations: readonly Station[], uplinks: readonly Uplink
     if (station.mac === undefined || isGroupMac(station.mac)) continue;
     for (const vlan of vlans.standInsOf(station.mode)) addFirst(unicastEntry(station, station.mac, vlan));
   }
-  const lists = new Lists();
+  const lists = new Map<bigint, number[]>();
   for (const station of stations) for (const vlan of vlans.standInsOf(station.mode)) addMember(lists, station, vlan);
   for (const station of stations) {
     for (const [slot, number] of station.team.entries()) {
       const ifindex = uplinks.find((uplink) => uplink.number === number)?.ifindex;
       // An uplink that is not there has no link, so it is in no team.
-      if (ifindex !== undefined) addFirst({ key: teamKey(station.number, slot), ifindex, isTagged: true, uplinks: 0 });
+      if (ifindex !== undefined) addFirst({ key: teamKey(station.number, slot), ifindex, isTagged: false, uplinks: 0 });
     }
   }
-  return [...entries.values(), ...lists.entries];
+  return [...entries.values(), ...[...lists].flatMap(([base, members]) => pack(base, members, 0))];
 }
 
-/** What comes to a table, in the order in which it is written; undefined where something of it changes or goes. */
-export function addedTo(before: readonly TableEntry[], after: readonly TableEntry[]): readonly TableEntry[] | undefined {
-  const known = new Map(before.map((entry) => [entry.key, entry]));
-  const added = after.filter(({ key }) => !known.has(key));
-  if (after.length - added.length !== before.length) return undefined;
-  const isSame = (a: TableEntry, b: TableEntry | undefined): boolean =>
-    a.ifindex === b?.ifindex && a.isTagged === b.isTagged && a.isBare === b.isBare && a.uplinks === b.uplinks;
-  return after.every((entry) => !known.has(entry.key) || isSame(entry, known.get(entry.key))) ? added : undefined;
+/**
+ * What comes to a table, in the order in which it is written; undefined where something of it changes or goes. Who comes to a list gets an
+ * entry after its last, full or not: a program may be reading that one.
+ */
+export function addedTo(written: readonly TableEntry[], planned: readonly TableEntry[]): readonly TableEntry[] | undefined {
+  const [before, after] = [contentOf(written), contentOf(planned)];
+  const stays = [...before.targets].every(([key, entry]) => isSame(entry, after.targets.get(key)));
+  const grows = [...before.lists].every(([base, { members }]) => {
+    const later = after.lists.get(base)?.members ?? [];
+    return members.every((member, at) => later[at] === member);
+  });
+  if (!stays || !grows) return undefined;
+  return [
+    ...[...after.targets.values()].filter(({ key }) => !before.targets.has(key)),
+    ...[...after.lists].flatMap(([base, { members }]) => {
+      const known = before.lists.get(base);
+      return pack(base, members.slice(known?.members.length ?? 0), known?.entries ?? 0);
+    }),
+  ];
 }
 
-function unicastEntry(station: Station, mac: string, vlan: number): TableEntry {
+/** So many entries may come to a table before it is written anew. */
+export const ROOM = 128;
+
+/** How many entries a list of so many members has at most. */
+export function entriesMax(members: number): number {
+  return Math.ceil(members / MEMBERS_PER_ENTRY) + ROOM;
+}
+
+interface Content {
+  readonly targets: ReadonlyMap<bigint, TargetEntry>;
+  /** By the lower half of their keys. */
+  readonly lists: ReadonlyMap<bigint, { readonly members: readonly number[]; readonly entries: number }>;
+}
+
+function contentOf(table: readonly TableEntry[]): Content {
+  const targets = new Map<bigint, TargetEntry>();
+  const lists = new Map<bigint, { members: number[]; entries: number }>();
+  for (const entry of table) {
+    if (!("members" in entry)) {
+      targets.set(entry.key, entry);
+      continue;
+    }
+    const base = BigInt.asUintN(32, entry.key);
+    const list = lists.get(base) ?? { members: [], entries: 0 };
+    list.members.push(...entry.members);
+    list.entries += 1;
+    lists.set(base, list);
+  }
+  return { targets, lists };
+}
+
+function isSame(a: TargetEntry, b: TargetEntry | undefined): boolean {
+  return a.ifindex === b?.ifindex && a.isTagged === b.isTagged && a.isBare === b.isBare && a.uplinks === b.uplinks;
+}
+
+function pack(base: bigint, members: readonly number[], firstIndex: number): readonly MembersEntry[] {
+  return Array.from({ length: Math.ceil(members.length / MEMBERS_PER_ENTRY) }, (_, at) => ({
+    key: (BigInt(firstIndex + at) << 32n) | base,
+    members: members.slice(at * MEMBERS_PER_ENTRY, (at + 1) * MEMBERS_PER_ENTRY),
+  }));
+}
+
+function unicastEntry(station: Station, mac: string, vlan: number): TargetEntry {
   const uplinks = station.accepts.reduce((mask, number) => mask | (1 << number), 0) >>> 0;
   const { ifindex, mode } = station;
   const isTagged = isTaggedAt(mode, vlan);
   return { key: unicastKey(mac, vlan), ifindex, isTagged, ...(station.isBare && !isTagged && { isBare: true }), uplinks };
 }
 
-function addMember(lists: Lists, station: Station, vlan: number): void {
+function addMember(lists: Map<bigint, number[]>, station: Station, vlan: number): void {
   const isTagged = isTaggedAt(station.mode, vlan);
+  const add = (name: ListName): void => {
+    const base = listKey(name, 0);
+    const members = lists.get(base);
+    if (members === undefined) lists.set(base, [station.ifindex]);
+    else members.push(station.ifindex);
+  };
   for (const sender of [GUESTS, ...station.listensTo.map(senderOfUplink)]) {
-    lists.add({ kind: isTagged ? "taggedMembers" : "untaggedMembers", vlan, sender }, station);
-    if (station.isPromiscuous) lists.add({ kind: isTagged ? "taggedMirrors" : "untaggedMirrors", vlan, sender }, station);
+    add({ kind: isTagged ? "taggedMembers" : "untaggedMembers", vlan, sender });
+    if (station.isPromiscuous) add({ kind: isTagged ? "taggedMirrors" : "untaggedMirrors", vlan, sender });
   }
 }
 
-interface ListName {
+export interface ListName {
   readonly kind: ListKind;
   readonly vlan: number;
   readonly sender: number;
-}
-
-class Lists {
-  readonly entries: TableEntry[] = [];
-  readonly #lengths = new Map<bigint, number>();
-
-  add(name: ListName, { ifindex }: Station): void {
-    const first = listKey(name, 0);
-    const length = this.#lengths.get(first) ?? 0;
-    this.#lengths.set(first, length + 1);
-    this.entries.push({ key: listKey(name, length), ifindex, isTagged: name.kind.startsWith("tagged"), uplinks: 0 });
-  }
 }
 
 export function senderOfUplink(number: number): number {
@@ -157,13 +219,21 @@ export function encodeKey(key: bigint): Buffer {
   return bytes;
 }
 
-export function encodeEntry({ ifindex, isTagged, isBare, uplinks }: TableEntry): Buffer {
+export function encodeEntry(entry: TableEntry): Buffer {
   const bytes = Buffer.alloc(TABLE_VALUE_BYTES);
+  if ("members" in entry) {
+    for (const [at, member] of entry.members.entries()) bytes.writeUInt32LE(member, at * MEMBER_BYTES);
+    return bytes;
+  }
+  const { ifindex, isTagged, isBare, uplinks } = entry;
   bytes.writeUInt32LE(ifindex, TABLE_VALUE.ifindex);
   bytes.writeUInt32LE((isTagged ? FLAG_TAGGED : 0) | (isBare ? FLAG_BARE : 0), TABLE_VALUE.flags);
   bytes.writeUInt32LE(uplinks, TABLE_VALUE.uplinks);
   return bytes;
 }
+
+/** Where in a list's value its members are, in bytes. */
+export const MEMBERS_AT = Array.from({ length: MEMBERS_PER_ENTRY }, (_, at) => at * MEMBER_BYTES);
 
 /** Which VLAN stands for which, as a program reads it: 16 bits for each of 4096. */
 export function encodeStandIns(vlans: VlanClasses): Buffer {

@@ -7,7 +7,7 @@
 import { closeSync } from "node:fs";
 import { createMap, mapDelete, mapUpdate, mapUpdateAll } from "../../system/index.ts";
 import { INNER_TABLE, SWITCH_MAPS } from "./map-specs.ts";
-import { addedTo, encodeEntry, encodeKey, encodeStandIns, type TableEntry } from "./plan-table.ts";
+import { addedTo, encodeEntry, encodeKey, encodeStandIns, ROOM, type TableEntry } from "./plan-table.ts";
 import type { VlanClasses } from "./vlan.ts";
 
 const FIRST = Buffer.alloc(4);
@@ -28,14 +28,13 @@ export class SwitchMaps {
   /** What is in it. */
   #entries: readonly TableEntry[];
   /** For how many entries more there is room; none where some were taken out again, whose places a program may still read. */
-  #room = 0;
+  #room = ROOM;
 
   constructor(parts: { number: number; generation: string; vlans: VlanClasses; entries: readonly TableEntry[] }) {
     this.generation = parts.generation;
     this.number = parts.number;
     this.#entries = parts.entries;
     this.#current = this.#make(parts.entries);
-    this.#room = roomFor(parts.entries.length) - parts.entries.length;
     this.#table = createMap({ ...SWITCH_MAPS.table, name: `s${parts.number}_table`, inner: this.#current });
     this.#standIns = createMap({ ...SWITCH_MAPS.standIns, name: `s${parts.number}_standIns` });
     mapUpdate(this.#standIns, FIRST, encodeStandIns(parts.vlans));
@@ -57,7 +56,7 @@ export class SwitchMaps {
   replace(entries: readonly TableEntry[]): Replacement | undefined {
     const added = addedTo(this.#entries, entries);
     if (added?.length === 0) return undefined;
-    if (added !== undefined && added.length <= this.#room) return this.#add(added, entries);
+    if (added !== undefined && added.length <= this.#room) return this.#add(added);
     const [before, after] = [this.#current, this.#make(entries)];
     const [entriesBefore, roomBefore] = [this.#entries, this.#room];
     try {
@@ -67,7 +66,7 @@ export class SwitchMaps {
       throw error;
     }
     this.#entries = entries;
-    this.#room = roomFor(entries.length) - entries.length;
+    this.#room = ROOM;
     const settle = (current: number, other: number): void => {
       this.#current = current;
       closeSync(other);
@@ -84,7 +83,7 @@ export class SwitchMaps {
   }
 
   /** @param added in the order of their lists: whoever goes through one meanwhile finds no gap */
-  #add(added: readonly TableEntry[], entries: readonly TableEntry[]): Replacement {
+  #add(added: readonly TableEntry[]): Replacement {
     const entriesBefore = this.#entries;
     const takeBack = (): void => {
       this.#entries = entriesBefore;
@@ -97,7 +96,7 @@ export class SwitchMaps {
       takeBack();
       throw error;
     }
-    this.#entries = entries;
+    this.#entries = [...entriesBefore, ...added];
     this.#room -= added.length;
     return { takeBack, keep: () => {} };
   }
@@ -107,7 +106,7 @@ export class SwitchMaps {
   }
 
   #make(entries: readonly TableEntry[]): number {
-    const table = createMap({ ...INNER_TABLE, entriesMax: roomFor(entries.length), name: `s${this.number}_entries` });
+    const table = createMap({ ...INNER_TABLE, entriesMax: entries.length + ROOM, name: `s${this.number}_entries` });
     try {
       mapUpdateAll(table, encode(entries));
       return table;
@@ -123,13 +122,6 @@ export class SwitchMaps {
     mapUpdate(this.#table, FIRST, value);
   }
 }
-
-/** Half as many again, and at least some. */
-function roomFor(entries: number): number {
-  return Math.max(ROOM_MIN, Math.ceil(entries * 1.5));
-}
-
-const ROOM_MIN = 64;
 
 function encode(entries: readonly TableEntry[]): readonly (readonly [key: Buffer, value: Buffer])[] {
   return entries.map((entry) => [encodeKey(entry.key), encodeEntry(entry)] as const);

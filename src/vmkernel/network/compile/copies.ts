@@ -1,6 +1,6 @@
 /** Copies for every port of a list in the table. Pure. What units of group frames and of mirrors share. */
 import { SKB } from "../../../ebpf/index.ts";
-import { type ListKind, listBase } from "../plan-table.ts";
+import { entriesMax, type ListKind, listBase, MEMBERS_AT } from "../plan-table.ts";
 import { type PortBuilder, STACK } from "./port-builder.ts";
 
 export interface Copies {
@@ -16,29 +16,33 @@ const VLAN_MASK = 0xffff;
 
 /** As the frame is now: tagged or not. r7 is lost, and all that was read of the frame. The sender is skipped. */
 export function sendCopies(builder: PortBuilder, { kind, sender, membersMax, skipsTarget }: Copies): void {
-  const [loop, done] = [builder.freshLabel("member"), builder.freshLabel("members")];
+  const [loop, done] = [builder.freshLabel("members"), builder.freshLabel("end of members")];
   builder
     .mov("r1", "r9")
     .and("r1", VLAN_MASK)
     .or("r1", listBase({ kind, vlan: 0, sender }))
     .store(4, "r10", STACK.key, "r1");
-  builder.mov("r7", 0).label(loop);
+  builder.storeImmediate(8, "r10", STACK.round, 0).label(loop).load(8, "r7", "r10", STACK.round);
   // The list itself ends it, but who would tell the verifier?
   if (membersMax === undefined) builder.mayJump(done);
-  else builder.jumpIf("ge", "r7", membersMax, done);
+  else builder.jumpIf("ge", "r7", entriesMax(membersMax), done);
   builder
     .store(4, "r10", STACK.key + 4, "r7")
+    .add("r7", 1)
+    .store(8, "r10", STACK.round, "r7")
     .lookUp()
     .jumpIf("eq", "r0", 0, done)
-    .add("r7", 1)
-    .loadDevice("r2");
-  builder.load(4, "r1", "r6", SKB.ifindex);
-  becomeNobody(builder);
-  if (skipsTarget) {
-    builder.load(4, "r1", "r10", STACK.target);
+    .mov("r7", "r0");
+  for (const at of MEMBERS_AT) {
+    builder.load(4, "r2", "r7", at).load(4, "r1", "r6", SKB.ifindex);
     becomeNobody(builder);
+    if (skipsTarget) {
+      builder.load(4, "r1", "r10", STACK.target);
+      becomeNobody(builder);
+    }
+    builder.sendCopy(); // for nobody where the list has ended
   }
-  builder.sendCopy().jump(loop).label(done);
+  builder.jump(loop).label(done);
 }
 
 /**

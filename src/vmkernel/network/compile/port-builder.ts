@@ -32,6 +32,8 @@ export const STACK = {
   table: -24,
   /** 4 bytes: a tag that is put back. */
   tag: -32,
+  /** 8 bytes: how often a loop has gone round. */
+  round: -40,
 } as const;
 
 export const ETHERNET = { destination: 0, source: 6, type: 12, bytes: 14 } as const;
