@@ -99,8 +99,18 @@ export function planTable(stations: readonly Station[], uplinks: readonly Uplink
       if (ifindex !== undefined) addFirst({ key: teamKey(station.number, slot), ifindex, isTagged: false, uplinks: 0 });
     }
   }
-  return [...entries.values(), ...[...lists].flatMap(([base, members]) => pack(base, members, 0))];
+  return [...entries.values(), ...[...lists].flatMap(([base, members]) => pack(base, members.sort(byChain), 0))];
 }
+
+/**
+ * The kernel finds an interface through one of 256 chains (NETDEV_HASHENTRIES). Those of one chain follow each other in a list: on the way
+ * to the second the processor meets what it met on the way to the first, and has it at hand still.
+ */
+function byChain(one: number, other: number): number {
+  return (one % CHAINS) - (other % CHAINS) || one - other;
+}
+
+const CHAINS = 256;
 
 /**
  * What comes to a table, in the order in which it is written; undefined where something of it changes or goes. Who comes to a list gets an
@@ -109,16 +119,19 @@ export function planTable(stations: readonly Station[], uplinks: readonly Uplink
 export function addedTo(written: readonly TableEntry[], planned: readonly TableEntry[]): readonly TableEntry[] | undefined {
   const [before, after] = [contentOf(written), contentOf(planned)];
   const stays = [...before.targets].every(([key, entry]) => isSame(entry, after.targets.get(key)));
-  const grows = [...before.lists].every(([base, { members }]) => {
-    const later = after.lists.get(base)?.members ?? [];
-    return members.every((member, at) => later[at] === member);
-  });
+  const grows = [...before.lists].every(([base, { members }]) =>
+    [...members].every((member) => after.lists.get(base)?.members.has(member)),
+  );
   if (!stays || !grows) return undefined;
   return [
     ...[...after.targets.values()].filter(({ key }) => !before.targets.has(key)),
     ...[...after.lists].flatMap(([base, { members }]) => {
       const known = before.lists.get(base);
-      return pack(base, members.slice(known?.members.length ?? 0), known?.entries ?? 0);
+      return pack(
+        base,
+        [...members].filter((member) => !known?.members.has(member)),
+        known?.entries ?? 0,
+      );
     }),
   ];
 }
@@ -134,20 +147,20 @@ export function entriesMax(members: number): number {
 interface Content {
   readonly targets: ReadonlyMap<bigint, TargetEntry>;
   /** By the lower half of their keys. */
-  readonly lists: ReadonlyMap<bigint, { readonly members: readonly number[]; readonly entries: number }>;
+  readonly lists: ReadonlyMap<bigint, { readonly members: ReadonlySet<number>; readonly entries: number }>;
 }
 
 function contentOf(table: readonly TableEntry[]): Content {
   const targets = new Map<bigint, TargetEntry>();
-  const lists = new Map<bigint, { members: number[]; entries: number }>();
+  const lists = new Map<bigint, { members: Set<number>; entries: number }>();
   for (const entry of table) {
     if (!("members" in entry)) {
       targets.set(entry.key, entry);
       continue;
     }
     const base = BigInt.asUintN(32, entry.key);
-    const list = lists.get(base) ?? { members: [], entries: 0 };
-    list.members.push(...entry.members);
+    const list = lists.get(base) ?? { members: new Set(), entries: 0 };
+    for (const member of entry.members) list.members.add(member);
     list.entries += 1;
     lists.set(base, list);
   }
