@@ -125,6 +125,10 @@ test.each<[string, () => Promise<unknown>, string]>([
   ["no name", () => makePool(""), "InvalidName"],
   ["a reservation over the host", () => makePool("x", ROOT_POOL, spec({ reservation: capacityMhz + 1 })), "InsufficientCpuResourcesFault"],
   ["a limit below a reservation", () => makePool("x", ROOT_POOL, spec({ reservation: 2, limit: 1 })), "InvalidArgument"],
+  ["a negative reservation", () => makePool("x", ROOT_POOL, spec({ reservation: -1 })), "InvalidArgument"],
+  ["a limit that no machine reaches", () => makePool("x", ROOT_POOL, spec({ limit: 2 ** 33 })), "InvalidArgument"],
+  ["memory that no number of bytes tells", () => makePool("x", ROOT_POOL, spec({}, { reservation: 2 ** 40 })), "InvalidArgument"],
+  ["memory of petabytes", () => makePool("x", ROOT_POOL, spec({}, { reservation: 2 ** 31 })), "InsufficientMemoryResourcesFault"],
   ["a pool that is not there", () => makePool("x", moRef("ResourcePool", "pool9999")), "ManagedObjectNotFound"],
   ["a move of the root pool", () => client.call(ROOT_POOL, "MoveIntoResourcePool", { list: [ROOT_POOL] }), "InvalidArgument"],
   [

@@ -92,8 +92,11 @@ function allocationOf(vm: Vm, pool: number): VmAllocation[] {
   ];
 }
 
+/** Linux numbers no more; a .vmx that came from elsewhere may, and that is no reason to tell vmkernel nothing of all others. */
+const PROCESSORS_MAX = 1024;
+
 function affinityOf({ cpuAffinity }: Sized): Pick<VmAllocation, "affinity"> {
-  const set = cpuAffinity?.affinitySet ?? [];
+  const set = [...new Set(cpuAffinity?.affinitySet)].filter((number) => number < PROCESSORS_MAX);
   return set.length === 0 ? {} : { affinity: set };
 }
 
@@ -112,12 +115,15 @@ export function coreSharingOf(options: {
 const MITIGATION = "VMkernel.Boot.hyperthreadingMitigation";
 
 function cpuOf({ reservation = 0, limit = -1, shares }: ResourceAllocationInfo): CpuAllocation {
-  return { reservationMhz: reservation, shares: shares?.shares ?? 1, ...(limit !== -1 && { limitMhz: limit }) };
+  return { reservationMhz: reservation, shares: sharesOf(shares), ...(limit !== -1 && { limitMhz: limit }) };
 }
 
 function memoryOf({ reservation = 0, limit = -1, shares }: ResourceAllocationInfo): MemoryAllocation {
-  return { reservationMiB: reservation, shares: shares?.shares ?? 1, ...(limit !== -1 && { limitMiB: limit }) };
+  return { reservationMiB: reservation, shares: sharesOf(shares), ...(limit !== -1 && { limitMiB: limit }) };
 }
+
+/** A VM whose .vmx says nothing of its memory has none for the size of which it would have shares. */
+const sharesOf = (info: ResourceAllocationInfo["shares"]): number => Math.max(1, info?.shares ?? 1);
 
 /**
  * The trap that the paper describes: a limit that was left behind when the memory was raised.

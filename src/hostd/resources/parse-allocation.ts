@@ -9,8 +9,8 @@ export const POOL_SHARES = {
   cpu: { low: 2000, normal: 4000, high: 8000 },
   memory: { low: 81_920, normal: 163_840, high: 327_680 },
 } as const;
-/** In MHz or MB: well over any machine, and what it adds up to stays a whole number. */
-const AMOUNT_MAX = 2 ** 40;
+/** In MHz or MB: well over any machine; as for a VM, and no more than vmkernel takes. */
+const AMOUNT_MAX = 2 ** 31;
 
 /** What a pool has that says nothing of it: nothing of its own, and what its parent gives. */
 export function defaultAllocation(resource: Resource): PoolAllocation {

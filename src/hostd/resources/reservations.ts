@@ -128,6 +128,7 @@ function insufficient(before: PoolTree, after: PoolTree, { pool, resource }: Sho
   const word = resource === "cpu" ? "CPU" : "memory";
   const message = `The ${owner} does not have enough ${word} resources to satisfy the reservation.`;
   const name = resource === "cpu" ? "InsufficientCpuResourcesFault" : "InsufficientMemoryResourcesFault";
-  const inUnits = (amount: number): number => Math.round(resource === "cpu" ? amount : amount * 2 ** 20); // vim25: MHz, and bytes
+  // vim25: MHz, and bytes, which many pools together can ask for more of than a number tells
+  const inUnits = (amount: number): number => Math.min(Number.MAX_SAFE_INTEGER, Math.round(resource === "cpu" ? amount : amount * 2 ** 20));
   return fault(name, message, { unreserved: inUnits(was.unreserved), requested: inUnits(Math.max(0, requested)) });
 }

@@ -7,7 +7,7 @@ import { DISK_BYTES_MAX } from "../../wire/index.ts";
 /** virtualHW.version: from ESX 4 to vSphere 8.0 U2. New VMs get the last. */
 export const HARDWARE_VERSION = { min: 8, max: 21 };
 export const VCPUS_MAX = 255; // the virtual board's APIC ids
-export const MEMORY_MIB = { min: 4, step: 4 };
+export const MEMORY_MIB = { min: 4, step: 4, max: 25_149_440 }; // a host has its own bound below that
 export const NAME_LENGTH_MAX = 80; // vim25 ManagedEntity.name
 export const TEXT_LENGTH_MAX = 64 * 1024; // of a note
 export const DISK_BYTES = { min: 1024, step: 1024, max: DISK_BYTES_MAX }; // vim25 counts disks in KB

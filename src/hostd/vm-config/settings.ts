@@ -13,7 +13,7 @@ import type {
 } from "../../wire/index.ts";
 import { type Codec, choice, type Field, type Fields, flag, integer, text, uuid } from "./fields.ts";
 import { formatGuestOs, isGuestOsId, parseGuestOs } from "./guest-os.ts";
-import { BOOT_WAIT_MS_MAX, HARDWARE_VERSION, NAME_LENGTH_MAX, TEXT_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
+import { BOOT_WAIT_MS_MAX, HARDWARE_VERSION, MEMORY_MIB, NAME_LENGTH_MAX, TEXT_LENGTH_MAX, VCPUS_MAX } from "./limits.ts";
 
 const milliseconds = integer({ min: 0, max: BOOT_WAIT_MS_MAX });
 const seconds = integer({ min: 0, max: Math.floor(BOOT_WAIT_MS_MAX / 1000) });
@@ -71,7 +71,7 @@ export const identityFields: Fields<
   locationId: { key: "uuid.location", codec: uuid },
   numCPUs: { key: "numvcpus", codec: integer({ min: 1, max: VCPUS_MAX }) },
   numCoresPerSocket: { key: "cpuid.coresPerSocket", codec: integer({ min: 1, max: VCPUS_MAX }) },
-  memoryMB: { key: "memSize", codec: integer({ min: 4, max: 2 ** 31 }) },
+  memoryMB: { key: "memSize", codec: integer({ min: MEMORY_MIB.min, max: MEMORY_MIB.max }) },
   firmware: { key: "firmware", codec: choice({ bios: "bios", efi: "efi" }), implied: "bios" }, // libvirt knows "efi" only
 };
 
