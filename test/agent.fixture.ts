@@ -49,10 +49,12 @@ import {
 } from "../src/vmkernel/index.ts";
 import { parseRequest } from "../src/vmkernel/parse-request.ts";
 import { fault } from "../src/wire/index.ts";
-import { removeFrozen } from "./harness.ts";
+import { removeFrozen, sleep } from "./harness.ts";
 
 const LOG_BOUND = { bytesMax: 2 ** 20, olderMax: 1 };
 const PASSWORD = "Correct-Horse-9";
+/** A monitor takes a moment to come, in which others are powered on. */
+const START_MS = 20;
 export const SESSION_MANAGER = moRef("SessionManager", "ha-sessionmgr");
 
 export interface TestAgent {
@@ -73,6 +75,8 @@ export interface TestAgent {
   network(): NetworkConfig;
   /** What its vmkernel was told last of resource pools. */
   resources(): ResourceConfig;
+  /** What runs, as its vmkernel was told to start it. */
+  monitors(): readonly MonitorDescription[];
   /** From now on its vmkernel takes no network, and says why. */
   refuseNetworks(because: string): void;
   /** Its vmkernel shows these from now on to be plugged into a switch. */
@@ -205,6 +209,7 @@ export async function startAgent(
     folder,
     network: () => network.config,
     resources: () => monitors.resources,
+    monitors: () => monitors.list(),
     refuseNetworks(because) {
       network.refusal = because;
     },
@@ -285,10 +290,12 @@ class ShownMonitors {
     this.resources = resources;
   }
 
-  async powerOn({ vm, name, home, devices }: MachineSpec): Promise<MonitorDescription> {
+  async powerOn({ vm, name, home, devices }: MachineSpec, _: unknown, sharingGroup?: string): Promise<MonitorDescription> {
     const disconnected = devices.flatMap((device) => (device.kind === "nic" && device.connected !== true ? [device.key] : []));
     const what = { vm, name, home, disconnected, pid: Number(vm), uid: 0, startedAtMs: 0, weaknesses: [] };
-    const monitor: MonitorDescription = { ...what, accelerator: "tcg", guest: { tools: "notRunning" } };
+    const own = sharingGroup === undefined ? {} : { sharingGroup };
+    const monitor: MonitorDescription = { ...what, ...own, accelerator: "tcg", guest: { tools: "notRunning" } };
+    await sleep(START_MS);
     this.#running.set(vm, monitor);
     return monitor;
   }

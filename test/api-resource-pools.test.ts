@@ -120,6 +120,22 @@ test("a guest whose reservation the machine has no memory for is not started, an
   expect(await read(client, trapped, "configIssue")).toEqual([]);
 });
 
+test("of VMs of different salts that are powered on at the same time one shares memory, and the others start without and say so", async () => {
+  const vms = await Promise.all(
+    ["red", "green", "blue"].map((salt) =>
+      createVm(client, { ...vmSpec(salt), extraConfig: [{ key: "sched.mem.pshare.salt", value: { anyType: "string", value: salt } }] }),
+    ),
+  );
+  expect((await Promise.all(vms.map(powerOn))).map(({ state }) => state)).toEqual(["success", "success", "success"]);
+  const groups = vms.map(({ value }) => host.monitors().find(({ vm }) => vm === value)?.sharingGroup);
+  expect(groups.filter((group) => group !== undefined)).toHaveLength(1);
+  const events = (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} })) ?? [];
+  expect(
+    events.filter(({ fullFormattedMessage }) => /shared with nobody while VMs of another group/.test(fullFormattedMessage ?? "")),
+  ).toHaveLength(2);
+  for (const vm of vms) await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+});
+
 test.each<[string, () => Promise<unknown>, string]>([
   ["a name that a sibling has", () => makePool("taken"), "DuplicateName"],
   ["no name", () => makePool(""), "InvalidName"],

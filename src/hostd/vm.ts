@@ -34,6 +34,8 @@ export class Vm {
   #vmxPath: DatastorePath;
   files: VmFiles = { kind: "unreadable", because: "not read yet" };
   monitor: MonitorDescription | undefined;
+  /** With whom it will share memory, while it is being powered on; its monitor tells once it runs. */
+  startingGroup: string | undefined;
   #activeTask: Task | undefined;
   readonly #changed: (vm: Vm) => void;
 

@@ -28,7 +28,7 @@ import type { CpuSchedulerParts, HostProcessors, MemoryState, ResourceConfig } f
 import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, PageRun, VmkernelEvent } from "./rpc.ts";
 import { RunningGuests } from "./running-guests.ts";
 import { RunningMonitors } from "./running-monitors.ts";
-import { type MemoryParts, refuseOtherGroup, Schedulers } from "./schedulers.ts";
+import { type MemoryParts, Schedulers } from "./schedulers.ts";
 import { SerialPorts } from "./serial-ports.ts";
 import type { Storage } from "./storage/index.ts";
 import { VirtualPorts } from "./virtual-ports.ts";
@@ -129,7 +129,7 @@ export class Monitors {
 
   async #start(machine: MachineSpec, wanted: readonly GuestVariable[], sharingGroup: string | undefined): Promise<MonitorDescription> {
     await this.#running.refuseRunning(machine);
-    refuseOtherGroup(sharingGroup, this.#running.byVm.values());
+    using _group = this.#schedulers.claimGroup(machine.vm, sharingGroup, this.#running.byVm.values());
     if (this.#isShuttingDown) throw fault("InvalidState", "The host is shutting down.", {});
     const checked = checkMachine(machine, this.#parts.limits);
     using _memory = await this.#schedulers.admit(checked);

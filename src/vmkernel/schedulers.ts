@@ -2,12 +2,12 @@
  * What running VMs have of the machine: processors, memory, and the pages that they share. Here the schedulers, which know nothing of
  * monitors, meet the monitors, which know nothing of each other.
  */
-import { messageOf, Turns } from "../base/index.ts";
+import { messageOf, Turns, type VmId } from "../base/index.ts";
 import { cgroupControllers, compressedMemory, readMemory, readMemoryUse, setMemoryPortion } from "../system/index.ts";
-import { fault } from "../wire/index.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
+import { SharingGroups } from "./memory/sharing-groups.ts";
 import {
   CpuScheduler,
   type CpuSchedulerParts,
@@ -62,6 +62,7 @@ export class Schedulers implements Disposable {
   readonly #cpu: CpuScheduler;
   readonly #memory: MemoryScheduler;
   readonly #sharing: PageSharing;
+  readonly #groups = new SharingGroups();
   readonly #storageIo: StorageIoControl;
   #wipes = false;
 
@@ -95,6 +96,12 @@ export class Schedulers implements Disposable {
   /** Before anything of a machine starts, or gets more. @throws {Fault} InsufficientHostMemoryCapacityFault */
   admit(machine: MachineSpec): Promise<Disposable> {
     return this.#memory.admit(this.#swappable(machine));
+  }
+
+  /** For a VM that is about to start, until it runs. @param monitors all whose memory is there, also while they end @throws {Fault} InvalidState while VMs of another group share memory */
+  claimGroup(vm: VmId, group: string | undefined, monitors: Iterable<Monitor>): Disposable {
+    const present = [...monitors].map(({ vm: other, record }) => ({ vm: other, group: record.sharingGroup }));
+    return this.#groups.claim({ vm, group }, present);
   }
 
   /** Processors for a VM that is about to start. @throws {Fault} InsufficientHostCpuCapacityFault */
@@ -212,13 +219,6 @@ export class Schedulers implements Disposable {
     if (!memory.isBounded || vmm.cgroup === undefined || running().length === 0) return;
     await setMemoryPortion(vmm.cgroup, { mostBytes: memory.totalBytes, swapBytesMax: Number.MAX_SAFE_INTEGER });
   }
-}
-
-/** The kernel shares between all that is offered to it. @throws {Fault} InvalidState */
-export function refuseOtherGroup(group: string | undefined, running: Iterable<Monitor>): void {
-  const other = [...running].find(({ record }) => record.sharingGroup !== undefined && record.sharingGroup !== group);
-  if (group === undefined || other === undefined) return;
-  throw fault("InvalidState", `VM ${other.vm} shares memory in another group, and the kernel serves one group at a time.`, {});
 }
 
 function scheduledMonitor(monitor: Monitor): ScheduledMonitor {

@@ -48,6 +48,7 @@ export async function powerOnWithin(call: Call, vm: Vm, { task, report = () => {
     });
     const { guestVariables, warning: untold } = guestVariablesOf(vmx);
     const { sharingGroup, warning: unshared } = sharingOf(agent, vmx);
+    vm.startingGroup = sharingGroup; // whoever is powered on meanwhile knows of it
     for (const warning of [bootWarning(machine), untold, unshared, limitBelowMemory(readableFiles(vm).config)].filter(
       (sentence) => sentence !== undefined,
     ))
@@ -69,6 +70,8 @@ export async function powerOnWithin(call: Call, vm: Vm, { task, report = () => {
       reason,
     });
     throw error;
+  } finally {
+    vm.startingGroup = undefined;
   }
   vm.changed();
   agent.events.post("VmPoweredOnEvent", `${vm.name} is powered on`, about, { template: false });
@@ -85,7 +88,7 @@ interface SharedMemory {
 }
 
 function sharingOf({ options, vms }: HostAgent, vmx: Vmx): SharedMemory {
-  const groups = vms.list().flatMap(({ monitor }) => monitor?.sharingGroup ?? []);
+  const groups = vms.list().flatMap(({ monitor, startingGroup }) => monitor?.sharingGroup ?? startingGroup ?? []);
   const policy = options.get("Mem.ShareForceSalting") as SaltingPolicy; // bounded by its row
   const sharing = planSharing({ vmx, policy, groups });
   if (sharing.kind === "group") return { sharingGroup: sharing.group };
