@@ -197,6 +197,69 @@ test("a pool moves with what is in it, several change at once, and each change l
   );
 });
 
+test("pools and VMs in a pool are changed together, whole or not at all, and each child's own permissions are asked", async () => {
+  const parent = await makePool("parent", ROOT_POOL, spec({ reservation: 100, expandableReservation: false }));
+  const pool = await makePool("child", parent);
+  const vms = await Promise.all(["left", "right"].map((name) => createVm(client, vmSpec(name))));
+  const [left, right] = vms as [MoRef<"VirtualMachine">, MoRef<"VirtualMachine">];
+  await client.call(parent, "MoveIntoResourcePool", { list: vms });
+  const update = (as: VimClient, specs: readonly ResourceConfigSpec[]) =>
+    as.call(parent, "UpdateChildResourceConfiguration", { spec: specs });
+  const children = async () =>
+    ((await read(client, parent, "childConfiguration")) as ResourceConfigSpec[]).map(({ entity, cpuAllocation, memoryAllocation }) => [
+      ...[entity?.value, cpuAllocation.reservation, memoryAllocation.shares?.level],
+    ]);
+  const high = { shares: { level: "high" as const, shares: 0 } };
+  await update(client, [
+    { entity: left, ...spec({ reservation: 20 }, high) },
+    { entity: pool, ...spec({ reservation: 30 }) },
+  ]);
+  const before = [
+    [pool.value, 30, "normal"],
+    [left.value, 20, "high"],
+    [right.value, 0, "normal"],
+  ];
+  expect(await children()).toEqual(before);
+  await waitFor(() => host.resources().vms.find(({ vm }) => vm === left.value)?.cpu.reservationMhz === 20, 5000);
+  const refused: readonly [readonly ResourceConfigSpec[], string][] = [
+    [
+      [
+        { entity: left, ...spec({ reservation: 40 }) },
+        { entity: right, ...spec({ reservation: -1 }) },
+      ],
+      "InvalidArgument",
+    ],
+    [
+      [
+        { entity: left, ...spec({ reservation: 40 }) },
+        { entity: pool, ...spec({ reservation: 101 }) },
+      ],
+      "InsufficientCpuResourcesFault",
+    ],
+    [
+      [
+        { entity: left, ...spec({ reservation: 40 }) },
+        { entity: parent, ...spec() },
+      ],
+      "InvalidArgument",
+    ],
+    [[{ entity: left, ...spec({ limit: 40 }), changeVersion: "of another time" }], "InvalidState"],
+  ];
+  for (const [specs, fault] of refused) {
+    expect((await faultOf(update(client, specs))).fault).toBe(fault);
+    expect(await children()).toEqual(before);
+  }
+  // who edits the parent edits none of its children by that
+  const AUTHORIZATION = moRef("AuthorizationManager", "ha-authmgr");
+  const editor = { principal: `role${READ_ONLY}`, group: false, roleId: -1, propagate: false };
+  await client.call(AUTHORIZATION, "SetEntityPermissions", { entity: parent, permission: [editor] });
+  await using reader = await host.login(READ_ONLY);
+  for (const entity of [pool, left])
+    expect((await faultOf(update(reader, [{ entity, ...spec({ reservation: 1 }) }]))).fault).toBe("NoPermission");
+  expect(await children()).toEqual(before);
+  await succeeded(client, await client.call(parent, "Destroy_Task", {}));
+});
+
 test("who may only read makes no pool, moves nothing and takes nothing away; pools outlive the host agent", async () => {
   const kept = await makePool("kept", ROOT_POOL, spec({ reservation: 7 }));
   const vm = await createVm(client, vmSpec("kept"));

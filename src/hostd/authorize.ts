@@ -5,7 +5,7 @@
  */
 import { ANONYMOUS, isAllowed, type Lockdown, letsIn, type Permission, type PrivilegeId, READ, VIEW } from "../access/index.ts";
 import { type Fault, parseDatastorePath } from "../base/index.ts";
-import { fault, type MethodsWithoutPrivilege, type MoRef, type VirtualMachineConfigSpec } from "../wire/index.ts";
+import { fault, type MethodsWithoutPrivilege, type MoRef, type ResourceConfigSpec, type VirtualMachineConfigSpec } from "../wire/index.ts";
 import type { HostAgent } from "./agent.ts";
 import { CONSOLE_INTERACT } from "./console/acquire-ticket.ts";
 import { privilegesOfExecution } from "./esxcli/catalogue.ts";
@@ -97,6 +97,14 @@ function privilegesOfMove(list: readonly MoRef[]): readonly PrivilegeId[] {
   return kinds.length === 0 ? [READ] : [...new Set(kinds)];
 }
 
+/** Each child is asked of by itself: a pool's resources are changed by its editors, a VM's by who may configure them. */
+function privilegesOfChildren(specs: readonly ResourceConfigSpec[]): readonly PrivilegeId[] {
+  const kinds = specs.map(({ entity }): PrivilegeId => (entity === undefined || isPool(entity.value) ? EDIT_POOL : CONFIGURE_RESOURCES));
+  return kinds.length === 0 ? [EDIT_POOL] : [...new Set(kinds)];
+}
+const EDIT_POOL = "Resource.EditPool";
+const CONFIGURE_RESOURCES = "VirtualMachine.Config.Resource";
+
 function privilegesOfUpdate({ name, config }: { readonly name?: string; readonly config?: object }): readonly PrivilegeId[] {
   return [
     ...(name === undefined ? [] : ["Resource.RenamePool"]),
@@ -158,7 +166,7 @@ export const rulesWithoutSchema = {
   SearchDatastoreSubFolders_Task: always("Datastore.Browse"),
   SearchDatastore_Task: always("Datastore.Browse"),
   SetCollectorPageSize: always(VIEW),
-  UpdateChildResourceConfiguration: always("Resource.EditPool"),
+  UpdateChildResourceConfiguration: (args) => privilegesOfChildren((args as { spec?: readonly ResourceConfigSpec[] }).spec ?? []),
   UpdateConfig: (args) => privilegesOfUpdate(args as { readonly name?: string; readonly config?: object }),
   UpdateNetworkConfig: always("Host.Config.Network"),
   UpdateVirtualNic: always("Host.Config.Network"),

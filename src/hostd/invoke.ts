@@ -4,7 +4,16 @@
  * Paper «Host Agent»; ARCHITECTURE.md «The road of a request».
  */
 import { type Fault, messageOf } from "../base/index.ts";
-import { fault, findMethod, isSubtype, type Method, type MoRef, managedObjectType, NEWEST_VERSION } from "../wire/index.ts";
+import {
+  fault,
+  findMethod,
+  isSubtype,
+  type Method,
+  type MoRef,
+  managedObjectType,
+  NEWEST_VERSION,
+  type ResourceConfigSpec,
+} from "../wire/index.ts";
 import { refuseInState } from "./admission.ts";
 import type { Call, HostAgent } from "./agent.ts";
 import { datastoresConcerned, EXECUTE_SOAP, entityNamed, FETCH, refuseAccess, requiredPrivileges, subjectOf } from "./authorize.ts";
@@ -128,9 +137,15 @@ function entitiesConcerned({ inventory }: HostAgent, { method, args, target }: R
   const vm = entityNamed(method, args);
   if (vm !== undefined) return [vm];
   if (method === "MoveIntoResourcePool") return [target, ...((args.list ?? []) as readonly MoRef[])];
+  if (method === "UpdateChildResourceConfiguration") return childrenConcerned(target, (args.spec ?? []) as readonly ResourceConfigSpec[]);
   const [first = target, ...others] = datastoresConcerned(method, args).map((name) => {
     return (name === undefined ? undefined : inventory.datastoreNamed(name)) ?? target;
   });
+  return [first, ...others];
+}
+
+function childrenConcerned(target: MoRef, specs: readonly ResourceConfigSpec[]): readonly [MoRef, ...MoRef[]] {
+  const [first = target, ...others] = specs.map(({ entity }) => entity ?? target);
   return [first, ...others];
 }
 

@@ -14,6 +14,7 @@ const grantable = systemRoles.filter((role) => role.grantable);
 const BY_ARGUMENTS: Readonly<Record<string, string>> = {
   ReconfigVM_Task: "VirtualMachine.Config.* by spec",
   MoveIntoResourcePool: "Resource.MovePool, AssignVMToPool by list",
+  UpdateChildResourceConfiguration: "Resource.EditPool of each child, VM's Config.Resource",
   UpdateConfig: "Resource.EditPool, RenamePool by arguments",
 };
 

@@ -1,21 +1,17 @@
 /** vim25 ResourcePool: the host's root pool, and those that were made beneath it. What can be changed is decided in resources/. */
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
+import { refuseRead, subjectOf } from "../authorize.ts";
 import { COMPUTE_RESOURCE, HOST, VM_FOLDER } from "../inventory-tree.ts";
-import type { ManagedObjectType } from "../managed-object.ts";
+import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import { importVApp } from "../nfc/import-vapp.ts";
-import {
-  createPoolIn,
-  destroyPoolsIn,
-  destroyPoolTask,
-  moveIntoPool,
-  renamePoolTask,
-  updateChildren,
-  updatePoolConfig,
-} from "../resources/pool-deeds.ts";
+import { createPoolIn, destroyPoolsIn, destroyPoolTask, moveIntoPool, renamePoolTask, updatePoolConfig } from "../resources/pool-deeds.ts";
 import { childrenOf, poolRef } from "../resources/pool-tree.ts";
 import { configurationOption, showConfig, showRuntime, showSummary } from "../resources/show-pool.ts";
+import { updateChildren } from "../resources/update-children.ts";
+import type { Vm } from "../vm.ts";
 import { type Entity, managedEntityProperties } from "./managed-entity.ts";
+import { resourceConfigOf } from "./vm-storage.ts";
 
 export interface PoolEntity extends Entity {
   /** Its number: 0 is the root pool. */
@@ -31,7 +27,10 @@ export const resourcePool = {
     resourcePool: ({ agent, pool }) => childRefs(agent, pool),
     vm: ({ agent, pool }) => agent.pools.vmsIn(pool),
     config: ({ agent, pool }) => showConfig(agent, pool),
-    childConfiguration: ({ agent, pool }) => childrenOf(agent.pools, pool).map(({ id }) => showConfig(agent, id)),
+    childConfiguration: ({ agent, pool }, { userName }: Reader) => [
+      ...childrenOf(agent.pools, pool).map(({ id }) => showConfig(agent, id)),
+      ...vmsToRead(agent, pool, userName).flatMap((vm) => resourceConfigOf({ vm }) ?? []),
+    ],
     runtime: ({ agent, pool }) => showRuntime(agent, pool),
     summary: ({ agent, pool, name }) => showSummary(agent, pool, name),
   },
@@ -57,6 +56,13 @@ export const resourcePool = {
 function requirePlace(named: MoRef | undefined, only: MoRef): void {
   if (named === undefined || named.value === only.value) return;
   throw fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: named });
+}
+
+/** What a VM is guaranteed is told to whoever may read the VM. */
+function vmsToRead(agent: HostAgent, pool: number, userName: string | undefined): readonly Vm[] {
+  const { vms, pools, inventory } = agent;
+  const subject = subjectOf(agent, userName);
+  return vms.list().filter((vm) => pools.poolOf(vm) === pool && refuseRead(vm.ref, inventory.pathOf(vm.ref.value), subject) === undefined);
 }
 
 function childRefs({ pools }: HostAgent, pool: number): readonly MoRef<"ResourcePool">[] {

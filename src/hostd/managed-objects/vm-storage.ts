@@ -18,7 +18,7 @@ export function vmStorageSummary(self: VmEntity) {
   return ofLayout(self, storageSummary);
 }
 
-export function resourceConfigOf({ vm }: VmEntity): ResourceConfigSpec | undefined {
+export function resourceConfigOf({ vm }: Pick<VmEntity, "vm">): ResourceConfigSpec | undefined {
   if (vm.files.kind === "unreadable") return undefined;
   const { cpuAllocation, memoryAllocation, changeVersion, modified } = vm.files.config;
   if (cpuAllocation === undefined || memoryAllocation === undefined) return undefined;

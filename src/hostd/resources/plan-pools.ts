@@ -28,6 +28,8 @@ interface Update {
   readonly id: number;
   readonly name: string | undefined;
   readonly config: ResourceConfigSpec | undefined;
+  /** Names the configuration in faults; "config" where it is left out. */
+  readonly at?: string;
 }
 
 /** @throws {Fault} as createPool; ConcurrentAccess when the spec was made from an older configuration */
@@ -40,13 +42,13 @@ export function updatePools(tree: PoolTree, updates: readonly Update[]): PoolTre
   return admitted(tree, updates.reduce(withUpdate, tree));
 }
 
-function withUpdate(tree: PoolTree, { id, name, config }: Update): PoolTree {
+function withUpdate(tree: PoolTree, { id, name, config, at = "config" }: Update): PoolTree {
   const pool = requireOwn(tree, id);
   if (config?.changeVersion !== undefined && config.changeVersion !== String(pool.changeVersion))
     throw fault("ConcurrentAccess", `The configuration of ${pool.name} has been changed meanwhile.`, {});
   const renamed = name === undefined ? pool : { ...pool, name: parseEntityName(name, "name") };
   refuseTakenName(tree, renamed);
-  const updated = config === undefined ? renamed : { ...renamed, ...parseAllocations(config, pool, "config") };
+  const updated = config === undefined ? renamed : { ...renamed, ...parseAllocations(config, pool, at) };
   return replaced(tree, { ...updated, changeVersion: pool.changeVersion + 1 });
 }
 

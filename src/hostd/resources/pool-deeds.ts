@@ -5,7 +5,7 @@ import type { EventContext } from "../events.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import { invalid } from "./parse-allocation.ts";
-import { createPool, destroyChildren, destroyPool, updatePool, updatePools } from "./plan-pools.ts";
+import { createPool, destroyChildren, destroyPool, updatePool } from "./plan-pools.ts";
 import { childrenOf, findPool, poolRef, ROOT_ID } from "./pool-tree.ts";
 
 export function createPoolIn(
@@ -30,18 +30,6 @@ interface Update {
 export function updatePoolConfig(call: Call, id: number, { name, config }: Update): void {
   call.agent.pools.change((tree) => updatePool(tree, { id, name, config }));
   postReconfigured(call, id);
-}
-
-/** @throws {Fault} InvalidArgument for what does not lie in the pool; a VM's own is changed by ReconfigVM_Task */
-export function updateChildren(call: Call, parent: number, specs: readonly ResourceConfigSpec[]): void {
-  const { pools } = call.agent;
-  const updates = specs.map((config, index) => {
-    const child = pools.find(config.entity?.value ?? "");
-    if (child?.parent !== parent) throw invalid(`spec[${index}].entity`);
-    return { id: child.id, name: undefined, config };
-  });
-  pools.change((tree) => updatePools(tree, updates));
-  for (const { id } of updates) postReconfigured(call, id);
 }
 
 /** Pools and VMs, all or none. */
@@ -108,7 +96,7 @@ function nameOf({ pools }: HostAgent, id: number): string {
 
 const who = ({ session }: Call): EventContext => ({ userName: session?.userName ?? "" });
 
-function postReconfigured(call: Call, id: number): void {
+export function postReconfigured(call: Call, id: number): void {
   const own = argumentOf(call.agent, id);
   call.agent.events.post("ResourcePoolReconfiguredEvent", `Updated configuration of ${own.name}`, who(call), {
     resourcePool: own,

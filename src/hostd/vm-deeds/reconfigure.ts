@@ -9,6 +9,7 @@ import type { Call, HostAgent } from "../agent.ts";
 import { parseEntityName } from "../entity-name.ts";
 import type { Journal } from "../recovery.ts";
 import { limitBelowMemory, type Sized } from "../resources/guarantees.ts";
+import { poolRef } from "../resources/pool-tree.ts";
 import type { Task } from "../tasks.ts";
 import type { Vm } from "../vm.ts";
 import {
@@ -75,6 +76,7 @@ export async function reconfigure(call: Call, vm: Vm, requested: VirtualMachineC
     // From here on the VM is as it was asked to be; a disk that is no longer its own goes last.
     for (const descriptor of plan.disksToDelete) await removeDiskIfThere(vmkernel, descriptor);
     await agent.vms.refresh(vm);
+    agent.changes.changed(poolRef(agent.pools.poolOf(vm))); // which shows what its members have of it
     const fields = { template: false, configSpec: spec };
     agent.events.post("VmReconfiguredEvent", `Reconfigured ${vm.name}`, aboutVm(call, vm, task), fields);
     warnOfLimit(call, vm, { before: config, task });
