@@ -120,6 +120,19 @@ test("a guest whose reservation the machine has no memory for is not started, an
   expect(await read(client, trapped, "configIssue")).toEqual([]);
 });
 
+test("what a .vmx says of its balloon reaches vmkernel, and locked memory is counted as reserved", async () => {
+  const keys = [{ key: "sched.mem.maxmemctl", value: { anyType: "string" as const, value: "16" } }];
+  const vm = await createVm(client, { ...vmSpec("locked"), extraConfig: keys });
+  const told = () => host.resources().vms.find((one) => one.vm === vm.value);
+  await waitFor(() => told()?.balloonMiBMax === 16, 5000);
+  await succeeded(client, await client.call(vm, "ReconfigVM_Task", { spec: { memoryReservationLockedToMax: true } }));
+  await waitFor(() => told()?.memory.reservationMiB === 64, 5000);
+  const small = await makePool("small", ROOT_POOL, spec({}, { reservation: 64, expandableReservation: false }));
+  await client.call(small, "MoveIntoResourcePool", { list: [vm] });
+  expect((await powerOn(vm)).error?.fault).toMatchObject({ $type: "InsufficientMemoryResourcesFault" }); // its monitor needs some, too
+  await succeeded(client, await client.call(small, "Destroy_Task", {}));
+});
+
 test("of VMs of different salts that are powered on at the same time one shares memory, and the others start without and say so", async () => {
   const vms = await Promise.all(
     ["red", "green", "blue"].map((salt) =>

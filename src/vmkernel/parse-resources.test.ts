@@ -12,7 +12,7 @@ const resources = {
     { id: 2, parent: 1, cpu: { reservationMhz: 0, shares: 1 }, memory: { reservationMiB: 0, shares: 1 } },
   ],
   vms: [
-    { vm: "1", pool: 2, vcpus: 2, cpu, memory, affinity: [0, 3] },
+    { vm: "1", pool: 2, vcpus: 2, cpu, memory, affinity: [0, 3], balloonMiBMax: 20 },
     { vm: "2", vcpus: 1, cpu, memory },
   ],
 };

@@ -68,8 +68,9 @@ function readVm(shape: Shape): VmAllocation {
   const own = { vm: readVmId(shape, "vm"), vcpus: readInteger(shape, "vcpus", VCPUS), ...readAllocations(shape) };
   const affinity = readOptional(shape, "affinity", (from, name) => readIntegers(from, name, PROCESSORS));
   const htSharing = readOptional(shape, "htSharing", (from, name) => readOneOf(from, name, ["internal", "none"]));
+  const balloonMiBMax = readOptional(shape, "balloonMiBMax", (from, name) => readInteger(from, name, MIB));
   return {
-    ...{ ...own, ...(pool !== undefined && { pool }) },
+    ...{ ...own, ...(pool !== undefined && { pool }), ...(balloonMiBMax !== undefined && { balloonMiBMax }) },
     ...{ ...(affinity !== undefined && { affinity }), ...(htSharing !== undefined && { htSharing }) },
   };
 }

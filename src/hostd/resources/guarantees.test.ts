@@ -26,13 +26,14 @@ test("whatever a .vmx that was brought along says of resources, vmkernel takes w
       numvcpus: number,
       ...{ "sched.cpu.min": number, "sched.cpu.max": number, "sched.cpu.shares": number },
       ...{ "sched.mem.min": number, "sched.mem.max": number, "sched.mem.shares": number },
+      ...{ "sched.mem.maxmemctl": number, "sched.mem.pin": fc.constantFrom("TRUE", "FALSE", "x") },
       ...{ "sched.cpu.affinity": affinity, "sched.cpu.htsharing": fc.constantFrom("any", "internal", "none", "x") },
     })
     .map((keys) => Object.entries(keys).map(([key, value]) => `${key} = "${value}"\n`));
   fc.assert(
     fc.property(text, (lines) => {
-      const config = read(vmxOf(lines.join("")));
-      const vm = { id: "7", files: { kind: "readable", config } } as never;
+      const vmx = vmxOf(lines.join(""));
+      const vm = { id: "7", files: { kind: "readable", vmx, config: read(vmx) } } as never;
       expect(take({ vms: [vm] }).vms).toHaveLength(1);
     }),
   );

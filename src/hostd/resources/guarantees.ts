@@ -2,6 +2,7 @@
 import type { CoreSharing, CpuAllocation, MemoryAllocation, MemoryRules, ResourceConfig, VmAllocation } from "../../vmkernel/index.ts";
 import { fault, type ResourceAllocationInfo, type VirtualMachineConfigInfo } from "../../wire/index.ts";
 import type { Vm } from "../vm.ts";
+import { readField, reclaimFields } from "../vm-config/index.ts";
 import { type Consumer, type Pool, type PoolTree, ROOT_ID } from "./pool-tree.ts";
 
 /** What a monitor needs beside its guest's memory, measured under TCG with one virtual CPU, and for each virtual CPU more. */
@@ -88,6 +89,7 @@ function allocationOf(vm: Vm, pool: number): VmAllocation[] {
       ...(pool !== ROOT_ID && { pool }),
       ...affinityOf(config),
       ...htSharingOf(config),
+      ...balloonOf(vm),
     },
   ];
 }
@@ -103,6 +105,12 @@ function affinityOf({ cpuAffinity }: Sized): Pick<VmAllocation, "affinity"> {
 function htSharingOf({ flags }: Sized): Pick<VmAllocation, "htSharing"> {
   const htSharing = flags?.htSharing;
   return htSharing === "internal" || htSharing === "none" ? { htSharing } : {};
+}
+
+/** @returns nothing where the host's own rule is all that there is */
+function balloonOf({ files }: Vm): Pick<VmAllocation, "balloonMiBMax"> {
+  const most = files.kind === "readable" ? (readField(reclaimFields.balloonMax, files.vmx) ?? -1) : -1;
+  return most < 0 ? {} : { balloonMiBMax: most };
 }
 
 /** ESXi's side-channel-aware scheduler: off, or version 1 or 2 of it. */

@@ -10,6 +10,7 @@
  * An empty salt is one that nobody else has.
  */
 import { readVmx, type Vmx } from "../../wire/index.ts";
+import { readField, reclaimFields } from "../vm-config/index.ts";
 
 export type SaltingPolicy = 0 | 1 | 2;
 
@@ -39,7 +40,7 @@ export function planSharing({ vmx, policy, groups }: SharingQuestion): Sharing {
 }
 
 function groupOf(vmx: Vmx, policy: SaltingPolicy): string | undefined {
-  if (readVmx(vmx, "sched.mem.pshare.enable")?.toUpperCase() === "FALSE") return undefined;
+  if (readField(reclaimFields.isShared, vmx) === false) return undefined;
   if (policy === 0) return EVERYBODY;
   const salt = readVmx(vmx, "sched.mem.pshare.salt");
   if (salt !== undefined) return salt === "" ? undefined : `salt ${salt}`;

@@ -6,7 +6,7 @@ import type { HostDescription } from "../../vmkernel/index.ts";
 import { fault, type ResourceAllocationInfo, type VirtualMachineConfigSpec, type Vmx, type VmxChanges } from "../../wire/index.ts";
 import { type Fields, invalidArgument, readField, readFields, writeFields } from "./fields.ts";
 import { HARDWARE_VERSION, MEMORY_MIB, VCPUS_MAX } from "./limits.ts";
-import { identityFields } from "./settings.ts";
+import { identityFields, optionFields } from "./settings.ts";
 import { cpuFields, defaultAllocation, memoryFields } from "./shares.ts";
 
 const INT_MAX = 2 ** 31 - 1; // the fault says it in an xsd:int; a client may ask for more than that
@@ -49,6 +49,22 @@ export function writeCoresPerSocket({ numCoresPerSocket }: VirtualMachineConfigS
   return { "cpuid.coresPerSocket": numCoresPerSocket === 0 ? undefined : String(numCoresPerSocket) };
 }
 
+/** Whether all of its memory is reserved, however much that is. */
+const isLocked = (vmx: Vmx): boolean => readField(optionFields.memoryReservationLockedToMax, vmx) === true;
+
+/**
+ * What goes with memoryReservationLockedToMax: all of the memory is reserved, also after it has grown, whatever a client sends beside it.
+ * @param vmx as it is to be. @throws {Fault} InvalidArgument for a limit below that
+ */
+export function writeLockedReservation(vmx: Vmx): VmxChanges {
+  if (!isLocked(vmx)) return {};
+  const memoryMib = memoryMibOf(vmx);
+  const limit = readFields(memoryFields(memoryMib), vmx).limit ?? -1;
+  if (limit !== -1 && limit < memoryMib)
+    throw invalidArgument("configSpec.memoryAllocation.limit", "it is below the reservation, which is locked to the VM's memory");
+  return { "sched.mem.min": String(memoryMib), "sched.mem.minSize": String(memoryMib) };
+}
+
 /** Reservations, limits and shares; `vmx` has the new size already. */
 export function writeAllocations({ cpuAllocation, memoryAllocation }: VirtualMachineConfigSpec, vmx: Vmx): VmxChanges {
   const memoryMib = memoryMibOf(vmx);
@@ -71,7 +87,11 @@ export function readAllocations(vmx: Vmx): Required<Pick<VirtualMachineConfigSpe
   const memory = memoryFields(memoryMibOf(vmx));
   return {
     cpuAllocation: { ...defaultAllocation(cpu), ...readFields(cpu, vmx) },
-    memoryAllocation: { ...defaultAllocation(memory), ...readFields(memory, vmx) },
+    memoryAllocation: {
+      ...defaultAllocation(memory),
+      ...readFields(memory, vmx),
+      ...(isLocked(vmx) && { reservation: memoryMibOf(vmx) }), // a .vmx that was written elsewhere may say another number beside it
+    },
   };
 }
 

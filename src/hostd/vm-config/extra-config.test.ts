@@ -73,7 +73,7 @@ test.each([
   "ethernet0.filter0.name",
   "scsi0:0.ctkEnabled",
   "ethernet0.pciSlotNumber",
-  "sched.mem.pshare.enable",
+  "sched.mem.pshare.salt",
   "pciPassthru.use64bitMMIO",
   "isolation.tools.copy.disable",
 ])("%s, which has no property, is stored", (key) => {

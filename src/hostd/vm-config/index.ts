@@ -1,6 +1,7 @@
 export { memoryMaxMib, memoryMibOf, planUpgrade, readAllocations, vcpusOf } from "./compute.ts";
 export { type CatalogueRow, DEVICE_CATALOGUE, type DeviceType, isOfVersion } from "./device-catalogue.ts";
 export type { DiskToCreate } from "./device-draft.ts";
+export { readField } from "./fields.ts";
 export { type GuestOsId, guestFamily, guestFullName, guestOsIds, isGuestOsId, OTHER_GUEST } from "./guest-os.ts";
 export { guestVariablesOf } from "./guest-variables.ts";
 export { planHotChange } from "./hot-change.ts";
@@ -27,5 +28,6 @@ export { nameFile, resolveFile, type VmPlace } from "./place.ts";
 export { planClone } from "./plan-clone.ts";
 export { type ConfigContext, type ConfigPlan, planCreate, planReconfigure } from "./plan-config.ts";
 export { asRunning, type ConfigReading, diskPathsOf, readConfig } from "./read-config.ts";
+export { reclaimFields } from "./settings.ts";
 export { CUSTOM_SHARES, DISK_SHARES } from "./shares.ts";
 export { type VmDisk, vmDisksOf } from "./vm-disks.ts";

@@ -182,6 +182,31 @@ test.each(settable.map((spec) => [JSON.stringify(spec), spec] as const))("%s is 
   expect(formatVmx(reconfigure(once, spec).vmx)).toBe(formatVmx(once));
 });
 
+test("memory whose reservation is locked to it is reserved whole, also when it grows, and whatever a client sends beside it", () => {
+  const { vmx } = create({ memoryMB: 512 });
+  const locked = reconfigure(vmx, { memoryReservationLockedToMax: true, memoryAllocation: { reservation: 0 } }).vmx;
+  expect(read(locked).memoryAllocation?.reservation).toBe(512);
+  const grown = reconfigure(locked, { memoryMB: 1024 }).vmx;
+  expect(read(grown).memoryAllocation?.reservation).toBe(1024);
+  expect(formatVmx(grown)).toContain('sched.mem.min = "1024"');
+  const limit = { fault: "InvalidArgument", fields: { invalidProperty: "configSpec.memoryAllocation.limit" } };
+  expect(refusal(() => reconfigure(locked, { memoryAllocation: { limit: 511 } }))).toMatchObject(limit);
+  const full = reconfigure(locked, { memoryAllocation: { limit: 512 } }).vmx;
+  expect(refusal(() => reconfigure(full, { memoryMB: 1024 }))).toMatchObject(limit); // the limit was left behind
+  const free = reconfigure(grown, { memoryReservationLockedToMax: false, memoryAllocation: { reservation: 64 } }).vmx;
+  expect(read(free).memoryAllocation?.reservation).toBe(64);
+  expect(read(vmxOf('memSize = "256"\nsched.mem.pin = "TRUE"\n')).memoryAllocation?.reservation).toBe(256);
+});
+
+test.each([
+  ["sched.mem.maxmemctl", "-2"],
+  ["sched.mem.maxmemctl", "much"],
+  ["sched.mem.pshare.enable", "maybe"],
+])("%s cannot be %s", (key, value) => {
+  const { vmx } = create();
+  expect(refusal(() => reconfigure(vmx, { extraConfig: [{ key, value: { anyType: "string", value } }] })).fault).toBe("InvalidArgument");
+});
+
 test("power operations are stored under their own name", () => {
   const { vmx } = create({
     powerOpInfo: { powerOffType: "hard", suspendType: "preset", resetType: "soft", standbyAction: "powerOnSuspend" },

@@ -18,7 +18,7 @@ import {
   type VmxChanges,
 } from "../../wire/index.ts";
 import { writeBootOrder } from "./boot-order.ts";
-import { checkSize, type HostSize, refuseLowerVersion, writeAllocations, writeCoresPerSocket } from "./compute.ts";
+import { checkSize, type HostSize, refuseLowerVersion, writeAllocations, writeCoresPerSocket, writeLockedReservation } from "./compute.ts";
 import { writeCpuMask } from "./cpu-mask.ts";
 import { planDeviceChanges } from "./device-changes.ts";
 import type { DevicePlan } from "./device-draft.ts";
@@ -80,7 +80,8 @@ function planChange(vmx: Vmx, spec: VirtualMachineConfigSpec, context: ConfigCon
   checkSize(spec, vmx, context.host);
   checkFiles(spec, context);
   const sized = updateVmx(vmx, { ...writeFields(sizedFields, spec, "configSpec"), ...writeCoresPerSocket(spec) });
-  const set = updateVmx(sized, { ...writeAllocations(spec, sized), ...writeSettings(spec, context) });
+  const asked = updateVmx(sized, { ...writeAllocations(spec, sized), ...writeSettings(spec, context) });
+  const set = updateVmx(asked, writeLockedReservation(asked));
   const plan = planDeviceChanges({
     vmx: set,
     devices: context.devices,

@@ -199,6 +199,7 @@ test.each([
   ["half a CPU", 'memSize = "64"\nnumvcpus = "0.5"', "InvalidVmConfig", "no proper numvcpus"],
   ["an unknown firmware", 'memSize = "64"\nfirmware = "coreboot"', "InvalidVmConfig", "no proper firmware"],
   ["secure boot", 'memSize = "64"\nuefi.secureBoot.enabled = "TRUE"', "InvalidVmConfig", "UEFI secure boot"],
+  ["memory of one NUMA node", 'memSize = "64"\nnuma.nodeAffinity = "1"', "InvalidVmConfig", "Memory of chosen NUMA nodes"],
   ["nested virtualization", 'memSize = "64"\nvhv.enable = "TRUE"', "InvalidVmConfig", "Nested virtualization"],
   ["encryption", 'memSize = "64"\nencryption.keySafe = "vmware:key/list"', "InvalidVmConfig", "Encryption"],
   [

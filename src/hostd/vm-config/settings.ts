@@ -234,9 +234,16 @@ export const defaultPowerOps: VirtualMachineDefaultPowerOpInfo = {
   standbyAction: "checkpoint",
 };
 
+/** How memory is taken back from a VM: keys of a .vmx that have no property. */
+export const reclaimFields = {
+  /** In MB: the most that its balloon may take; -1 is what the host lets balloons take. */
+  balloonMax: { key: "sched.mem.maxmemctl", codec: integer({ min: -1, max: MEMORY_MIB.max }) },
+  isShared: { key: "sched.mem.pshare.enable", codec: flag },
+} as const;
+
 /** Fields that extraConfig may set as well, by lower-case key. */
 export const sharedCodecs: ReadonlyMap<string, Codec<never>> = new Map(
-  [optionFields, flagFields, bootFields, toolsFields, powerOpFields, logFields].flatMap((fields) =>
+  [reclaimFields, optionFields, flagFields, bootFields, toolsFields, powerOpFields, logFields].flatMap((fields) =>
     Object.values(fields as Readonly<Record<string, { key: string; codec: Codec<never> }>>).map(
       ({ key, codec }) => [key.toLowerCase(), codec] as const,
     ),

@@ -49,6 +49,8 @@ export interface VmAllocation {
   /** Numbers of the processors that it may run on; absent where it may on all. */
   readonly affinity?: readonly number[];
   readonly htSharing?: HtSharing;
+  /** The most that its balloon may take; absent: what {@link MemoryRules.balloonPercentMax} says. */
+  readonly balloonMiBMax?: number;
 }
 
 export interface ResourceConfig {

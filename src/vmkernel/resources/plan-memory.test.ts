@@ -94,6 +94,12 @@ describe("who gives", () => {
     ).toBeLessThanOrEqual(2600);
   });
 
+  test("a VM that bounds its balloon gives no more than that by it, and what a limit takes beyond is swapped", () => {
+    const bounded = (config: ResourceConfig) => ({ ...config, vms: config.vms.map((vm) => ({ ...vm, balloonMiBMax: 20 })) });
+    expect(targets(bounded(told([normal])), [guest(1)], 46 + 100)[0]).toEqual({ balloon: 20 });
+    expect(targets(bounded(told([{ ...normal, limitMiB: 600 }])), [guest(1)], 3000)).toEqual([{ balloon: 20, keep: 650 }]);
+  });
+
   test("a VM that is not told of gives as one of normal shares", () => {
     expect(targets(NO_POOLS, [guest(1), guest(2)], 146)).toEqual([{ balloon: 50 }, { balloon: 50 }]);
   });

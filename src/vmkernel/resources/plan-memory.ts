@@ -74,11 +74,17 @@ export function planMemory({ config, guests, host, before }: MemoryQuestion): Me
   const available = Math.max(0, resident + host.freeBytes - least);
   const entitled = entitlements(config, guests, available);
   const limits = limitsOf(config, guests);
+  const balloons = new Map(config.vms.map(({ vm, balloonMiBMax }) => [vm, balloonMiBMax]));
   const targets = guests.map((guest): readonly [VmId, MemoryTarget] => {
     const bounds = { entitled: entitled.get(guest.vm) ?? guest.sizeBytes, limit: limits.get(guest.vm) ?? guest.sizeBytes };
-    return [guest.vm, targetOf(guest, bounds, { state, rules: config.memory })];
+    return [guest.vm, targetOf(guest, bounds, { state, balloonMost: balloonMost(guest, balloons.get(guest.vm), config.memory) })];
   });
   return { state, targets: new Map(targets) };
+}
+
+/** @param ownMiBMax of the VM alone */
+function balloonMost({ sizeBytes }: GuestMemoryUse, ownMiBMax = Number.POSITIVE_INFINITY, { balloonPercentMax }: MemoryRules): number {
+  return Math.min((sizeBytes * balloonPercentMax) / 100, ownMiBMax * MIB);
 }
 
 /** What of its memory a guest could not keep were it used up: by its limits and those of its pools. */
@@ -177,14 +183,15 @@ interface Bounds {
 
 interface Circumstances {
   readonly state: MemoryState;
-  readonly rules: MemoryRules;
+  /** The most that its balloon may take. */
+  readonly balloonMost: number;
 }
 
-function targetOf(guest: GuestMemoryUse, { entitled, limit }: Bounds, { state, rules }: Circumstances): MemoryTarget {
+function targetOf(guest: GuestMemoryUse, { entitled, limit }: Bounds, { state, balloonMost }: Circumstances): MemoryTarget {
   const { sizeBytes, residentBytes, balloonedBytes, overheadBytes } = guest;
   const entitledBytes = Math.min(entitled, limit);
-  const most = (sizeBytes * rules.balloonPercentMax) / 100;
-  const within = (bytes: number): number => Math.round(Math.min(most, sizeBytes - Math.min(entitledBytes, sizeBytes), Math.max(0, bytes)));
+  const within = (bytes: number): number =>
+    Math.round(Math.min(balloonMost, sizeBytes - Math.min(entitledBytes, sizeBytes), Math.max(0, bytes)));
   const forLimit = within(sizeBytes - limit);
   const wanted = within(balloonedBytes + residentBytes - entitledBytes);
   const balloon = state === "soft" ? wanted : Math.min(balloonedBytes, wanted);
