@@ -1,6 +1,12 @@
 import { beforeAll, expect, test } from "vitest";
 import { moRef } from "../src/interfaces/index.ts";
-import type { PerfCounterInfo, PerfEntityMetric, PerfEntityMetricCSV, PerfMetricIntSeries } from "../src/wire/index.ts";
+import type {
+  PerfCounterInfo,
+  PerfEntityMetric,
+  PerfEntityMetricCSV,
+  PerfMetricIntSeries,
+  VirtualMachineSummary,
+} from "../src/wire/index.ts";
 import { faultOf, useAgent } from "./agent.fixture.ts";
 import { createVm, read } from "./vm.ts";
 
@@ -79,7 +85,8 @@ test("a VM that is off has no figures, and its host tells of both", async () => 
   const composite = await client.call(PERFORMANCE, "QueryPerfComposite", { querySpec: { entity: HOST, intervalId: 20, maxSample: 1 } });
   expect(composite.entity?.entity).toMatchObject(HOST);
   expect(composite.childEntity?.map(({ entity }) => entity.value)).toEqual([vm.value]);
-  expect(await read(client, vm, "summary.quickStats.overallCpuUsage")).toBeUndefined();
+  const { quickStats } = (await read(client, vm, "summary")) as VirtualMachineSummary;
+  expect(quickStats).toMatchObject({ overallCpuUsage: 0, hostMemoryUsage: 0, guestMemoryUsage: 0, uptimeSeconds: 0, ftLogBandwidth: -1 });
 });
 
 test.each([

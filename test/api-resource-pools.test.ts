@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
-import type { MoRef, ResourceAllocationInfo, ResourceConfigSpec } from "../src/wire/index.ts";
+import type { MoRef, ResourceAllocationInfo, ResourceConfigSpec, VirtualMachineSummary } from "../src/wire/index.ts";
 import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
 import { waitFor } from "./harness.ts";
 import { createVm, ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "./vm.ts";
@@ -133,6 +133,30 @@ test("what a .vmx says of its balloon reaches vmkernel, and locked memory is cou
   await succeeded(client, await client.call(small, "Destroy_Task", {}));
 });
 
+test("what a VM may use at most, has reserved and would get in the worst case is in its summary, and its pool adds it up", async () => {
+  const pool = await makePool("shown");
+  const reserved = { cpuAllocation: { reservation: 10 }, memoryAllocation: { reservation: 32 } };
+  const vm = await createVm(client, { ...vmSpec("shown"), ...reserved });
+  await client.call(pool, "MoveIntoResourcePool", { list: [vm] });
+  const mhz = (await read(client, moRef("HostSystem", "ha-host"), "summary.hardware.cpuMhz")) as number;
+  const summary = async () => (await read(client, vm, "summary")) as VirtualMachineSummary;
+  expect(await summary()).toMatchObject({
+    config: { cpuReservation: 10, memoryReservation: 32 },
+    runtime: { maxCpuUsage: mhz, maxMemoryUsage: 64 },
+    quickStats: { staticMemoryEntitlement: 0 },
+  });
+  expect((await summary()).runtime.memoryOverhead).toBeUndefined();
+  await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
+  const { runtime, quickStats } = await summary();
+  expect(runtime.memoryOverhead).toBeGreaterThan(64 * MIB);
+  expect(quickStats.staticMemoryEntitlement).toBe(64);
+  expect(quickStats.overallCpuUsage).toBeUndefined(); // it runs, and was not measured yet
+  const ofPool = { staticMemoryEntitlement: 64, overheadMemory: (runtime.memoryOverhead ?? 0) / MIB };
+  expect(await read(client, pool, "summary.quickStats")).toMatchObject(ofPool);
+  await succeeded(client, await client.call(vm, "PowerOffVM_Task", {}));
+  await succeeded(client, await client.call(pool, "Destroy_Task", {}));
+});
+
 test("of VMs of different salts that are powered on at the same time one shares memory, and the others start without and say so", async () => {
   const vms = await Promise.all(
     ["red", "green", "blue"].map((salt) =>
@@ -213,8 +237,8 @@ test("a pool moves with what is in it, several change at once, and each change l
 test("pools and VMs in a pool are changed together, whole or not at all, and each child's own permissions are asked", async () => {
   const parent = await makePool("parent", ROOT_POOL, spec({ reservation: 100, expandableReservation: false }));
   const pool = await makePool("child", parent);
-  const vms = await Promise.all(["left", "right"].map((name) => createVm(client, vmSpec(name))));
-  const [left, right] = vms as [MoRef<"VirtualMachine">, MoRef<"VirtualMachine">];
+  const [left, right] = [await createVm(client, vmSpec("left")), await createVm(client, vmSpec("right"))];
+  const vms = [left, right];
   await client.call(parent, "MoveIntoResourcePool", { list: vms });
   const update = (as: VimClient, specs: readonly ResourceConfigSpec[]) =>
     as.call(parent, "UpdateChildResourceConfiguration", { spec: specs });

@@ -18,6 +18,7 @@ export { hostLogFile } from "./read-log.ts";
 export * from "./remember-accelerator.ts";
 export * from "./resources/config.ts";
 export { MEMORY_STATES } from "./resources/memory-state.ts";
+export { worstCaseMemory } from "./resources/plan-memory.ts";
 export type * from "./rpc.ts";
 export * from "./rpc-client.ts";
 export * from "./rpc-server.ts";

@@ -8,7 +8,6 @@ import {
   type VirtualMachineConfigInfo,
   type VirtualMachineConfigSummary,
   type VirtualMachineGuestOsFamily,
-  type VirtualMachineQuickStats,
   type VirtualMachineRuntimeInfo,
   type VirtualMachineSummary,
 } from "../../wire/index.ts";
@@ -21,10 +20,9 @@ import { ENVIRONMENT_BROWSER, HOST, networkRef, ROOT_POOL, VM_FOLDER } from "../
 import type { ManagedObjectType, Reader } from "../managed-object.ts";
 import { networksOfVm, withNetworks } from "../network/port-group-users.ts";
 import { exportVm } from "../nfc/export-vm.ts";
-import { vmMemoryStats } from "../performance/memory-stats.ts";
 import { answerVm } from "../questions/answer.ts";
 import { questionOf } from "../questions/question-of.ts";
-import { limitBelowMemory } from "../resources/guarantees.ts";
+import { limitBelowMemory, overheadMbOf } from "../resources/guarantees.ts";
 import { poolRef } from "../resources/pool-tree.ts";
 import { childrenOf, snapshotInfo, snapshotRef } from "../snapshots/snapshot-tree.ts";
 import type { Vm } from "../vm.ts";
@@ -40,6 +38,7 @@ import { refuseToolsImage } from "../vm-deeds/tools.ts";
 import { poolFor } from "./folder.ts";
 import { ipStackOf } from "./guest-ip-stack.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
+import { quickStatsOf } from "./vm-quick-stats.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
 
 /** A VM with the host that it is on. */
@@ -168,8 +167,14 @@ function runtime({ vm, agent }: VmEntity): VirtualMachineRuntimeInfo {
     onlineStandby: false,
     consolidationNeeded: vm.files.kind === "readable" && vm.files.consolidationNeeded,
     ...(vm.monitor === undefined ? {} : { bootTime: new Date(vm.monitor.startedAtMs) }),
-    ...(vm.files.kind === "readable" ? { maxMemoryUsage: vm.files.config.hardware.memoryMB } : {}),
+    ...(vm.files.kind === "readable" ? usageMax(vm.files.config, agent) : {}),
+    ...(vm.monitor !== undefined && vm.files.kind === "readable" ? { memoryOverhead: overheadMbOf(vm.files.config) * 2 ** 20 } : {}),
   };
+}
+
+/** The most that it could use, were there no limits: in MHz and MB. */
+function usageMax({ hardware }: VirtualMachineConfigInfo, { host }: HostAgent) {
+  return { maxCpuUsage: hardware.numCPU * host.cpu.mhz, maxMemoryUsage: hardware.memoryMB };
 }
 
 function guest(self: VmEntity): GuestInfo {
@@ -236,36 +241,8 @@ function summary(self: VmEntity): VirtualMachineSummary {
     },
     config: configSummary(self),
     ...(storage && { storage }),
-    quickStats: quickStats(self),
+    quickStats: quickStatsOf(self, heartbeat(self)),
     overallStatus: statusOf(self),
-  };
-}
-
-/** Of a VM that runs: what it uses, as measured last. */
-function quickStats(self: VmEntity): VirtualMachineQuickStats {
-  const { vm, agent } = self;
-  const guestHeartbeatStatus = heartbeat(self);
-  if (vm.monitor === undefined) return { guestHeartbeatStatus };
-  const usedMhz = agent.performance.now(vm.ref, "cpuUsageMhz");
-  const usedKiB = agent.performance.now(vm.ref, "memConsumed");
-  return {
-    ...(usedMhz === undefined ? {} : { overallCpuUsage: usedMhz }),
-    ...processorStats(self),
-    ...(usedKiB === undefined ? {} : { hostMemoryUsage: Math.round(usedKiB / 1024) }),
-    ...vmMemoryStats((counter) => agent.performance.now(vm.ref, counter)),
-    guestHeartbeatStatus,
-    uptimeSeconds: Math.floor((agent.clock.now() - vm.monitor.startedAtMs) / 1000),
-  };
-}
-
-function processorStats({ vm: { ref }, agent: { performance } }: VmEntity): Partial<VirtualMachineQuickStats> {
-  const readiness = performance.now(ref, "cpuReadiness");
-  const [demand, entitled, worst] = (["cpuDemand", "cpuEntitlement", "cpuWorstCase"] as const).map((name) => performance.now(ref, name));
-  return {
-    ...(demand === undefined ? {} : { overallCpuDemand: demand }),
-    ...(readiness === undefined ? {} : { overallCpuReadiness: Math.round(readiness / 100) }),
-    ...(entitled === undefined ? {} : { distributedCpuEntitlement: entitled }),
-    ...(worst === undefined ? {} : { staticCpuEntitlement: worst }),
   };
 }
 
@@ -278,6 +255,8 @@ function configSummary(self: VmEntity): VirtualMachineConfigSummary {
   return {
     ...base,
     memorySizeMB: hardware.memoryMB,
+    cpuReservation: config.cpuAllocation?.reservation ?? 0,
+    memoryReservation: config.memoryAllocation?.reservation ?? 0,
     numCpu: hardware.numCPU,
     numEthernetCards: nicCount(self),
     numVirtualDisks: hardware.device?.filter(({ $type }) => $type === "VirtualDisk").length ?? 0,

@@ -19,7 +19,7 @@ export interface RunningConsumer extends Consumer {
 
 /** @param config of the VM as it is, or as it would be */
 export function consumerOf(vm: Vm, pool: number, config = configOf(vm)): RunningConsumer {
-  const overheadMb = overheadOf(config);
+  const overheadMb = overheadMbOf(config);
   return {
     ...{ vm, pool, cpuMhz: config?.cpuAllocation?.reservation ?? 0 },
     memoryMb: (config?.memoryAllocation?.reservation ?? 0) + overheadMb,
@@ -147,6 +147,7 @@ function configOf(vm: Vm): Sized | undefined {
   return vm.files.kind === "readable" ? vm.files.config : undefined;
 }
 
-function overheadOf(config: Sized | undefined): number {
+/** What is reserved for its monitor itself. */
+export function overheadMbOf(config: Pick<Sized, "hardware"> | undefined): number {
   return OVERHEAD_MB + OVERHEAD_PER_VCPU_MB * (config?.hardware.numCPU ?? 1);
 }

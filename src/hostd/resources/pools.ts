@@ -3,7 +3,8 @@
  * of it whenever something changes, and divides what runs by it. Paper «Resource Provisioning, Shares, and Limits».
  */
 import { isDeepStrictEqual } from "node:util";
-import { ConnectionLost, type HostDescription, type ResourceConfig } from "../../vmkernel/index.ts";
+import type { VmId } from "../../base/index.ts";
+import { ConnectionLost, type HostDescription, type ResourceConfig, worstCaseMemory } from "../../vmkernel/index.ts";
 import { fault, type MoRef } from "../../wire/index.ts";
 import type { Accounts } from "../accounts.ts";
 import type { Changes } from "../changes.ts";
@@ -18,6 +19,7 @@ import { findPool, type Pool, type PoolTree, poolIdOf, poolRef, ROOT_ID } from "
 
 /** vSphere's configuration maximum for a host. */
 const POOLS_MAX = 1600;
+const MIB = 2 ** 20;
 const TELL_DELAY_MS = 50; // what changes together is told at once
 
 export interface PoolsParts {
@@ -40,6 +42,7 @@ export class Pools {
   readonly #members: Map<string, number>;
   #told: ResourceConfig | undefined;
   #telling: NodeJS.Timeout | undefined;
+  readonly #worst = new WorstCase();
 
   constructor(parts: PoolsParts) {
     this.#parts = parts;
@@ -147,6 +150,17 @@ export class Pools {
     this.#members.delete(vm.id);
   }
 
+  /** Of a VM that runs: the memory that it would get in the worst case, in MB; undefined until vmkernel has been told of it. */
+  staticMemoryMb(vm: Vm): number | undefined {
+    if (this.#told === undefined) return undefined;
+    const running = this.#parts.vms.list().flatMap(({ id, monitor, files }) => {
+      const memoryMb = files.kind === "readable" ? files.config.hardware.memoryMB : undefined;
+      return monitor === undefined || memoryMb === undefined ? [] : [{ vm: id, sizeBytes: memoryMb * MIB }];
+    });
+    const bytes = this.#worst.of(this.#told, running, this.#parts.host.memoryBytes).get(vm.id);
+    return bytes === undefined ? undefined : Math.floor(bytes / MIB);
+  }
+
   /** Tells vmkernel soon, if there is something new to tell. */
   tellSoon(): void {
     if (this.#telling !== undefined) return;
@@ -202,6 +216,19 @@ export class Pools {
       for (const [vm, pool] of members) if (pool !== ROOT_ID) enter.run(Number(vm), pool);
       for (const permission of accounts.permissions()) if (gone.has(permission.entity)) accounts.revoke(permission);
     });
+  }
+}
+
+/** It is read for each VM, and is the same for all until something changes. */
+class WorstCase {
+  #key: readonly [config: ResourceConfig, running: string] | undefined;
+  #found: ReadonlyMap<VmId, number> = new Map();
+
+  of(config: ResourceConfig, running: Parameters<typeof worstCaseMemory>[1], bytes: number): ReadonlyMap<VmId, number> {
+    const key = [config, running.map(({ vm, sizeBytes }) => `${vm} ${sizeBytes}`).join()] as const;
+    if (this.#key?.[0] !== key[0] || this.#key[1] !== key[1]) this.#found = worstCaseMemory(config, running, bytes);
+    this.#key = key;
+    return this.#found;
   }
 }
 

@@ -11,7 +11,9 @@ import type {
 import type { HostAgent } from "../agent.ts";
 import type { CounterName } from "../performance/counters.ts";
 import { memoryStats } from "../performance/memory-stats.ts";
+import type { Vm } from "../vm.ts";
 import { CUSTOM_SHARES } from "../vm-config/index.ts";
+import { overheadMbOf } from "./guarantees.ts";
 import { POOL_SHARES } from "./parse-allocation.ts";
 import { findPool, type PoolAllocation, poolRef, withAllIn } from "./pool-tree.ts";
 import { isOvercommitted, type Resource, useOf } from "./reservations.ts";
@@ -108,10 +110,17 @@ export function showSummary(agent: HostAgent, id: number, name: string): Resourc
       distributedCpuEntitlement: usedIn(agent, id, "cpuEntitlement"),
       staticCpuEntitlement: usedIn(agent, id, "cpuWorstCase"),
       hostMemoryUsage: Math.round(memoryKib / 1024),
+      staticMemoryEntitlement: members.reduce((sum, vm) => sum + ((vm.monitor && agent.pools.staticMemoryMb(vm)) ?? 0), 0),
+      overheadMemory: members.reduce((sum, vm) => sum + overheadOfRunning(vm), 0),
       ...memoryStats((counter) => usedIn(agent, id, counter)),
     },
     configuredMemoryMB: sizes.reduce((sum, size) => sum + size, 0),
   };
+}
+
+/** What its monitor itself has reserved, in MB. */
+function overheadOfRunning({ monitor, files }: Vm): number {
+  return monitor === undefined || files.kind !== "readable" ? 0 : overheadMbOf(files.config);
 }
 
 const sharesOption = (normal: number) => ({

@@ -5,7 +5,7 @@ export { MemoryScheduler, type ScheduledGuest } from "./memory-scheduler.ts";
 export type { MemoryState } from "./memory-state.ts";
 export type { Place } from "./placing.ts";
 export type { HostProcessors } from "./plan-cpu.ts";
-export type { HostMemory } from "./plan-memory.ts";
+export { type HostMemory, worstCaseMemory } from "./plan-memory.ts";
 export type { SwappableVm } from "./plan-swap.ts";
 export * from "./storage-io-control.ts";
 export { SwapSpace } from "./swap-space.ts";

@@ -4,7 +4,7 @@ import type { VmId } from "../../base/index.ts";
 import { type MemoryAllocation, NO_POOLS, type PoolConfig, type ResourceConfig } from "./config.ts";
 import { MIB, type SimulatedVm, simulate } from "./memory-load.fixture.ts";
 import { minFreeBytes } from "./memory-state.ts";
-import { type GuestMemoryUse, overLimit, planMemory } from "./plan-memory.ts";
+import { type GuestMemoryUse, overLimit, planMemory, worstCaseMemory } from "./plan-memory.ts";
 
 const cpu = { reservationMhz: 0, shares: 1000 };
 const normal: MemoryAllocation = { reservationMiB: 0, shares: 10_000 };
@@ -103,6 +103,12 @@ describe("who gives", () => {
   test("a VM that is not told of gives as one of normal shares", () => {
     expect(targets(NO_POOLS, [guest(1), guest(2)], 146)).toEqual([{ balloon: 50 }, { balloon: 50 }]);
   });
+});
+
+test("in the worst case, when all want all, shares divide what there is, no less than what is reserved and no more than a limit", () => {
+  const config = told([{ ...normal, shares: 30_000 }, normal, { ...normal, reservationMiB: 700 }, { ...normal, limitMiB: 100 }]);
+  const worst = worstCaseMemory(config, [guest(1), guest(2), guest(3), guest(4)], 2000 * MIB);
+  expect([...worst.values()].map((bytes) => Math.round(bytes / MIB))).toEqual([900, 300, 700, 100]);
 });
 
 describe("a limit below the memory", () => {

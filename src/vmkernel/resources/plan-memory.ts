@@ -93,12 +93,24 @@ export function overLimit(config: ResourceConfig, guests: readonly Pick<GuestMem
   return new Map(guests.map(({ vm, sizeBytes }) => [vm, Math.max(0, sizeBytes - (limits.get(vm) ?? sizeBytes))]));
 }
 
+/** What each would get if all wanted all of their memory at once. @param availableBytes for all of them */
+export function worstCaseMemory(
+  config: ResourceConfig,
+  guests: readonly Pick<GuestMemoryUse, "vm" | "sizeBytes">[],
+  availableBytes: number,
+): ReadonlyMap<VmId, number> {
+  return entitlements(config, guests.map(wantingAll), availableBytes);
+}
+
+const wantingAll = ({ vm, sizeBytes }: Pick<GuestMemoryUse, "vm" | "sizeBytes">): GuestMemoryUse => ({
+  ...{ vm, sizeBytes, ...NOTHING_USED, residentBytes: sizeBytes, activeBytes: sizeBytes },
+});
+
 /** What each might have of a machine without end. */
 function limitsOf(config: ResourceConfig, guests: readonly Pick<GuestMemoryUse, "vm" | "sizeBytes">[]): ReadonlyMap<VmId, number> {
   const isLimited = [...config.pools, ...config.vms].some(({ memory }) => memory.limitMiB !== undefined);
   if (!isLimited) return new Map(guests.map(({ vm, sizeBytes }) => [vm, sizeBytes]));
-  const wanting = guests.map(({ vm, sizeBytes }) => ({ vm, sizeBytes, ...NOTHING_USED, residentBytes: sizeBytes, activeBytes: sizeBytes }));
-  return entitlements(config, wanting, Number.POSITIVE_INFINITY);
+  return entitlements(config, guests.map(wantingAll), Number.POSITIVE_INFINITY);
 }
 
 const NOTHING_USED = { residentBytes: 0, swappedBytes: 0, balloonedBytes: 0, activeBytes: 0, overheadBytes: 0 };
