@@ -15,6 +15,7 @@ import { biosUuidOf, displayNameOf } from "./identity.ts";
 import { NAME_LENGTH_MAX, PORTS, VCPUS_MAX } from "./limits.ts";
 import { isForeignMac, refuseManualMac } from "./mac-address.ts";
 import { readFirewall } from "./nic-firewall.ts";
+import { refuseNicPromises } from "./nic-promises.ts";
 import { baseNameOf, type VmPlace } from "./place.ts";
 import { bootFields, defaultBoot, defaultLog, flagFields, identityFields, latencyField, logFields, optionFields } from "./settings.ts";
 
@@ -50,6 +51,7 @@ export function machineSpecOf(vmx: Vmx, { vm, resumeFrom, host, isConnected, ...
   const devices = readDevices(vmx, { ...place, disks: new Map() }).map((device) => connect(device, isConnected));
   const specs = devices.flatMap((device) => familyOf(device).toMachine(device, place) ?? []).map((spec) => withFirewall(spec, vmx));
   refuseReservedMacs(vmx, devices);
+  refuseNicPromises(vmx, devices);
   refuseSharedDisks(specs);
   const instanceUuid = readField(identityFields.instanceUuid, vmx);
   const memoryMiB = required(identityFields.memoryMB, vmx, place);

@@ -120,7 +120,7 @@ function acceptNic(device: VirtualDevice, wish: Wish): VirtualEthernetCard {
     addressType,
     macAddress: acceptMac(given, addressType, wish),
     wakeOnLanEnabled: given.wakeOnLanEnabled ?? true,
-    resourceAllocation: given.resourceAllocation ?? defaultAllocation,
+    resourceAllocation: acceptAllocation(given, wish),
     uptCompatibilityEnabled: given.uptCompatibilityEnabled ?? false,
     ...externalIdOf(given.externalId),
   };
@@ -217,10 +217,26 @@ function allocationFields(prefix: string): Fields<VirtualEthernetCardResourceAll
   };
 }
 
+/** A part of an uplink's bandwidth only a distributed switch gives. What the .vmx of another host says of it can be said again. */
+function acceptAllocation(given: VirtualEthernetCard, { before }: Wish): VirtualEthernetCardResourceAllocation {
+  const wanted = given.resourceAllocation;
+  if (wanted === undefined || isDefaultAllocation(wanted)) return defaultAllocation;
+  const had = (before as VirtualEthernetCard | undefined)?.resourceAllocation;
+  const isKept =
+    had !== undefined &&
+    (wanted.reservation ?? 0) === (had.reservation ?? 0) &&
+    (wanted.limit ?? -1) === (had.limit ?? -1) &&
+    wanted.share.level === had.share.level &&
+    (wanted.share.level !== "custom" || wanted.share.shares === had.share.shares);
+  if (isKept) return had;
+  throw deviceNotSupported(given, "it has no shares, limit or reservation of its own here; its port group can be shaped");
+}
+
+function isDefaultAllocation({ reservation = 0, limit: most = -1, share }: VirtualEthernetCardResourceAllocation): boolean {
+  return reservation === 0 && most === -1 && share.level === "normal";
+}
+
 /** Only what differs from the default is worth a line in the .vmx. */
 function allocationOf(allocation: VirtualEthernetCardResourceAllocation | undefined): Partial<VirtualEthernetCardResourceAllocation> {
-  const isDefault =
-    allocation === undefined ||
-    ((allocation.reservation ?? 0) === 0 && (allocation.limit ?? -1) === -1 && allocation.share.level === "normal");
-  return isDefault ? {} : allocation;
+  return allocation === undefined || isDefaultAllocation(allocation) ? {} : allocation;
 }
