@@ -3,7 +3,8 @@ import type { VmId } from "../base/index.ts";
 import type { PortDescription, SwitchDescription } from "../vmkernel/index.ts";
 import { networkClaims } from "./claims/network.ts";
 import type { Observation } from "./observe.ts";
-import type { CompiledForLink, ObservedNetwork, ObservedPort, Probe } from "./observe-network.ts";
+import type { CompiledForLink, ObservedNetwork, ObservedPort } from "./observe-network.ts";
+import type { Probe } from "./probe-ports.ts";
 
 /** Two switches; VMs 1 and 2 share a VLAN on the first, 3 has another there, 4 has the first one's number on the second. */
 const VLANS = { 1: 10, 2: 10, 3: 20, 4: 10 } as const;

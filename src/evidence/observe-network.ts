@@ -4,7 +4,7 @@
  * is configured, which all of it is compared with.
  */
 import { dirname } from "node:path";
-import { assembleProgram, type Program, SKB, SKB_BYTES, TC_ACT, XDP_ACTION, XDP_MD, XDP_MD_BYTES } from "../ebpf/index.ts";
+import { assembleProgram, type Program } from "../ebpf/index.ts";
 import {
   allPids,
   attachedPrograms,
@@ -22,7 +22,6 @@ import {
   mapLookup,
   namespaceId,
   programInfo,
-  testRun,
   withLoaded,
   withMap,
   withMaps,
@@ -34,10 +33,10 @@ import {
   type NetworkState,
   netstackNamespace,
   netstacksIn,
-  type PortDescription,
   type PortShape,
   planNetwork,
 } from "../vmkernel/index.ts";
+import { type Probe, probe } from "./probe-ports.ts";
 import { findDeeds, type ProgramDeeds } from "./program-deeds.ts";
 
 export interface ObservedNetwork {
@@ -92,15 +91,6 @@ export interface ObservedProgram {
   readonly tag: string;
   /** Ids, in the order of their first use. */
   readonly maps: readonly number[];
-}
-
-/** A frame for the address of another port, put in where a guest's or the host's frames come in: nothing is sent, the program only says where. */
-export interface Probe {
-  readonly to: string;
-  /** Interface; undefined where it was dropped. */
-  readonly cameOutAt: number | undefined;
-  /** It was handed over at XDP. What a program there leaves to tc is no probe of its own. */
-  readonly isExpress?: boolean;
 }
 
 /** A network namespace has this link without anybody making it; nothing is attached to it. */
@@ -246,65 +236,4 @@ function tapsIn(namespace: number): Pick<ObservedNetwork, "taps" | "unseen"> {
     }
   });
   return { taps, unseen };
-}
-
-function probe(
-  from: Omit<ObservedPort, "probes">,
-  all: readonly Omit<ObservedPort, "probes">[],
-  { switches }: NetworkDescription,
-): readonly Probe[] {
-  const described = new Map(switches.flatMap(({ ports }) => ports).map((port) => [port.device ?? "", port]));
-  const own = described.get(from.link);
-  const [program, express] = (["ingress", "xdp"] as const).map((hook) => from.programs.find(({ direction }) => direction === hook));
-  if (own === undefined || own.connectee.kind === "uplink" || program === undefined) return [];
-  return all.flatMap(({ link }) => {
-    const to = described.get(link);
-    if (link === from.link || to === undefined || to.connectee.kind === "uplink") return [];
-    const ends = { from: own, to };
-    const byTc = { to: link, cameOutAt: withProgram(program.id, (fd) => whereTo(fd, probeFrame(ends), from.ifindex)) };
-    const handedOverTo = express && withProgram(express.id, (fd) => whereToAtXdp(fd, probePacket(ends), from.ifindex));
-    return [byTc, ...(handedOverTo === undefined ? [] : [{ to: link, cameOutAt: handedOverTo, isExpress: true }])];
-  });
-}
-
-/** An EtherType that nobody speaks (IEEE 802: local experimental), with a tag where a trunk sends it to a VLAN. */
-function probeFrame({ from, to }: { readonly from: PortDescription; readonly to: PortDescription }): Buffer {
-  const isTagged = from.vlanId === TRUNK && to.vlanId !== TRUNK && to.vlanId !== 0;
-  const tag = Buffer.from(isTagged ? [0x81, 0x00, to.vlanId >> 8, to.vlanId & 0xff] : []);
-  const header = Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), tag, Buffer.from([0x88, 0xb5])]);
-  return Buffer.concat([header, Buffer.alloc(FRAME_BYTES - header.length)]);
-}
-
-const TRUNK = 4095;
-const FRAME_BYTES = 60;
-
-/** An empty datagram of UDP with its checksum, from port 9 to port 9 (RFC 863: discard), of addresses that nobody has (RFC 5737). */
-function probePacket({ from, to }: { readonly from: PortDescription; readonly to: PortDescription }): Buffer {
-  return Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), DISCARDED]);
-}
-
-const DISCARDED = Buffer.from("08004500001c000000004011f6cdc0000201c00002020009000900087bc8".padEnd(92, "0"), "hex");
-
-function macBytes(mac: string): Buffer {
-  return Buffer.from(mac.replaceAll(":", ""), "hex");
-}
-
-/** A program at XDP writes before the frame where it hands it over, where there is room. */
-function whereToAtXdp(program: number, frame: Buffer, ifindex: number): number | undefined {
-  const context = Buffer.alloc(XDP_MD_BYTES);
-  context.writeUInt32LE(METADATA_BYTES, XDP_MD.data);
-  context.writeUInt32LE(METADATA_BYTES + frame.length, XDP_MD.dataEnd);
-  context.writeUInt32LE(ifindex, XDP_MD.ingressIfindex);
-  const { verdict, frame: after } = testRun(program, { frame: Buffer.concat([Buffer.alloc(METADATA_BYTES), frame]), context });
-  return verdict === XDP_ACTION.redirect ? after.readUInt32LE() : undefined;
-}
-
-const METADATA_BYTES = 4;
-
-/** Programs write beside the frame where they send it. */
-function whereTo(program: number, frame: Buffer, ifindex: number): number | undefined {
-  const context = Buffer.alloc(SKB_BYTES);
-  context.writeUInt32LE(ifindex, SKB.ifindex);
-  const { verdict, context: after } = testRun(program, { frame, context });
-  return verdict === TC_ACT.redirect ? after?.readUInt32LE(SKB.cb0) : undefined;
 }
