@@ -2,11 +2,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Evidence } from "../src/evidence/index.ts";
 import type { VimClient } from "../src/interfaces/index.ts";
 import type { PortDescription, VmkernelClient } from "../src/vmkernel/index.ts";
+import type { GuestNicInfo } from "../src/wire/index.ts";
 import { esxcli } from "./esxcli.ts";
 import { installFromGo } from "./go.ts";
 import { runGovc } from "./govc.ts";
 import { mountsBeneath, notPassed, startHost, type TestHost, waitFor } from "./harness.ts";
 import { addHostNic, type Guest, inGuest, makeSwitches, reachedBy, replug, setUp, startGuest } from "./topology.ts";
+import { read } from "./vm.ts";
 
 /**
  * Real guests on virtual switches: who reaches whom is what the configuration says and nothing else, before, during and after changes.
@@ -129,6 +131,17 @@ test.skipIf(!isRoot)("esxcli tells which port a guest that runs is plugged into,
   ]);
   if (govc !== undefined) expect(await runGovc(govc, host.port, ["vm.ip", "-esxcli", "-wait=60s", "guest1"], 90_000)).toBe("10.0.0.1\n");
 });
+
+test.skipIf(!isRoot)(
+  "a guest's address is told with the adapter that has it: clients that wait for all of a VM's adapters find it",
+  async () => {
+    const [nic] = (await read(client, guest(1).vm, "guest.net")) as readonly GuestNicInfo[];
+    expect(nic).toMatchObject({ network: "red", connected: true, deviceConfigId: 4000, ipAddress: expect.arrayContaining(["10.0.0.1"]) });
+    expect(nic?.ipConfig?.ipAddress).toContainEqual(expect.objectContaining({ ipAddress: "10.0.0.1", prefixLength: 24 }));
+    if (govc !== undefined)
+      expect(await runGovc(govc, host.port, ["vm.ip", "-a", "-v4", "-wait=60s", "guest1"], 90_000)).toBe("10.0.0.1\n");
+  },
+);
 
 test.skipIf(!isRoot)("guests of its VLAN and switch reach the host's own interface, and nobody else does", async () => {
   const rows = guests.map(async (one) => [one.number, await reachedBy(vmkernel, one, [HOST_NUMBER])] as const);

@@ -12,10 +12,23 @@ export type GuestState =
       /** Whether the agent is allowed to run programs for clients. */
       readonly runsPrograms: boolean;
       readonly disks: readonly GuestDisk[];
-      readonly nics: readonly { readonly mac: string; readonly addresses: readonly string[] }[];
+      readonly nics: readonly GuestNic[];
       /** Absent where it can't be asked. */
       readonly network?: GuestNetwork;
     };
+
+/** An interface in the guest, which need not be an adapter of its VM. */
+export interface GuestNic {
+  /** Lower case, colon-separated. */
+  readonly mac: string;
+  readonly addresses: readonly GuestAddress[];
+}
+
+export interface GuestAddress {
+  readonly address: string;
+  /** 0–32, or 0–128. */
+  readonly prefixLength: number;
+}
 
 export interface GuestNetwork {
   readonly routes: readonly GuestRoute[];

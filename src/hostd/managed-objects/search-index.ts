@@ -72,6 +72,6 @@ function searchableVm(agent: HostAgent, vm: Vm): SearchableVm {
     instanceUuid: config?.instanceUuid ?? "",
     vmPathName: config?.files.vmPathName ?? "",
     dnsNames: guest?.tools === "running" && guest.hostName !== undefined ? [guest.hostName] : [],
-    ipAddresses: guest?.tools === "running" ? guest.nics.flatMap(({ addresses }) => addresses) : [],
+    ipAddresses: guest?.tools === "running" ? guest.nics.flatMap(({ addresses }) => addresses.map(({ address }) => address)) : [],
   };
 }

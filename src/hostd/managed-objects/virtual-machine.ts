@@ -37,6 +37,7 @@ import { consolidateDisks, createSnapshot, removeAllSnapshots, revertToCurrent }
 import { refuseToolsImage } from "../vm-deeds/tools.ts";
 import { poolFor } from "./folder.ts";
 import { ipStackOf } from "./guest-ip-stack.ts";
+import { guestNicsOf, mainAddressOf } from "./guest-nics.ts";
 import { type Entity, managedEntityProperties as entity, weaknessEvents } from "./managed-entity.ts";
 import { quickStatsOf } from "./vm-quick-stats.ts";
 import { resourceConfigOf, vmStorageProperties, vmStorageSummary } from "./vm-storage.ts";
@@ -189,8 +190,8 @@ function guest(self: VmEntity): GuestInfo {
     ...(guestId === undefined ? {} : { guestId }),
   };
   if (state === undefined || state.tools === "notRunning") return common;
-  const nics = state.nics.filter(({ addresses }) => addresses.length > 0);
-  const address = nics.flatMap(({ addresses }) => addresses).find((text) => text.includes("."));
+  const net = guestNicsOf(state, configOf(self)?.hardware.device ?? []);
+  const address = mainAddressOf(net);
   return {
     ...common,
     toolsStatus: "toolsOk",
@@ -202,7 +203,7 @@ function guest(self: VmEntity): GuestInfo {
     ...(state.hostName === undefined ? {} : { hostName: state.hostName }),
     ...(state.osName === undefined ? {} : { guestFullName: state.osName }),
     ...(address === undefined ? {} : { ipAddress: address }),
-    net: state.nics.map(({ mac, addresses }) => ({ macAddress: mac, ipAddress: addresses, connected: false, deviceConfigId: -1 })),
+    net,
     ipStack: ipStackOf(state),
     disk: state.disks.map(({ path, type, capacityBytes, freeBytes }) => ({
       diskPath: path,

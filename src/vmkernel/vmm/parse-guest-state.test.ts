@@ -32,7 +32,15 @@ test("a guest's name, system and addresses are told, without its loopback", () =
     osName: "Debian 12",
     osId: "debian",
     runsPrograms: true,
-    nics: [{ mac: "00:0c:29:00:00:01", addresses: ["10.0.0.5", "fe80::1"] }],
+    nics: [
+      {
+        mac: "00:0c:29:00:00:01",
+        addresses: [
+          { address: "10.0.0.5", prefixLength: 24 },
+          { address: "fe80::1", prefixLength: 64 },
+        ],
+      },
+    ],
     disks: [{ path: "/", type: "ext4", capacityBytes: 1000, freeBytes: 600 }],
   });
 });
@@ -61,6 +69,12 @@ test.each<[string, unknown]>([
   ["wrong fields", { "host-name": 5, "pretty-name": {}, name: [] }],
 ])("a guest that answers with %s is running, and nothing is known of it", (_, answer) => {
   expect(parseGuestState(sameForAll(answer))).toEqual({ tools: "running", runsPrograms: false, nics: [], disks: [] });
+});
+
+test.each([33, -1, 1.5, "24", undefined])("an address whose prefix is %s is in no network of others", (prefix) => {
+  const eth0 = { "hardware-address": "00:0c:29:00:00:01", "ip-addresses": [{ "ip-address": "10.0.0.5", prefix }] };
+  const { nics } = parseGuestState({ ...sameForAll(undefined), interfaces: [eth0] });
+  expect(nics[0]?.addresses).toEqual([{ address: "10.0.0.5", prefixLength: 32 }]);
 });
 
 test("control characters, endless names and false addresses do not come through", () => {

@@ -4,7 +4,7 @@
  * Source: QEMU qga/qapi-schema.json.
  */
 import { isIP } from "node:net";
-import type { GuestDisk, GuestState } from "../rpc.ts";
+import type { GuestAddress, GuestDisk, GuestNic, GuestState } from "../rpc.ts";
 import { type GuestNetworkFiles, parseGuestNetwork } from "./parse-guest-network.ts";
 
 export interface GuestAnswers {
@@ -68,7 +68,7 @@ function isBytes(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-function parseInterfaces(interfaces: unknown): { readonly mac: string; readonly addresses: readonly string[] }[] {
+function parseInterfaces(interfaces: unknown): GuestNic[] {
   return listOf(interfaces)
     .flatMap((entry) => {
       const { "hardware-address": mac, "ip-addresses": addresses } = objectOf(entry);
@@ -80,11 +80,17 @@ function parseInterfaces(interfaces: unknown): { readonly mac: string; readonly 
 
 const LOOPBACK_MAC = "00:00:00:00:00:00";
 
-function parseAddresses(addresses: unknown): string[] {
+/** One whose network is not told, or is told wrong, is by itself in its own. */
+function parseAddresses(addresses: unknown): GuestAddress[] {
   return listOf(addresses)
     .flatMap((entry) => {
-      const address = objectOf(entry)["ip-address"];
-      return typeof address === "string" && isIP(address) !== 0 ? [address] : [];
+      const { "ip-address": address, prefix } = objectOf(entry);
+      if (typeof address !== "string") return [];
+      const version = isIP(address);
+      if (version === 0) return [];
+      const longest = version === 4 ? 32 : 128;
+      const isLength = Number.isInteger(prefix) && Number(prefix) >= 0 && Number(prefix) <= longest;
+      return [{ address, prefixLength: isLength ? Number(prefix) : longest }];
     })
     .slice(0, ADDRESSES_MAX);
 }
