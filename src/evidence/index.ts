@@ -9,6 +9,7 @@ import { managementClaims } from "./claims/management.ts";
 import { memoryClaims } from "./claims/memory.ts";
 import { monitorClaims } from "./claims/monitors.ts";
 import { networkClaims } from "./claims/network.ts";
+import { networkRefusalClaims } from "./claims/network-refusals.ts";
 import { processorClaims } from "./claims/processors.ts";
 import { reservationClaims } from "./claims/reservations.ts";
 import { type HostPids, type Observation, observe, type Places } from "./observe.ts";
@@ -25,6 +26,7 @@ export const claims: readonly Claim[] = [
   ...deviceClaims,
   ...consoleClaims,
   ...networkClaims,
+  ...networkRefusalClaims,
   ...firewallClaims,
   ...hostClaims,
   ...accessClaims,

@@ -35,6 +35,8 @@ const port = (vm: Vm, shared: number, ...probes: readonly Probe[]): ObservedPort
   addresses: [],
   programs: [{ direction: "ingress", id: 100 + vm, tag: "0011223344556677", maps: [shared, 10 + vm] }],
   probes,
+  hostile: [],
+  fromWire: [],
 });
 
 const switches: readonly SwitchDescription[] = [

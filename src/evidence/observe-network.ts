@@ -36,8 +36,10 @@ import {
   type PortShape,
   planNetwork,
 } from "../vmkernel/index.ts";
-import { type Probe, probe } from "./probe-ports.ts";
+import { type Probe, type ProbedPort, probe } from "./probe-ports.ts";
+import { type HostileProbe, probeFromWire, probeRefusals, type WireProbe } from "./probe-refusals.ts";
 import { findDeeds, type ProgramDeeds } from "./program-deeds.ts";
+import { type GroupTrial, tryGroups } from "./try-groups.ts";
 
 export interface ObservedNetwork {
   /** Number of the namespace that holds all ports. */
@@ -66,6 +68,8 @@ export interface CompiledForLink {
   readonly tag: string | undefined;
   readonly units: readonly string[];
   readonly deeds: ProgramDeeds;
+  /** Of a port that guests or the host send by; absent where that cannot be tried. */
+  readonly groups?: GroupTrial;
 }
 
 export interface ObservedNetstack {
@@ -83,6 +87,10 @@ export interface ObservedPort {
   readonly addresses: readonly string[];
   readonly programs: readonly ObservedProgram[];
   readonly probes: readonly Probe[];
+  /** Frames that it is to refuse. */
+  readonly hostile: readonly HostileProbe[];
+  /** Of an uplink. */
+  readonly fromWire: readonly WireProbe[];
 }
 
 export interface ObservedProgram {
@@ -114,13 +122,23 @@ export function observeNetwork(
     return {
       namespace: number,
       configured,
-      ports: ports.map((port) => ({ ...port, probes: probed.includes(port) ? probe(port, probed, configured) : [] })),
+      ports: ports.map((port) => ({ ...port, ...(probed.includes(port) ? probeAll(port, probed, configured) : UNPROBED) })),
       ...tablesOf(ports),
       ...tapsIn(number),
       netstacks,
       compiled: shapesOf(state).flatMap(({ link, shape }) => compileFor(link, shape, ports)),
     };
   });
+}
+
+const UNPROBED = { probes: [], hostile: [], fromWire: [] };
+
+function probeAll(port: ProbedPort, all: readonly ProbedPort[], configured: NetworkDescription) {
+  return {
+    probes: probe(port, all, configured),
+    hostile: probeRefusals(port, configured),
+    fromWire: probeFromWire(port, configured),
+  };
 }
 
 function observeNetstacks(folder: string): readonly ObservedNetstack[] {
@@ -197,6 +215,9 @@ function shapesOf(state: NetworkState): readonly { readonly link: string; readon
   return all.map(({ device, shape }) => ({ link: device, shape }));
 }
 
+/** Of a port that may send from any. */
+const ANY_MAC = "02:00:00:00:00:66";
+
 type Found = Pick<ObservedPort, "link" | "programs">;
 
 function compileFor(link: string, shape: PortShape, ports: readonly Found[]): readonly CompiledForLink[] {
@@ -206,9 +227,9 @@ function compileFor(link: string, shape: PortShape, ports: readonly Found[]): re
     const { program, units } = compiled[direction] ?? {};
     if (program === undefined || units === undefined) return [];
     const maps = there.find((one) => one.direction === direction)?.maps ?? [];
-    return [
-      { link, direction, tag: tagOf(program, direction, maps), units, deeds: findDeeds(program, direction === "xdp" ? "xdp" : "tc") },
-    ];
+    const groups = direction === "ingress" && shape.kind === "guest" ? tryGroups(program, maps, shape.sourceMac ?? ANY_MAC) : undefined;
+    const deeds = findDeeds(program, direction === "xdp" ? "xdp" : "tc");
+    return [{ link, direction, tag: tagOf(program, direction, maps), units, deeds, ...(groups && { groups }) }];
   });
 }
 

@@ -37,15 +37,18 @@ export function probe(from: ProbedPort, all: readonly ProbedPort[], { switches }
   });
 }
 
-/** An EtherType that nobody speaks (IEEE 802: local experimental), with a tag where a trunk sends it to a VLAN. */
+/** An EtherType that nobody speaks (IEEE 802: local experimental). */
+export const NOBODYS_TYPE = Buffer.from([0x88, 0xb5]);
+
+/** With a tag where a trunk sends it to a VLAN. */
 function probeFrame({ from, to }: { readonly from: PortDescription; readonly to: PortDescription }): Buffer {
   const isTagged = from.vlanId === TRUNK && to.vlanId !== TRUNK && to.vlanId !== 0;
   const tag = Buffer.from(isTagged ? [0x81, 0x00, to.vlanId >> 8, to.vlanId & 0xff] : []);
-  const header = Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), tag, Buffer.from([0x88, 0xb5])]);
+  const header = Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), tag, NOBODYS_TYPE]);
   return Buffer.concat([header, Buffer.alloc(FRAME_BYTES - header.length)]);
 }
 
-const TRUNK = 4095;
+export const TRUNK = 4095;
 const FRAME_BYTES = 60;
 
 /** An empty datagram of UDP with its checksum, from port 9 to port 9 (RFC 863: discard), of addresses that nobody has (RFC 5737). */
@@ -53,14 +56,14 @@ function probePacket({ from, to }: { readonly from: PortDescription; readonly to
   return Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), DISCARDED]);
 }
 
-const DISCARDED = Buffer.from("08004500001c000000004011f6cdc0000201c00002020009000900087bc8".padEnd(92, "0"), "hex");
+export const DISCARDED = Buffer.from("08004500001c000000004011f6cdc0000201c00002020009000900087bc8".padEnd(92, "0"), "hex");
 
-function macBytes(mac: string): Buffer {
+export function macBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(":", ""), "hex");
 }
 
 /** A program at XDP writes before the frame where it hands it over, where there is room. */
-function whereToAtXdp(program: number, frame: Buffer, ifindex: number): number | undefined {
+export function whereToAtXdp(program: number, frame: Buffer, ifindex: number): number | undefined {
   const context = Buffer.alloc(XDP_MD_BYTES);
   context.writeUInt32LE(METADATA_BYTES, XDP_MD.data);
   context.writeUInt32LE(METADATA_BYTES + frame.length, XDP_MD.dataEnd);
@@ -72,7 +75,7 @@ function whereToAtXdp(program: number, frame: Buffer, ifindex: number): number |
 const METADATA_BYTES = 4;
 
 /** Programs write beside the frame where they send it. */
-function whereTo(program: number, frame: Buffer, ifindex: number): number | undefined {
+export function whereTo(program: number, frame: Buffer, ifindex: number): number | undefined {
   const context = Buffer.alloc(SKB_BYTES);
   context.writeUInt32LE(ifindex, SKB.ifindex);
   const { verdict, context: after } = testRun(program, { frame, context });

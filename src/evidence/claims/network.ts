@@ -3,21 +3,12 @@
  * Paper «Virtual Switch Isolation», «Virtual Switch Correctness», «Virtual Ports».
  */
 import type { PortDescription, SwitchDescription } from "../../vmkernel/index.ts";
-import { type Claim, judgeLooks, type Look } from "../claim.ts";
-import type { Observation, ObservedMonitor } from "../observe.ts";
+import type { Claim, Look } from "../claim.ts";
+import type { ObservedMonitor } from "../observe.ts";
 import type { ObservedNetstack, ObservedNetwork, ObservedPort, ObservedProgram } from "../observe-network.ts";
 import { describe, type ProgramDeeds } from "../program-deeds.ts";
 import { nameOf } from "./monitors.ts";
-
-const NO_PORT = "Nothing is plugged into a virtual switch, so there is no port to look at.";
-
-function ofNetwork(heading: string, claim: string, look: (network: ObservedNetwork, observation: Observation) => readonly Look[]): Claim {
-  const judge = (observation: Observation) => {
-    const { network } = observation;
-    return judgeLooks(network === undefined ? [] : look(network, observation), NO_PORT);
-  };
-  return { claim, heading, judge };
-}
+import { ofNetwork } from "./network-look.ts";
 
 /** A switch as it is configured, with the ports that the kernel has of it. */
 interface Sighting {

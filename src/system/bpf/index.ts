@@ -5,6 +5,7 @@ export { HOOK_NAMES, type Hook, type TcxDirection } from "./hooks.ts";
 export { type LinkInfo, linkInfo, type MapInfo, mapFdById, mapInfo, type ProgramInfo, programFdById, programInfo } from "./info.ts";
 export { attachTcx, attachXdp, detachLink, hasTcx, type TcxPlace, updateLink } from "./links.ts";
 export type { MapKind } from "./map-kinds.ts";
+export { withMapTwins } from "./map-twins.ts";
 export { createMap, type MapSpec, mapDelete, mapKeys, mapLookup, mapUpdate, mapUpdateAll, percpuBytes, possibleCpus } from "./maps.ts";
 export { isBpffs, mountBpffs, openPinned, pinObject, unmountBpffs } from "./pins.ts";
 export { hasOpenLoops, hasXdpSums, loadProgram, type ProgramKind, type ProgramSpec, VerifierRefused } from "./programs.ts";

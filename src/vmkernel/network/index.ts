@@ -2,6 +2,7 @@ export { Beacons } from "./beacons.ts";
 export { type CarriedConnection, encodeConnections, parseConnections } from "./carried-connections.ts";
 export { chooseNameServers } from "./choose-name-servers.ts";
 export { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
+export { GROUP_CLOCK_AT, readCounters } from "./compile/counters.ts";
 export type { PortShape } from "./compile/port-shape.ts";
 export type * from "./config.ts";
 export type * from "./description.ts";
