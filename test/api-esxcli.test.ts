@@ -60,10 +60,16 @@ beforeAll(async () => {
   await powerOn();
 });
 
+/** @param leavesBy uplinks */
+function showPorts(...leavesBy: readonly string[]): void {
+  const port = { id: 16777217, connectee: { kind: "virtualMachine", vm: vm.value, key: 4000 }, portGroup: "VM Network", effectiveMac: MAC };
+  const uplinks = leavesBy.map((name, at) => ({ id: 0x81000002 + at, connectee: { kind: "uplink", device: name }, effectiveMac: MAC }));
+  host.showPorts("vSwitch0", [{ ...port, leavesBy }, ...uplinks] as unknown as PortDescription[]);
+}
+
 /** With its adapter in a port of vSwitch0. */
 async function powerOn(): Promise<void> {
-  const port = { id: 16777217, connectee: { kind: "virtualMachine", vm: vm.value, key: 4000 }, portGroup: "VM Network", effectiveMac: MAC };
-  host.showPorts("vSwitch0", [port as unknown as PortDescription]);
+  showPorts();
   await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
   await client.call(moRef("HostNetworkSystem", "networkSystem"), "RefreshNetworkSystem", {});
   for (const until = Date.now() + 5000; Date.now() < until; ) {
@@ -247,8 +253,18 @@ test("a VM that runs is a world with ports, and is ended softly or hard", async 
       MACAddress: [MAC],
       IPAddress: ["0.0.0.0"],
       TeamUplink: ["void"],
+      UplinkPortID: ["0"],
     },
   ]);
+  const team = async (...leavesBy: readonly string[]) => {
+    showPorts(...leavesBy);
+    await client.call(moRef("HostNetworkSystem", "networkSystem"), "QueryNetworkHint", {}); // looks at what is connected
+    const [row] = (await say("network vm port list", { worldid: world })).rows ?? [];
+    return [...(row?.TeamUplink ?? []), ...(row?.UplinkPortID ?? [])];
+  };
+  expect(await team("wire1")).toEqual([await device(), "2164260866"]);
+  expect(await team("wire1", "wire2")).toEqual(["all(2)", "0"]);
+  expect(await team()).toEqual(["void", "0"]);
   expect((await say(KILL, { worldid: "4711", type: "soft" })).refused).toBe("Unable to find a virtual machine with World ID 4711");
   expect((await say(KILL, { worldid: world, type: "gently" })).refused).toBe("Invalid data constraint for parameter 'type'.");
   for (const path of POWER.slice(1)) expect((await say(path, { reason: "none" })).refused, path).toMatch(/maintenance mode/);

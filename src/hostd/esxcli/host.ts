@@ -31,6 +31,8 @@ export interface VmPort {
   readonly vswitch: string;
   readonly portGroup: string | undefined;
   readonly mac: string;
+  /** That its frames leave by now, with their ports' ids. */
+  readonly uplinks: readonly { readonly device: string; readonly port: number }[];
 }
 
 export interface Host {
@@ -105,9 +107,13 @@ export function hostOf(call: Call): Host {
     ports: () => {
       const vms = new Map(running().map((vm) => [vm.id, vm.ref]));
       return agent.networks.description.switches.flatMap(({ name: vswitch, ports }) =>
-        ports.flatMap(({ id, connectee, portGroup, effectiveMac: mac }) => {
+        ports.flatMap(({ id, connectee, portGroup, effectiveMac: mac, leavesBy = [] }) => {
           const vm = connectee.kind === "virtualMachine" ? vms.get(connectee.vm) : undefined;
-          return vm === undefined ? [] : [{ vm, id, vswitch, portGroup, mac }];
+          const uplinks = leavesBy.map((name) => {
+            const port = ports.find((one) => one.connectee.kind === "uplink" && one.connectee.device === name)?.id ?? 0;
+            return { device: agent.networks.deviceOf(name), port };
+          });
+          return vm === undefined ? [] : [{ vm, id, vswitch, portGroup, mac, uplinks }];
         }),
       );
     },

@@ -8,6 +8,7 @@ import type { KernelNetwork, Links } from "./kernel-network.ts";
 import { PORT_MAPS } from "./map-specs.ts";
 import type { NetworkPlan, PlannedPort, PlannedSwitch, PlannedUplink } from "./plan-network.ts";
 import type { PortPins } from "./port-pins.ts";
+import { uplinksOf } from "./teaming.ts";
 import { VGT_ID } from "./vlan.ts";
 
 const NOTHING: PortCounters = { sentFrames: 0, sentBytes: 0, dropped: {} };
@@ -39,7 +40,8 @@ class Describer {
     return { device, hasLink: link?.hasCarrier === true, ...(link && { mac: link.mac }) };
   }
 
-  port({ id, device, connectee, nic, connected, vlanId, policy, blockedBecause }: PlannedPort): PortDescription {
+  port({ id, device, connectee, nic, connected, vlanId, policy, blockedBecause, choice }: PlannedPort): PortDescription {
+    const leavesBy = uplinksOf(choice);
     return {
       id,
       device,
@@ -49,6 +51,7 @@ class Describer {
       effectiveMac: nic.effectiveMac,
       ...(nic.groups && { groups: nic.groups }),
       connected,
+      ...(leavesBy.length > 0 && { leavesBy }),
       ...(blockedBecause !== undefined && { blockedBecause }),
       vlanId,
       policy,

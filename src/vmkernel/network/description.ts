@@ -47,6 +47,8 @@ export interface PortDescription {
   /** Those whose frames its adapter asks for; all where absent. */
   readonly groups?: GroupFilter;
   readonly connected: boolean;
+  /** The uplinks that what it sends leaves by now: one, or those among which the team's hash chooses; absent where there is none. */
+  readonly leavesBy?: readonly string[];
   /** Why it passes nothing, where it does not: its port group is gone, say. */
   readonly blockedBecause?: string;
   readonly vlanId: number;

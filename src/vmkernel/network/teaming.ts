@@ -51,6 +51,12 @@ export function chooseUplink(policy: TeamingPolicy["policy"], inUse: readonly st
   }
 }
 
+/** All that frames may leave by. */
+export function uplinksOf(choice: UplinkChoice): readonly string[] {
+  if (choice.kind === "none") return [];
+  return choice.kind === "fixed" ? [choice.uplink] : [...new Set(choice.slots)];
+}
+
 function deal(inUse: readonly string[], first: string): readonly string[] {
   return Array.from({ length: TEAM_SLOTS }, (_, slot) => inUse[slot % inUse.length] ?? first);
 }

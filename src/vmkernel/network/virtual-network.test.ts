@@ -274,10 +274,13 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
       const teaming = { policy: "failover_explicit", active: ["up0"], standby: ["up1"] } as const;
       await build({ groups: lan, uplinks: ["up0", "up1"], teaming }, ["lan"]);
       expect(machine.reach("a", between(A, STRANGER))).toBe("up0");
+      const leavesBy = () => machine.network.describe().switches[0]?.ports[0]?.leavesBy;
+      expect(leavesBy()).toEqual(["up0"]);
       machine.receive();
       machine.pull("up0");
       await expect.poll(() => machine.receive().filter(({ port }) => port === "up1").length, { timeout: 5000 }).toBeGreaterThan(0);
       expect(machine.reach("a", between(A, STRANGER))).toBe("up1");
+      expect(leavesBy()).toEqual(["up1"]);
       expect(machine.reach("up1", between(STRANGER, BROADCAST))).toBe("a");
     });
 
@@ -316,6 +319,7 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
         });
       const ways = Array.from({ length: 16 }, (_, host) => machine.reach("a", sent(host)));
       expect(new Set(ways)).toEqual(new Set(["up0", "up1"]));
+      expect(machine.network.describe().switches[0]?.ports[0]?.leavesBy).toEqual(["up0", "up1"]);
       expect(Array.from({ length: 16 }, (_, host) => machine.reach("a", sent(host)))).toEqual(ways);
     });
   });

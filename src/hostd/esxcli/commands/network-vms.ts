@@ -1,8 +1,7 @@
 /** `esxcli network vm`: what VMs that run are plugged into. A world's id is that of its monitor's process. */
-import type { GuestNicInfo, HostNetworkInfo } from "../../../wire/index.ts";
+import type { GuestNicInfo } from "../../../wire/index.ts";
 import { blocks, CommandFailed, command, long, required, struct, table } from "../command.ts";
 import type { Host, VmPort, World } from "../host.ts";
-import { readNetwork } from "./network-system.ts";
 
 const NO_ADDRESS = "0.0.0.0"; // as ESXi says of a port whose guest has not told
 const NO_UPLINK = "void";
@@ -16,11 +15,11 @@ export function findWorld(host: Host, id: number): World {
 
 const portsOf = (host: Host, { vm }: World): readonly VmPort[] => host.ports().filter((port) => port.vm.value === vm.value);
 
-/** Which of them a port uses, the balancing decides frame by frame; where there is one active uplink it is that one. */
-function uplinkOf({ portgroup = [] }: HostNetworkInfo, { portGroup }: VmPort): string {
-  const order = portgroup.find(({ spec }) => spec.name === portGroup)?.computedPolicy.nicTeaming?.nicOrder;
-  const [only, ...others] = order?.activeNic ?? [];
-  return only !== undefined && others.length === 0 ? only : NO_UPLINK;
+/** Where the balancing decides frame by frame, how many there are to choose from. */
+function teamUplink({ uplinks }: VmPort): { readonly name: string; readonly port: number } {
+  const [only, ...others] = uplinks;
+  if (only === undefined) return { name: NO_UPLINK, port: 0 };
+  return others.length === 0 ? { name: only.device, port: only.port } : { name: `all(${uplinks.length})`, port: 0 };
 }
 
 function addressOf(nics: readonly GuestNicInfo[], { mac }: VmPort): string {
@@ -59,7 +58,7 @@ export const networkVmCommands = [
     ),
     async run(host, args) {
       const world = findWorld(host, args.worldid);
-      const [network, guest] = await Promise.all([readNetwork(host), host.read(world.vm, "guest")]);
+      const guest = await host.read(world.vm, "guest");
       return portsOf(host, world).map((port) => ({
         "Port ID": port.id,
         vSwitch: port.vswitch,
@@ -67,8 +66,8 @@ export const networkVmCommands = [
         "DVPort ID": "",
         "MAC Address": port.mac,
         "IP Address": addressOf(guest?.net ?? [], port),
-        "Team Uplink": uplinkOf(network, port),
-        "Uplink Port ID": 0,
+        "Team Uplink": teamUplink(port).name,
+        "Uplink Port ID": teamUplink(port).port,
         "Active Filters": [],
       }));
     },
