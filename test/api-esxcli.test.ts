@@ -36,13 +36,16 @@ let world: string;
 const wire = {
   controller: undefined,
   driver: "e1000e",
+  isUp: true,
   isFullDuplex: true,
   addresses: [],
   linkMbps: 1000,
   name: "wire1",
   mac: "02:00:00:00:00:07",
 };
-const { host, client } = await useAgent({ adapters: [wire] });
+/** Switched off by the machine, so nothing is plugged in either. */
+const off = { ...wire, name: "wire9", mac: "02:00:00:00:00:09", isUp: false, linkMbps: undefined };
+const { host, client } = await useAgent({ adapters: [wire, off] });
 
 beforeAll(async () => {
   const adapter = { $type: "VirtualVmxnet3", key: -1, addressType: "manual", macAddress: MAC };
@@ -145,6 +148,12 @@ test("no command is without a test: what reads is walked, and what changes somet
   const rows = deeds.flatMap(({ first, deed, undo }) => [first?.[0], deed[0], ...undo.map(([path]) => path)]);
   expect(changing.filter((path) => ![KILL, OWN_MANAGEMENT, ...POWER].includes(path) && !rows.includes(path))).toEqual([]);
   expect(readings.filter((path) => /(set|add|remove|kill)$/.test(path))).toEqual([]);
+});
+
+test("an adapter that the machine has switched off is told apart from one that has no link", async () => {
+  const rows = (await say("network nic list")).rows ?? [];
+  const shown = rows.map(({ MACAddress, AdminStatus, LinkStatus }) => [MACAddress?.[0], AdminStatus?.[0], LinkStatus?.[0]]);
+  expect(shown).toEqual(expect.arrayContaining([[wire.mac, "Up", "Up"], [off.mac, "Down", "Down"]])); // biome-ignore format: a row each
 });
 
 test("every command that reads answers what it declares", async () => {

@@ -176,6 +176,7 @@ test("a switch takes adapters, which keep their names although the machine does 
     driver: "test",
     controller: `ffff:00:0${name.at(-1)}.0`,
     linkMbps: 1000,
+    isUp: true,
     isFullDuplex: true,
     addresses: [],
   });

@@ -203,6 +203,13 @@ export const deeds: readonly Deed[] = [
     undo: [[`${INTERFACE} tag remove`, { ...vmk0, tagname: "VSAN" }], withoutInterface],
   },
   {
+    first: withInterface,
+    deed: [`${INTERFACE} tag add`, { ...vmk0, tagname: "NVMeTCP" }],
+    reading: [`${INTERFACE} tag get`, vmk0],
+    shows: { Tags: ["NVMeTCP"] },
+    undo: [[`${INTERFACE} tag remove`, { ...vmk0, tagname: "NVMeTCP" }], withoutInterface],
+  },
+  {
     deed: ["network firewall ruleset set", { rulesetid: "remoteSerialPort", enabled: "true" }],
     reading: ["network firewall ruleset list", { rulesetid: "remoteSerialPort" }],
     shows: { Name: ["remoteSerialPort"], Enabled: ["true"] },

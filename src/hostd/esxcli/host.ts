@@ -51,6 +51,8 @@ export interface Host {
   /** Of the VMs that the caller may read. */
   worlds(): readonly World[];
   ports(): readonly VmPort[];
+  /** The machine's network adapters: whether each is switched on, which vim25 does not tell. */
+  adapters(): readonly { readonly device: string; readonly isUp: boolean }[];
   /** Of the machine. The API has no words for them: it is the privilege of the command that guards them. */
   connections(): Promise<readonly Connection[]>;
   /** Of this host's network what vim25 has no words for either. */
@@ -103,6 +105,11 @@ export function hostOf(call: Call): Host {
       const vm = running().find(({ ref }) => ref.value === id);
       if (vm === undefined) throw fault("NotFound", `No virtual machine ${id} runs.`, {});
       return agent.vms.vmkernel.request({ kind: "mapPages", vm: vm.id, ...part });
+    },
+    // One that a switch has taken is switched on by it.
+    adapters: () => {
+      const seen = new Set(agent.machine().nics.map(({ name }) => name));
+      return agent.networks.adapters().map(({ device, name, isUp }) => ({ device, isUp: isUp || !seen.has(name) }));
     },
     ports: () => {
       const vms = new Map(running().map((vm) => [vm.id, vm.ref]));

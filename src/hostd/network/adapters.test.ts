@@ -9,6 +9,7 @@ const nic = (name: string, controller: string, addresses: readonly string[] = []
   mac: "52:54:00:00:00:01",
   driver: "virtio_net",
   linkMbps: 1000,
+  isUp: true,
   isFullDuplex: true,
 });
 const none = new Set<string>();

@@ -30,6 +30,7 @@ test("a disk and an adapter are told with what they hang at", async () => {
   const adapter = "sys/devices/pci0000:00/0000:00:03.0";
   for (const [name, text] of [
     ["address", "02:00:00:00:00:01"],
+    ["flags", "0x1003"],
     ["carrier", "1"],
     ["speed", "10000"],
     ["duplex", "full"],
@@ -56,6 +57,7 @@ test("a disk and an adapter are told with what they hang at", async () => {
       mac: "02:00:00:00:00:01",
       driver: "ixgbe",
       controller: "0000:00:03.0",
+      isUp: true,
       linkMbps: 10_000,
       isFullDuplex: true,
       addresses: ["192.0.2.7"],

@@ -33,6 +33,8 @@ export interface NetworkDevice {
   readonly mac: string;
   readonly driver: string;
   readonly controller: string | undefined;
+  /** Whether the machine has it switched on. */
+  readonly isUp: boolean;
   /** Undefined while nothing is plugged in; 0 where the adapter does not tell. */
   readonly linkMbps: number | undefined;
   readonly isFullDuplex: boolean;
@@ -123,19 +125,24 @@ async function readBlockDevice(path: string): Promise<BlockDevice | undefined> {
   return { name: basename(path), sizeBytes, vendor, model, serial, isRotational: rotational === "1", controller, driver };
 }
 
+/** Of /sys/class/net/NAME/flags, hexadecimal: netdevice(7). */
+const IFF_UP = 1;
+
 async function readNetworkDevice(path: string, addressesOf: AddressesOf): Promise<NetworkDevice | undefined> {
   const device = await realpath(join(path, "device")).catch(() => undefined);
   if (device === undefined) return undefined; // lo, bridges, taps: made of software
-  const [mac, carrier, speed, duplex, driver] = await Promise.all([
+  const [mac, flags, carrier, speed, duplex, driver] = await Promise.all([
     text(join(path, "address")),
+    text(join(path, "flags")),
     text(join(path, "carrier")),
     text(join(path, "speed")),
     text(join(path, "duplex")),
     driverOf(device),
   ]);
   const linkMbps = carrier === "1" ? Math.max(0, Number(speed) || 0) : undefined;
-  const name = basename(path);
-  return { name, mac, driver, controller: controllerOf(device), linkMbps, isFullDuplex: duplex !== "half", addresses: addressesOf(name) };
+  const [name, isUp] = [basename(path), (Number(flags) & IFF_UP) !== 0];
+  const link = { isUp, linkMbps, isFullDuplex: duplex !== "half" };
+  return { name, mac, driver, controller: controllerOf(device), ...link, addresses: addressesOf(name) };
 }
 
 async function readNumaNode(path: string): Promise<NumaNode | undefined> {

@@ -106,11 +106,15 @@ const searchDomains = [
   }),
 ];
 
+/** What ESXi says of a netstack that is in use. */
+const ACTIVE = 4660;
+
 const netstacks = [
   command("network ip netstack list", {
     help: "List the netstacks of the host.",
-    result: blocks(struct("NetStack", { Key: "string", Name: "string" }), "%Key%"),
-    run: async (host) => ((await readNetwork(host)).netStackInstance ?? []).map(({ key, name }) => ({ Key: key, Name: name })),
+    result: blocks(struct("NetStack", { Key: "string", Name: "string", State: "long" }), "%Key%"),
+    run: async (host) =>
+      ((await readNetwork(host)).netStackInstance ?? []).map(({ key, name }) => ({ Key: key, Name: name, State: ACTIVE })),
   }),
 ];
 

@@ -8,6 +8,7 @@ import { NETWORK_SYSTEM, NIC_MANAGER, nameOfKey, CONFIG_NETWORK as privilege, re
 const UNSET = "N/A";
 const NO_PORT = -1;
 const TSO_MSS = 65535;
+const RECEIVE_QUEUES = 1; // a cable between two namespaces has one
 const INTERFACES_MAX = 256;
 
 const vmkernelInterface = struct("NetworkInterface", {
@@ -26,6 +27,7 @@ const vmkernelInterface = struct("NetworkInterface", {
   "External ID": "string",
   MTU: "long",
   "TSO MSS": "long",
+  "RXDispQueue Size": "long",
   "Port ID": "long",
 });
 
@@ -47,6 +49,7 @@ function show({ portgroup: groups = [] }: HostNetworkInfo, { device, spec, port,
     "External ID": UNSET,
     MTU: spec.mtu,
     "TSO MSS": TSO_MSS,
+    "RXDispQueue Size": RECEIVE_QUEUES,
     "Port ID": Number.isNaN(id) ? undefined : id,
   };
 }
@@ -120,6 +123,10 @@ const TAGS: ReadonlyMap<string, string> = new Map([
   ["vSphereProvisioning", "vSphereProvisioning"],
   ["VSAN", "vsan"],
   ["VSANWitness", "vsanWitness"],
+  ["vSphereBackupNFC", "vSphereBackupNFC"],
+  ["PTP", "ptp"],
+  ["NVMeTCP", "nvmeTcp"],
+  ["NVMeRDMA", "nvmeRdma"],
 ]);
 const tagname = required(oneOf([...TAGS.keys()], "-t", "--tagname", `The service: ${[...TAGS.keys()].join(", ")}.`));
 const nicTypeOf = (tag: string): string => TAGS.get(tag) ?? tag;

@@ -7,6 +7,7 @@ const nic = struct("NetworkNIC", {
   Name: "string",
   "PCI Device": "string",
   Driver: "string",
+  "Admin Status": "string",
   "Link Status": "string",
   Speed: "long",
   Duplex: "string",
@@ -31,10 +32,12 @@ export const nicCommands = [
     result: table(nic),
     async run(host) {
       const network = await readNetwork(host);
+      const up = new Set(host.adapters().flatMap(({ device, isUp }) => (isUp ? [device] : [])));
       return (network.pnic ?? []).map((adapter) => ({
         Name: adapter.device,
         "PCI Device": adapter.pci,
         Driver: adapter.driver,
+        "Admin Status": up.has(adapter.device) ? "Up" : "Down",
         "Link Status": isUp(adapter) ? "Up" : "Down",
         Speed: adapter.linkSpeed?.speedMb ?? 0,
         Duplex: duplexOf(adapter),
