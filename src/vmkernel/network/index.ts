@@ -1,5 +1,6 @@
 export { Beacons } from "./beacons.ts";
 export { type CarriedConnection, encodeConnections, parseConnections } from "./carried-connections.ts";
+export { checkConfig } from "./check-config.ts";
 export { chooseNameServers } from "./choose-name-servers.ts";
 export { type CompiledPort, type CompiledProgram, compilePort } from "./compile/compile-port.ts";
 export { GROUP_CLOCK_AT, readCounters } from "./compile/counters.ts";
