@@ -247,7 +247,7 @@ test.skipIf(!isRoot)("a port whose program refuses nothing is seen through: each
 test.skipIf(!isRoot)("a program that floods without a limit, and lets frames of switches pass, is seen through: an uplink's", async () => {
   const uplink = (await networkOf()).ports.find(({ link }) => link === "up0");
   const neighbours = { untagged: true, tagged: true, untaggedMirrors: false, taggedMirrors: false };
-  const { ingress } = compilePort({ kind: "uplink", number: 0, hasSiblings: true, neighbours });
+  const { ingress } = compilePort({ kind: "uplink", number: 0, mtu: 1500, hasSiblings: true, neighbours });
   const ids = uplink?.programs.find(({ direction }) => direction === "ingress")?.maps ?? [];
   const trial = inNamespace(namespace, () => tryGroups(ingress.program, ids, "02:00:00:00:00:66"));
   expect(trial).toMatchObject({ passesAhead: true, switchFrames: expect.arrayContaining(["01:80:c2:00:00:00", "01:00:0c:cc:cc:cc"]) });

@@ -143,7 +143,9 @@ describe("forwarding", () => {
     ["a bare header", "ffffffffffff00505600000a0800", "b, c"],
     ["cut inside its tag", "ffffffffffff00505600000a81000064", "none: runt"],
     ["cut behind its tag", "ffffffffffff00505600000a81000064080000", "none: runt"],
-    ["a giant", `ffffffffffff00505600000a0800${"00".repeat(9000)}`, "b, c"],
+    ["as long as may be", `ffffffffffff00505600000a0800${"00".repeat(1500)}`, "b, c"],
+    ["a byte longer", `ffffffffffff00505600000a0800${"00".repeat(1501)}`, "none: longer than the MTU"],
+    ["a giant", `ffffffffffff00505600000a0800${"00".repeat(9000)}`, "none: longer than the MTU"],
   ])("a frame of odd length: %s", (_, hex, expected) => {
     expect(outcome(model(lone, abc("lan")), "a", Buffer.from(hex, "hex"))).toBe(expected);
   });
@@ -722,6 +724,15 @@ describe("the switch in the kernel and its model", () => {
     };
     const rounds = { first: CONFIGURATIONS, count: 20, framesEach: 200 };
     const { mismatches } = await trial.runTold((network) => ({ ...network, nics: network.nics.map(asks) }), rounds);
+    expect(mismatches.length).toBeGreaterThan(0);
+  });
+
+  test("are told apart when the model is told another MTU", async () => {
+    const longer = ({ config, ...others }: RandomNetwork): RandomNetwork => ({
+      ...others,
+      config: { switches: config.switches.map((one) => ({ ...one, mtu: one.mtu === 9000 ? 1280 : 9000 })) },
+    });
+    const { mismatches } = await trial.runTold(longer, { first: CONFIGURATIONS, count: 20, framesEach: 200 });
     expect(mismatches.length).toBeGreaterThan(0);
   });
 

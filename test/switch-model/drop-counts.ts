@@ -11,6 +11,7 @@ const COUNTED_AS: Readonly<Record<DropReason, string | undefined>> = {
   "two tags": "vlan",
   "priority tag or reserved VLAN": "vlan",
   "VLAN not carried": "vlan",
+  "longer than the MTU": "tooLong",
   "forged source": "forgedTransmit",
   "switch protocol": "switchProtocol",
   firewall: "firewall",

@@ -19,6 +19,8 @@ export const NIC_NAMES = ["vm1", "vm2", "vm3", "vm4", "vm5", "vm6", "vm7"] as co
 export const UPLINK_NAMES = ["up0", "up1", "up2"] as const;
 export const VLANS = [1, 10, 20, 30, 4094] as const;
 const GROUPS_EACH = 3;
+/** Random frames have 1,500 bytes and one more in them, and near 9,000. */
+const MTUS = [1500, 1500, 1501, 9000];
 export const GROUPS = ["01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:00:0c:cc:cc:ce", "01:80:c2:00:00:10"] as const;
 /** No port has it. */
 export const STRANGER_MAC = "00:50:56:00:00:99";
@@ -73,7 +75,8 @@ function randomSwitch(random: Random, name: string, uplinks: readonly string[]):
   const groups = Array.from({ length: random.chance(90) ? GROUPS_EACH : random.below(GROUPS_EACH) }, (_, at) =>
     randomGroup(random, `${name} group ${at}`, uplinks),
   );
-  return makeSwitch({ name, uplinks, security: randomSecurity(random), teaming: randomTeaming(random, uplinks), groups });
+  const own = makeSwitch({ name, uplinks, security: randomSecurity(random), teaming: randomTeaming(random, uplinks), groups });
+  return { ...own, mtu: random.pick(MTUS) };
 }
 
 function randomGroup(random: Random, name: string, uplinks: readonly string[]): PortGroupConfig {

@@ -49,6 +49,7 @@ export type DropReason =
   | "two tags"
   | "priority tag or reserved VLAN"
   | "VLAN not carried"
+  | "longer than the MTU"
   | "forged source"
   | "switch protocol"
   | "firewall"
@@ -115,6 +116,7 @@ export class SwitchModel {
     if (from === undefined) return refuse(name, "not connected");
     const vlan = from.kind === "vm" ? vlanFromGuest(from, frame) : vlanFromWire(frame);
     if (typeof vlan !== "number") return refuse(name, vlan.because);
+    if (payloadBytes(frame) > from.owner.mtu) return refuse(name, "longer than the MTU");
     const passing = { frame, vlan };
     if (from.kind === "uplink") return this.#deliver(from, this.#fromUplink(from, passing), passing);
     const reason =
@@ -209,6 +211,11 @@ export class SwitchModel {
 interface Routes {
   readonly to: ReadonlySet<string>;
   readonly because: DropReason | undefined;
+}
+
+/** What the MTU is about: all behind the EtherType, or behind the tag's where there is one. */
+function payloadBytes({ rest }: EthernetFrame): number {
+  return rest.length - 2;
 }
 
 function routes(from: ModelPort, to: readonly { readonly name: string }[], because?: DropReason): Routes {

@@ -192,9 +192,14 @@ function planSwitch(state: NetworkState, config: SwitchConfig, surroundings: Sur
       id: portId({ switchNumber: number, number: at + FIRST_PORT, isUplink: true }),
       device,
       number: at,
-      shape: { kind: "uplink", number: at, hasSiblings: config.uplinks.length > 1, neighbours: neighboursOf(WIRE, around) },
+      shape: uplinkShape(at, around),
     })),
   };
+}
+
+function uplinkShape(number: number, around: Around): UplinkShape {
+  const { mtu, uplinks } = around.config;
+  return { kind: "uplink", number, mtu, hasSiblings: uplinks.length > 1, neighbours: neighboursOf(WIRE, around) };
 }
 
 interface Group {
@@ -289,6 +294,7 @@ function shapeOf({ connectee, nic, number, device }: PluggedPort, group: Group, 
   return {
     kind: "guest",
     number,
+    mtu: around.config.mtu,
     mode: group.mode,
     // The host itself never speaks by another address, whatever its port group lets guests do.
     ...((!security.forgedTransmits || connectee.kind === "host") && { sourceMac: addressOf(nic, group) }),

@@ -73,6 +73,40 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
     expect(machine.receive().map(({ port, frame }) => [port, frame.length])).toEqual([["b", sent.length]]);
   });
 
+  test("what is longer than its switch's MTU does not come in, whole or in segments, by a guest or the wire", async () => {
+    await build({ groups: lan, uplinks: ["up0"] }, ["lan", "lan"]);
+    machine.takeSegments("b");
+    const long = (from: string, to: string, bytes: number) => between(from, to, { payload: Buffer.alloc(bytes, 7) });
+    const segments = ipv4({
+      from: "10.0.0.1",
+      to: "10.0.0.2",
+      protocol: 6,
+      payload: Buffer.concat([tcp(1, 80, SYN), Buffer.alloc(30_000)]),
+    });
+    /** Of 1,448 bytes, or of 8,948. */
+    const cut = (head: string): string => {
+      machine.receive();
+      machine.sendWith(Buffer.from(head, "hex"), "a", between(A, B, { type: IPV4_TYPE, payload: segments }));
+      return machine.receive().map(({ port }) => port).join(" "); // biome-ignore format: a way
+    };
+    const passing = () => [
+      machine.reach("a", long(A, B, 1500)),
+      machine.reach("a", long(A, B, 1501)),
+      machine.reach("a", long(A, BROADCAST, 9000)),
+      machine.reach("up0", long(STRANGER, A, 9000)),
+      machine.reach("a", long(A, B, 9001)),
+      cut("01013600a80522001000"),
+      cut("01013600f42222001000"),
+    ];
+    expect(passing()).toEqual(["b", "", "", "", "", "b", ""]);
+    const [a, , up0] = machine.network.describe().switches[0]?.ports ?? [];
+    expect([a?.counters.dropped, up0?.counters.dropped]).toEqual([{ tooLong: 4 }, { tooLong: 1 }]);
+    await machine.network.configure({ switches: [{ ...makeSwitch({ groups: lan, uplinks: ["up0"] }), mtu: 9000 }] });
+    expect(passing()).toEqual(["b", "b", "up0 b", "a", "", "b", "b"]);
+    await machine.network.configure({ switches: [makeSwitch({ groups: lan, uplinks: ["up0"] })] });
+    expect(passing()).toEqual(["b", "", "", "", "", "b", ""]);
+  });
+
   test("a frame for nobody here goes to the uplink, or nowhere where there is none", async () => {
     await build({ groups: lan, uplinks: ["up0"] }, ["lan", "lan"]);
     expect(machine.reach("a", between(A, STRANGER))).toBe("up0");
@@ -626,7 +660,10 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
     expect(port).toMatchObject({ id: 0x01000002, vlanId: 10, connectee: { kind: "virtualMachine", vm: "1", key: 4000 } });
     expect(port?.programs).toMatchObject([
       { direction: "xdp", units: ["express", "checksum", "mac security", "count", "hand over"] },
-      { direction: "ingress", units: ["parse", "vlan: 10", "mac security", "switch protocols", "count", "table", "forward", "flood"] },
+      {
+        direction: "ingress",
+        units: ["parse", "vlan: 10", "mtu: 1500", "mac security", "switch protocols", "count", "table", "forward", "flood"],
+      },
     ]);
     expect(port?.programs[0]?.tag).toMatch(/^[0-9a-f]{16}$/);
     expect(uplink).toMatchObject({ id: 0x81000002, connectee: { kind: "uplink", device: "up0" } });

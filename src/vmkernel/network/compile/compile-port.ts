@@ -18,6 +18,7 @@ import { police } from "./police.ts";
 import { PortBuilder, type Stage, type Unit } from "./port-builder.ts";
 import type { GuestShape, Neighbours, PortShape, UplinkShape } from "./port-shape.ts";
 import { refuseAll, refuseForged, refuseSwitchProtocols, refuseUnconnected } from "./security.ts";
+import { refuseLong } from "./size.ts";
 import { refuseReflections } from "./uplink.ts";
 
 export interface CompiledProgram {
@@ -59,6 +60,7 @@ function unitsOfSender(shape: GuestShape): readonly Unit[] {
   return [
     parseHeader,
     mode.kind === "vgt" ? readTag(mode, true) : refuseTags(vlan ?? 0),
+    refuseLong(shape.mtu),
     ...(sourceMac === undefined ? [] : [refuseForged(sourceMac)]),
     ...(shape.blocksSwitchProtocols ? [refuseSwitchProtocols] : []),
     ...(outbound === undefined ? [] : [police("outbound", outbound)]),
@@ -91,6 +93,7 @@ function unitsOfUplink(shape: UplinkShape): readonly Unit[] {
   return [
     parseHeader,
     readTag(WIRE, neighbours.tagged),
+    refuseLong(shape.mtu),
     openTable,
     ...(shape.hasSiblings ? [refuseReflections] : []),
     countFrame,

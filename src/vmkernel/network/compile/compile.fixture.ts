@@ -15,6 +15,7 @@ export const ALL_KINDS: Neighbours = { untagged: true, tagged: true, untaggedMir
 export function guest(vlanId: number, parts: Partial<GuestShape> = {}): GuestShape {
   const mode = vlanModeOf({ vlanId });
   const nothing = {
+    mtu: 1500,
     isDeaf: false,
     blocksSwitchProtocols: false,
     hasExpress: false,
@@ -26,7 +27,7 @@ export function guest(vlanId: number, parts: Partial<GuestShape> = {}): GuestSha
 }
 
 export function uplink(parts: Partial<UplinkShape> = {}): UplinkShape {
-  return { kind: "uplink", number: 0, hasSiblings: false, neighbours: ALONE, ...parts };
+  return { kind: "uplink", number: 0, mtu: 1500, hasSiblings: false, neighbours: ALONE, ...parts };
 }
 
 /** Root may still be forbidden it: in a container, or by a kernel that is locked down. */

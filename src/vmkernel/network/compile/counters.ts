@@ -36,6 +36,8 @@ export const DROP_REASONS = [
   "groupFlood",
   /** It is for a group that the receiver's adapter did not ask for. */
   "otherGroup",
+  /** Longer than the MTU of the switch. */
+  "tooLong",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

@@ -9,6 +9,8 @@ export interface GuestShape {
   readonly kind: "guest";
   /** Of the port on its switch. */
   readonly number: number;
+  /** The switch's: what is longer does not come in by the port. */
+  readonly mtu: number;
   readonly mode: VlanMode;
   /** The only address that frames may come from; any where absent. */
   readonly sourceMac?: string;
@@ -37,6 +39,8 @@ export interface UplinkShape {
   readonly kind: "uplink";
   /** Of the uplink on its switch: 0–31. */
   readonly number: number;
+  /** The switch's. */
+  readonly mtu: number;
   /** What the host sent by another one may come back by this. */
   readonly hasSiblings: boolean;
   readonly neighbours: Neighbours;
