@@ -39,6 +39,12 @@ test("switches are listed with their uplinks, and each port with what is plugged
   ]);
 });
 
+test("what rules with log of an adapter's firewall judged is told beside its port, by their order", () => {
+  const counters = { sentFrames: 1, sentBytes: 60, dropped: { firewall: 3 }, logged: { 0: 2, 4: 17 } };
+  const [, , line] = formatNetwork({ switches: [{ name: "vSwitch0", uplinks: [], ports: [{ ...port, counters }] }] }).split("\n");
+  expect(line).toMatch(/ firewall 3 +connected; logged: rule 1 of its firewall 2, rule 5 of its firewall 17$/);
+});
+
 test("a host without switches says so", () => {
   expect(formatNetwork({ switches: [] })).toBe("The host has no virtual switch.");
 });

@@ -49,8 +49,14 @@ function formatPort(port: PortDescription): readonly string[] {
     ...[String(id), portGroup, String(vlanId), formatConnectee(port)],
     effectiveMac === initialMac ? initialMac : `${effectiveMac} (initially ${initialMac})`,
     ...[String(counters.sentFrames), dropped.join(", ") || "0"],
-    blockedBecause ?? (connected ? "connected" : "disconnected"),
+    [blockedBecause ?? (connected ? "connected" : "disconnected"), ...formatLogged(port)].join("; "),
   ];
+}
+
+/** What the rules with `log` of an adapter's firewall judged. */
+function formatLogged({ counters: { logged = {} } }: PortDescription): readonly string[] {
+  const rules = Object.entries(logged).map(([place, packets]) => `rule ${Number(place) + 1} of its firewall ${packets}`);
+  return rules.length === 0 ? [] : [`logged: ${rules.join(", ")}`];
 }
 
 function formatConnectee({ connectee }: PortDescription): string {
