@@ -45,6 +45,12 @@ test("what rules with log of an adapter's firewall judged is told beside its por
   expect(line).toMatch(/ firewall 3 +connected; logged: rule 1 of its firewall 2, rule 5 of its firewall 17$/);
 });
 
+test("a port whose port group is gone is told too: it is on no switch", () => {
+  const gone = { ...port, portGroup: "dmz", blockedBecause: "There is no port group dmz." };
+  const lines = formatNetwork({ switches: [{ name: "vSwitch0", uplinks: [], ports: [port] }], unattached: [gone] }).split("\n");
+  expect(lines.slice(3)).toEqual(["on no switch", expect.any(String), expect.stringMatching(/ dmz .* There is no port group dmz\.$/)]);
+});
+
 test("a host without switches says so", () => {
   expect(formatNetwork({ switches: [] })).toBe("The host has no virtual switch.");
 });

@@ -30,14 +30,19 @@ async function ask<T>(paths: HostPaths, question: (vmkernel: VmkernelClient) => 
 }
 
 /** As people read it. Pure. */
-export function formatNetwork({ switches }: NetworkDescription): string {
-  if (switches.length === 0) return "The host has no virtual switch.";
-  return switches.flatMap(formatSwitch).map(printable).join("\n");
+export function formatNetwork({ switches, unattached = [] }: NetworkDescription): string {
+  const none = switches.length === 0 ? ["The host has no virtual switch."] : [];
+  const homeless = unattached.length === 0 ? [] : ["on no switch", ...formatPorts(unattached)];
+  return [...none, ...switches.flatMap(formatSwitch), ...homeless].map(printable).join("\n");
 }
 
 function formatSwitch({ name, uplinks, ports }: NetworkDescription["switches"][number]): readonly string[] {
   const up = uplinks.map(({ device, hasLink }) => `${device} (${hasLink ? "up" : "down"})`).join(", ");
-  return [`${name}  uplinks: ${up || "none"}`, ...alignColumns([HEADINGS, ...ports.map(formatPort)]).map((line) => `  ${line}`)];
+  return [`${name}  uplinks: ${up || "none"}`, ...formatPorts(ports)];
+}
+
+function formatPorts(ports: readonly PortDescription[]): readonly string[] {
+  return alignColumns([HEADINGS, ...ports.map(formatPort)]).map((line) => `  ${line}`);
 }
 
 const HEADINGS = ["PORT", "PORT GROUP", "VLAN", "PLUGGED IN", "MAC", "SENT", "DROPPED", "STATE"];
