@@ -177,6 +177,7 @@ test("every command that reads answers what it declares", async () => {
 /** Here the machine has none of it, or may have none. */
 const EMPTY = [
   "network ip interface ipv6 address list",
+  "network ip neighbor list",
   "hardware pci list",
   "network ip route ipv4 list",
   "storage core adapter list",

@@ -146,6 +146,9 @@ test.skipIf(!isRoot)(
 test.skipIf(!isRoot)("guests of its VLAN and switch reach the host's own interface, and nobody else does", async () => {
   const rows = guests.map(async (one) => [one.number, await reachedBy(vmkernel, one, [HOST_NUMBER])] as const);
   expect(Object.fromEntries(await Promise.all(rows))).toEqual({ 1: [HOST_NUMBER], 2: [HOST_NUMBER], 3: [], 4: [], 5: [] });
+  const met = (await esxcli(client, "network ip neighbor list", { version: "4" })).rows ?? [];
+  const macs = await Promise.all([1, 2].map(async (number) => [`10.0.0.${number}`, (await portOf(number)).effectiveMac, "vmk0"]));
+  expect(met.map(({ Neighbor, MacAddress, Vmknic }) => [Neighbor?.[0], MacAddress?.[0], Vmknic?.[0]]).toSorted()).toEqual(macs);
 });
 
 test.skipIf(!isRoot)("a guest that sends from an address that its adapter does not have is stopped, and its own frames go on", async () => {

@@ -49,6 +49,7 @@ const KINDS = [
   "describeHost",
   "describeMachine",
   "listConnections",
+  "listHostNeighbours",
   "listDatastores",
   "createDatastore",
   "renameDatastore",
@@ -116,6 +117,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "describeHost":
     case "describeMachine":
     case "listConnections":
+    case "listHostNeighbours":
     case "listDatastores":
     case "describeNetwork":
     case "readNetworkState":

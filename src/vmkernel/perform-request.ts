@@ -5,6 +5,7 @@ import { type Controls, UNWATCHED } from "./controls.ts";
 import type { HostFirewall } from "./firewall/index.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { Monitors } from "./monitors.ts";
+import { listHostNeighbours } from "./network/index.ts";
 import { readLog } from "./read-log.ts";
 import type { HostDescription, LoadSample, StreamRequest, VmkernelRequest, VmkernelResults } from "./rpc.ts";
 import type { MachineServices } from "./services/index.ts";
@@ -37,6 +38,8 @@ export async function performRequest(
       return readMachine() satisfies Result<"describeMachine">;
     case "listConnections":
       return readConnections() satisfies Result<"listConnections">;
+    case "listHostNeighbours":
+      return listHostNeighbours(paths.network) satisfies VmkernelResults["listHostNeighbours"];
     case "listDatastores":
       return storage.listDatastores() satisfies Result<"listDatastores">;
     case "createDatastore":

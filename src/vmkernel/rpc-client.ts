@@ -41,7 +41,16 @@ interface Held {
 
 /** What can be asked twice: it changes nothing, or leaves what the first time would have left. */
 const QUESTIONS: ReadonlySet<VmkernelRequest["kind"]> = new Set([
-  ...(["describeHost", "describeMachine", "listDatastores", "readText", "listFolder", "describeDisk", "listMonitors"] as const),
+  ...([
+    "describeHost",
+    "describeMachine",
+    "listHostNeighbours",
+    "listDatastores",
+    "readText",
+    "listFolder",
+    "describeDisk",
+    "listMonitors",
+  ] as const),
   ...(["inspectMonitor", "describeNetwork", "readNetworkState", "readFirewallState", "describeServices", "sampleLoad"] as const),
 ]);
 const canBeRepeated = (request: VmkernelRequest): boolean =>

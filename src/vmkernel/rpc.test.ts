@@ -51,6 +51,7 @@ const everyRequest: readonly VmkernelRequest[] = [
   { kind: "pressKeys", vm: machineWith([]).vm, strokes: [{ usage: 0x04, modifiers: 0x02 }] },
   { kind: "configureNetwork", network: { switches: [] }, mayCutOff: true },
   { kind: "describeNetwork" },
+  { kind: "listHostNeighbours" },
   { kind: "readNetworkState" },
   { kind: "showProgram", port: 0xff00_0001 },
   { kind: "listMonitors" },

@@ -16,6 +16,7 @@ import type { MachineSpec } from "./machine.ts";
 import type { Halt, MemoryMapping, MonitorDescription, MonitorInspection, PageRun } from "./monitor-description.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
+import type { HostNeighbour } from "./network/host-neighbours.ts";
 import type { NetworkState } from "./network/plan-network.ts";
 import type { ResourceConfig } from "./resources/index.ts";
 import type { ServiceDescription, ServiceKey } from "./services/index.ts";
@@ -37,6 +38,8 @@ export type VmkernelRequest =
   | { readonly kind: "describeMachine" }
   /** TCP and UDP of the machine itself, and which process has each. */
   | { readonly kind: "listConnections" }
+  /** On the networks of the host's own interfaces. */
+  | { readonly kind: "listHostNeighbours" }
   | { readonly kind: "listDatastores" }
   | { readonly kind: "createDatastore"; readonly name: string }
   /** ResourceInUse while a monitor has files on it. */
@@ -193,6 +196,7 @@ export interface VmkernelResults {
   describeHost: HostDescription;
   describeMachine: Machine;
   listConnections: readonly Connection[];
+  listHostNeighbours: readonly HostNeighbour[];
   listDatastores: readonly DatastoreDescription[];
   createDatastore: null;
   renameDatastore: null;

@@ -11,6 +11,7 @@ import { connectionCommands } from "./commands/network-connections.ts";
 import { dnsCommands } from "./commands/network-dns.ts";
 import { firewallCommands } from "./commands/network-firewall.ts";
 import { interfaceCommands } from "./commands/network-interfaces.ts";
+import { neighbourCommands } from "./commands/network-neighbours.ts";
 import { nicCommands } from "./commands/network-nics.ts";
 import { portGroupCommands } from "./commands/network-port-groups.ts";
 import { routeCommands } from "./commands/network-routes.ts";
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   ...routeCommands,
   ...dnsCommands,
   ...connectionCommands,
+  ...neighbourCommands,
   ...firewallCommands,
   ...storageCommands,
   ...systemCommands,

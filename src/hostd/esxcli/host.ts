@@ -3,7 +3,7 @@
  * invoke(). So a command can do nothing that its user could not do without it, and each step of it is authorized and recorded.
  */
 import { Fault } from "../../base/index.ts";
-import type { Connection, PageRun } from "../../vmkernel/index.ts";
+import type { Connection, HostNeighbour, PageRun } from "../../vmkernel/index.ts";
 import { type AnyValue, fault, type ManagedObjects, type MoRef } from "../../wire/index.ts";
 import { type Call, sessionOf } from "../agent.ts";
 import { invoke } from "../invoke.ts";
@@ -55,6 +55,8 @@ export interface Host {
   adapters(): readonly { readonly device: string; readonly isUp: boolean }[];
   /** Of the machine. The API has no words for them: it is the privilege of the command that guards them. */
   connections(): Promise<readonly Connection[]>;
+  /** On the networks of the host's own interfaces. */
+  neighbours(): Promise<readonly HostNeighbour[]>;
   /** Of this host's network what vim25 has no words for either. */
   network(): VirtualNetwork;
   /** @throws {Fault} NotFound, InvalidArgument, HostConfigFault */
@@ -100,6 +102,7 @@ export function hostOf(call: Call): Host {
     network: () => agent.networks.network,
     setTrunk: (name, ranges) => setTrunkVlans(call, { name, ranges }),
     setInbound: (place, change) => setInboundShaping(call, place, change),
+    neighbours: () => agent.vms.vmkernel.request({ kind: "listHostNeighbours" }),
     connections: () => agent.vms.vmkernel.request({ kind: "listConnections" }),
     async pages(id, part) {
       const vm = running().find(({ ref }) => ref.value === id);

@@ -2,6 +2,8 @@ export { addAddress, listAddresses, removeAddress } from "./addresses.ts";
 export { type FilterInstruction, FrameSocket, type FrameSocketOptions, sendFrame } from "./frames.ts";
 export { type HeldTap, heldTaps } from "./held-taps.ts";
 export { followRouters, followsRouters, setHostRules } from "./host-rules.ts";
+export type { IpNeighbour, NeighbourState } from "./ip-neighbour-message.ts";
+export { addIpNeighbour, listIpNeighbours } from "./ip-neighbours.ts";
 export type { Link, LinkSettings } from "./link-message.ts";
 export { checkLinkName } from "./link-name.ts";
 export { type LinkSpeed, readLinkSpeed } from "./link-speed.ts";

@@ -6,6 +6,7 @@ import { hasBpf } from "./compile/compile.fixture.ts";
 import { addressBytes } from "./compile/firewall/address.ts";
 import type { HostNicConfig, PortGroupConfig } from "./config.ts";
 import { ARP_TYPE, BROADCAST, frame, IPV4_TYPE, ipv4, PROTOCOLS, udp } from "./frames.fixture.ts";
+import { listHostNeighbours } from "./host-neighbours.ts";
 import { netstackNamespace, netstacksIn } from "./host-nics.ts";
 import { HostSocket, UDP_PORT } from "./host-socket.fixture.ts";
 import { macBytes } from "./mac.ts";
@@ -158,6 +159,17 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
     for (const to of ["2001:db8::10", "fe80::1", "ff02::1", "2001:db8::11", "::1"])
       machine.send("a", frame({ from: macOf(1), to: "00:50:56:60:00:00", type: 0x86dd, payload: packet(to) }));
     expect(dropped() - before).toBe(2);
+  });
+
+  test("who asked for an interface's address is a neighbour of that interface, and whoever cannot reach it is none", async () => {
+    await configure([makeHostNic(0, "lan"), makeHostNic(1, "ten")]);
+    await machine.plug("a", makeNic(1, "guests"));
+    await machine.plug("b", makeNic(2, "far guests"));
+    expect(await answerTo("a", question(1, "10.0.0.10"))).toBe("00:50:56:60:00:00");
+    expect(await answerTo("b", question(2, "10.0.0.10"))).toBe("");
+    const found = listHostNeighbours(folder).map(({ device, address, mac }) => ({ device, address, mac }));
+    expect(found).toContainEqual({ device: "vmk0", address: "10.0.0.1", mac: macOf(1) });
+    expect(found.filter(({ address, device }) => address === "10.0.0.2" || device !== "vmk0")).toEqual([]);
   });
 
   test("an interface is alone with the loopback in its netstack, with the addresses that it was given and no other", async () => {

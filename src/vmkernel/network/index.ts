@@ -8,6 +8,7 @@ export type { PortShape } from "./compile/port-shape.ts";
 export type * from "./config.ts";
 export type * from "./description.ts";
 export { ExpressPorts } from "./express-ports.ts";
+export { type HostNeighbour, listHostNeighbours } from "./host-neighbours.ts";
 export { checkHostNics, cidrOf, HOST_ADDRESSES_MAX, HOST_DEVICE, HOST_MTU, HOST_NICS_MAX, NETSTACK } from "./host-nic.ts";
 export { netstackNamespace, netstacksIn } from "./host-nics.ts";
 export type { KernelFeatures } from "./kernel-features.ts";
