@@ -72,8 +72,8 @@ const latestMessages = async () => {
   return (events as readonly Event[]).map(({ fullFormattedMessage }) => fullFormattedMessage);
 };
 
-const setRollback = (seconds: number) =>
-  client.call(moRef("OptionManager", "ha-adv-options"), "UpdateOptions", {
+const setRollback = (seconds: number, by = client) =>
+  by.call(moRef("OptionManager", "ha-adv-options"), "UpdateOptions", {
     changedValue: [{ $type: "OptionValue", key: "Config.HostAgent.network.rollbackTimeout", value: { anyType: "int", value: seconds } }],
   });
 
@@ -158,28 +158,40 @@ test.each<[string, () => Promise<unknown>, string, object]>([
   expect(await info()).toEqual(before);
 });
 
-test("the adapter that the machine's default route leads through is never taken where a network is never changed back", async () => {
-  const { ipRouteConfig, pnic } = await info();
-  const device = pnic?.find((one) => one.device === ipRouteConfig?.gatewayDevice)?.device;
-  if (device === undefined) return; // a machine without a way out has nothing to lose here
+const adapter = (name: string, addresses: readonly string[] = []) => ({
+  name,
+  mac: `02:00:00:00:00:0${name.at(-1)}`,
+  driver: "test",
+  controller: `ffff:00:0${name.at(-1)}.0`,
+  linkMbps: 1000,
+  isUp: true,
+  isFullDuplex: true,
+  addresses,
+});
+
+test("an adapter by which the machine has an address is never taken where a network is never changed back, and is where it is", async () => {
+  await using other = {
+    host: await startAgent(undefined, { adapters: [adapter("wire1", ["192.0.2.7"])] }),
+    [Symbol.asyncDispose]: () => other.host.stop(),
+  };
+  await using admin = await other.host.login();
+  const device = (await info(admin)).pnic?.find(({ driver }) => driver === "test")?.device;
   const bridge = { $type: "HostVirtualSwitchBondBridge", nicDevice: [device] } as never;
-  await setRollback(0);
-  const fault = await faultOf(client.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "wan", spec: { numPorts: 8, bridge } }));
-  await setRollback(30);
-  expect(fault).toMatchObject({ fault: "ResourceInUse", fields: { name: device } });
+  const take = () => admin.call(SYSTEM, "AddVirtualSwitch", { vswitchName: "wan", spec: { numPorts: 8, bridge } });
+  await setRollback(0, admin);
+  const before = await info(admin);
+  expect(await faultOf(take())).toMatchObject({
+    fault: "ResourceInUse",
+    fields: { type: "PhysicalNic", name: device },
+    message: expect.stringContaining("the machine has the address 192.0.2.7 by it"),
+  });
+  expect(await info(admin)).toEqual(before);
+  await setRollback(30, admin);
+  await take();
+  expect(other.host.network().switches.find(({ name }) => name === "wan")?.uplinks).toEqual(["wire1"]);
 });
 
 test("a switch takes adapters, which keep their names although the machine does not see them any more", async () => {
-  const adapter = (name: string) => ({
-    name,
-    mac: `02:00:00:00:00:0${name.at(-1)}`,
-    driver: "test",
-    controller: `ffff:00:0${name.at(-1)}.0`,
-    linkMbps: 1000,
-    isUp: true,
-    isFullDuplex: true,
-    addresses: [],
-  });
   const adapters = [adapter("wire1"), adapter("wire2")];
   const first = await startAgent(undefined, { adapters });
   await using admin = await first.login();
