@@ -59,7 +59,7 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
     handsOver: (device) => express.has(device),
   });
   await network.adopt();
-  const routers = followAutoconf(network, log);
+  const routers = followAutoconf(network, parts);
   return new SwitchedNetwork(network, neighbours, networkNamespace(folder), () => {
     beacons[Symbol.dispose]();
     neighbours[Symbol.dispose]();
@@ -72,9 +72,13 @@ export async function openHostNetwork({ run, isolation, ...parts }: HostNetworkP
 /** Routers tell when they like: seconds after an interface is up, and minutes later again. */
 const LOOK_AT_AUTOCONF_MS = 1000;
 
-/** The kernel gives interfaces the addresses that routers tell of; their ports have to know. */
-function followAutoconf(network: VirtualNetwork, log: (line: string) => void): NodeJS.Timeout {
+/** The kernel gives interfaces the addresses that routers tell of; their ports have to know. Whether others have one, it finds out later. */
+function followAutoconf(network: VirtualNetwork, { log, changed }: Pick<HostNetworkParts, "log" | "changed">): NodeJS.Timeout {
+  let before = "{}";
   const look = async (): Promise<void> => {
+    const duplicates = JSON.stringify(network.duplicates());
+    if (duplicates !== before) changed();
+    before = duplicates;
     for (const [device, autoconf] of network.autoconfigured()) await network.learn(device, { autoconf });
   };
   return setInterval(() => {

@@ -150,7 +150,7 @@ function networkConfig(agent: HostAgent): HostNetworkConfig {
       vnic: network.hostNics.map((nic) => ({
         device: nic.device,
         portgroup: nic.portGroup,
-        spec: showHostNicSpec(nic, description.learned?.[nic.device]),
+        spec: showHostNicSpec(nic, description),
       })),
     }),
     dnsConfig: dnsConfig(agent),

@@ -321,8 +321,12 @@ interface CutOff {
 }
 
 /** What clients see of it in properties: counters they do not, and neighbours they ask for. */
-function shownOf({ switches, learned }: NetworkDescription) {
+function shownOf({ switches, learned, duplicates }: NetworkDescription) {
   const port = ({ id, connectee, portGroup, effectiveMac }: PortDescription) => ({ id, connectee, portGroup, effectiveMac });
   const uplink = ({ device, hasLink, mac }: UplinkDescription) => ({ device, hasLink, mac });
-  return [learned, switches.map(({ name, uplinks, ports }) => ({ name, uplinks: uplinks.map(uplink), ports: ports.map(port) }))];
+  return [
+    learned,
+    duplicates,
+    switches.map(({ name, uplinks, ports }) => ({ name, uplinks: uplinks.map(uplink), ports: ports.map(port) })),
+  ];
 }

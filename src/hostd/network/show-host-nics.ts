@@ -2,27 +2,31 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { Learned, NetworkDescription } from "../../vmkernel/index.ts";
 import type { HostVirtualNic, HostVirtualNicSpec, VirtualNicManagerNetConfig } from "../../wire/index.ts";
+import { canonical } from "./ip-networks.ts";
 import type { HostNic, VirtualNetwork } from "./network-config.ts";
 import { candidatesFor } from "./plan-host-nics.ts";
 
 /** @param description what is connected: it knows the ports */
-export function showHostNic(nic: HostNic, { switches, learned }: NetworkDescription): HostVirtualNic {
+export function showHostNic(nic: HostNic, description: NetworkDescription): HostVirtualNic {
+  const { switches } = description;
   const { device, portGroup } = nic;
   const port = switches.flatMap(({ ports }) => ports).find(({ connectee }) => connectee.kind === "host" && connectee.device === device);
   return {
     device,
     key: keyOf(nic),
     portgroup: portGroup,
-    spec: showHostNicSpec(nic, learned?.[device]),
+    spec: showHostNicSpec(nic, description),
     ...(port && { port: `key-vim.host.PortGroup.Port-${port.id}` }),
   };
 }
 
-/** @param learned what it was told on its network: an address that a server gave is shown as its own */
+/** @param description knows what it was told on its network: an address that a server gave is shown as its own */
 export function showHostNicSpec(
-  { portGroup, mac, mtu, ip, netstack, dhcp, autoconf }: HostNic,
-  { lease, autoconf: told = [] }: Learned = {},
+  { device, portGroup, mac, mtu, ip, netstack, dhcp, autoconf }: HostNic,
+  { learned = {}, duplicates = {} }: Pick<NetworkDescription, "learned" | "duplicates"> = {},
 ): HostVirtualNicSpec {
+  const { lease, autoconf: told = [] }: Learned = learned[device] ?? {};
+  const isDuplicate = (address: string): boolean => duplicates[device]?.some((one) => canonical(one) === canonical(address)) === true;
   const ipv4 = ip.find(({ address }) => isIPv4(address)) ?? lease;
   const ipV6Address = [...ip, ...told]
     .filter(({ address }) => isIPv6(address))
@@ -30,7 +34,7 @@ export function showHostNicSpec(
       ipAddress: address,
       prefixLength,
       origin: kind === "static" ? "manual" : "linklayer",
-      dadState: "preferred",
+      dadState: isDuplicate(address) ? "duplicate" : "preferred",
     }));
   return {
     ip: {

@@ -13,7 +13,13 @@ test.each([
 ])("the request for %s", (cidr, expected) => {
   const { body } = requestAddress(3, cidr);
   expect(hex(body)).toBe(expected);
-  expect(decodeAddress(body)).toEqual({ index: 3, address: cidr });
+  expect(decodeAddress(body)).toEqual({ index: 3, address: cidr, isDuplicate: false });
+});
+
+test("an address that another host has is told apart", () => {
+  const { body } = requestAddress(3, "2001:db8::1/64");
+  body.writeUInt8(0x88, 2); // permanent, and DAD failed
+  expect(decodeAddress(body)).toEqual({ index: 3, address: "2001:db8::1/64", isDuplicate: true });
 });
 
 test("an address is taken away by itself", () => {

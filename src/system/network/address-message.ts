@@ -12,6 +12,7 @@ const RTM_GETADDR = 22;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
+const IFA_F_DADFAILED = 0x08;
 
 const AF_UNSPEC = 0;
 const AF_INET = 2;
@@ -24,6 +25,8 @@ const ADDRESS_HEADER_BYTES = 8;
 export interface LinkAddress {
   readonly index: number;
   readonly address: string;
+  /** Of IPv6: another host on the link has it, so the kernel does not use it. RFC 4862 §5.4. */
+  readonly isDuplicate: boolean;
 }
 
 interface Cidr {
@@ -63,7 +66,8 @@ export function decodeAddress(body: Buffer): LinkAddress {
   // Where both are there IFA_ADDRESS is the other end of a link that has but two.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
   if (bytes === undefined) throw new SystemError("a message about an IP address has none");
-  return { index: body.readUInt32LE(4), address: `${formatAddress(bytes)}/${body.readUInt8(1)}` };
+  const isDuplicate = (body.readUInt8(2) & IFA_F_DADFAILED) !== 0;
+  return { index: body.readUInt32LE(4), address: `${formatAddress(bytes)}/${body.readUInt8(1)}`, isDuplicate };
 }
 
 function addressHeader(family: number, prefixLength: number, index: number): Buffer {

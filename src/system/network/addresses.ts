@@ -1,6 +1,13 @@
 /** IP addresses of links in the namespace that the calling thread is in. Source: rtnetlink(7). */
 import { SystemError } from "../../base/index.ts";
-import { decodeAddress, RTM_NEWADDR, requestAddress, requestAddresses, requestAddressRemoval } from "./address-message.ts";
+import {
+  decodeAddress,
+  type LinkAddress,
+  RTM_NEWADDR,
+  requestAddress,
+  requestAddresses,
+  requestAddressRemoval,
+} from "./address-message.ts";
 import { askOfLink, requireLinkIndex } from "./link-requests.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 
@@ -18,6 +25,15 @@ export function removeAddress(link: string, cidr: string): void {
 
 /** @returns those that the kernel chose itself too, such as fe80::… */
 export function listAddresses(link: string): string[] {
+  return describeAddresses(link).map(({ address }) => address);
+}
+
+/** Those that another host on the link has, too. */
+export function listDuplicates(link: string): string[] {
+  return describeAddresses(link).flatMap(({ address, isDuplicate }) => (isDuplicate ? [address] : []));
+}
+
+function describeAddresses(link: string): readonly LinkAddress[] {
   try {
     const index = requireLinkIndex(link);
     using socket = new NetlinkSocket();
@@ -25,8 +41,7 @@ export function listAddresses(link: string): string[] {
       .list(requestAddresses())
       .filter(({ type }) => type === RTM_NEWADDR)
       .map(({ body }) => decodeAddress(body))
-      .filter((found) => found.index === index)
-      .map(({ address }) => address);
+      .filter((found) => found.index === index);
   } catch (cause) {
     throw new SystemError(`listing the addresses of the network link ${link}`, { cause });
   }

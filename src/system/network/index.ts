@@ -1,4 +1,4 @@
-export { addAddress, listAddresses, removeAddress } from "./addresses.ts";
+export { addAddress, listAddresses, listDuplicates, removeAddress } from "./addresses.ts";
 export { type FilterInstruction, FrameSocket, type FrameSocketOptions, sendFrame } from "./frames.ts";
 export { type HeldTap, heldTaps } from "./held-taps.ts";
 export { followRouters, followsRouters, setHostRules } from "./host-rules.ts";

@@ -8,6 +8,8 @@ export interface NetworkDescription {
   readonly unattached?: readonly PortDescription[];
   /** By its device, what each of the host's own interfaces was told on its network. */
   readonly learned?: Readonly<Record<string, Learned>>;
+  /** By the device of the host's own interface: its addresses of IPv6 that another host on its network has, too. They are not used. */
+  readonly duplicates?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface SwitchDescription {

@@ -172,6 +172,16 @@ describe.skipIf(!hasBpf)("in the kernel", () => {
     expect(found.filter(({ address, device }) => address === "10.0.0.2" || device !== "vmk0")).toEqual([]);
   });
 
+  test("an address of IPv6 that another host on the network has is told, of the interface that came later", async () => {
+    const same = [{ kind: "static", address: "2001:db8::10", prefixLength: 64 }] as const;
+    await configure([makeHostNic(0, "lan", { ip: same })]);
+    const isUsed = () => inNamespace(stack(0), () => readFileSync("/proc/thread-self/net/if_inet6", "utf8")).split("\n");
+    await expect.poll(() => isUsed().some((line) => /^20010db8.* 80 +vmk0$/.test(line)), { timeout: 10_000 }).toBe(true);
+    expect(machine.network.describe().duplicates).toBeUndefined();
+    await configure([makeHostNic(0, "lan", { ip: same }), makeHostNic(1, "lan", { ip: same })]);
+    await expect.poll(() => machine.network.describe().duplicates, { timeout: 10_000 }).toEqual({ vmk1: ["2001:db8::10"] });
+  });
+
   test("an interface is alone with the loopback in its netstack, with the addresses that it was given and no other", async () => {
     const ip = [
       { kind: "static", address: "10.0.0.10", prefixLength: 24 },

@@ -22,6 +22,7 @@ import {
   isNamespace,
   linkIndex,
   listAddresses,
+  listDuplicates,
   listenTcp,
   listLinks,
   listRoutes,
@@ -131,6 +132,19 @@ export class HostNics {
   autoconfigured(): ReadonlyMap<string, readonly HostAddress[]> {
     const following = [...this.#made.values()].filter(({ autoconf }) => autoconf === true);
     return new Map(following.map((nic) => [nic.device, inNamespace(this.#stack(nic.netstack), () => autoconfOf(nic))]));
+  }
+
+  /** Of interfaces that speak IPv6: addresses that another host on their network has, too. */
+  duplicates(): Readonly<Record<string, readonly string[]>> {
+    const speaking = [...this.#made.values()].filter(({ ip, autoconf }) => autoconf === true || ip.some(({ address }) => isIpv6(address)));
+    const found: Record<string, readonly string[]> = {};
+    for (const { device, netstack } of speaking) {
+      this.#trying(`looking whether others have addresses of ${device}`, () => {
+        const cidrs = inNamespace(this.#stack(netstack), () => listDuplicates(device));
+        if (cidrs.length > 0) found[device] = cidrs.map((cidr) => cidr.slice(0, cidr.indexOf("/")));
+      });
+    }
+    return found;
   }
 
   /**

@@ -187,6 +187,11 @@ export class VirtualNetwork {
     return this.#hostNics.autoconfigured();
   }
 
+  /** See {@link HostNics.duplicates}. */
+  duplicates(): NetworkDescription["duplicates"] & object {
+    return this.#hostNics.duplicates();
+  }
+
   /** See {@link HostNics.listen}. */
   listen(device: string, port: number): Promise<number> {
     return this.#turn.take(async () => this.#hostNics.listen(device, port));
@@ -258,7 +263,9 @@ export class VirtualNetwork {
     const links = this.#links();
     const plan = planNetwork(this.#state, this.#surroundings(links));
     const { learned } = this.#state;
-    const describe = (): NetworkDescription => ({ ...describeNetwork(plan, links, this.#kernel), ...(learned && { learned }) });
+    const duplicates = this.duplicates();
+    const also = { ...(learned && { learned }), ...(Object.keys(duplicates).length > 0 && { duplicates }) };
+    const describe = (): NetworkDescription => ({ ...describeNetwork(plan, links, this.#kernel), ...also });
     return this.#kernel === undefined ? describe() : this.#there(describe);
   }
 
