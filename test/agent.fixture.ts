@@ -42,6 +42,7 @@ import {
   type PortDescription,
   performRequest,
   type ResourceConfig,
+  type SharingDescription,
   type Storage,
   type StreamRequest,
   type VmkernelRequest,
@@ -51,6 +52,7 @@ import { parseRequest } from "../src/vmkernel/parse-request.ts";
 import { fault } from "../src/wire/index.ts";
 import { removeFrozen, sleep } from "./harness.ts";
 
+const MIB = 2 ** 20;
 const LOG_BOUND = { bytesMax: 2 ** 20, olderMax: 1 };
 const PASSWORD = "Correct-Horse-9";
 /** A monitor takes a moment to come, in which others are powered on. */
@@ -280,6 +282,12 @@ class ShownMonitors {
   }
 
   loads = async () => [];
+  describeSharing = (): SharingDescription => ({
+    ofMachine: { sharedBytes: 24 * MIB, commonBytes: 6 * MIB, savedBytes: 18 * MIB },
+    vms: this.list().map(({ vm, sharingGroup: group }) =>
+      group === undefined ? { vm, sharedBytes: 0 } : { vm, group, sharedBytes: 8 * MIB },
+    ),
+  });
   /** One page of memory each, that nothing has touched. */
   mapPages = async (_: VmId, { fromByte }: { readonly fromByte: number }): Promise<readonly PageRun[]> =>
     fromByte > 0 ? [] : [{ guestStart: 0, hostStart: 4096, bytes: 4096, region: "pc.ram", machine: { kind: "untouched" } }];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import type { MoRef, ResourceAllocationInfo, ResourceConfigSpec, VirtualMachineSummary } from "../src/wire/index.ts";
 import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
+import { esxcli } from "./esxcli.ts";
 import { waitFor } from "./harness.ts";
 import { createVm, ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "./vm.ts";
 
@@ -79,9 +80,9 @@ test("a VM lies in the pool that it was made in, moves, and falls to the parent 
 test("what runs has what it was guaranteed: a power-on that would break a promise does not begin", async () => {
   const half = Math.floor(capacityMhz / 2);
   const fixed = await makePool("fixed", ROOT_POOL, spec({ reservation: half, expandableReservation: false }));
-  const vms = await Promise.all(
-    ["first", "second"].map((name) => createVm(client, { ...vmSpec(name), cpuAllocation: { reservation: half } })),
-  );
+  const numCPUs = (await read(client, moRef("HostSystem", "ha-host"), "summary.hardware.numCpuCores")) as number;
+  const cpuAllocation = { reservation: half };
+  const vms = await Promise.all(["first", "second"].map((name) => createVm(client, { ...vmSpec(name), numCPUs, cpuAllocation })));
   const [first, second] = vms as [MoRef<"VirtualMachine">, MoRef<"VirtualMachine">];
   await client.call(fixed, "MoveIntoResourcePool", { list: vms });
   expect((await powerOn(first)).state).toBe("success");
@@ -157,6 +158,23 @@ test("what a VM may use at most, has reserved and would get in the worst case is
   await succeeded(client, await client.call(pool, "Destroy_Task", {}));
 });
 
+test("page sharing that is switched off or on is told of, with what it had saved", async () => {
+  const OPTIONS = moRef("OptionManager", "ha-adv-options");
+  const setRate = (value: number) =>
+    client.call(OPTIONS, "UpdateOptions", {
+      changedValue: [{ $type: "OptionValue", key: "Mem.ShareRateMax", value: { anyType: "int", value } }],
+    });
+  for (const rate of [0, 0, 2048, 1024]) await setRate(rate);
+  const events = (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} })) ?? [];
+  const told = events.flatMap(({ fullFormattedMessage = "" }) =>
+    fullFormattedMessage.startsWith("Page sharing is") ? [fullFormattedMessage] : [],
+  );
+  expect(told).toEqual([
+    "Page sharing is switched off, and each VM has pages of its own again: 24 MB were kept in 6 MB, which saved 18 MB",
+    "Page sharing is switched on: 2048 pages a second are scanned of each VM that shares",
+  ]);
+});
+
 test("of VMs of different salts that are powered on at the same time one shares memory, and the others start without and say so", async () => {
   const vms = await Promise.all(
     ["red", "green", "blue"].map((salt) =>
@@ -167,6 +185,17 @@ test("of VMs of different salts that are powered on at the same time one shares 
   const groups = vms.map(({ value }) => host.monitors().find(({ vm }) => vm === value)?.sharingGroup);
   expect(groups.filter((group) => group !== undefined)).toHaveLength(1);
   const events = (await client.call(moRef("EventManager", "ha-eventmgr"), "QueryEvents", { filter: {} })) ?? [];
+  const shares = /shares equal pages of its memory with VMs of the group «salt /;
+  expect(events.filter(({ fullFormattedMessage = "" }) => shares.test(fullFormattedMessage))).toHaveLength(1);
+  const listed = (await esxcli(client, "bulkhead memory sharing list")).rows ?? [];
+  // of the machine's, ¾ are saved
+  expect(listed.map(({ SharedMB, SavedMB }) => [SharedMB?.[0], SavedMB?.[0]]).sort()).toEqual([
+    ["0", "0"],
+    ["0", "0"],
+    ["8", "6"],
+  ]);
+  const whole = { VMsSharing: ["1"], Shared: ["24"], Common: ["6"], Saved: ["18"] };
+  expect(await esxcli(client, "bulkhead memory sharing get")).toMatchObject({ rows: [whole] });
   expect(
     events.filter(({ fullFormattedMessage }) => /shared with nobody while VMs of another group/.test(fullFormattedMessage ?? "")),
   ).toHaveLength(2);

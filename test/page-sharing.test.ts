@@ -5,6 +5,7 @@ import { moRef, type VimClient } from "../src/interfaces/index.ts";
 import { describeFrames, framesBehind, hasKsm, PAGE_BYTES } from "../src/system/index.ts";
 import type { VmkernelClient } from "../src/vmkernel/index.ts";
 import type { MoRef } from "../src/wire/index.ts";
+import { esxcli } from "./esxcli.ts";
 import { datastoreText, installGuestImage, startHost, type TestHost, waitFor } from "./harness.ts";
 import { SUM_TEXT, sumOf, TEXT_BYTES, writeText } from "./shared-text.ts";
 import { inGuest } from "./topology.ts";
@@ -81,6 +82,13 @@ test.skipIf(!hasKsm())(
       500,
     );
     expect((await sharedMiB()).loner).toBe(0);
+    const rows = (await esxcli(client, "bulkhead memory sharing list")).rows ?? [];
+    const told = (name: string) => rows.find(({ Name }) => Name?.[0] === name);
+    expect([told("one")?.Group?.[0], told("two")?.Group?.[0], told("loner")?.SharedMB?.[0]]).toEqual(["salt tenant", "salt tenant", "0"]);
+    for (const name of ["one", "two"]) expect(Number(told(name)?.SharedMB?.[0])).toBeGreaterThanOrEqual(5);
+    const [machine] = (await esxcli(client, "bulkhead memory sharing get")).rows ?? [];
+    expect(machine?.VMsSharing).toEqual(["2"]);
+    expect(Number(machine?.Shared?.[0])).toBeGreaterThan(Number(machine?.Common?.[0]));
     const { stdout } = await host.command("evidence", "--json");
     const [claim] = (JSON.parse(stdout) as { claim: string; verdict: string; facts: readonly string[] }[]).filter((item) =>
       item.claim.startsWith("No machine page of a monitor"),

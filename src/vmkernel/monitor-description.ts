@@ -1,5 +1,6 @@
 /** What a running monitor is, as hostd and the evidence are told. Types only. */
 import type { DatastorePath, VmId } from "../base/index.ts";
+import type { MergedMemory } from "../system/index.ts";
 import type { GuestState } from "./guest-state.ts";
 import type { MachineSpec, MemoryHotAdd } from "./machine.ts";
 import type { MemoryAllocation } from "./resources/index.ts";
@@ -89,4 +90,12 @@ export interface PageRun {
   /** As in {@link MemoryMapping}. */
   readonly region: string;
   readonly machine: { readonly kind: "at"; readonly start: number } | { readonly kind: "untouched" } | { readonly kind: "swapped" };
+}
+
+/** Who shares equal pages of memory, and what comes of it. */
+export interface SharingDescription {
+  /** Of the whole machine: programs beside the VMs may share, too. */
+  readonly ofMachine: MergedMemory;
+  /** Of each VM that runs: with whom it shares, and how much of its memory is kept once for several; absent and 0 for one that shares with nobody. */
+  readonly vms: readonly { readonly vm: VmId; readonly group?: string; readonly sharedBytes: number }[];
 }

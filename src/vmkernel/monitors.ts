@@ -25,7 +25,16 @@ import { type PageMapPart, readPageRuns } from "./memory/page-map.ts";
 import { appendToFile } from "./memory-appendix.ts";
 import { openAttachments } from "./open-attachments.ts";
 import type { CpuSchedulerParts, HostProcessors, MemoryState, ResourceConfig } from "./resources/index.ts";
-import type { DiskDescription, MemoryMapping, MonitorDescription, MonitorInspection, MonitorLoad, PageRun, VmkernelEvent } from "./rpc.ts";
+import type {
+  DiskDescription,
+  MemoryMapping,
+  MonitorDescription,
+  MonitorInspection,
+  MonitorLoad,
+  PageRun,
+  SharingDescription,
+  VmkernelEvent,
+} from "./rpc.ts";
 import { RunningGuests } from "./running-guests.ts";
 import { RunningMonitors } from "./running-monitors.ts";
 import { type MemoryParts, Schedulers } from "./schedulers.ts";
@@ -282,6 +291,10 @@ export class Monitors {
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
     return this.#schedulers.loads();
+  }
+
+  describeSharing(): SharingDescription {
+    return this.#schedulers.describeSharing();
   }
 
   get memoryState(): MemoryState {

@@ -103,6 +103,7 @@ const KINDS = [
   "mapPages",
   "readClock",
   "sampleLoad",
+  "describeSharing",
   "readLog",
   "shutdownHost",
 ] as const satisfies readonly VmkernelRequest["kind"][];
@@ -126,6 +127,7 @@ export function parseRequest(value: unknown): VmkernelRequest {
     case "listMonitors":
     case "readClock":
     case "sampleLoad":
+    case "describeSharing":
       return { kind };
     case "createDatastore":
     case "removeDatastore":

@@ -150,6 +150,8 @@ export async function performRequest(
       return readClockDiscipline() satisfies VmkernelResults["readClock"];
     case "sampleLoad":
       return sampleLoad(monitors) satisfies Result<"sampleLoad">;
+    case "describeSharing":
+      return monitors.describeSharing() satisfies VmkernelResults["describeSharing"];
     case "readLog":
       return readLog(request, { paths, monitors, storage }) satisfies Result<"readLog">;
     case "shutdownHost":

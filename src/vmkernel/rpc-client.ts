@@ -51,7 +51,15 @@ const QUESTIONS: ReadonlySet<VmkernelRequest["kind"]> = new Set([
     "describeDisk",
     "listMonitors",
   ] as const),
-  ...(["inspectMonitor", "describeNetwork", "readNetworkState", "readFirewallState", "describeServices", "sampleLoad"] as const),
+  ...([
+    "inspectMonitor",
+    "describeNetwork",
+    "readNetworkState",
+    "readFirewallState",
+    "describeServices",
+    "sampleLoad",
+    "describeSharing",
+  ] as const),
 ]);
 const canBeRepeated = (request: VmkernelRequest): boolean =>
   QUESTIONS.has(request.kind) || (request.kind === "writeText" && request.mustBeNew !== true);

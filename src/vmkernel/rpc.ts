@@ -13,7 +13,7 @@ import type { GuestVariable } from "./guest-variables.ts";
 import type { HostDescription, LogChunk, LogName } from "./host-description.ts";
 import type { LoadSample } from "./load-sample.ts";
 import type { MachineSpec } from "./machine.ts";
-import type { Halt, MemoryMapping, MonitorDescription, MonitorInspection, PageRun } from "./monitor-description.ts";
+import type { Halt, MemoryMapping, MonitorDescription, MonitorInspection, PageRun, SharingDescription } from "./monitor-description.ts";
 import type { NetworkConfig } from "./network/config.ts";
 import type { NetworkDescription } from "./network/description.ts";
 import type { HostNeighbour } from "./network/host-neighbours.ts";
@@ -177,6 +177,7 @@ export type VmkernelRequest =
   | { readonly kind: "readClock" }
   /** What the machine and each monitor have used since they started. */
   | { readonly kind: "sampleLoad" }
+  | { readonly kind: "describeSharing" }
   /** A part of a log that only root can read. InvalidPowerState for a VM without a monitor. */
   | { readonly kind: "readLog"; readonly log: LogName; readonly fromByte: number }
   /** Powers every guest off in order (asked first, then ended after `graceMs`) and ends vmkernel. */
@@ -250,6 +251,7 @@ export interface VmkernelResults {
   mapPages: readonly PageRun[];
   readClock: ClockDiscipline;
   sampleLoad: LoadSample;
+  describeSharing: SharingDescription;
   readLog: LogChunk;
   shutdownHost: null;
 }

@@ -3,7 +3,15 @@
  * monitors, meet the monitors, which know nothing of each other.
  */
 import { messageOf, Turns, type VmId } from "../base/index.ts";
-import { cgroupControllers, compressedMemory, readMemory, readMemoryUse, setMemoryPortion } from "../system/index.ts";
+import {
+  cgroupControllers,
+  compressedMemory,
+  mergedBytesOf,
+  mergedMemory,
+  readMemory,
+  readMemoryUse,
+  setMemoryPortion,
+} from "../system/index.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { MachineSpec } from "./machine.ts";
 import { PageSharing } from "./memory/page-sharing.ts";
@@ -21,7 +29,7 @@ import {
   type SwappableVm,
   SwapSpace,
 } from "./resources/index.ts";
-import type { MemoryState, MonitorDescription, MonitorInspection, MonitorLoad } from "./rpc.ts";
+import type { MemoryState, MonitorDescription, MonitorInspection, MonitorLoad, SharingDescription } from "./rpc.ts";
 import { storageUser } from "./storage-users.ts";
 import {
   hasBalloon,
@@ -125,6 +133,15 @@ export class Schedulers implements Disposable {
 
   countSharing(monitors: Iterable<Monitor>): void {
     this.#sharing.setSharing([...monitors].filter(({ record }) => record.sharingGroup !== undefined).length);
+  }
+
+  describeSharing(): SharingDescription {
+    const vms = this.#parts.running().map((monitor) => {
+      const { vm, record } = monitor;
+      const { sharingGroup: group } = record;
+      return group === undefined ? { vm, sharedBytes: 0 } : { vm, group, sharedBytes: mergedBytesOf(monitor.describe().pid) };
+    });
+    return { ofMachine: mergedMemory(), vms };
   }
 
   /** Of those that are there; what ends meanwhile is left out. */

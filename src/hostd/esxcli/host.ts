@@ -3,7 +3,7 @@
  * invoke(). So a command can do nothing that its user could not do without it, and each step of it is authorized and recorded.
  */
 import { Fault } from "../../base/index.ts";
-import type { Connection, HostNeighbour, PageRun } from "../../vmkernel/index.ts";
+import type { Connection, HostNeighbour, PageRun, SharingDescription } from "../../vmkernel/index.ts";
 import { type AnyValue, fault, type ManagedObjects, type MoRef } from "../../wire/index.ts";
 import { type Call, sessionOf } from "../agent.ts";
 import { invoke } from "../invoke.ts";
@@ -57,6 +57,8 @@ export interface Host {
   connections(): Promise<readonly Connection[]>;
   /** On the networks of the host's own interfaces. */
   neighbours(): Promise<readonly HostNeighbour[]>;
+  /** Page sharing, of VMs those that the caller may read. */
+  sharing(): Promise<SharingDescription>;
   /** Of this host's network what vim25 has no words for either. */
   network(): VirtualNetwork;
   /** @throws {Fault} NotFound, InvalidArgument, HostConfigFault */
@@ -104,6 +106,11 @@ export function hostOf(call: Call): Host {
     setInbound: (place, change) => setInboundShaping(call, place, change),
     neighbours: () => agent.vms.vmkernel.request({ kind: "listHostNeighbours" }),
     connections: () => agent.vms.vmkernel.request({ kind: "listConnections" }),
+    async sharing() {
+      const { ofMachine, vms } = await agent.vms.vmkernel.request({ kind: "describeSharing" });
+      const readable = new Set(running().map(({ id }) => id));
+      return { ofMachine, vms: vms.filter(({ vm }) => readable.has(vm)) };
+    },
     async pages(id, part) {
       const vm = running().find(({ ref }) => ref.value === id);
       if (vm === undefined) throw fault("NotFound", `No virtual machine ${id} runs.`, {});

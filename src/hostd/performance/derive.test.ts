@@ -49,7 +49,7 @@ const figureOf = (figures: readonly Figure[], name: CounterName, instance = ""):
 
 test("the first reading tells what is, and nothing of what was used", () => {
   const figures = deriveHost(undefined, reading(20_000), HOST, 60_000);
-  expect(figures).toHaveLength(4);
+  expect(figures).toHaveLength(11);
   expect(figureOf(figures, "memState")).toBe(0);
   expect(figureOf(figures, "memUsage")).toBe(7500);
   expect(figureOf(figures, "memConsumed")).toBe(3000);
@@ -171,5 +171,9 @@ test("where a guest's memory is, and how short the host is of it", () => {
   const names = ["memGranted", "memSwapped", "memCompressed", "memBalloon", "memActive", "memOverhead", "memEntitlement"] as const;
   expect(names.map((name) => (figureOf(figures, name) ?? 0) / 1024)).toEqual([40, 6, 4, 8, 1, 24, 48]);
   expect(figureOf(deriveVm(undefined, monitor({ guestMemory }), 0, VM, 0), "memEntitlement")).toBe(VM.memoryBytes / 1024);
-  expect(figureOf(deriveHost(undefined, { ...reading(0), memoryState: "hard" }, HOST, 0), "memState")).toBe(3);
+  const two = [monitor({ guestMemory }), monitor({ guestMemory }), monitor()]; // of the third nothing is known, and nothing is made up
+  const ofHost = deriveHost(undefined, { ...reading(0), memoryState: "hard", monitors: two }, HOST, 0);
+  expect(figureOf(ofHost, "memState")).toBe(3);
+  expect(names.map((name) => (figureOf(ofHost, name) ?? -1024) / 1024)).toEqual([80, 12, 8, 16, 2, 48, -1]);
+  expect(figureOf(ofHost, "memShared")).toBe(3 * 1024);
 });

@@ -20,6 +20,7 @@ export function deriveHost(before: LoadSample | undefined, after: LoadSample, si
     figure("memUsage", (HUNDREDTHS * (totalBytes - availableBytes)) / Math.max(1, totalBytes)),
     figure("memConsumed", (totalBytes - availableBytes) / KIB),
     figure("memState", MEMORY_STATES.indexOf(after.memoryState)),
+    ...guestsMemory(after.monitors),
     figure("uptime", (nowMs - size.bootedAtMs) / 1000),
   ];
   const seconds = before === undefined ? 0 : (after.takenAtMs - before.takenAtMs) / 1000;
@@ -29,6 +30,43 @@ export function deriveHost(before: LoadSample | undefined, after: LoadSample, si
     ...hostProcessors(before, after, size),
     ...hostDiskFigures(before, after, seconds),
     ...hostNicFigures(before, after, seconds),
+  ];
+}
+
+/** Of all VMs together, what of each is told by {@link memoryFigures}. */
+function guestsMemory(monitors: readonly MonitorLoad[]): Figure[] {
+  const sum = (bytesOf: (load: MonitorLoad) => number): number => monitors.reduce((total, load) => total + bytesOf(load), 0) / KIB;
+  const guests = (bytesOf: (memory: NonNullable<MonitorLoad["guestMemory"]>) => number) =>
+    sum(({ guestMemory }) => (guestMemory === undefined ? 0 : bytesOf(guestMemory)));
+  return [
+    figure(
+      "memShared",
+      sum(({ sharedBytes }) => sharedBytes),
+    ),
+    figure(
+      "memGranted",
+      guests(({ residentBytes }) => residentBytes),
+    ),
+    figure(
+      "memActive",
+      guests(({ touchedBytes }) => touchedBytes),
+    ),
+    figure(
+      "memSwapped",
+      guests(({ swappedBytes, compressedBytes }) => Math.max(0, swappedBytes - compressedBytes)),
+    ),
+    figure(
+      "memCompressed",
+      guests(({ compressedBytes }) => compressedBytes),
+    ),
+    figure(
+      "memBalloon",
+      guests(({ balloonedBytes }) => balloonedBytes),
+    ),
+    figure(
+      "memOverhead",
+      sum(({ memoryBytes, guestMemory }) => Math.max(0, memoryBytes - (guestMemory?.residentBytes ?? memoryBytes))),
+    ),
   ];
 }
 

@@ -75,6 +75,11 @@ export async function powerOnWithin(call: Call, vm: Vm, { task, report = () => {
   }
   vm.changed();
   agent.events.post("VmPoweredOnEvent", `${vm.name} is powered on`, about, { template: false });
+  const { sharingGroup } = vm.monitor ?? {};
+  if (sharingGroup !== undefined) {
+    const message = `${vm.name} shares equal pages of its memory with VMs of the group «${sharingGroup}»`;
+    agent.events.post("VmMessageEvent", message, about, { template: false, message });
+  }
   // The memory has been handed back to the guest: nothing may ever resume from it again.
   if (suspendedMemory !== undefined) await forgetSuspension(agent.vms, vm, suspendedMemory);
   else await agent.vms.refresh(vm); // it has a new log
@@ -101,6 +106,11 @@ export function powerOff(call: Call, vm: Vm): Task {
     const about = aboutVm(call, vm, task);
     agent.events.post("VmStoppingEvent", `${vm.name} is stopping`, about, { template: false });
     if (vm.monitor !== undefined) {
+      const sharedKiB = agent.performance.now(vm.ref, "memShared") ?? 0;
+      if (sharedKiB > 0) {
+        const message = `${vm.name} had ${Math.round(sharedKiB / 1024)} MB of its memory in pages that it shared`;
+        agent.events.post("VmMessageEvent", message, about, { template: false, message });
+      }
       await requestPower(agent.vms, vm, { kind: "powerOff", vm: vm.id }, "poweredOff");
       vm.monitor = undefined;
     } else {

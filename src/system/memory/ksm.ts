@@ -47,6 +47,22 @@ export function ksmState(): KsmState {
   return run === "1" ? "scanning" : run === "2" ? "unmerged" : "stopped";
 }
 
+/** Of all that is merged on the machine, whoever offered it. */
+export interface MergedMemory {
+  /** Where pages are that the kernel keeps once for several. */
+  readonly sharedBytes: number;
+  /** What those take in the machine's memory. */
+  readonly commonBytes: number;
+  /** The rest, which they would take more. */
+  readonly savedBytes: number;
+}
+
+export function mergedMemory(): MergedMemory {
+  const pages = (name: string): number => Number.parseInt(readKernelText(`${FOLDER}/${name}`) ?? "", 10) || 0; // none without KSM
+  const [common, saved] = [pages("pages_shared"), pages("pages_sharing")];
+  return { sharedBytes: (common + saved) * PAGE_BYTES, commonBytes: common * PAGE_BYTES, savedBytes: saved * PAGE_BYTES };
+}
+
 /** What of a process's memory is merged with others' or with its own: bytes it would have more without. 0 where the kernel does not say. */
 export function mergedBytesOf(pid: number): number {
   return numberBehind(readKernelText(`/proc/${pid}/ksm_stat`) ?? "", "ksm_merging_pages") * PAGE_BYTES; // an older kernel has no such file

@@ -1,12 +1,46 @@
 /** `esxcli bulkhead memory`: what ESXi's esxcli has no words for. Paper «Memory Isolation»: the pmap that the VMM keeps. */
 import { PAGE_RUNS_MAX, type PageRun } from "../../../vmkernel/index.ts";
-import { CommandFailed, command, long, required, struct, table, text } from "../command.ts";
-import type { Host } from "../host.ts";
+import { CommandFailed, command, long, one, required, struct, table, text } from "../command.ts";
+import { type Host, objectRef } from "../host.ts";
 
 /** Of one answer: esxcli's clients read no more elements of XML. */
 const RANGES_MAX = 100_000;
 
+const MIB = 2 ** 20;
+const inMib = (bytes: number): number => Math.round(bytes / MIB);
+
+const sharingOfMachine = struct(
+  "MemorySharing",
+  { "VMs Sharing": "long", Shared: "long", Common: "long", Saved: "long" },
+  { Shared: "MB", Common: "MB", Saved: "MB" },
+);
+
 export const bulkheadMemoryCommands = [
+  command("bulkhead memory sharing get", {
+    help: "Show what the kernel keeps once for several: where that much memory is shared, what it takes, and what it saves.",
+    result: one(sharingOfMachine),
+    async run(host) {
+      const { ofMachine, vms } = await host.sharing();
+      return {
+        "VMs Sharing": vms.filter(({ group }) => group !== undefined).length,
+        ...{ Shared: inMib(ofMachine.sharedBytes), Common: inMib(ofMachine.commonBytes), Saved: inMib(ofMachine.savedBytes) },
+      };
+    },
+  }),
+  command("bulkhead memory sharing list", {
+    help: "List with whom each running virtual machine shares equal pages, and how much of its memory is shared; Saved is its part of what all save.",
+    result: table(struct("VMSharing", { VM: "string", Name: "string", Group: "string", "Shared MB": "long", "Saved MB": "long" })),
+    async run(host) {
+      const { ofMachine, vms } = await host.sharing();
+      const part = ofMachine.savedBytes / Math.max(1, ofMachine.sharedBytes);
+      return Promise.all(
+        vms.map(async ({ vm, group = "", sharedBytes }) => {
+          const Name = await host.read(objectRef("VirtualMachine", vm), "name");
+          return { VM: vm, Name, Group: group, "Shared MB": inMib(sharedBytes), "Saved MB": inMib(sharedBytes * part) };
+        }),
+      );
+    },
+  }),
   command("bulkhead memory pmap list", {
     help: "List which machine pages are behind a running guest's memory: guest physical, monitor virtual, machine; in bytes, hexadecimal.",
     privilege: "Global.Diagnostics", // where things lie in the machine's memory is worth something to whoever attacks it
