@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { parseResourceConfig } from "../../vmkernel/parse-resources.ts";
 import { asShape } from "../../vmkernel/shape.ts";
 import { read, vmxOf } from "../vm-config/vm-config.fixture.ts";
-import { toVmkernel } from "./guarantees.ts";
+import { refuseUnusable, toVmkernel } from "./guarantees.ts";
 import { createPool } from "./plan-pools.ts";
 import { ROOT_ID } from "./pool-tree.ts";
 
@@ -37,6 +37,18 @@ test("whatever a .vmx that was brought along says of resources, vmkernel takes w
       expect(take({ vms: [vm] }).vms).toHaveLength(1);
     }),
   );
+});
+
+test.each([
+  ["on one virtual CPU, all of a core", 1, undefined, 2000, "none"],
+  ["on one virtual CPU, more than a core", 1, undefined, 2001, "InsufficientCpuResourcesFault"],
+  ["on four virtual CPUs bound to two processors, more than two cores", 4, [0, 1, 1], 4001, "InsufficientCpuResourcesFault"],
+  ["on four virtual CPUs, all of four cores", 4, [], 8000, "none"],
+])("reserved %s", (_, numCPU, affinitySet, cpuMhz, fault) => {
+  const vm = { name: "a", hardware: { numCPU, memoryMB: 64 }, cpuAffinity: affinitySet && { affinitySet } };
+  const refuse = () => refuseUnusable(vm, { cpuMhz }, 2000);
+  if (fault === "none") refuse();
+  else expect(refuse).toThrow(expect.objectContaining({ fault }));
 });
 
 test("a pool that was admitted is one that vmkernel takes, however absurd its limit", () => {

@@ -49,6 +49,22 @@ export function refuseUnkeepable(
   throw fault("InsufficientMemoryResourcesFault", message, inBytes);
 }
 
+/**
+ * What is reserved of processors, the VM's own virtual CPUs can use, each on one core: more would be kept from others for nothing.
+ * As ESXi with Cpu.VMAdmitCheckPerVcpuMin. @throws {Fault} InsufficientCpuResourcesFault
+ */
+export function refuseUnusable(
+  { name, hardware: { numCPU }, cpuAffinity }: Sized,
+  own: Pick<RunningConsumer, "cpuMhz">,
+  mhz: number,
+): void {
+  const bound = new Set(cpuAffinity?.affinitySet).size;
+  const usable = mhz * (bound === 0 ? numCPU : Math.min(numCPU, bound));
+  if (own.cpuMhz <= usable) return;
+  const message = `The virtual CPUs of ${name} can use ${usable} MHz of this host's processors, and ${own.cpuMhz} MHz are reserved for it.`;
+  throw fault("InsufficientCpuResourcesFault", message, { unreserved: usable, requested: own.cpuMhz });
+}
+
 interface Told {
   readonly pools: readonly Pool[];
   readonly vms: readonly Vm[];

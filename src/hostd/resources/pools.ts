@@ -13,7 +13,7 @@ import { COMPUTE_RESOURCE } from "../inventory-tree.ts";
 import type { Options } from "../options/options.ts";
 import type { Vm } from "../vm.ts";
 import type { Vmkernel } from "../vmkernel.ts";
-import { consumerOf, coreSharingOf, type RunningConsumer, refuseUnkeepable, type Sized, toVmkernel } from "./guarantees.ts";
+import { consumerOf, coreSharingOf, type RunningConsumer, refuseUnkeepable, refuseUnusable, type Sized, toVmkernel } from "./guarantees.ts";
 import { admitted, movePools } from "./plan-pools.ts";
 import { findPool, type Pool, type PoolTree, poolIdOf, poolRef, ROOT_ID } from "./pool-tree.ts";
 
@@ -141,6 +141,7 @@ export class Pools {
     const before = this.tree;
     const others = before.consumers.filter((consumer) => consumer.vm !== vm);
     const own = consumerOf(vm, this.poolOf(vm), config);
+    refuseUnusable(config, own, this.#parts.host.cpu.mhz);
     refuseUnkeepable(config, own, { others, capacity: before.capacity });
     admitted(before, { ...before, consumers: [...others, own] });
   }

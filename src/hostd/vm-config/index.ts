@@ -27,7 +27,7 @@ export { DEFAULT_MEMORY_MIB, defaultDevices } from "./new-vmx.ts";
 export { nameFile, resolveFile, type VmPlace } from "./place.ts";
 export { planClone } from "./plan-clone.ts";
 export { type ConfigContext, type ConfigPlan, planCreate, planReconfigure } from "./plan-config.ts";
-export { asRunning, type ConfigReading, diskPathsOf, readConfig } from "./read-config.ts";
+export { asRunning, type ConfigReading, diskPathsOf, readConfig, readCpuAffinity } from "./read-config.ts";
 export { reclaimFields } from "./settings.ts";
 export { CUSTOM_SHARES, DISK_SHARES } from "./shares.ts";
 export { type VmDisk, vmDisksOf } from "./vm-disks.ts";

@@ -76,7 +76,7 @@ export function readConfig(vmx: Vmx, reading: ConfigReading): VirtualMachineConf
     hardware: readHardware(vmx, devices),
     ...readAllocations(vmx),
     latencySensitivity: readLatency(vmx),
-    cpuAffinity: readAffinity(vmx, "sched.cpu.affinity"),
+    cpuAffinity: readCpuAffinity(vmx),
     memoryAffinity: readAffinity(vmx, "numa.nodeAffinity"),
     cpuFeatureMask: readCpuMask(vmx),
     extraConfig: readExtraConfig(vmx),
@@ -157,6 +157,8 @@ function readLatency(vmx: Vmx): LatencySensitivity {
   const level = readField(latencyField, vmx) ?? "normal";
   return { $type: "LatencySensitivity", level: level as LatencySensitivitySensitivityLevel, sensitivity: SENSITIVITY[level] };
 }
+
+export const readCpuAffinity = (vmx: Vmx): VirtualMachineAffinityInfo | undefined => readAffinity(vmx, "sched.cpu.affinity");
 
 function readAffinity(vmx: Vmx, key: string): VirtualMachineAffinityInfo | undefined {
   const text = readVmx(vmx, key) ?? "";

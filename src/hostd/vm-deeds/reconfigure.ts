@@ -20,6 +20,7 @@ import {
   planReconfigure,
   planUpgrade,
   readAllocations,
+  readCpuAffinity,
   vcpusOf,
 } from "../vm-config/index.ts";
 import { changeVmx, makeDisk, removeDiskIfThere } from "../vm-files.ts";
@@ -92,7 +93,8 @@ function warnOfLimit(call: Call, vm: Vm, { before, task }: { readonly before: Vi
 }
 
 function sizeOf(name: string, vmx: Vmx): Sized {
-  return { name, hardware: { numCPU: vcpusOf(vmx), memoryMB: memoryMibOf(vmx) }, ...readAllocations(vmx) };
+  const hardware = { numCPU: vcpusOf(vmx), memoryMB: memoryMibOf(vmx) };
+  return { name, hardware, cpuAffinity: readCpuAffinity(vmx), ...readAllocations(vmx) };
 }
 
 interface Reconfiguration {
