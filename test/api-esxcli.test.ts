@@ -243,6 +243,13 @@ test("while DHCP tells the name servers, none is added, and those are kept when 
   await done(withoutInterface);
 });
 
+test("where the host's own processes are swapped to is told, and cannot be set to what this host does not do", async () => {
+  const before = await say("sched swap system get");
+  for (const args of [{ datastoreenabled: "true" }, { datastorename: "datastore1" }, { hostcacheorder: "7" }])
+    expect((await say("sched swap system set", args)).refused).toMatch(/^This host swaps none of its own processes, .* cannot be /);
+  expect(await say("sched swap system get")).toEqual(before);
+});
+
 test("a VM that runs is a world with ports, and is ended softly or hard", async () => {
   expect((await say("vm process list")).rows).toEqual([
     {

@@ -34,6 +34,12 @@ export const withoutInterface: Step = [`${INTERFACE} remove`, vmk0];
 /** Each deed, what shows that it is done, and what takes it back. "NIC" is the machine's adapter that no switch has. */
 export const deeds: readonly Deed[] = [
   {
+    deed: ["sched swap system set", { datastoreenabled: "false", hostlocalswaporder: "2" }],
+    reading: ["sched swap system get"],
+    shows: { DatastoreEnabled: ["false"], HostlocalswapOrder: ["2"] },
+    undo: [],
+  },
+  {
     deed: [`${SWITCH} add`, { vswitchname: "lab", ports: "64" }],
     reading: [`${SWITCH} list`, { vswitchname: "lab" }],
     shows: { Name: ["lab"], ConfiguredPorts: ["64"], MTU: ["1500"] },

@@ -1,7 +1,7 @@
 /** `esxcli sched`: how the host's own memory and its pools are kept. Source: ESXi's esxcli; vim25 ResourcePool. */
 import type { MoRef, ResourceAllocationInfo } from "../../../wire/index.ts";
 import { ROOT_POOL } from "../../inventory-tree.ts";
-import { aBoolean, command, one, type Row, struct, table } from "../command.ts";
+import { aBoolean, bool, CommandFailed, command, elementName, long, nothing, one, type Row, struct, table, text } from "../command.ts";
 import type { Host } from "../host.ts";
 
 const systemSwap = struct("SystemSwap", {
@@ -16,6 +16,12 @@ const systemSwap = struct("SystemSwap", {
   "Hostlocalswap Enabled": "boolean",
   "Hostlocalswap Order": "long",
 });
+
+const SYSTEM_SWAP: Row<typeof systemSwap.fields> = {
+  ...{ "Datastore Active": false, "Datastore Enabled": false, "Datastore Name": "", "Datastore Order": 1 },
+  ...{ "Hostcache Active": false, "Hostcache Enabled": false, "Hostcache Order": 0 },
+  ...{ "Hostlocalswap Active": false, "Hostlocalswap Enabled": false, "Hostlocalswap Order": 2 },
+};
 
 const group = struct("Group", {
   Group: "string",
@@ -34,11 +40,31 @@ export const schedCommands = [
   command("sched swap system get", {
     help: "Show where processes of the host itself are swapped to: this host swaps none of them.",
     result: one(systemSwap),
-    run: () => ({
-      ...{ "Datastore Active": false, "Datastore Enabled": false, "Datastore Name": "", "Datastore Order": 1 },
-      ...{ "Hostcache Active": false, "Hostcache Enabled": false, "Hostcache Order": 0 },
-      ...{ "Hostlocalswap Active": false, "Hostlocalswap Enabled": false, "Hostlocalswap Order": 2 },
-    }),
+    run: () => SYSTEM_SWAP,
+  }),
+  command("sched swap system set", {
+    help: "Set where processes of the host itself are swapped to: nowhere is all that there is.",
+    privilege: "Host.Config.AdvancedConfig",
+    params: {
+      datastoreenabled: bool("-d", "--datastore-enabled", "Whether to a datastore."),
+      datastorename: text("-n", "--datastore-name", "To which."),
+      datastoreorder: long("-D", "--datastore-order", "In which turn."),
+      hostcacheenabled: bool("-c", "--hostcache-enabled", "Whether to the host cache."),
+      hostcacheorder: long("-C", "--hostcache-order", "In which turn."),
+      hostlocalswapenabled: bool("-l", "--hostlocalswap-enabled", "Whether to the host's local swap."),
+      hostlocalswaporder: long("-L", "--hostlocalswap-order", "In which turn."),
+    },
+    result: nothing,
+    run(_, args) {
+      const asIs: Readonly<Record<string, unknown>> = Object.fromEntries(
+        Object.entries(SYSTEM_SWAP).map(([field, value]) => [elementName(field).toLowerCase(), value]),
+      );
+      const changed = Object.entries(args).find(([name, value]) => value !== undefined && value !== asIs[name]);
+      if (changed === undefined) return;
+      throw new CommandFailed(
+        `This host swaps none of its own processes, and guests to its own folder: ${changed[0]} cannot be ${changed[1]}.`,
+      );
+    },
   }),
   command("sched reliablemem get", {
     help: "Show whether memory that the machine calls reliable is used before other: it is not.",

@@ -54,6 +54,8 @@ function show(option: Option) {
     "Default String Value": string(defaultValue),
     "Valid Characters": isInteger ? undefined : validCharacters,
     Description: def.summary,
+    "Host Specific": false,
+    Impact: "none", // each holds without a reboot
   };
 }
 
@@ -68,6 +70,8 @@ const setting = struct("SettingsAdvancedOption", {
   "Default String Value": "string",
   "Valid Characters": "string",
   Description: "string",
+  "Host Specific": "boolean",
+  Impact: "string",
 });
 
 interface NewValue {
