@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startAgent, type TestAgent } from "./agent.fixture.ts";
 import { installFromGo } from "./go.ts";
+import { runGovc } from "./govc.ts";
 import { type Door, openDoor } from "./recording.ts";
 
 /** The real govc, as administrators run it. Where it can't be had these tests say that they were skipped, and why. */
@@ -231,6 +232,25 @@ test.skipIf(path === "")("govc lists what is measured, and samples it", async ()
   expect(await says("metric.ls", HOST_PATH)).toMatch(/^cpu\.usage\.average$/m);
   expect(await says("metric.sample", "-n=1", HOST_PATH, "mem.usage.average")).toMatch(/mem\.usage\.average +[\d.]+ +%/);
   expect(await says("host.info")).toMatch(/CPU usage: +\d+ MHz[\s\S]*Memory usage: +\d+ MB/);
+});
+
+test.skipIf(path === "")("govc divides the host into pools, and what is refused changes none", async () => {
+  const pools = "/ha-datacenter/host/host1/Resources";
+  const ask = (...args: readonly string[]) => runGovc(path, host.port, args);
+  await ask("pool.create", "-cpu.limit=1000", "-mem.reservation=64", "-cpu.shares=high", `${pools}/made`);
+  await ask("pool.create", `${pools}/made/inner`);
+  const info = () => ask("pool.info", `${pools}/made`);
+  const before = await info();
+  expect(before).toMatch(/CPU Shares: +high\n[\s\S]*CPU Limit: +1000MHz\n[\s\S]*Mem Reservation: +64MB \(expandable=true\)/);
+  for (const args of [["-mem.limit=32"], ["-cpu.reservation=99999999"], ["-name=made", "-cpu.shares=0"]])
+    await expect(ask("pool.change", ...args, `${pools}/made`), args.join()).rejects.toThrow();
+  expect(await info()).toBe(before);
+  await ask("pool.change", "-mem.limit=128", "-cpu.shares=1234", "-name=changed", `${pools}/made`);
+  expect(await ask("pool.info", `${pools}/changed`)).toMatch(/CPU Shares: +custom \(1234\)\n[\s\S]*Mem Limit: +128MB/);
+  await ask("pool.destroy", "-children", `${pools}/changed`);
+  expect(await ask("ls", `${pools}/changed`)).not.toContain("inner");
+  await ask("pool.destroy", `${pools}/changed`);
+  expect(await ask("metric.sample", "-n=1", "-instance=0", HOST_PATH, "cpu.usage.average")).toMatch(/^host1 +0 +cpu\.usage\.average/);
 });
 
 test.skipIf(path === "")("govc tells what the host is made of", async () => {

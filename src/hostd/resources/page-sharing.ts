@@ -33,9 +33,9 @@ const UNSALTED = "unsalted";
 export function planSharing({ vmx, policy, groups }: SharingQuestion): Sharing {
   const group = groupOf(vmx, policy);
   if (group === undefined) return { kind: "alone" };
-  const other = groups.find((running) => running !== group);
-  if (other === undefined) return { kind: "group", group };
-  const because = `its pages are shared with nobody while VMs of another group (${other}) run: this kernel shares within one group at a time`;
+  if (groups.every((running) => running === group)) return { kind: "group", group };
+  // Which group that is, is not said: who knows its salt could join it, and measure what is in its pages.
+  const because = "its pages are shared with nobody while VMs of another group run: this kernel shares within one group at a time";
   return { kind: "notNow", because };
 }
 
