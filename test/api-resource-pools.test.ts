@@ -1,6 +1,14 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moRef, type VimClient } from "../src/interfaces/index.ts";
-import type { MoRef, ResourceAllocationInfo, ResourceConfigSpec, VirtualMachineSummary } from "../src/wire/index.ts";
+import type {
+  MoRef,
+  ResourceAllocationInfo,
+  ResourceConfigSpec,
+  VirtualMachineConfigSpec,
+  VirtualMachineSummary,
+} from "../src/wire/index.ts";
 import { faultOf, startAgent, type TestAgent } from "./agent.fixture.ts";
 import { esxcli } from "./esxcli.ts";
 import { waitFor } from "./harness.ts";
@@ -234,6 +242,35 @@ test.each<[string, () => Promise<unknown>, string]>([
   if (before.length === 0) before.push((await makePool("taken")).value);
   expect((await faultOf(deed())).fault).toBe(fault);
   expect(await idsOf(ROOT_POOL, "resourcePool")).toEqual(before);
+});
+
+/** What no VM can have, and the fault that says so, whoever makes or changes it. */
+const absurd: readonly [string, Partial<VirtualMachineConfigSpec>, string][] = [
+  ["a negative reservation", { cpuAllocation: { reservation: -1 } }, "InvalidArgument"],
+  ["a negative limit that is not -1", { memoryAllocation: { limit: -2 } }, "InvalidArgument"],
+  ["a limit below its reservation", { memoryAllocation: { reservation: 32, limit: 16 } }, "InvalidArgument"],
+  ["more memory reserved than it has", { memoryAllocation: { reservation: 128 } }, "InvalidArgument"],
+  ["a limit that no machine reaches", { cpuAllocation: { limit: 2 ** 40 } }, "InvalidArgument"],
+  ["no shares", { cpuAllocation: { shares: { level: "custom", shares: 0 } } }, "InvalidArgument"],
+  ["a processor that is not there", { cpuAffinity: { affinitySet: [1023] } }, "InvalidArgument"],
+  ["more memory than the host", { memoryMB: 2 ** 30 }, "MemorySizeNotSupported"],
+  ["more processors than the host", { numCPUs: 250 }, "NotEnoughCpus"],
+];
+
+test.each(absurd)("a VM with %s is neither made, changed nor imported, and nothing of it is left", async (_, bad, fault) => {
+  const vms = async () => (await idsOf(VM_FOLDER, "childEntity")).join();
+  const [listed, files] = [await vms(), readdirSync(host.datastore).join()];
+  const whole = { ...vmSpec("absurd"), ...bad };
+  expect((await faultOf(client.call(VM_FOLDER, "CreateVM_Task", { config: whole, pool: ROOT_POOL }))).fault).toBe(fault);
+  const spec = { $type: "VirtualMachineImportSpec", configSpec: whole } as const;
+  expect((await faultOf(client.call(ROOT_POOL as MoRef<"ResourcePool">, "ImportVApp", { spec }))).fault).toBe(fault);
+  expect([await vms(), readdirSync(host.datastore).join()]).toEqual([listed, files]);
+  const sane = await createVm(client, vmSpec("sane"));
+  const vmx = () => readFileSync(join(host.datastore, "sane", "sane.vmx"), "utf8");
+  const before = vmx();
+  expect((await faultOf(client.call(sane, "ReconfigVM_Task", { spec: bad }))).fault).toBe(fault);
+  expect(vmx()).toBe(before);
+  await succeeded(client, await client.call(sane, "Destroy_Task", {}));
 });
 
 test("a pool moves with what is in it, several change at once, and each change leaves an event", async () => {
