@@ -102,11 +102,11 @@ describe("a change", () => {
     );
   });
 
-  test("below what a fixed pool has given is refused", () => {
+  test("below what a fixed pool has given is refused, and says what it would have and what it has given", () => {
     const fixed = running(treeOf(["a", ROOT_ID, { reservation: 500, ...FIXED }]), vm(1, 400));
-    expect(faultOf(() => updatePool(fixed, { id: 1, name: undefined, config: specOf({ reservation: 399 }) }))).toBe(
-      "InsufficientCpuResourcesFault",
-    );
+    const shrunk = () => updatePool(fixed, { id: 1, name: undefined, config: specOf({ reservation: 399 }) });
+    const fields = { unreserved: 399, requested: 400 };
+    expect(shrunk).toThrow(expect.objectContaining({ fault: "InsufficientCpuResourcesFault", fields }));
   });
 
   test("of several pools at once lets one take what another gives up", () => {
@@ -145,6 +145,8 @@ describe("a change", () => {
     const after = destroyPool(running(tree, vm(3, 100)), 3);
     expect(findPool(after, 4)?.parent).toBe(1);
     expect(after.consumers).toEqual([vm(1, 100)]);
+    const matryoshka = treeOf(["a", ROOT_ID], ["a", 1], ["b", ROOT_ID], ["b in a", 1]);
+    expect(destroyPool(matryoshka, 1).pools.map(({ id, parent }) => [id, parent])).toEqual([2, 3, 4].map((id) => [id, ROOT_ID]));
     const emptied = destroyChildren(running(tree, vm(4, 100)), ROOT_ID);
     expect(emptied).toMatchObject({ pools: [], consumers: [vm(ROOT_ID, 100)] });
   });

@@ -69,9 +69,10 @@ function movePool(tree: PoolTree, id: number, to: number): PoolTree {
 /** What is in it goes to its parent. @throws {Fault} what admission says of that, DuplicateName */
 export function destroyPool(tree: PoolTree, id: number): PoolTree {
   const { parent } = requireOwn(tree, id);
-  const moved = childrenOf(tree, id).reduce((before, child) => movePool(before, child.id, parent), tree);
+  const without: PoolTree = { ...tree, pools: tree.pools.filter((pool) => pool.id !== id) }; // its name is free for one that was in it
+  const moved = childrenOf(tree, id).reduce((before, child) => movePool(before, child.id, parent), without);
   const consumers = moved.consumers.map((consumer) => (consumer.pool === id ? { ...consumer, pool: parent } : consumer));
-  return admitted(tree, { ...moved, consumers, pools: moved.pools.filter((pool) => pool.id !== id) });
+  return admitted(tree, { ...moved, consumers });
 }
 
 /** All pools in it, and the pools in those; VMs come to lie directly in it. */

@@ -122,13 +122,16 @@ interface Shortage {
 }
 
 function insufficient(before: PoolTree, after: PoolTree, { pool, resource }: Shortage): Fault {
-  const was = useOf(before, pool, resource);
-  const requested = useOf(after, pool, resource).used - was.used;
+  const [was, is] = [useOf(before, pool, resource), useOf(after, pool, resource)];
+  const more = is.used - was.used;
+  // Where nothing more is asked for, the pool is to have less than it has given.
+  const { unreserved, requested } =
+    more > 0 ? { unreserved: was.unreserved, requested: more } : { unreserved: boundOf(after, pool, resource), requested: is.used };
   const owner = pool === ROOT_ID ? "host" : "resource pool";
   const word = resource === "cpu" ? "CPU" : "memory";
   const message = `The ${owner} does not have enough ${word} resources to satisfy the reservation.`;
   const name = resource === "cpu" ? "InsufficientCpuResourcesFault" : "InsufficientMemoryResourcesFault";
   // vim25: MHz, and bytes, which many pools together can ask for more of than a number tells
   const inUnits = (amount: number): number => Math.min(Number.MAX_SAFE_INTEGER, Math.round(resource === "cpu" ? amount : amount * 2 ** 20));
-  return fault(name, message, { unreserved: inUnits(was.unreserved), requested: inUnits(Math.max(0, requested)) });
+  return fault(name, message, { unreserved: inUnits(unreserved), requested: inUnits(requested) });
 }
