@@ -359,6 +359,8 @@ test("pools and VMs in a pool are changed together, whole or not at all, and eac
   await using reader = await host.login(READ_ONLY);
   for (const entity of [pool, left])
     expect((await faultOf(update(reader, [{ entity, ...spec({ reservation: 1 }) }]))).fault).toBe("NoPermission");
+  const asEditor = (method: "DestroyChildren" | "Destroy_Task") => faultOf(reader.call(parent, method, {}));
+  for (const method of ["DestroyChildren", "Destroy_Task"] as const) expect((await asEditor(method)).fault).toBe("NoPermission");
   expect(await children()).toEqual(before);
   await succeeded(client, await client.call(parent, "Destroy_Task", {}));
 });

@@ -24,6 +24,7 @@ import { HOST } from "./inventory-tree.ts";
 import type { BoundObject } from "./managed-object.ts";
 import { fetchProperty } from "./property-collector/collect.ts";
 import { sourceFor } from "./property-source.ts";
+import { furtherDemands } from "./resources/pool-demands.ts";
 import type { Client, Session } from "./sessions.ts";
 import type { Task, TaskSubject } from "./tasks.ts";
 
@@ -80,6 +81,7 @@ async function answer(agent: HostAgent, request: Request, session: Session | und
   if (method === undefined) throw methodNotFound(request);
   const entities = entitiesConcerned(agent, request);
   for (const entity of entities) authorize(agent, { request, entity, method, session }); // 2 authorize: before anything tells whether the object exists
+  authorizeFurther(agent, request, session);
   const object = agent.inventory.find(request.target.value, session);
   if (object === undefined || !isSubtype(object.ref.type, request.target.type)) throw notFound(request.target);
   const schemaMethod = managedObjectType(object.ref.type).methods.get(request.method);
@@ -154,6 +156,16 @@ interface Asking {
   readonly entity: MoRef;
   readonly method: Method;
   readonly session: Session | undefined;
+}
+
+/** What goes with a pool, and where it was, allows the deed as well. */
+function authorizeFurther(agent: HostAgent, request: Request, session: Session | undefined): void {
+  const { pools, inventory } = agent;
+  const tree = { pools: pools.pools, vmsIn: (id: number) => pools.vmsIn(id) };
+  for (const { entity, privilege } of furtherDemands(tree, request)) {
+    const refusal = refuseAccess(entity, inventory.pathOf(entity.value, session), [privilege], subjectOf(agent, session?.userName));
+    if (refusal !== undefined) throw refusal;
+  }
 }
 
 function authorize(agent: HostAgent, { request, entity, method, session }: Asking): void {
