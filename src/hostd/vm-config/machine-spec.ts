@@ -40,6 +40,7 @@ const NOT_KEPT: readonly { readonly key: string; readonly isPromised: (value: st
   { key: "uefi.secureBoot.enabled", isPromised: isTrue, name: "UEFI secure boot" },
   { key: "vhv.enable", isPromised: isTrue, name: "Nested virtualization" },
   { key: "numa.nodeAffinity", isPromised: (value) => !["", "all"].includes(value.toLowerCase()), name: "Memory of chosen NUMA nodes" },
+  { key: "sched.swap.placement", isPromised: (value) => value.toLowerCase() === "vmdirectory", name: "Swap in the VM's folder" },
   { key: "sev.enable", isPromised: isTrue, name: "AMD SEV" },
   { key: "sgx.epcSize", isPromised: (value) => value !== "" && value !== "0", name: "Intel SGX" },
   { key: "encryption.keySafe", isPromised: (value) => value !== "", name: "Encryption" },

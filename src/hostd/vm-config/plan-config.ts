@@ -134,11 +134,9 @@ function writeSettings(spec: VirtualMachineConfigSpec, context: ConfigContext): 
       max: context.host.cpu.threads - 1,
       at: "configSpec.cpuAffinity",
     }),
-    ...writeAffinity("numa.nodeAffinity", spec.memoryAffinity, { max: NUMA_NODES_MAX, at: "configSpec.memoryAffinity" }),
+    ...(spec.memoryAffinity && { "numa.nodeAffinity": "all" }), // spec-rows.ts lets no other through
   };
 }
-
-const NUMA_NODES_MAX = 63;
 
 /** An empty set lets the VM run anywhere; SOAP has no other word for it than to leave it out. */
 function writeAffinity(key: string, info: VirtualMachineAffinityInfo | undefined, { max, at }: { max: number; at: string }): VmxChanges {

@@ -200,6 +200,7 @@ test.each([
   ["an unknown firmware", 'memSize = "64"\nfirmware = "coreboot"', "InvalidVmConfig", "no proper firmware"],
   ["secure boot", 'memSize = "64"\nuefi.secureBoot.enabled = "TRUE"', "InvalidVmConfig", "UEFI secure boot"],
   ["memory of one NUMA node", 'memSize = "64"\nnuma.nodeAffinity = "1"', "InvalidVmConfig", "Memory of chosen NUMA nodes"],
+  ["swap in its own folder", 'memSize = "64"\nsched.swap.placement = "vmDirectory"', "InvalidVmConfig", "Swap in the VM's folder"],
   ["nested virtualization", 'memSize = "64"\nvhv.enable = "TRUE"', "InvalidVmConfig", "Nested virtualization"],
   ["encryption", 'memSize = "64"\nencryption.keySafe = "vmware:key/list"', "InvalidVmConfig", "Encryption"],
   [

@@ -55,11 +55,11 @@ export const SPEC_ROWS: { readonly [P in Property]: SpecRow<P> } = {
   memoryAllocation: "own",
   latencySensitivity: "own",
   cpuAffinity: "own",
-  memoryAffinity: "own",
+  memoryAffinity: ({ affinitySet = [] }) => affinitySet.length > 0, // memory is not placed; an empty set is written
   networkShaper: ({ enabled }) => enabled === true,
   cpuFeatureMask: "own",
   extraConfig: "own",
-  swapPlacement: "field",
+  swapPlacement: (place) => place === "vmDirectory", // what is swapped lies in the host's own folder
   bootOptions: "own",
   vAppConfig: always,
   ftInfo: always,
