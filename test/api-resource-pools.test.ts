@@ -16,6 +16,7 @@ import { createVm, ended, ROOT_POOL, read, succeeded, VM_FOLDER } from "./vm.ts"
 
 /** Resource pools through the API. Paper «Resource Provisioning, Shares, and Limits». What a pool does to a guest is cpu.test.ts. */
 const READ_ONLY = -2;
+const NO_ACCESS = -5;
 const MIB = 2 ** 20;
 let host: TestAgent;
 let client: VimClient;
@@ -359,6 +360,14 @@ test("pools and VMs in a pool are changed together, whole or not at all, and eac
   await using reader = await host.login(READ_ONLY);
   for (const entity of [pool, left])
     expect((await faultOf(update(reader, [{ entity, ...spec({ reservation: 1 }) }]))).fault).toBe("NoPermission");
+  const groups = async () => ((await esxcli(reader, "sched group list")).rows ?? []).map(({ Group }) => Group?.[0]);
+  expect(await groups()).toContain("Resources/parent/child");
+  const nobody = { ...editor, roleId: NO_ACCESS };
+  await client.call(AUTHORIZATION, "SetEntityPermissions", { entity: pool, permission: [nobody] });
+  expect(await groups()).toContain("Resources/parent"); // and what may not be seen is left out
+  expect(await groups()).not.toContain("Resources/parent/child");
+  const seen = (await read(reader, parent, "childConfiguration")) as ResourceConfigSpec[];
+  expect(seen.map(({ entity }) => entity?.value)).toEqual([left.value, right.value]);
   const asEditor = (method: "DestroyChildren" | "Destroy_Task") => faultOf(reader.call(parent, method, {}));
   for (const method of ["DestroyChildren", "Destroy_Task"] as const) expect((await asEditor(method)).fault).toBe("NoPermission");
   expect(await children()).toEqual(before);

@@ -1,5 +1,5 @@
 /** vim25 ResourcePool: the host's root pool, and those that were made beneath it. What can be changed is decided in resources/. */
-import { fault, type MoRef } from "../../wire/index.ts";
+import { fault, type MoRef, type ResourceConfigSpec } from "../../wire/index.ts";
 import type { HostAgent } from "../agent.ts";
 import { refuseRead, subjectOf } from "../authorize.ts";
 import { COMPUTE_RESOURCE, HOST, VM_FOLDER } from "../inventory-tree.ts";
@@ -9,7 +9,6 @@ import { createPoolIn, destroyPoolsIn, destroyPoolTask, moveIntoPool, renamePool
 import { childrenOf, poolRef } from "../resources/pool-tree.ts";
 import { configurationOption, showConfig, showRuntime, showSummary } from "../resources/show-pool.ts";
 import { updateChildren } from "../resources/update-children.ts";
-import type { Vm } from "../vm.ts";
 import { type Entity, managedEntityProperties } from "./managed-entity.ts";
 import { resourceConfigOf } from "./vm-storage.ts";
 
@@ -27,10 +26,7 @@ export const resourcePool = {
     resourcePool: ({ agent, pool }) => childRefs(agent, pool),
     vm: ({ agent, pool }) => agent.pools.vmsIn(pool),
     config: ({ agent, pool }) => showConfig(agent, pool),
-    childConfiguration: ({ agent, pool }, { userName }: Reader) => [
-      ...childrenOf(agent.pools, pool).map(({ id }) => showConfig(agent, id)),
-      ...vmsToRead(agent, pool, userName).flatMap((vm) => resourceConfigOf({ vm }) ?? []),
-    ],
+    childConfiguration: ({ agent, pool }, { userName }: Reader) => configOfChildren(agent, pool, userName),
     runtime: ({ agent, pool }) => showRuntime(agent, pool),
     summary: ({ agent, pool, name }) => showSummary(agent, pool, name),
   },
@@ -58,11 +54,14 @@ function requirePlace(named: MoRef | undefined, only: MoRef): void {
   throw fault("ManagedObjectNotFound", "The object has already been deleted or has not been completely created", { obj: named });
 }
 
-/** What a VM is guaranteed is told to whoever may read the VM. */
-function vmsToRead(agent: HostAgent, pool: number, userName: string | undefined): readonly Vm[] {
+/** What pools and VMs in it are guaranteed, of those that the caller may read. */
+function configOfChildren(agent: HostAgent, pool: number, userName: string | undefined): readonly ResourceConfigSpec[] {
   const { vms, pools, inventory } = agent;
   const subject = subjectOf(agent, userName);
-  return vms.list().filter((vm) => pools.poolOf(vm) === pool && refuseRead(vm.ref, inventory.pathOf(vm.ref.value), subject) === undefined);
+  const canRead = (ref: MoRef): boolean => refuseRead(ref, inventory.pathOf(ref.value), subject) === undefined;
+  const own = childrenOf(pools, pool).filter(({ id }) => canRead(poolRef(id)));
+  const members = vms.list().filter((vm) => pools.poolOf(vm) === pool && canRead(vm.ref));
+  return [...own.map(({ id }) => showConfig(agent, id)), ...members.flatMap((vm) => resourceConfigOf({ vm }) ?? [])];
 }
 
 function childRefs({ pools }: HostAgent, pool: number): readonly MoRef<"ResourcePool">[] {

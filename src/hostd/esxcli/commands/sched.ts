@@ -1,4 +1,5 @@
 /** `esxcli sched`: how the host's own memory and its pools are kept. Source: ESXi's esxcli; vim25 ResourcePool. */
+import { Fault } from "../../../base/index.ts";
 import type { MoRef, ResourceAllocationInfo } from "../../../wire/index.ts";
 import { ROOT_POOL } from "../../inventory-tree.ts";
 import { aBoolean, bool, CommandFailed, command, elementName, long, nothing, one, type Row, struct, table, text } from "../command.ts";
@@ -92,8 +93,16 @@ async function listGroups(host: Host, pool: MoRef<"ResourcePool">, above = ""): 
     const usedByVm = { cpuMhz: quickStats.overallCpuUsage ?? 0, memoryMb: quickStats.hostMemoryUsage ?? 0 };
     if (allocations !== undefined) rows.push(rowOf(`${path}/${config.name}`, "vm", { ...allocations, used: usedByVm }));
   }
-  for (const child of (await host.read(pool, "resourcePool")) ?? []) rows.push(...(await listGroups(host, child, `${path}/`)));
+  for (const child of (await host.read(pool, "resourcePool")) ?? []) rows.push(...(await ifReadable(listGroups(host, child, `${path}/`))));
   return rows;
+}
+
+/** A pool that the caller may not see is not listed, nor what lies in it. */
+function ifReadable<T>(listing: Promise<readonly T[]>): Promise<readonly T[]> {
+  return listing.catch((error: unknown) => {
+    if (error instanceof Fault && error.fault === "NoPermission") return [];
+    throw error;
+  });
 }
 
 interface Allocated {
