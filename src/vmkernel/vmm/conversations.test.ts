@@ -8,7 +8,9 @@ import { QMP_LINE_BYTES_MAX } from "../../wire/index.ts";
 import { AgentError, GuestAgent } from "./guest-agent.ts";
 import { MonitorSilent, QmpConnection, type QmpEvent } from "./qmp-connection.ts";
 
-const GREETING = '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}\n';
+const greeting = (capabilities: string): string =>
+  `{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": [${capabilities}]}}\n`;
+const GREETING = greeting("");
 
 let folder: string;
 let path: string;
@@ -28,9 +30,20 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Behind its last bracket, where QEMU and the agent take it; 0 while it is not whole. Nothing that is sent here has one in a text. */
+function endOfObject(text: string): number {
+  let depth = 0;
+  for (const [index, character] of [...text].entries()) {
+    if (character === "{") depth += 1;
+    if (character === "}") depth -= 1;
+    if (character === "}" && depth === 0) return index + 1;
+  }
+  return 0;
+}
+
 type Reply = (command: Record<string, unknown>, socket: Socket) => unknown;
 
-/** Says `first`, then what `reply` gives for each line that it hears; undefined is silence. */
+/** Says `first`, then what `reply` gives for each object that it hears, as soon as it is whole; undefined is silence. */
 async function serve(reply: Reply, first = ""): Promise<void> {
   server = createServer((socket) => {
     sockets.push(socket);
@@ -39,9 +52,9 @@ async function serve(reply: Reply, first = ""): Promise<void> {
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
-      for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      for (let end = endOfObject(text); end > 0; end = endOfObject(text)) {
         const command = JSON.parse(text.slice(text.indexOf("{"), end)) as Record<string, unknown>;
-        text = text.slice(end + 1);
+        text = text.slice(end);
         heard.push(command);
         const answer = reply(command, socket);
         if (answer !== undefined) socket.write(typeof answer === "string" ? answer : `${JSON.stringify(answer)}\n`);
@@ -71,6 +84,48 @@ test("answers find their commands although others come first, and an error names
   await expect(qmp.execute("bad")).rejects.toMatchObject({ name: "QmpError", errorClass: "GenericError", message: "bad: no such thing" });
   qmp.close();
   await expect(qmp.execute("after")).rejects.toBeInstanceOf(MonitorSilent);
+});
+
+test("a command is as short as it can be: its number is one that no answer is to come for", async () => {
+  await serve((command, socket) => (command.execute === "silent" ? undefined : done(command, socket)), GREETING);
+  const qmp = await open();
+  await qmp.execute("stop");
+  const lost = qmp.execute("silent").catch(() => "lost");
+  await qmp.execute("cont");
+  await qmp.execute("cont");
+  expect(heard.map(({ id }) => id)).toEqual([0, 0, 0, 1, 2]);
+  qmp.close();
+  expect(await lost).toBe("lost");
+});
+
+test.each([
+  ["can read ahead is asked to", '"other", "oob"', { enable: ["oob"] }],
+  ["cannot is asked for nothing", '"other"', undefined],
+])("a monitor that %s", async (_, capabilities, wanted) => {
+  await serve(done, greeting(capabilities));
+  (await open()).close();
+  expect(heard).toEqual([{ execute: "qmp_capabilities", id: 0, ...(wanted && { arguments: wanted }) }]);
+});
+
+test("a descriptor is not sent before the command with the one before has been answered, or could not be sent", async () => {
+  const order: string[] = [];
+  await serve((command, socket) => {
+    order.push(`heard ${command.execute}`);
+    return done(command, socket);
+  }, GREETING);
+  const qmp = await open();
+  const send = (line: string) => {
+    order.push(`sent ${JSON.parse(line).execute}`);
+    qmp.socket.write(line);
+  };
+  const broken = qmp.executeBy(() => {
+    throw new Error("its viewer has gone");
+  }, "broken");
+  const others = [qmp.executeBy(send, "one"), qmp.executeBy(send, "two")];
+  await expect(broken).rejects.toBeInstanceOf(MonitorSilent);
+  await Promise.all(others);
+  expect(order.slice(1)).toEqual(["sent one", "heard one", "sent two", "heard two"]);
+  qmp.close();
 });
 
 test("events are heard beside answers", async () => {

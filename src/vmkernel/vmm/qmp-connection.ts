@@ -2,7 +2,7 @@
  * A conversation with one running monitor over its QMP socket. One at a time: the socket serves a single client.
  * Everything that arrives is hostile input, for a guest may have broken out into its monitor: lines and waits are bounded.
  */
-import { connect, type Socket } from "node:net";
+import { connect, type OnReadOpts, type Socket } from "node:net";
 import { defer, messageOf } from "../../base/index.ts";
 import { decodeQmpMessage, encodeQmpCommand, LineSplitter, QMP_LINE_BYTES_MAX, type QmpMessage } from "../../wire/index.ts";
 
@@ -35,6 +35,11 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
+/** QEMU reads commands ahead: without it, it stops reading at each, and has to be woken to read on. No command is sent out of band. */
+const READ_AHEAD = "oob";
+/** What all conversations read into, one at a time: what was read has been copied out of it when the next is read. */
+const received = Buffer.alloc(64 * 1024);
+
 /** A command that takes longer has hung: the slowest that is answered at once (query-pci of every device) takes milliseconds. */
 const COMMAND_TIMEOUT_MS = 10_000;
 
@@ -43,16 +48,23 @@ export class QmpConnection {
   readonly #lines = new LineSplitter(QMP_LINE_BYTES_MAX);
   readonly #waiting = new Map<number, Waiting>();
   readonly #onEvent: (event: QmpEvent) => void;
-  readonly #greeted = defer<string>();
+  /** With its capabilities. */
+  readonly #greeted = defer<readonly string[]>();
   readonly #closed = defer<void>();
+  /** The command before that passed a descriptor. */
+  #passed: Promise<unknown> = Promise.resolve();
   #lastId = 0;
+  /** Answers that nobody waits for any more, and that may come yet. */
+  #givenUp = 0;
 
-  private constructor(socket: Socket, onEvent: (event: QmpEvent) => void) {
+  private constructor(path: string, onEvent: (event: QmpEvent) => void) {
+    const callback = (length: number): boolean => this.#receive(received.subarray(0, length));
+    const onread = { buffer: received, callback } satisfies OnReadOpts;
+    const socket = connect({ path, onread });
     this.#socket = socket;
     this.#onEvent = onEvent;
     // Whoever awaits these sees the failure; when nobody does, it is no crash.
     this.#greeted.promise.catch(() => {});
-    socket.on("data", (chunk) => this.#receive(chunk));
     socket.on("error", (error) => this.#end(error.message));
     socket.on("close", () => this.#end("the monitor closed the connection"));
   }
@@ -64,11 +76,11 @@ export class QmpConnection {
    * @throws {MonitorSilent} when there is no greeting within `timeoutMs`
    */
   static async open(path: string, onEvent: (event: QmpEvent) => void, timeoutMs: number): Promise<QmpConnection> {
-    const connection = new QmpConnection(connect(path), onEvent);
+    const connection = new QmpConnection(path, onEvent);
     const timer = setTimeout(() => connection.#end(`no greeting within ${timeoutMs} ms`), timeoutMs);
     try {
-      await connection.#greeted.promise;
-      await connection.execute("qmp_capabilities");
+      const capabilities = await connection.#greeted.promise;
+      await connection.execute("qmp_capabilities", capabilities.includes(READ_AHEAD) ? { enable: [READ_AHEAD] } : undefined);
       return connection;
     } catch (cause) {
       connection.close();
@@ -98,8 +110,17 @@ export class QmpConnection {
     return answer;
   }
 
-  /** As {@link execute}, but `send` puts the line on the wire: together with a descriptor, which a stream cannot do. */
+  /**
+   * As {@link execute}, but `send` puts the line on the wire: together with a descriptor, which a stream cannot do. One at a time: QEMU
+   * keeps the descriptor that came last, for whichever command asks for it first.
+   */
   executeBy(send: (line: string) => void, command: string, args?: object): Promise<unknown> {
+    const answer = this.#passed.then(() => this.#executeBy(send, command, args));
+    this.#passed = answer.catch(() => {}); // its own caller is told
+    return answer;
+  }
+
+  #executeBy(send: (line: string) => void, command: string, args: object | undefined): Promise<unknown> {
     const { id, line, answer } = this.#prepare(command, args);
     if (!this.#waiting.has(id)) return answer;
     try {
@@ -115,40 +136,46 @@ export class QmpConnection {
   }
 
   #prepare(command: string, args: object | undefined): { readonly id: number; readonly line: string; readonly answer: Promise<unknown> } {
-    this.#lastId += 1;
+    const isBefore = this.#waiting.size > 0 || this.#givenUp > 0;
+    this.#lastId = isBefore ? this.#lastId + 1 : 0; // a short one: see encodeQmpCommand
     const id = this.#lastId;
     const answer = new Promise<unknown>((resolve, reject) => {
       if (this.#socket.destroyed) {
         reject(new MonitorSilent(`${command}: the connection is closed`));
         return;
       }
-      const silent = () => this.#settle(id)?.reject(new MonitorSilent(`${command}: no answer within ${COMMAND_TIMEOUT_MS} ms`));
+      const silent = () => {
+        this.#givenUp += 1;
+        this.#settle(id)?.reject(new MonitorSilent(`${command}: no answer within ${COMMAND_TIMEOUT_MS} ms`));
+      };
       this.#waiting.set(id, { command, resolve, reject, timer: setTimeout(silent, COMMAND_TIMEOUT_MS) });
     });
     return { id, line: encodeQmpCommand({ id, execute: command, ...(args && { arguments: args }) }), answer };
   }
 
-  #receive(chunk: Buffer): void {
+  /** @returns whether there may come more */
+  #receive(chunk: Buffer): boolean {
     try {
       for (const line of this.#lines.push(chunk)) this.#take(decodeQmpMessage(line));
     } catch (error) {
       this.#end(messageOf(error));
     }
+    return !this.#socket.destroyed;
   }
 
   #take(message: QmpMessage): void {
     switch (message.kind) {
       case "greeting":
-        this.#greeted.resolve(message.version);
+        this.#greeted.resolve(message.capabilities);
         return;
       case "event":
         this.#onEvent({ name: message.name, data: message.data });
         return;
       case "return":
-        this.#settle(message.id)?.resolve(message.value);
+        this.#settleAnswered(message.id)?.resolve(message.value);
         return;
       case "error": {
-        const waiting = this.#settle(message.id);
+        const waiting = this.#settleAnswered(message.id);
         waiting?.reject(new QmpError(message.errorClass, `${waiting.command}: ${message.description}`));
         return;
       }
@@ -157,9 +184,16 @@ export class QmpConnection {
     }
   }
 
-  #settle(id: number | undefined): Waiting | undefined {
-    const waiting = id === undefined ? undefined : this.#waiting.get(id);
-    if (id === undefined || waiting === undefined) return undefined;
+  /** Of the command that this is the answer to, if anybody waits for it. */
+  #settleAnswered(id: number | undefined): Waiting | undefined {
+    const waiting = id === undefined ? undefined : this.#settle(id);
+    if (waiting === undefined) this.#givenUp = Math.max(0, this.#givenUp - 1);
+    return waiting;
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return undefined;
     clearTimeout(waiting.timer);
     this.#waiting.delete(id);
     return waiting;

@@ -4,7 +4,7 @@
  */
 
 export type QmpMessage =
-  | { readonly kind: "greeting"; readonly version: string }
+  | { readonly kind: "greeting"; readonly capabilities: readonly string[] }
   | { readonly kind: "return"; readonly id: number | undefined; readonly value: unknown }
   | { readonly kind: "error"; readonly id: number | undefined; readonly errorClass: string; readonly description: string }
   | { readonly kind: "event"; readonly name: string; readonly data: Readonly<Record<string, unknown>> };
@@ -17,14 +17,15 @@ export class QmpSyntaxError extends Error {
   override readonly name = "QmpSyntaxError";
 }
 
+/** Without a line's end: QEMU reads a byte at a time, at 5 µs each, and carries a command out at its last bracket. */
 export function encodeQmpCommand(command: { readonly id: number; readonly execute: string; readonly arguments?: object }): string {
-  return `${JSON.stringify({ execute: command.execute, id: command.id, ...(command.arguments && { arguments: command.arguments }) })}\n`;
+  return JSON.stringify({ execute: command.execute, id: command.id, ...(command.arguments && { arguments: command.arguments }) });
 }
 
 /** @throws {QmpSyntaxError} when the line is none of greeting, return, error and event */
 export function decodeQmpMessage(line: string): QmpMessage {
   const message = parseObject(line);
-  if ("QMP" in message) return { kind: "greeting", version: versionOf(message.QMP) };
+  if ("QMP" in message) return { kind: "greeting", capabilities: capabilitiesOf(message.QMP) };
   const id = typeof message.id === "number" ? message.id : undefined;
   if ("return" in message) return { kind: "return", id, value: message.return };
   if (isObject(message.error)) {
@@ -47,10 +48,9 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
   return value;
 }
 
-function versionOf(greeting: unknown): string {
-  const version = isObject(greeting) && isObject(greeting.version) ? greeting.version.qemu : undefined;
-  if (!isObject(version)) return "unknown";
-  return [version.major, version.minor, version.micro].map((part) => (typeof part === "number" ? part : "?")).join(".");
+function capabilitiesOf(greeting: unknown): readonly string[] {
+  const capabilities = isObject(greeting) ? greeting.capabilities : undefined;
+  return Array.isArray(capabilities) ? capabilities.filter((one) => typeof one === "string") : [];
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
