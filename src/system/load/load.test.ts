@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { parseDisks, parseMemory, parseNics, parseOwnMemoryBytes, parseProcessors, parseProcessorTimeMs } from "./parse-load.ts";
+import { parseDisks, parseMemory, parseNics, parseOwnMemoryBytes, parseProcessors, parseProcessStat } from "./parse-load.ts";
 import { readMachineLoad, readProcessLoad, readProcessorTime, readTransferredBytes, readWaitedMs } from "./read-load.ts";
 
 test("a processor is busy with all but idling and waiting for disks; the sum line is no processor", () => {
@@ -48,8 +48,8 @@ test("physical network cards count, whether or not a space follows the colon", (
 test.each([
   ["an ordinary name", "7 (qemu) S"],
   ["a hostile name", "7 (a) R 9 9 (b)) S"],
-])("a process with %s has used its user and system time", (_, head) => {
-  expect(parseProcessorTimeMs(`${head} 1 7 7 0 -1 0 0 0 0 0 250 50 0 0 20 0 3 0 999`)).toBe(3000);
+])("a process with %s has used its user and system time, and has its threads", (_, head) => {
+  expect(parseProcessStat(`${head} 1 7 7 0 -1 0 0 0 0 0 250 50 0 0 20 0 3 0 999`)).toEqual({ processorMs: 3000, threads: 3 });
 });
 
 test("a process's memory is its own, and not its program's", () => {
@@ -73,6 +73,27 @@ test("a process that runs has used something, one that has ended tells nothing",
   expect(await readProcessLoad(2 ** 22 - 1)).toBeUndefined();
   expect(await readProcessorTime(2 ** 22 - 1)).toBeUndefined();
   expect(await readTransferredBytes(2 ** 22 - 1)).toBeUndefined();
+});
+
+test("the files of a process that has ended are closed when the next is looked at, or when it is looked at itself", async () => {
+  const open = () => readdirSync("/proc/self/fd").length;
+  const look = ({ pid = 0 }: ChildProcess) => readProcessorTime(pid) !== undefined && readTransferredBytes(pid) !== undefined;
+  const start = () => spawn("sleep", ["100"], { stdio: "ignore" });
+  const end = async (child: ChildProcess) => {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  };
+  const [zeroth, first, second, third] = [start(), start(), start(), start()];
+  expect(look(zeroth)).toBe(true); // of what other tests have looked at, nothing is open any more
+  const before = open();
+  expect([look(first), look(second)]).toEqual([true, true]);
+  expect(open() - before).toBe(6); // stat, io, and of the one thread schedstat
+  await Promise.all([zeroth, first].map(end));
+  expect(look(third)).toBe(true);
+  expect(open() - before).toBe(3);
+  await Promise.all([second, third].map(end));
+  expect([look(second), look(third)]).toEqual([false, false]);
+  expect(open() - before).toBe(-3);
 });
 
 test("what a process reads is counted, also out of memory", async () => {

@@ -82,18 +82,14 @@ export function parseNics(text: string, isPhysical: (name: string) => boolean): 
   });
 }
 
-/** /proc/PID/stat: what all of its threads have used, those that have ended too. The name may hold spaces and brackets. */
-export function parseProcessorTimeMs(text: string): number {
-  const fields = fieldsBehindName(text);
-  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+/**
+ * /proc/PID/stat: what all of its threads have used, those that have ended too, and how many there are. The name may hold spaces and
+ * brackets.
+ */
+export function parseProcessStat(text: string): { readonly processorMs: number; readonly threads: number } {
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ", 18);
+  return { processorMs: (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK, threads: Number(fields[17]) };
 }
-
-/** /proc/PID/stat: how many threads there are. */
-export function parseThreads(text: string): number {
-  return Number(fieldsBehindName(text)[17]);
-}
-
-const fieldsBehindName = (text: string): readonly string[] => text.slice(text.lastIndexOf(")") + 2).split(" ", 18);
 
 /** /proc/PID/task/TID/schedstat: for how long the thread could have run while others did. Source: kernel scheduler/sched-stats. */
 export function parseWaitedMs(text: string): number {

@@ -1,7 +1,7 @@
 /** What this machine and a process on it have used so far, read from the kernel now. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { readKernelText, readPieces } from "../kernel-text.ts";
-import { ended } from "../libc.ts";
+import { readFileSync, readlinkSync } from "node:fs";
+import { readPieces } from "../kernel-text.ts";
+import { readOfProcess, readOfThreads } from "./open-processes.ts";
 import {
   type DiskLoad,
   type MemoryLoad,
@@ -12,8 +12,7 @@ import {
   parseNics,
   parseOwnMemoryBytes,
   parseProcessors,
-  parseProcessorTimeMs,
-  parseThreads,
+  parseProcessStat,
   parseTransferredBytes,
   parseWaitedMs,
 } from "./parse-load.ts";
@@ -62,60 +61,30 @@ export function readLinkLoads(): readonly NicLoad[] {
 
 /** @returns undefined when it has ended */
 export function readProcessLoad(pid: number): ProcessLoad | undefined {
-  const [stat, status] = [readOf(pid, "stat"), readOf(pid, "status")];
+  const [stat, status] = [readOfProcess(pid, "stat"), readOfProcess(pid, "status")];
   if (stat === undefined || status === undefined) return undefined;
-  return { processorMs: parseProcessorTimeMs(stat), memoryBytes: parseOwnMemoryBytes(status), threads: parseThreads(stat) };
+  return { ...parseProcessStat(stat), memoryBytes: parseOwnMemoryBytes(status) };
 }
 
 /** @returns undefined when it has ended */
 export function readProcessorTime(pid: number): ProcessorTime | undefined {
-  const stat = readOf(pid, "stat");
-  const waitedMs = stat === undefined ? undefined : readWaitedMs(pid, parseThreads(stat));
-  return stat === undefined || waitedMs === undefined ? undefined : { usedMs: parseProcessorTimeMs(stat), waitedMs };
+  const stat = readOfProcess(pid, "stat");
+  if (stat === undefined) return undefined;
+  const { processorMs, threads } = parseProcessStat(stat);
+  const waitedMs = readWaitedMs(pid, threads);
+  return waitedMs === undefined ? undefined : { usedMs: processorMs, waitedMs };
 }
-
-/** Threads of processes that are asked for again and again: while there are as many, and each is there, they are the same. */
-const knownThreads = new Map<number, readonly string[]>();
-const KNOWN_MAX = 4096; // of those that have ended, some are in it
 
 /** Of all threads of a process. @param count how many there are. @returns undefined when it has ended */
 export function readWaitedMs(pid: number, count: number): number | undefined {
-  const known = knownThreads.get(pid);
-  const sum = known?.length === count ? sumOfWaits(pid, known) : undefined;
-  if (sum !== undefined) return sum;
-  const threads = threadsOf(pid);
-  if (threads === undefined) return undefined;
-  if (knownThreads.size >= KNOWN_MAX) knownThreads.clear();
-  knownThreads.set(pid, threads);
-  return threads.reduce((total, thread) => total + parseWaitedMs(readOf(pid, `task/${thread}/schedstat`) ?? ""), 0);
-}
-
-/** @returns undefined when one of them has ended */
-function sumOfWaits(pid: number, threads: readonly string[]): number | undefined {
-  let sum = 0;
-  for (const thread of threads) {
-    const text = readOf(pid, `task/${thread}/schedstat`);
-    if (text === undefined) return undefined;
-    sum += parseWaitedMs(text);
-  }
-  return sum;
+  return readOfThreads(pid, "schedstat", count)?.reduce((total, text) => total + parseWaitedMs(text), 0);
 }
 
 /** @returns undefined when it has ended */
 export function readTransferredBytes(pid: number): number | undefined {
-  const io = readOf(pid, "io");
+  const io = readOfProcess(pid, "io");
   return io === undefined ? undefined : parseTransferredBytes(io);
 }
-
-function threadsOf(pid: number): readonly string[] | undefined {
-  try {
-    return readdirSync(`/proc/${pid}/task`);
-  } catch (error) {
-    return ended(error);
-  }
-}
-
-const readOf = (pid: number, name: string): string | undefined => readKernelText(`/proc/${pid}/${name}`);
 
 /** A device of the hardware; the kernel's own inventions are beneath /devices/virtual, and a partition has no entry of its own. */
 function isPhysical(entry: string): boolean {
