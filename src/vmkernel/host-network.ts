@@ -30,15 +30,11 @@ export interface HostNetwork {
   /** What is plugged in. */
   plugged(): readonly Pick<NicPort, "vm" | "key">[];
   /** Of each network card that is plugged in, since it was. Cheap: it is asked for often. */
-  loads(): readonly PluggedLoad[];
+  loads(): ReadonlyMap<VmId, readonly VirtualNicLoad[]>;
   /** Lets go of it: what is plugged in goes on, and the next vmkernel finds it. */
   close(): void;
   /** The host stops: nothing of it is left. */
   remove(): Promise<void>;
-}
-
-export interface PluggedLoad extends VirtualNicLoad {
-  readonly vm: VmId;
 }
 
 /** It is configured and shown, and nothing is ever plugged into it. */
@@ -85,8 +81,8 @@ export class NoNetwork implements HostNetwork {
     return [];
   }
 
-  loads(): readonly [] {
-    return [];
+  loads(): ReadonlyMap<VmId, readonly VirtualNicLoad[]> {
+    return new Map();
   }
 }
 

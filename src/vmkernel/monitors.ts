@@ -318,7 +318,7 @@ export class Monitors {
 
   async mapPages(vm: VmId, part: PageMapPart): Promise<readonly PageRun[]> {
     const monitor = this.#running.require(vm, "poweredOn");
-    return readPageRuns(monitor.describe().pid, await memoryMapOf(monitor), part);
+    return readPageRuns(monitor.pid, await memoryMapOf(monitor), part);
   }
 
   async inspect(vm: VmId): Promise<MonitorInspection> {

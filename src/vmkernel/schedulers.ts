@@ -151,17 +151,11 @@ export class Schedulers implements Disposable {
     const loads = await Promise.all(this.#parts.running().map((monitor) => turns.take(() => this.#loadOf(monitor, compressedBytesOf))));
     const nics = this.#parts.network.loads();
     const entitlements = this.#cpu.entitlements();
-    return loads.flatMap((load) =>
-      load === undefined
-        ? []
-        : [
-            {
-              ...load,
-              nics: nics.flatMap(({ vm, ...nic }) => (vm === load.vm ? [nic] : [])),
-              ...(entitlements.get(load.vm) ?? { entitledMhz: 0, worstCaseMhz: 0 }),
-            },
-          ],
-    );
+    return loads.flatMap((load) => {
+      if (load === undefined) return [];
+      const { entitledMhz, worstCaseMhz } = entitlements.get(load.vm) ?? { entitledMhz: 0, worstCaseMhz: 0 };
+      return [{ ...load, nics: nics.get(load.vm) ?? [], entitledMhz, worstCaseMhz }];
+    });
   }
 
   /** A limit that is below the memory. */
@@ -241,5 +235,5 @@ export class Schedulers implements Disposable {
 function scheduledMonitor(monitor: Monitor): ScheduledMonitor {
   const { vm, compartment, record } = monitor;
   const cgroup = compartment.kind === "cgroup" ? compartment.name : undefined;
-  return { vm, cgroup, pid: monitor.describe().pid, vcpus: record.machine.vcpus, latency: record.machine.latency };
+  return { vm, cgroup, pid: monitor.pid, vcpus: record.machine.vcpus, latency: record.machine.latency };
 }

@@ -10,7 +10,7 @@ export function storageUser(monitor: Monitor): StorageUser {
   const disks = record.machine.devices.flatMap((device) => (device.kind === "disk" ? [device] : []));
   return {
     vm,
-    pid: monitor.describe().pid,
+    pid: monitor.pid,
     disks: disks.map(({ key, descriptor, ioShares = USUAL_SHARES, iopsMax }) => ({
       ...{ key, datastore: descriptor.datastore, shares: ioShares },
       ...(iopsMax !== undefined && { limit: iopsMax }),

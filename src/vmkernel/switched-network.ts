@@ -2,7 +2,7 @@
 import { messageWithCauses, type VmId } from "../base/index.ts";
 import { inNamespace, readLinkLoads, useNameServers } from "../system/index.ts";
 import { DhcpClients } from "./dhcp-clients.ts";
-import { type HostNetwork, NoNetwork, noSuchPort, type PluggedLoad } from "./host-network.ts";
+import { type HostNetwork, NoNetwork, noSuchPort } from "./host-network.ts";
 import type { Isolation } from "./isolation.ts";
 import { listPrograms } from "./list-programs.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type UplinkDescription,
   VirtualNetwork,
 } from "./network/index.ts";
+import type { VirtualNicLoad } from "./rpc.ts";
 
 export interface HostNetworkParts {
   /** Where its namespace, its pins and its record are. */
@@ -116,21 +117,27 @@ class SwitchedNetwork implements HostNetwork {
     return { ...others, switches: switches.map((one) => ({ ...one, uplinks: one.uplinks.map(withNeighbour) })) };
   }
 
-  loads(): readonly PluggedLoad[] {
-    const plugged = this.#network.state.ports.flatMap(({ device, connectee }) =>
-      connectee.kind === "virtualMachine" ? [{ device, vm: connectee.vm, key: connectee.key }] : [],
-    );
-    if (plugged.length === 0) return [];
+  loads(): ReadonlyMap<VmId, readonly VirtualNicLoad[]> {
+    const { ports } = this.#network.state;
+    const byVm = new Map<VmId, VirtualNicLoad[]>();
+    if (!ports.some(({ connectee }) => connectee.kind === "virtualMachine")) return byVm;
     const links = new Map(inNamespace(this.#namespace, readLinkLoads).map((link) => [link.name, link]));
-    return plugged.flatMap(({ device, vm, key }) => {
+    for (const { device, connectee } of ports) {
       const link = links.get(device);
-      if (link === undefined) return [];
+      if (link === undefined || connectee.kind !== "virtualMachine") continue;
       // What the kernel received on a tap, the guest has sent.
-      const { receivedBytes: transmittedBytes, transmittedBytes: receivedBytes } = link;
-      return [
-        { vm, key, receivedBytes, transmittedBytes, receivedPackets: link.transmittedPackets, transmittedPackets: link.receivedPackets },
-      ];
-    });
+      const load = {
+        key: connectee.key,
+        receivedBytes: link.transmittedBytes,
+        transmittedBytes: link.receivedBytes,
+        receivedPackets: link.transmittedPackets,
+        transmittedPackets: link.receivedPackets,
+      };
+      const others = byVm.get(connectee.vm);
+      if (others === undefined) byVm.set(connectee.vm, [load]);
+      else others.push(load);
+    }
+    return byVm;
   }
 
   state(): NetworkState {

@@ -71,15 +71,21 @@ export function parseDisks(text: string, isPhysical: (name: string) => boolean):
  * @param isPhysical leaves out the loopback, bridges and taps
  */
 export function parseNics(text: string, isPhysical: (name: string) => boolean): NicLoad[] {
-  return text.split("\n").flatMap((line) => {
-    const [, name, rest] = /^\s*([^:|\s]+):(.*)$/.exec(line) ?? [];
-    if (name === undefined || rest === undefined || !isPhysical(name)) return [];
-    const [receivedBytes = 0, receivedPackets = 0, , , , , , , transmittedBytes = 0, transmittedPackets = 0] = rest
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-    return [{ name, receivedBytes, transmittedBytes, receivedPackets, transmittedPackets }];
-  });
+  const nics: NicLoad[] = [];
+  for (const line of text.split("\n")) {
+    const [name = "", rest] = line.split(":");
+    if (rest === undefined || !isPhysical(name.trim())) continue;
+    const fields = rest.split(" ").filter((field) => field !== ""); // by no pattern, for there may be hundreds of lines
+    const count = (index: number): number => Number(fields[index]);
+    nics.push({
+      name: name.trim(),
+      receivedBytes: count(0),
+      receivedPackets: count(1),
+      transmittedBytes: count(8),
+      transmittedPackets: count(9),
+    });
+  }
+  return nics;
 }
 
 /**

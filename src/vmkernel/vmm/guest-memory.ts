@@ -22,7 +22,7 @@ const places = new WeakMap<Monitor, { readonly memoryMiB: number; readonly addre
  * @returns undefined when its monitor has ended, or does not answer
  */
 export async function readGuestMemory(monitor: Monitor, balloon = readBalloon): Promise<GuestMemory | undefined> {
-  const { pid } = monitor.describe();
+  const { pid } = monitor;
   try {
     const residency = residencyOf(pid, await placesOf(monitor));
     return residency && { ...residency, balloonedBytes: await balloon(monitor) };
@@ -59,7 +59,7 @@ export async function sampleGuestMemory(monitor: Monitor, ownBytes: number | und
   const memory = await readGuestMemory(monitor, isFlat ? async () => 0 : readBalloon);
   if (memory === undefined) return undefined;
   sampled.set(monitor, { memory, ownBytes: ownBytes ?? Number.NaN, sinceMs: isDue ? now : before.sinceMs });
-  if (isDue && before !== undefined) forgetTouched(monitor.describe().pid);
+  if (isDue && before !== undefined) forgetTouched(monitor.pid);
   return memory;
 }
 
@@ -81,7 +81,7 @@ export async function placesOf(monitor: Monitor): Promise<readonly number[]> {
 function placesBySize(monitor: Monitor): readonly number[] | undefined {
   const { memoryMiB, memoryHotAdd } = monitor.record.machine;
   if (memoryHotAdd !== undefined) return undefined;
-  const found = mappingsOf(monitor.describe().pid).filter(
+  const found = mappingsOf(monitor.pid).filter(
     ({ start, end, inode, name, isWritable, isExecutable }) =>
       end - start === memoryMiB * 2 ** 20 && inode === 0 && name === "" && isWritable && !isExecutable,
   );

@@ -13,9 +13,10 @@ export { GUEST_PASSWORD_LENGTH_MAX, GUEST_PASSWORD_PATTERN, GUEST_USER_PATTERN, 
 export { type GuestMemory, hasBalloon, readGuestMemory, sampleGuestMemory, setBalloon } from "./guest-memory.ts";
 export type { GuestPrograms } from "./guest-programs.ts";
 export { nodesByDevice } from "./live-machine.ts";
-export { inspectMonitor, loadOf, memoryMapOf } from "./look-at-monitor.ts";
+export { inspectMonitor, memoryMapOf } from "./look-at-monitor.ts";
 export { Monitor, type MonitorTold } from "./monitor.ts";
 export type { MonitorEnd } from "./monitor-ending.ts";
+export { loadOf } from "./monitor-load.ts";
 export type { Nic, NicPorts, Tap } from "./nic-ports.ts";
 export { openOverlays } from "./open-overlays.ts";
 export * from "./parse-machine.ts";

@@ -50,7 +50,7 @@ export class MemoryWipe {
   /** A failure holds up no end: it is told. */
   async #wipe(halt: (pid: number) => Promise<unknown>): Promise<void> {
     if (this.#isDone) return;
-    const { pid } = this.#monitor.describe();
+    const { pid } = this.#monitor;
     try {
       const places = await placesOf(this.#monitor);
       await halt(pid);

@@ -102,6 +102,11 @@ export class Monitor {
     return this.#record.machine.vm;
   }
 
+  /** Of the monitor itself, which its sandbox is around. */
+  get pid(): number {
+    return this.#pid;
+  }
+
   get record(): MonitorRecord {
     return this.#record;
   }

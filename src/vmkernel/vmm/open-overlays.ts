@@ -24,7 +24,7 @@ export async function openOverlays(monitor: Monitor): Promise<OpenOverlays> {
   try {
     for (const disk of machine.devices.filter(forgets)) {
       const [fd = -1] = await descriptorsIn(monitor, await setOf(monitor, driveNode(disk)));
-      const file = openDescriptorOf(monitor.describe().pid, fd);
+      const file = openDescriptorOf(monitor.pid, fd);
       if (file !== undefined) overlays.push({ key: disk.key, file });
       if (file !== undefined && describeFile(file).nlink === 0) continue;
       const reason = `what was written to ${labelOf(disk)} is not where it was put`;

@@ -223,7 +223,7 @@ async function bringUp(monitor: Monitor, { beforeItRuns }: Pick<MonitorOrder, "b
     while ((await monitor.status()) === "inmigrate") await new Promise((resolve) => setTimeout(resolve, RESUME_POLL_MS));
   }
   for (const device of devices) await adjust(monitor, device);
-  beforeItRuns?.(monitor.describe().pid);
+  beforeItRuns?.(monitor.pid);
   await monitor.run();
 }
 
