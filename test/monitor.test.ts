@@ -55,6 +55,25 @@ function hex(id: number): string {
   return id.toString(16).padStart(4, "0");
 }
 
+test.skipIf(!isRoot)(
+  "the stacks on which QEMU serves its disks lie above the guest's memory, where nobody passes who looks for that",
+  async () => {
+    const [monitor] = await kernel.client.request({ kind: "listMonitors" });
+    const [first] = await kernel.client.request({ kind: "mapMemory", vm: vm("1") });
+    const mappings = readFileSync(`/proc/${monitor?.pid}/maps`, "utf8").split("\n");
+    const stacks = mappings.map(rangeOf).filter(({ start, end }) => end - start === 2 ** 20);
+    expect(stacks.length).toBeGreaterThan(10);
+    const guestStart = first?.hostStart ?? 0;
+    expect(stacks.filter(({ start }) => start < guestStart).length).toBeLessThan(0.2 * stacks.length);
+    expect(mappings.filter((mapping) => rangeOf(mapping).start < guestStart).length).toBeLessThan(100);
+  },
+);
+
+function rangeOf(mapping: string): { readonly start: number; readonly end: number } {
+  const [start = "", end = ""] = mapping.split(" ")[0]?.split("-") ?? [];
+  return { start: Number.parseInt(start, 16), end: Number.parseInt(end, 16) };
+}
+
 test.skipIf(!isRoot)("what the guest's agent says is heard", async () => {
   await until("an event", () => kernel.events.some((event) => event.kind === "guestChanged" && event.guest.tools === "running"));
   const [monitor] = await kernel.client.request({ kind: "listMonitors" });

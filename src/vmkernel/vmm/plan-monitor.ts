@@ -49,6 +49,12 @@ const TRANSLATION_CACHE_MIB = 128;
 /** Measured 97 MiB over the guest's memory with one virtual CPU under TCG, firmware and devices included; the rest is room to breathe. */
 const OVERHEAD_MIB = 192;
 const OVERHEAD_PER_VCPU_MIB = 8;
+/**
+ * Mapped before the guest's memory, and given up once that is: what QEMU maps while it runs, some hundred stacks of coroutines and of
+ * threads, comes to lie there, above the guest's memory and not below it. The kernel lists a process's mappings from below, each at 5 µs, to
+ * whoever asks how much of the guest's memory is in use. It is never touched, so it takes none.
+ */
+export const STACK_ROOM = { id: "stack-room", sizeMiB: 256 };
 /** vSphere's largest number of consoles of a VM. */
 const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
@@ -97,6 +103,7 @@ function planBoard(machine: CheckedMachine, accelerator: "kvm" | "tcg", sharesMe
     ...["-machine", boardOf(machine, sharesMemory)],
     // Every protection that the accelerator can give the guest: NX, SMEP, SMAP, UMIP … Paper «Instruction Isolation», NX/XD.
     ...["-accel", accelerator === "kvm" ? "kvm" : `tcg,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", planCpu(machine, accelerator)],
+    ...["-object", `memory-backend-ram,id=${STACK_ROOM.id},size=${STACK_ROOM.sizeMiB}M,merge=off,dump=off`],
     ...["-smp", topology, ...planMemory(machine)],
     ...[
       "-uuid",

@@ -17,7 +17,7 @@ import type { DescriptorUse } from "./descriptor-numbers.ts";
 import { Monitor, type MonitorParts } from "./monitor.ts";
 import { lastLinesOfLog, type MonitorRecord, monitorFiles, writeMonitorRecord } from "./monitor-record.ts";
 import type { Tap } from "./nic-ports.ts";
-import { type MonitorPlan, planMonitor, unkeptWishes } from "./plan-monitor.ts";
+import { type MonitorPlan, planMonitor, STACK_ROOM, unkeptWishes } from "./plan-monitor.ts";
 import { planSandbox, wallsOf } from "./sandbox.ts";
 import { startSandboxed } from "./sandbox-start.ts";
 import { pickUid } from "./sandbox-uid.ts";
@@ -218,6 +218,7 @@ function descriptorOf(attachment: FileAttachment | undefined, use: DescriptorUse
 /** From the first answer to a guest that runs. */
 async function bringUp(monitor: Monitor, { beforeItRuns }: Pick<MonitorOrder, "beforeItRuns">): Promise<void> {
   await monitor.connect(GREETING_TIMEOUT_MS);
+  await monitor.execute("object-del", { id: STACK_ROOM.id });
   const { devices, resumeFrom } = monitor.record.machine;
   if (resumeFrom !== undefined) {
     while ((await monitor.status()) === "inmigrate") await new Promise((resolve) => setTimeout(resolve, RESUME_POLL_MS));
