@@ -1,32 +1,34 @@
 /**
  * What it costs to measure everything: the processor time of one sample of all counters, of vmkernel, of the monitors that it asks, and
- * of hostd, for 200 VMs. Real monitors, each with a disk and a network card, a tenth as many; hostd's part is measured with all 200.
- * `npm run bench -- sampling`.
+ * of hostd, for 200 VMs: while their guests leave their disks alone, and while each uses its disk between any two samples. Real monitors,
+ * each with a disk and a network card, a tenth as many; hostd's part is measured with all 200. `npm run bench -- sampling`.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { test } from "vitest";
-import type { VmId } from "../src/base/index.ts";
+import { expect, test } from "vitest";
+import { hostPaths, type VmId } from "../src/base/index.ts";
 import { Performance } from "../src/hostd/performance/performance.ts";
 import type { Vm } from "../src/hostd/vm.ts";
-import type { HostDescription, LoadSample, MonitorLoad } from "../src/vmkernel/index.ts";
-import { installGuestImage, sleep, startHost } from "../test/harness.ts";
+import type { HostDescription, LoadSample, MonitorLoad, VmkernelClient } from "../src/vmkernel/index.ts";
+import { installGuestImage, sleep, startHost, type TestHost } from "../test/harness.ts";
 import { bootableSpec, createVm, succeeded } from "../test/vm.ts";
 import { print } from "./figures.ts";
 
 const VMS = 200;
 const REAL_VMS = 20;
 const INTERVAL_S = 20;
-/** In the first sample of a minute each guest's memory is looked at. They follow each other, for what else goes on is none of it. */
+/** In the first sample of a minute each guest's memory is looked at. They follow each other closely, for what else goes on is none of it. */
 const [MINUTES, SAMPLES_A_MINUTE] = [3, 3];
 const SAMPLES = MINUTES * SAMPLES_A_MINUTE;
 const HOSTD_SAMPLES = 40;
 const MINUTE_MS = 60_000;
-const IDLE_MS = 5000;
+/** Between two samples: a guest that uses its disk does so within it. What the processes use then, they would use without samples. */
+const BETWEEN_MS = 2000;
+const BOOT_MS = 20_000; // in which firmware starts them
 
-test("figures of sampling", { timeout: 900_000 }, async () => {
-  const image = stillDisk();
+test("figures of sampling", { timeout: 1_200_000 }, async () => {
+  const image = diskOf(STILL);
   const host = await startHost();
   const client = await host.login();
   const vmkernel = await host.vmkernel();
@@ -39,38 +41,21 @@ test("figures of sampling", { timeout: 900_000 }, async () => {
         return vm;
       }),
     );
-    await sleep(20_000); // in which firmware starts them
-    const { monitors } = await vmkernel.request({ kind: "sampleLoad" });
-    const { vmkernel: pid, hostd } = await host.pids();
-    const pids = [pid, ...(await vmkernel.request({ kind: "listMonitors" })).map((monitor) => monitor.pid)];
-    const during = async (deed: () => Promise<unknown>) => {
-      const [before, began] = [pids.map(runMs), performance.now()];
-      await deed();
-      const [ofVmkernelMs = 0, ...ofMonitorsMs] = pids.map((one, index) => runMs(one) - (before[index] ?? 0));
-      return { ofVmkernelMs, usedMs: ofMonitorsMs.reduce((sum, ms) => sum + ms, ofVmkernelMs), tookMs: performance.now() - began };
-    };
-    const sampling = { ofVmkernelMs: 0, usedMs: 0 };
-    process.kill(hostd, "SIGSTOP"); // it would take samples of its own, and those of here would find each guest's memory looked at
-    for (let minute = 0; minute < MINUTES; minute += 1) {
-      await sleep(MINUTE_MS);
-      const spent = await during(async () => {
-        for (let sample = 0; sample < SAMPLES_A_MINUTE; sample += 1) await vmkernel.request({ kind: "sampleLoad" });
-      });
-      const idle = await during(() => sleep(IDLE_MS));
-      const beside = (of: "ofVmkernelMs" | "usedMs") => spent[of] - (idle[of] * spent.tookMs) / idle.tookMs;
-      sampling.ofVmkernelMs += beside("ofVmkernelMs");
-      sampling.usedMs += beside("usedMs");
-    }
-    process.kill(hostd, "SIGCONT");
-    const scaled = (ms: number): number => ((Math.max(0, ms) / SAMPLES) * VMS) / REAL_VMS;
-    print("of that, vmkernel itself", `${scaled(sampling.ofVmkernelMs).toFixed(1)} ms of a core`);
-    const ofVmkernelMs = scaled(sampling.usedMs);
-    const ofHostdMs = await hostdMs(monitors[0] as MonitorLoad, await vmkernel.request({ kind: "sampleLoad" }));
-    const part = (ofVmkernelMs + ofHostdMs) / (INTERVAL_S * 1000);
-    print(`one sample of ${VMS} VMs: vmkernel and monitors, of ${REAL_VMS} measured`, `${ofVmkernelMs.toFixed(1)} ms of a core`);
+    await sleep(BOOT_MS);
+    const still = await measure(host, vmkernel);
+    expect(still.moved).toBe(0);
+    const images = join(hostPaths(host.root).volumes, "datastore1", "images");
+    for (const index of vms.keys()) writeFileSync(join(images, `vm${index}-boot-flat.vmdk`), bootSector(READING), { flag: "r+" });
+    await using again = await host.login(); // what was connected before hostd stood still may be connected no more
+    for (const vm of vms) await succeeded(again, await again.call(vm, "ResetVM_Task", {}));
+    await sleep(BOOT_MS);
+    const reading = await measure(host, vmkernel);
+    expect(reading.moved).toBe(REAL_VMS * MINUTES * (SAMPLES_A_MINUTE - 1));
+    const ofHostdMs = await hostdMs(reading.sample.monitors[0] as MonitorLoad, reading.sample);
     print(`one sample of ${VMS} VMs: hostd`, `${ofHostdMs.toFixed(1)} ms of a core`);
-    print(`all counters of ${VMS} VMs every ${INTERVAL_S} s (at most 1 %)`, `${(100 * part).toFixed(2)} % of a core`);
-    await using ending = await host.login(); // what was connected before hostd stood still may be connected no more
+    show("whose disks are left alone", still, ofHostdMs);
+    show("each of which uses its disk", reading, ofHostdMs);
+    await using ending = await host.login();
     for (const vm of vms) await ending.call(vm, "TerminateVM", {});
   } finally {
     client.close();
@@ -79,6 +64,58 @@ test("figures of sampling", { timeout: 900_000 }, async () => {
     rmSync(dirname(image), { recursive: true });
   }
 });
+
+interface Measured {
+  /** Of one sample of all VMs. */
+  readonly ofVmkernelMs: number;
+  readonly ofMonitorsMs: number;
+  /** Times that a disk was found to have been read between two samples of a minute. */
+  readonly moved: number;
+  /** The last one. */
+  readonly sample: LoadSample;
+}
+
+async function measure(host: TestHost, vmkernel: VmkernelClient): Promise<Measured> {
+  const { vmkernel: pid, hostd } = await host.pids();
+  const pids = [pid, ...(await vmkernel.request({ kind: "listMonitors" })).map((monitor) => monitor.pid)];
+  const during = async (deed: () => Promise<unknown>) => {
+    const [before, began] = [pids.map(runMs), performance.now()];
+    await deed();
+    const [ofVmkernelMs = 0, ...ofMonitorsMs] = pids.map((one, index) => runMs(one) - (before[index] ?? 0));
+    return { ofVmkernelMs, ofMonitorsMs: ofMonitorsMs.reduce((sum, ms) => sum + ms, 0), tookMs: performance.now() - began };
+  };
+  const used = { ofVmkernelMs: 0, ofMonitorsMs: 0, moved: 0 };
+  let sample = await vmkernel.request({ kind: "sampleLoad" });
+  process.kill(hostd, "SIGSTOP"); // it would take samples of its own, and those of here would find each guest's memory looked at
+  for (let minute = 0; minute < MINUTES; minute += 1) {
+    await sleep(MINUTE_MS);
+    for (let count = 0; count < SAMPLES_A_MINUTE; count += 1) {
+      const before = sample;
+      const spent = await during(async () => {
+        sample = await vmkernel.request({ kind: "sampleLoad" });
+      });
+      const idle = await during(() => sleep(BETWEEN_MS));
+      for (const of of ["ofVmkernelMs", "ofMonitorsMs"] as const) used[of] += spent[of] - (idle[of] * spent.tookMs) / idle.tookMs;
+      if (count > 0) used.moved += movedBetween(before, sample);
+    }
+  }
+  process.kill(hostd, "SIGCONT");
+  const scaled = (ms: number): number => ((Math.max(0, ms) / SAMPLES) * VMS) / REAL_VMS;
+  return { ofVmkernelMs: scaled(used.ofVmkernelMs), ofMonitorsMs: scaled(used.ofMonitorsMs), moved: used.moved, sample };
+}
+
+function movedBetween(before: LoadSample, after: LoadSample): number {
+  const readsOf = ({ monitors }: LoadSample) => new Map(monitors.map(({ vm, disks }) => [vm, disks[0]?.reads]));
+  const reads = readsOf(before);
+  return [...readsOf(after)].filter(([vm, count]) => count !== reads.get(vm)).length;
+}
+
+function show(which: string, { ofVmkernelMs, ofMonitorsMs }: Measured, ofHostdMs: number): void {
+  const part = (ofVmkernelMs + ofMonitorsMs + ofHostdMs) / (INTERVAL_S * 1000);
+  const ms = `${ofVmkernelMs.toFixed(1)} + ${ofMonitorsMs.toFixed(1)} ms of a core`;
+  print(`one sample of ${VMS} VMs, ${which}: vmkernel + monitors, of ${REAL_VMS}`, ms);
+  print(`all counters of ${VMS} VMs, ${which}, every ${INTERVAL_S} s (at most 1 %)`, `${(100 * part).toFixed(2)} % of a core`);
+}
 
 /** What all threads of a process have run, to the nanosecond: its ticks of 10 ms are too coarse. */
 function runMs(pid: number): number {
@@ -89,12 +126,27 @@ function runMs(pid: number): number {
   );
 }
 
-/** A disk from which a guest starts that does nothing at all, ever: what its monitor does is for others. */
-function stillDisk(): string {
-  const [image, sector] = [join(mkdtempSync(join(tmpdir(), "bulkhead-bench-")), "still.img"), Buffer.alloc(512)];
-  sector.writeUInt32BE(0xfaf4ebfd); // cli, hlt, and again
+/** cli, hlt, and again: it does nothing at all, ever. What its monitor does is for others. */
+const STILL = "faf4ebfd";
+/** Reads its first sector at every eighth tick of its clock, which is some twice a second; between ticks it sleeps. */
+const READING = [
+  ...["31c0", "8ed8", "8ec0", "8ed0", "bc007c"], // ax, ds, es and ss are 0, and the stack is beneath this
+  ...["be0800", "fb", "f4", "4e", "75fb"], // si = 8; sti, hlt, dec si, and again while it is not 0
+  ...["b80102", "b90100", "ba8000", "bb0080", "cd13"], // BIOS: read 1 sector, the first, of the first disk, to 0x8000
+  "ebe8", // from si = 8 on
+].join("");
+
+function bootSector(code: string): Buffer {
+  const sector = Buffer.alloc(512);
+  sector.write(code, "hex");
   sector.writeUInt16BE(0x55aa, 510);
-  writeFileSync(image, sector);
+  return sector;
+}
+
+/** A disk from which a guest starts. */
+function diskOf(code: string): string {
+  const image = join(mkdtempSync(join(tmpdir(), "bulkhead-bench-")), "guest.img");
+  writeFileSync(image, bootSector(code));
   truncateSync(image, 2 ** 20);
   return image;
 }
