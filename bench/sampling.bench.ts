@@ -18,6 +18,7 @@ import { print } from "./figures.ts";
 const VMS = 200;
 const REAL_VMS = 20;
 const INTERVAL_S = 20;
+const MEMORY_MB = 128; // none but the first 4 are touched
 /** In the first sample of a minute each guest's memory is looked at. They follow each other closely, for what else goes on is none of it. */
 const [MINUTES, SAMPLES_A_MINUTE] = [3, 3];
 const SAMPLES = MINUTES * SAMPLES_A_MINUTE;
@@ -36,7 +37,7 @@ test("figures of sampling", { timeout: 1_200_000 }, async () => {
     const vms = await Promise.all(
       Array.from({ length: REAL_VMS }, async (_, index) => {
         const spec = bootableSpec(`vm${index}`, await installGuestImage(host, `vm${index}-boot`, image));
-        const vm = await createVm(client, { ...spec, memoryMB: 32 });
+        const vm = await createVm(client, { ...spec, memoryMB: MEMORY_MB });
         await succeeded(client, await client.call(vm, "PowerOnVM_Task", {}));
         return vm;
       }),

@@ -127,7 +127,7 @@ test("a machine that was given memory, and is resumed, has room for more and its
   const room = { vcpusMax: 4, coresPerSocket: 2, vcpus: 2, memoryMiB: 512, memoryHotAdd: { maxMiB: 1024, addedMiB: [128, 256] } };
   const found = lines(plan(machineWith([], room))).filter((line) => /^-(smp|m|object|device) /.test(line));
   expect(found).toEqual([
-    "-object memory-backend-ram,id=stack-room,size=256M,merge=off,dump=off",
+    "-object memory-backend-ram,id=stack-room,size=128M,merge=off,dump=off",
     "-smp cpus=2,maxcpus=4,sockets=2,cores=2,threads=1",
     "-m size=128M,slots=32,maxmem=1024M",
     "-object memory-backend-ram,id=memory0,size=128M,merge=off,dump=off",

@@ -52,9 +52,10 @@ const OVERHEAD_PER_VCPU_MIB = 8;
 /**
  * Mapped before the guest's memory, and given up once that is: what QEMU maps while it runs, some hundred stacks of coroutines and of
  * threads, comes to lie there, above the guest's memory and not below it. The kernel lists a process's mappings from below, each at 5 µs, to
- * whoever asks how much of the guest's memory is in use. It is never touched, so it takes none.
+ * whoever asks how much of the guest's memory is in use. It is never touched, so it takes none. Only the memory of a guest that has less than
+ * this may find a gap above it.
  */
-export const STACK_ROOM = { id: "stack-room", sizeMiB: 256 };
+export const STACK_ROOM = { id: "stack-room", sizeMiB: 128 };
 /** vSphere's largest number of consoles of a VM. */
 const VIEWERS_MAX = 40;
 /** QEMU's main, RCU and worker threads (at most 64 at once) and the two processes of the sandbox around it. */
