@@ -35,8 +35,6 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-/** QEMU reads commands ahead: without it, it stops reading at each, and has to be woken to read on. No command is sent out of band. */
-const READ_AHEAD = "oob";
 /** What all conversations read into, one at a time: what was read has been copied out of it when the next is read. */
 const received = Buffer.alloc(64 * 1024);
 
@@ -48,11 +46,8 @@ export class QmpConnection {
   readonly #lines = new LineSplitter(QMP_LINE_BYTES_MAX);
   readonly #waiting = new Map<number, Waiting>();
   readonly #onEvent: (event: QmpEvent) => void;
-  /** With its capabilities. */
-  readonly #greeted = defer<readonly string[]>();
+  readonly #greeted = defer<void>();
   readonly #closed = defer<void>();
-  /** The command before that passed a descriptor. */
-  #passed: Promise<unknown> = Promise.resolve();
   #lastId = 0;
   /** Answers that nobody waits for any more, and that may come yet. */
   #givenUp = 0;
@@ -79,8 +74,8 @@ export class QmpConnection {
     const connection = new QmpConnection(path, onEvent);
     const timer = setTimeout(() => connection.#end(`no greeting within ${timeoutMs} ms`), timeoutMs);
     try {
-      const capabilities = await connection.#greeted.promise;
-      await connection.execute("qmp_capabilities", capabilities.includes(READ_AHEAD) ? { enable: [READ_AHEAD] } : undefined);
+      await connection.#greeted.promise;
+      await connection.execute("qmp_capabilities");
       return connection;
     } catch (cause) {
       connection.close();
@@ -110,17 +105,8 @@ export class QmpConnection {
     return answer;
   }
 
-  /**
-   * As {@link execute}, but `send` puts the line on the wire: together with a descriptor, which a stream cannot do. One at a time: QEMU
-   * keeps the descriptor that came last, for whichever command asks for it first.
-   */
+  /** As {@link execute}, but `send` puts the line on the wire: together with a descriptor, which a stream cannot do. */
   executeBy(send: (line: string) => void, command: string, args?: object): Promise<unknown> {
-    const answer = this.#passed.then(() => this.#executeBy(send, command, args));
-    this.#passed = answer.catch(() => {}); // its own caller is told
-    return answer;
-  }
-
-  #executeBy(send: (line: string) => void, command: string, args: object | undefined): Promise<unknown> {
     const { id, line, answer } = this.#prepare(command, args);
     if (!this.#waiting.has(id)) return answer;
     try {
@@ -166,7 +152,7 @@ export class QmpConnection {
   #take(message: QmpMessage): void {
     switch (message.kind) {
       case "greeting":
-        this.#greeted.resolve(message.capabilities);
+        this.#greeted.resolve();
         return;
       case "event":
         this.#onEvent({ name: message.name, data: message.data });

@@ -12,7 +12,7 @@ test.each([
   [
     "a greeting",
     '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian"}, "capabilities": ["oob"]}}',
-    { kind: "greeting", capabilities: ["oob"] },
+    { kind: "greeting" },
   ],
   ["a return", '{"return": {"status": "running"}, "id": 3}', { kind: "return", id: 3, value: { status: "running" } }],
   ["an empty return", '{"return": {}, "id": 3}', { kind: "return", id: 3, value: {} }],
@@ -27,7 +27,7 @@ test.each([
     { kind: "event", name: "SHUTDOWN", data: { guest: true, reason: "guest-shutdown" } },
   ],
   ["an event without data", '{"event": "STOP"}', { kind: "event", name: "STOP", data: {} }],
-  ["a greeting of a liar", '{"QMP": {"version": [], "capabilities": 1}}', { kind: "greeting", capabilities: [] }],
+  ["a greeting of a liar", '{"QMP": {"version": []}}', { kind: "greeting" }],
   ["an id that is no number", '{"return": {}, "id": {"a": 1}}', { kind: "return", id: undefined, value: {} }],
 ])("%s is understood", (_, line, message) => {
   expect(decodeQmpMessage(line)).toEqual(message);

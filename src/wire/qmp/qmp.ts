@@ -4,7 +4,7 @@
  */
 
 export type QmpMessage =
-  | { readonly kind: "greeting"; readonly capabilities: readonly string[] }
+  | { readonly kind: "greeting" }
   | { readonly kind: "return"; readonly id: number | undefined; readonly value: unknown }
   | { readonly kind: "error"; readonly id: number | undefined; readonly errorClass: string; readonly description: string }
   | { readonly kind: "event"; readonly name: string; readonly data: Readonly<Record<string, unknown>> };
@@ -25,7 +25,7 @@ export function encodeQmpCommand(command: { readonly id: number; readonly execut
 /** @throws {QmpSyntaxError} when the line is none of greeting, return, error and event */
 export function decodeQmpMessage(line: string): QmpMessage {
   const message = parseObject(line);
-  if ("QMP" in message) return { kind: "greeting", capabilities: capabilitiesOf(message.QMP) };
+  if ("QMP" in message) return { kind: "greeting" };
   const id = typeof message.id === "number" ? message.id : undefined;
   if ("return" in message) return { kind: "return", id, value: message.return };
   if (isObject(message.error)) {
@@ -46,11 +46,6 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
   }
   if (!isObject(value)) throw new QmpSyntaxError(`not a JSON object: ${line.slice(0, 200)}`);
   return value;
-}
-
-function capabilitiesOf(greeting: unknown): readonly string[] {
-  const capabilities = isObject(greeting) ? greeting.capabilities : undefined;
-  return Array.isArray(capabilities) ? capabilities.filter((one) => typeof one === "string") : [];
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
