@@ -1,7 +1,7 @@
 /**
  * What it costs to measure everything: the processor time of one sample of all counters, of vmkernel, of the monitors that it asks, and
  * of hostd, for 200 VMs: while their guests leave their disks alone, and while each uses its disk between any two samples. Real monitors,
- * each with a disk and a network card, a tenth as many; hostd's part is measured with all 200. `npm run bench -- sampling`.
+ * each with a disk and a network card, a quarter as many; hostd's part is measured with all 200. `npm run bench -- sampling`.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,11 +16,11 @@ import { bootableSpec, createVm, succeeded } from "../test/vm.ts";
 import { print } from "./figures.ts";
 
 const VMS = 200;
-const REAL_VMS = 20;
+const REAL_VMS = 50;
 const INTERVAL_S = 20;
 const MEMORY_MB = 128; // none but the first 4 are touched
 /** In the first sample of a minute each guest's memory is looked at. They follow each other closely, for what else goes on is none of it. */
-const [MINUTES, SAMPLES_A_MINUTE] = [3, 3];
+const [MINUTES, SAMPLES_A_MINUTE] = [2, 3];
 const SAMPLES = MINUTES * SAMPLES_A_MINUTE;
 const HOSTD_SAMPLES = 40;
 const MINUTE_MS = 60_000;

@@ -84,18 +84,6 @@ test("answers find their commands although others come first, and an error names
   await expect(qmp.execute("after")).rejects.toBeInstanceOf(MonitorSilent);
 });
 
-test("a command is as short as it can be: its number is one that no answer is to come for", async () => {
-  await serve((command, socket) => (command.execute === "silent" ? undefined : done(command, socket)), GREETING);
-  const qmp = await open();
-  await qmp.execute("stop");
-  const lost = qmp.execute("silent").catch(() => "lost");
-  await qmp.execute("cont");
-  await qmp.execute("cont");
-  expect(heard.map(({ id }) => id)).toEqual([0, 0, 0, 1, 2]);
-  qmp.close();
-  expect(await lost).toBe("lost");
-});
-
 test("events are heard beside answers", async () => {
   await serve((command, socket) => {
     socket.write('{"event": "SHUTDOWN", "data": {"guest": true}}\n');

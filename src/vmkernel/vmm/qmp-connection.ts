@@ -49,8 +49,6 @@ export class QmpConnection {
   readonly #greeted = defer<void>();
   readonly #closed = defer<void>();
   #lastId = 0;
-  /** Answers that nobody waits for any more, and that may come yet. */
-  #givenUp = 0;
 
   private constructor(path: string, onEvent: (event: QmpEvent) => void) {
     const callback = (length: number): boolean => this.#receive(received.subarray(0, length));
@@ -122,18 +120,14 @@ export class QmpConnection {
   }
 
   #prepare(command: string, args: object | undefined): { readonly id: number; readonly line: string; readonly answer: Promise<unknown> } {
-    const isBefore = this.#waiting.size > 0 || this.#givenUp > 0;
-    this.#lastId = isBefore ? this.#lastId + 1 : 0; // a short one: see encodeQmpCommand
+    this.#lastId += 1;
     const id = this.#lastId;
     const answer = new Promise<unknown>((resolve, reject) => {
       if (this.#socket.destroyed) {
         reject(new MonitorSilent(`${command}: the connection is closed`));
         return;
       }
-      const silent = () => {
-        this.#givenUp += 1;
-        this.#settle(id)?.reject(new MonitorSilent(`${command}: no answer within ${COMMAND_TIMEOUT_MS} ms`));
-      };
+      const silent = () => this.#settle(id)?.reject(new MonitorSilent(`${command}: no answer within ${COMMAND_TIMEOUT_MS} ms`));
       this.#waiting.set(id, { command, resolve, reject, timer: setTimeout(silent, COMMAND_TIMEOUT_MS) });
     });
     return { id, line: encodeQmpCommand({ id, execute: command, ...(args && { arguments: args }) }), answer };
@@ -158,10 +152,10 @@ export class QmpConnection {
         this.#onEvent({ name: message.name, data: message.data });
         return;
       case "return":
-        this.#settleAnswered(message.id)?.resolve(message.value);
+        this.#settle(message.id)?.resolve(message.value);
         return;
       case "error": {
-        const waiting = this.#settleAnswered(message.id);
+        const waiting = this.#settle(message.id);
         waiting?.reject(new QmpError(message.errorClass, `${waiting.command}: ${message.description}`));
         return;
       }
@@ -170,16 +164,9 @@ export class QmpConnection {
     }
   }
 
-  /** Of the command that this is the answer to, if anybody waits for it. */
-  #settleAnswered(id: number | undefined): Waiting | undefined {
-    const waiting = id === undefined ? undefined : this.#settle(id);
-    if (waiting === undefined) this.#givenUp = Math.max(0, this.#givenUp - 1);
-    return waiting;
-  }
-
-  #settle(id: number): Waiting | undefined {
-    const waiting = this.#waiting.get(id);
-    if (waiting === undefined) return undefined;
+  #settle(id: number | undefined): Waiting | undefined {
+    const waiting = id === undefined ? undefined : this.#waiting.get(id);
+    if (id === undefined || waiting === undefined) return undefined;
     clearTimeout(waiting.timer);
     this.#waiting.delete(id);
     return waiting;
