@@ -48,6 +48,11 @@ export function readMachineLoad(): MachineLoad {
   };
 }
 
+/** For how long all processors together have had nothing to do, in milliseconds, ten at a time. */
+export function readIdleMs(): number {
+  return parseProcessors(readWhole("stat")).reduce((sum, { idleMs }) => sum + idleMs, 0);
+}
+
 export function readMemory(): MemoryLoad {
   return parseMemory(readWhole("meminfo"));
 }

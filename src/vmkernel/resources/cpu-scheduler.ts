@@ -3,7 +3,7 @@
  * writes what has changed. The one place where CPU shares, reservations and limits reach the kernel.
  */
 import { messageOf, repeat, Turns, type VmId } from "../../base/index.ts";
-import { type CoreThreads, type CpuPortion, type ProcessorTime, readProcessorTime, setCpuPortion } from "../../system/index.ts";
+import { type CoreThreads, type CpuPortion, type ProcessorTime, readIdleMs, readProcessorTime, setCpuPortion } from "../../system/index.ts";
 import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
 import { correctWeights } from "./correct-weights.ts";
@@ -53,6 +53,7 @@ export class CpuScheduler implements Disposable {
   #granted: CpuPlan["granted"] = new Map();
   #factors: ReturnType<typeof correctWeights> = new Map();
   #holds: ReturnType<typeof holdBack> = new Map();
+  #idle: { readonly ms: number; readonly atMs: number } | undefined;
   readonly #looking: Disposable;
   /** A vmkernel that was told nothing yet takes what it is told: what runs was started under it. */
   #isConfigured = false;
@@ -126,8 +127,15 @@ export class CpuScheduler implements Disposable {
     await Promise.all(monitors.map((monitor) => this.#look(monitor)));
     const seen = this.#describe(monitors);
     this.#factors = correctWeights(this.#factors, seen, this.#parts.processors.mhz);
-    this.#holds = holdBack(seen, this.#parts.processors.mhz);
+    this.#holds = holdBack(seen, { mhz: this.#parts.processors.mhz, idle: this.#lookForIdle() });
     await this.#divide();
+  }
+
+  /** Processors' worth of time that nobody had since the look before. */
+  #lookForIdle(): number {
+    const [before, now] = [this.#idle, { ms: readIdleMs(), atMs: performance.now() }];
+    this.#idle = now;
+    return before === undefined ? Number.POSITIVE_INFINITY : (now.ms - before.ms) / (now.atMs - before.atMs);
   }
 
   async #look({ vm, pid }: ScheduledMonitor): Promise<void> {

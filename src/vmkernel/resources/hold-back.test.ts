@@ -5,6 +5,7 @@ import { holdBack } from "./hold-back.ts";
 import type { RunningVm } from "./plan-cpu.ts";
 
 const MHZ = 1000;
+const BUSY = { mhz: MHZ, idle: 0 };
 const id = (number: number) => String(number) as VmId;
 /** One whose two virtual CPUs always want a processor. */
 const wanting = (number: number, used: number, granted: number, heldTo?: number): RunningVm => ({
@@ -13,7 +14,7 @@ const wanting = (number: number, used: number, granted: number, heldTo?: number)
 });
 
 test("while one is behind its part that it waits for, those that got more than theirs are held to theirs", () => {
-  const holds = holdBack([wanting(1, 0.4, 2 / 7), wanting(2, 0.6, 4 / 7), wanting(3, 1, 8 / 7)], MHZ);
+  const holds = holdBack([wanting(1, 0.4, 2 / 7), wanting(2, 0.6, 4 / 7), wanting(3, 1, 8 / 7)], BUSY);
   expect([...holds.keys()]).toEqual([id(1), id(2)]);
   expect(holds.get(id(1))).toBeCloseTo(2 / 7);
   expect(holds.get(id(2))).toBeCloseTo(4 / 7);
@@ -34,20 +35,30 @@ test.each<[string, readonly RunningVm[]]>([
   ],
   ["one is to get more than its part at once", [wanting(1, 0.5, 1), { ...wanting(2, 1.5, 1), latency: "high" }]],
 ])("nobody is held back while %s", (_, running) => {
-  expect(holdBack(running, MHZ).size).toBe(0);
+  expect(holdBack(running, BUSY).size).toBe(0);
 });
 
 test("a hold is loosened while nobody is behind, and is gone when nobody else wants anything", () => {
-  const holds = holdBack([wanting(1, 0.5, 0.5, 0.5), wanting(2, 1.5, 1.5)], MHZ);
+  const holds = holdBack([wanting(1, 0.5, 0.5, 0.5), wanting(2, 1.5, 1.5)], BUSY);
   expect(holds.get(id(1))).toBeCloseTo(0.51, 5);
-  expect(holdBack([wanting(1, 0.5, 0.5, 0.5), { ...wanting(2, 0.1, 1.5), waited: 0 }], MHZ).size).toBe(0);
+  expect(holdBack([wanting(1, 0.5, 0.5, 0.5), { ...wanting(2, 0.1, 1.5), waited: 0 }], BUSY).size).toBe(0);
 });
 
 test("one that is held counts among those that want more, though a quota lets it wait for nothing", () => {
   const held: RunningVm = { vm: id(1), vcpus: 2, used: 0.25, waited: 0, grantedMhz: 500, heldTo: 0.25 };
-  const holds = holdBack([held, wanting(2, 1.75, 1.5)], MHZ);
+  const holds = holdBack([held, wanting(2, 1.75, 1.5)], BUSY);
   expect(holds.get(id(1)), "it is behind: its hold was too narrow").toBeCloseTo(0.5);
   expect(holds.get(id(2))).toBeCloseTo(1.5);
+});
+
+test("nobody is held while processors are idle, and all holds are gone at once: what a quota stops waits in vain", () => {
+  const held = Array.from({ length: 16 }, (_, number) => wanting(number, 0.01, 0.125, 0.01));
+  expect(holdBack(held, { mhz: MHZ, idle: 1.5 }).size).toBe(0);
+});
+
+test("nobody is held to less than his part of the machine, however much programs of the host take", () => {
+  const holds = holdBack([wanting(1, 0.4, 1), wanting(2, 0.2, 1), wanting(3, 0.01, 1, 0.01)], BUSY);
+  for (const hold of holds.values()) expect(hold).toBeGreaterThanOrEqual(1);
 });
 
 /**
@@ -74,7 +85,7 @@ test("where the kernel's placement gives one VM too little whatever it weighs, e
       for (let look = 0; look < 10; look++) {
         used = stuckKernel(shares, holds);
         const vms = used.map((amount, index) => wanting(index, amount, (2 * (shares[index] ?? 0)) / all, holds.get(id(index))));
-        holds = holdBack(vms, MHZ);
+        holds = holdBack(vms, BUSY);
       }
       for (const [index, amount] of used.entries()) expect(Math.abs((amount * all) / (2 * (shares[index] ?? 0)) - 1)).toBeLessThan(0.05);
     }),

@@ -3,7 +3,8 @@
  * processor by themselves, and leaves two heavy threads of one VM on one of two processors with the lighter ones of all others on the
  * other, as both are about equally loaded; then no weight gives that VM more than one processor (measured: half of two, where four
  * sevenths were due). Where those others use no more than their parts, their processor is idle for a while, and takes over from its
- * neighbour. Pure.
+ * neighbour. Where processors stay idle nonetheless, nobody is held: it would be for nobody's good. Nor is anybody held to less than his
+ * part of the whole machine, when programs of the host take so much of it that nobody has that. Pure.
  */
 import type { VmId } from "../../base/index.ts";
 import type { RunningVm } from "./plan-cpu.ts";
@@ -16,16 +17,27 @@ const EASE = 1.02;
 /** A hold that leaves so many times one's part holds nobody. */
 const LOOSE = 1.5;
 
-/** @returns to how many processors' worth of time each that is held back is held until the next look */
-export function holdBack(running: readonly RunningVm[], mhz: number): ReadonlyMap<VmId, number> {
+/** So much of a processor may be idle while threads move from one to the other. */
+const IDLE_MAX = 0.1;
+
+/**
+ * @param idle how many processors' worth of time was nobody's meanwhile
+ * @returns to how many processors' worth of time each that is held back is held until the next look
+ */
+export function holdBack(
+  running: readonly RunningVm[],
+  { mhz, idle }: { readonly mhz: number; readonly idle: number },
+): ReadonlyMap<VmId, number> {
+  if (idle > IDLE_MAX) return new Map();
   return new Map(rivalsAmong(running, mhz).flatMap(holdsAmong));
 }
 
 function holdsAmong(rivals: readonly Rival[]): readonly (readonly [VmId, number])[] {
   const isAnyShort = rivals.some(isShort);
-  return rivals.flatMap(({ vm, used, due, heldTo }) => {
-    const hold = isAnyShort && (used > due || heldTo !== undefined) ? due : (heldTo ?? Number.POSITIVE_INFINITY) * EASE;
-    return hold < LOOSE * due ? [[vm, hold] as const] : [];
+  return rivals.flatMap(({ vm, used, granted, due, heldTo }) => {
+    const least = Math.max(due, granted);
+    const hold = isAnyShort && (used > due || heldTo !== undefined) ? least : (heldTo ?? Number.POSITIVE_INFINITY) * EASE;
+    return hold < LOOSE * least ? [[vm, hold] as const] : [];
   });
 }
 
