@@ -36,7 +36,7 @@ import {
   type PortShape,
   planNetwork,
 } from "../vmkernel/index.ts";
-import { type Probe, type ProbedPort, probe } from "./probe-ports.ts";
+import { type Probe, type ProbedPort, probe, STRANGERS_MAC } from "./probe-ports.ts";
 import { type HostileProbe, probeFromWire, probeRefusals, type WireProbe } from "./probe-refusals.ts";
 import { findDeeds, type ProgramDeeds } from "./program-deeds.ts";
 import { type GroupTrial, tryGroups } from "./try-groups.ts";
@@ -215,9 +215,6 @@ function shapesOf(state: NetworkState): readonly { readonly link: string; readon
   return all.map(({ device, shape }) => ({ link: device, shape }));
 }
 
-/** Of a port that may send from any. */
-const ANY_MAC = "02:00:00:00:00:66";
-
 type Found = Pick<ObservedPort, "link" | "programs">;
 
 function compileFor(link: string, shape: PortShape, ports: readonly Found[]): readonly CompiledForLink[] {
@@ -227,7 +224,8 @@ function compileFor(link: string, shape: PortShape, ports: readonly Found[]): re
     const { program, units } = compiled[direction] ?? {};
     if (program === undefined || units === undefined) return [];
     const maps = there.find((one) => one.direction === direction)?.maps ?? [];
-    const groups = direction === "ingress" && shape.kind === "guest" ? tryGroups(program, maps, shape.sourceMac ?? ANY_MAC) : undefined;
+    const groups =
+      direction === "ingress" && shape.kind === "guest" ? tryGroups(program, maps, shape.sourceMac ?? STRANGERS_MAC) : undefined;
     const deeds = findDeeds(program, direction === "xdp" ? "xdp" : "tc");
     return [{ link, direction, tag: tagOf(program, direction, maps), units, deeds, ...(groups && { groups }) }];
   });

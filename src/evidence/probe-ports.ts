@@ -4,7 +4,10 @@
  */
 import { SKB, SKB_BYTES, TC_ACT, XDP_ACTION, XDP_MD, XDP_MD_BYTES } from "../ebpf/index.ts";
 import { type Hook, testRun, withProgram } from "../system/index.ts";
-import type { NetworkDescription, PortDescription } from "../vmkernel/index.ts";
+import { type NetworkDescription, type PortDescription, VGT_ID } from "../vmkernel/index.ts";
+
+/** An address that no adapter has (locally administered). */
+export const STRANGERS_MAC = "02:00:00:00:00:66";
 
 /** A link of the namespace. */
 export interface ProbedPort {
@@ -25,7 +28,7 @@ export interface Probe {
 export function probe(from: ProbedPort, all: readonly ProbedPort[], { switches }: NetworkDescription): readonly Probe[] {
   const described = new Map(switches.flatMap(({ ports }) => ports).map((port) => [port.device ?? "", port]));
   const own = described.get(from.link);
-  const [program, express] = (["ingress", "xdp"] as const).map((hook) => from.programs.find(({ direction }) => direction === hook));
+  const [program, express] = [programAt(from, "ingress"), programAt(from, "xdp")];
   if (own === undefined || own.connectee.kind === "uplink" || program === undefined) return [];
   return all.flatMap(({ link }) => {
     const to = described.get(link);
@@ -37,19 +40,35 @@ export function probe(from: ProbedPort, all: readonly ProbedPort[], { switches }
   });
 }
 
+export function programAt({ programs }: ProbedPort, hook: Hook): { readonly id: number } | undefined {
+  return programs.find(({ direction }) => direction === hook);
+}
+
 /** An EtherType that nobody speaks (IEEE 802: local experimental). */
 export const NOBODYS_TYPE = Buffer.from([0x88, 0xb5]);
 
 /** With a tag where a trunk sends it to a VLAN. */
 function probeFrame({ from, to }: { readonly from: PortDescription; readonly to: PortDescription }): Buffer {
-  const isTagged = from.vlanId === TRUNK && to.vlanId !== TRUNK && to.vlanId !== 0;
-  const tag = Buffer.from(isTagged ? [0x81, 0x00, to.vlanId >> 8, to.vlanId & 0xff] : []);
-  const header = Buffer.concat([macBytes(to.effectiveMac), macBytes(from.effectiveMac), tag, NOBODYS_TYPE]);
-  return Buffer.concat([header, Buffer.alloc(FRAME_BYTES - header.length)]);
+  const isTagged = from.vlanId === VGT_ID && to.vlanId !== VGT_ID && to.vlanId !== 0;
+  const tags = isTagged ? [tagBytes(CUSTOMER_TAG, to.vlanId)] : [];
+  return padded(macBytes(to.effectiveMac), macBytes(from.effectiveMac), ...tags, NOBODYS_TYPE);
 }
 
-export const TRUNK = 4095;
+/** EtherTypes of tags: IEEE 802.1Q. */
+export const CUSTOMER_TAG = 0x8100;
+export const PROVIDER_TAG = 0x88a8;
+
+export function tagBytes(type: number, vlan: number): Buffer {
+  return Buffer.from([type >> 8, type & 0xff, vlan >> 8, vlan & 0xff]);
+}
+
 const FRAME_BYTES = 60;
+
+/** No shorter than a frame is. */
+export function padded(...parts: readonly Buffer[]): Buffer {
+  const frame = Buffer.concat(parts);
+  return Buffer.concat([frame, Buffer.alloc(Math.max(0, FRAME_BYTES - frame.length))]);
+}
 
 /** An empty datagram of UDP with its checksum, from port 9 to port 9 (RFC 863: discard), of addresses that nobody has (RFC 5737). */
 function probePacket({ from, to }: { readonly from: PortDescription; readonly to: PortDescription }): Buffer {

@@ -3,8 +3,21 @@
  * within the network's namespace. Paper «Virtual Switch VLANs», «Virtual Ports»; IEEE 802.1Q §9.6.
  */
 import { withProgram } from "../system/index.ts";
-import type { NetworkDescription, PortDescription, SwitchDescription } from "../vmkernel/index.ts";
-import { DISCARDED, macBytes, NOBODYS_TYPE, type ProbedPort, TRUNK, whereTo, whereToAtXdp } from "./probe-ports.ts";
+import { type NetworkDescription, type PortDescription, type SwitchDescription, VGT_ID } from "../vmkernel/index.ts";
+import {
+  CUSTOMER_TAG,
+  DISCARDED,
+  macBytes,
+  NOBODYS_TYPE,
+  PROVIDER_TAG,
+  type ProbedPort,
+  padded,
+  programAt,
+  STRANGERS_MAC,
+  tagBytes,
+  whereTo,
+  whereToAtXdp,
+} from "./probe-ports.ts";
 
 export type HostileKind = "another's address" | "a VLAN's tag" | "a priority tag" | "a reserved tag" | "two tags" | "a provider's tag";
 
@@ -26,17 +39,14 @@ export interface WireProbe {
   readonly cameOutAt: number | undefined;
 }
 
-/** Who is on no switch, and whose address no adapter has (locally administered). */
+/** Who is on no switch, and whose address no adapter has. */
 export const STRANGER = "nobody here";
-const STRANGERS_MAC = "02:00:00:00:00:66";
 /** Of a switch's ports, as many are aimed at by each: one of each VLAN first. */
 const TARGETS_MAX = 8;
 /** Of a switch with more, the others are not tried from the wire. */
 const WIRE_VLANS_MAX = 8;
 const SOME_VLAN = 100;
 const RESERVED_VLAN = 4095;
-const CUSTOMER_TAG = 0x8100;
-const PROVIDER_TAG = 0x88a8;
 
 const NEVER: readonly HostileKind[] = ["a priority tag", "a reserved tag", "two tags", "a provider's tag"];
 
@@ -47,14 +57,14 @@ export function refusedKinds({ connectee, connected, blockedBecause, policy, vla
   const mayForge = policy.security.forgedTransmits && connectee.kind !== "host";
   return [
     ...(mayForge && !isOut ? [] : (["another's address"] as const)),
-    ...(vlanId === TRUNK && !isOut ? [] : (["a VLAN's tag"] as const)),
+    ...(vlanId === VGT_ID && !isOut ? [] : (["a VLAN's tag"] as const)),
     ...NEVER,
   ];
 }
 
 export function probeRefusals(from: ProbedPort, { switches }: NetworkDescription): readonly HostileProbe[] {
   const found = find(switches, from.link);
-  const [program, express] = (["ingress", "xdp"] as const).map((hook) => from.programs.find(({ direction }) => direction === hook));
+  const [program, express] = [programAt(from, "ingress"), programAt(from, "xdp")];
   if (found === undefined || program === undefined) return [];
   return refusedKinds(found.port).flatMap((kind) =>
     targetsOf(found.home, from.link).flatMap((to): HostileProbe[] => {
@@ -70,17 +80,17 @@ export function probeRefusals(from: ProbedPort, { switches }: NetworkDescription
 /** From an uplink, a frame for each port's address in each VLAN of the switch, and in one more. */
 export function probeFromWire(from: ProbedPort, { switches }: NetworkDescription): readonly WireProbe[] {
   const found = find(switches, from.link);
-  const program = from.programs.find(({ direction }) => direction === "ingress");
+  const program = programAt(from, "ingress");
   if (found === undefined || found.port.connectee.kind !== "uplink" || program === undefined) return [];
   const others = stationsOf(found.home);
   const vlans = [...new Set([0, SOME_VLAN, ...others.map(({ vlanId }) => vlanId)])]
-    .filter((vlan) => vlan !== TRUNK)
+    .filter((vlan) => vlan !== VGT_ID)
     .slice(0, WIRE_VLANS_MAX);
   return (
     withProgram(program.id, (fd) =>
       others.flatMap((to) =>
         vlans.map((vlan): WireProbe => {
-          const tags = vlan === 0 ? [] : [tag(CUSTOMER_TAG, vlan)];
+          const tags = vlan === 0 ? [] : [tagBytes(CUSTOMER_TAG, vlan)];
           const header = Buffer.concat([macBytes(to.effectiveMac), macBytes(STRANGERS_MAC), ...tags]);
           return { to: to.device ?? "", vlan, cameOutAt: whereTo(fd, padded(header, NOBODYS_TYPE), from.ifindex) };
         }),
@@ -117,38 +127,27 @@ function hostileHeader(kind: HostileKind, { from, to }: Ends): Buffer {
 /** A trunk sends with the tag that is the receiver's. */
 function tagFor(from: PortDescription, to: PortDescription | undefined): readonly Buffer[] {
   const vlan = numberOf(to);
-  return from.vlanId === TRUNK && vlan !== undefined ? [tag(CUSTOMER_TAG, vlan)] : [];
+  return from.vlanId === VGT_ID && vlan !== undefined ? [tagBytes(CUSTOMER_TAG, vlan)] : [];
 }
 
 function hostileTags(kind: Exclude<HostileKind, "another's address">, vlan: number): readonly Buffer[] {
   switch (kind) {
     case "a VLAN's tag":
-      return [tag(CUSTOMER_TAG, vlan)];
+      return [tagBytes(CUSTOMER_TAG, vlan)];
     case "a priority tag":
-      return [tag(CUSTOMER_TAG, 0)];
+      return [tagBytes(CUSTOMER_TAG, 0)];
     case "a reserved tag":
-      return [tag(CUSTOMER_TAG, RESERVED_VLAN)];
+      return [tagBytes(CUSTOMER_TAG, RESERVED_VLAN)];
     case "two tags":
-      return [tag(CUSTOMER_TAG, vlan), tag(CUSTOMER_TAG, vlan)];
+      return [tagBytes(CUSTOMER_TAG, vlan), tagBytes(CUSTOMER_TAG, vlan)];
     case "a provider's tag":
-      return [tag(PROVIDER_TAG, vlan)];
+      return [tagBytes(PROVIDER_TAG, vlan)];
   }
 }
 
 /** The VLAN that a port is in, where that has a number. */
 function numberOf(port: PortDescription | undefined): number | undefined {
-  return port === undefined || port.vlanId === 0 || port.vlanId === TRUNK ? undefined : port.vlanId;
-}
-
-function tag(type: number, vlan: number): Buffer {
-  return Buffer.from([type >> 8, type & 0xff, vlan >> 8, vlan & 0xff]);
-}
-
-const FRAME_BYTES = 60;
-
-function padded(header: Buffer, rest: Buffer): Buffer {
-  const frame = Buffer.concat([header, rest]);
-  return Buffer.concat([frame, Buffer.alloc(Math.max(0, FRAME_BYTES - frame.length))]);
+  return port === undefined || port.vlanId === 0 || port.vlanId === VGT_ID ? undefined : port.vlanId;
 }
 
 function find(switches: readonly SwitchDescription[], link: string) {

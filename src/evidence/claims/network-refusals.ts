@@ -2,7 +2,7 @@
  * What ports of virtual switches refuse, tried on the programs that are in the kernel. Pure.
  * Paper «Virtual Ports», «Virtual Switch VLANs», «Virtual Switch Correctness».
  */
-import type { PortDescription } from "../../vmkernel/index.ts";
+import { type PortDescription, VGT_ID } from "../../vmkernel/index.ts";
 import type { Claim, Look } from "../claim.ts";
 import type { CompiledForLink, ObservedNetwork, ObservedPort } from "../observe-network.ts";
 import { ofNetwork, portOf } from "./network-look.ts";
@@ -42,12 +42,10 @@ const wireReachesItsVlan = ofNetwork(
   },
 );
 
-const TRUNK = 4095;
-
 function isMeant(network: ObservedNetwork, { to, vlan, cameOutAt }: ObservedPort["fromWire"][number]): boolean {
   const [meant, found] = [to, nameOf(network, cameOutAt)].map((link) => portOf(network, link));
   if (meant === undefined || found === undefined || found.connectee.kind === "uplink") return false;
-  return found.effectiveMac === meant.effectiveMac && (found.vlanId === vlan || found.vlanId === TRUNK);
+  return found.effectiveMac === meant.effectiveMac && (found.vlanId === vlan || found.vlanId === VGT_ID);
 }
 
 /** As `docs/networking.md` promises: 10,000 a second. */

@@ -2,7 +2,7 @@
  * The virtual network, by what is in the kernel: programs, their maps, links and taps. Pure.
  * Paper «Virtual Switch Isolation», «Virtual Switch Correctness», «Virtual Ports».
  */
-import type { PortDescription, SwitchDescription } from "../../vmkernel/index.ts";
+import { type PortDescription, type SwitchDescription, VGT_ID } from "../../vmkernel/index.ts";
 import type { Claim, Look } from "../claim.ts";
 import type { ObservedMonitor } from "../observe.ts";
 import type { ObservedNetstack, ObservedNetwork, ObservedPort, ObservedProgram } from "../observe-network.ts";
@@ -109,12 +109,10 @@ function expect(switches: readonly SwitchDescription[], { from, to }: { readonly
   const [sender, receiver] = [from, to].map((link) => home?.ports.find((port) => port.device === link));
   if (sender === undefined || receiver === undefined || !passes(sender) || !passes(receiver) || isDeaf(receiver)) return "never";
   // Trunks may carry some VLANs alone; two NICs of one address do not send to each other.
-  if (sender.vlanId === TRUNK || receiver.vlanId === TRUNK || sender.effectiveMac === receiver.effectiveMac) return "may";
+  if (sender.vlanId === VGT_ID || receiver.vlanId === VGT_ID || sender.effectiveMac === receiver.effectiveMac) return "may";
   if (sender.vlanId !== receiver.vlanId) return "never";
   return hasFirewall(sender) || isDeaf(sender) ? "may" : "reaches";
 }
-
-const TRUNK = 4095;
 
 function passes({ connected, blockedBecause }: PortDescription): boolean {
   return connected && blockedBecause === undefined;
@@ -188,7 +186,7 @@ function lookAtHostPort(port: PortDescription, { name, ports: own }: SwitchDescr
     .map(({ link }) => described.find(({ device }) => device === link))
     .filter((sender) => sender?.connectee.kind !== "host");
   const mayReach = (sender: PortDescription | undefined): boolean =>
-    sender !== undefined && own.includes(sender) && (sender.vlanId === port.vlanId || [sender.vlanId, port.vlanId].includes(TRUNK));
+    sender !== undefined && own.includes(sender) && (sender.vlanId === port.vlanId || [sender.vlanId, port.vlanId].includes(VGT_ID));
   const groups = new Set(guests.map((sender) => `${sender?.portGroup ?? "none"} (VLAN ${sender?.vlanId ?? "none"})`));
   const where = `${port.device} on ${port.portGroup} of ${name}, VLAN ${port.vlanId}`;
   return {

@@ -29,3 +29,4 @@ export {
   VirtualNetwork,
   type VirtualNetworkParts,
 } from "./virtual-network.ts";
+export { VGT_ID } from "./vlan.ts";
