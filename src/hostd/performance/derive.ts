@@ -33,41 +33,15 @@ export function deriveHost(before: LoadSample | undefined, after: LoadSample, si
   ];
 }
 
-/** Of all VMs together, what of each is told by {@link memoryFigures}. */
+/** Of all VMs together. */
 function guestsMemory(monitors: readonly MonitorLoad[]): Figure[] {
-  const sum = (bytesOf: (load: MonitorLoad) => number): number => monitors.reduce((total, load) => total + bytesOf(load), 0) / KIB;
-  const guests = (bytesOf: (memory: NonNullable<MonitorLoad["guestMemory"]>) => number) =>
-    sum(({ guestMemory }) => (guestMemory === undefined ? 0 : bytesOf(guestMemory)));
-  return [
+  const all = monitors.map(memoryOf);
+  return MEMORY_NAMES.map((name) =>
     figure(
-      "memShared",
-      sum(({ sharedBytes }) => sharedBytes),
+      name,
+      all.reduce((sum, of) => sum + (of[name] ?? 0), 0),
     ),
-    figure(
-      "memGranted",
-      guests(({ residentBytes }) => residentBytes),
-    ),
-    figure(
-      "memActive",
-      guests(({ touchedBytes }) => touchedBytes),
-    ),
-    figure(
-      "memSwapped",
-      guests(({ swappedBytes, compressedBytes }) => Math.max(0, swappedBytes - compressedBytes)),
-    ),
-    figure(
-      "memCompressed",
-      guests(({ compressedBytes }) => compressedBytes),
-    ),
-    figure(
-      "memBalloon",
-      guests(({ balloonedBytes }) => balloonedBytes),
-    ),
-    figure(
-      "memOverhead",
-      sum(({ memoryBytes, guestMemory }) => Math.max(0, memoryBytes - (guestMemory?.residentBytes ?? memoryBytes))),
-    ),
-  ];
+  );
 }
 
 function hostProcessors(before: LoadSample, after: LoadSample, { mhz, cores }: HostSize): Figure[] {
@@ -97,7 +71,6 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
     // A guest that has touched all of its memory takes more than it was given: what its monitor needs comes on top.
     figure("memUsage", Math.min(HUNDREDTHS, (HUNDREDTHS * after.memoryBytes) / Math.max(1, size.memoryBytes))),
     figure("memConsumed", after.memoryBytes / KIB),
-    figure("memShared", after.sharedBytes / KIB),
     ...memoryFigures(after, size),
     figure("uptime", (nowMs - after.startedAtMs) / 1000),
     ...entitlementFigures(after),
@@ -116,19 +89,28 @@ export function deriveVm(before: MonitorLoad | undefined, after: MonitorLoad, in
   ];
 }
 
-/** What is ballooned or swapped the guest believes it has; what it never touched, it was never given. */
-function memoryFigures({ memoryBytes, guestMemory, entitledBytes }: MonitorLoad, size: VmSize): Figure[] {
-  if (guestMemory === undefined) return [];
+const MEMORY_NAMES = ["memShared", "memGranted", "memActive", "memSwapped", "memCompressed", "memBalloon", "memOverhead"] as const;
+
+/** In KiB; of its guest's memory nothing where that was not read. What is ballooned or swapped the guest believes it has. */
+function memoryOf({ memoryBytes, sharedBytes, guestMemory }: MonitorLoad): Partial<Record<(typeof MEMORY_NAMES)[number], number>> {
+  const memShared = sharedBytes / KIB;
+  if (guestMemory === undefined) return { memShared };
   const { residentBytes, swappedBytes, compressedBytes, balloonedBytes, touchedBytes } = guestMemory;
-  return [
-    figure("memGranted", residentBytes / KIB),
-    figure("memActive", touchedBytes / KIB),
-    figure("memSwapped", Math.max(0, swappedBytes - compressedBytes) / KIB),
-    figure("memCompressed", compressedBytes / KIB),
-    figure("memBalloon", balloonedBytes / KIB),
-    figure("memOverhead", Math.max(0, memoryBytes - residentBytes) / KIB),
-    figure("memEntitlement", (entitledBytes ?? size.memoryBytes) / KIB),
-  ];
+  return {
+    memShared,
+    memGranted: residentBytes / KIB, // what it never touched, it was never given
+    memActive: touchedBytes / KIB,
+    memSwapped: Math.max(0, swappedBytes - compressedBytes) / KIB,
+    memCompressed: compressedBytes / KIB,
+    memBalloon: balloonedBytes / KIB,
+    memOverhead: Math.max(0, memoryBytes - residentBytes) / KIB,
+  };
+}
+
+function memoryFigures(load: MonitorLoad, size: VmSize): Figure[] {
+  const memory = memoryOf(load);
+  const found = MEMORY_NAMES.flatMap((name) => (memory[name] === undefined ? [] : [figure(name, memory[name])]));
+  return load.guestMemory === undefined ? found : [...found, figure("memEntitlement", (load.entitledBytes ?? size.memoryBytes) / KIB)];
 }
 
 /** The reading that a monitor would have given at its very start. */
