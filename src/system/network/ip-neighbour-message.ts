@@ -1,7 +1,7 @@
 /** The kernel's tables of ARP and of neighbour discovery, in messages of rtnetlink. Pure. Source: rtnetlink(7), include/uapi/linux/neighbour.h. */
 import { SystemError } from "../../base/index.ts";
 import { formatAddress } from "./address-message.ts";
-import type { NetlinkRequest } from "./link-message.ts";
+import { formatMac, type NetlinkRequest } from "./link-message.ts";
 import { attribute, decodeAttributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "./netlink-message.ts";
 
 export const RTM_NEWNEIGH = 28;
@@ -66,7 +66,7 @@ export function decodeIpNeighbour(body: Buffer): IpNeighbour | undefined {
   return {
     index: body.readInt32LE(4),
     address: formatAddress(address),
-    ...(mac?.length === 6 && { mac: mac.toString("hex").replace(/..(?=.)/g, "$&:") }),
+    ...(mac?.length === 6 && { mac: formatMac(mac) }),
     state,
     isRouter: (flags & NTF_ROUTER) !== 0,
   };

@@ -2,6 +2,7 @@
 import { SystemError } from "../../base/index.ts";
 import { parseCidr } from "./address-message.ts";
 import { decodeIpNeighbour, type IpNeighbour, RTM_NEWNEIGH, requestIpNeighbours, requestStaticNeighbour } from "./ip-neighbour-message.ts";
+import { parseMac } from "./link-message.ts";
 import { askOfLink } from "./link-requests.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 
@@ -20,6 +21,5 @@ export function listIpNeighbours(): readonly IpNeighbour[] {
 /** Tells a link who has an address: nobody is asked then. */
 export function addIpNeighbour(link: string, address: string, mac: string): void {
   const { bytes } = parseCidr(`${address}/${address.includes(":") ? 128 : 32}`);
-  const hardware = Buffer.from(mac.replaceAll(":", ""), "hex");
-  askOfLink(link, (index) => requestStaticNeighbour(index, bytes, hardware), `telling the network link ${link} who has ${address}`);
+  askOfLink(link, (index) => requestStaticNeighbour(index, bytes, parseMac(mac)), `telling the network link ${link} who has ${address}`);
 }

@@ -193,11 +193,11 @@ function named(name: string, flags: FlagChange = {}): Buffer {
   return Buffer.concat([linkHeader(flags), attribute(IFLA_IFNAME, name)]);
 }
 
-function parseMac(text: string): Buffer {
+export function parseMac(text: string): Buffer {
   assert(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text), `${text} is a MAC address`);
   return Buffer.from(text.replaceAll(":", ""), "hex");
 }
 
-function formatMac(bytes: Buffer): string {
+export function formatMac(bytes: Buffer): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
