@@ -139,7 +139,7 @@ export class Schedulers implements Disposable {
     const vms = this.#parts.running().map((monitor) => {
       const { vm, record } = monitor;
       const { sharingGroup: group } = record;
-      return group === undefined ? { vm, sharedBytes: 0 } : { vm, group, sharedBytes: mergedBytesOf(monitor.describe().pid) };
+      return group === undefined ? { vm, sharedBytes: 0 } : { vm, group, sharedBytes: mergedBytesOf(monitor.pid) };
     });
     return { ofMachine: mergedMemory(), vms };
   }

@@ -25,9 +25,9 @@ export const GUESTS = 0;
 export const TABLE_KEY_BYTES = 8;
 export const TABLE_VALUE_BYTES = 16;
 export const TABLE_VALUE = { ifindex: 0, flags: 4, uplinks: 8 } as const;
-const MEMBER_BYTES = 4;
-/** A look-up costs as much as a copy where there are many ports, so each finds several. */
-export const MEMBERS_PER_ENTRY = TABLE_VALUE_BYTES / MEMBER_BYTES;
+/** Where in a list's value its members are, in bytes: each look-up finds several, and not every copy needs one. */
+export const MEMBERS_AT = [0, 4, 8, 12] as const;
+export const MEMBERS_PER_ENTRY = MEMBERS_AT.length;
 export const FLAG_TAGGED = 1;
 /** What is sent to this address without a tag is delivered as it is: no program of the receiver's has to see it. */
 export const FLAG_BARE = 2;
@@ -235,7 +235,7 @@ export function encodeKey(key: bigint): Buffer {
 export function encodeEntry(entry: TableEntry): Buffer {
   const bytes = Buffer.alloc(TABLE_VALUE_BYTES);
   if ("members" in entry) {
-    for (const [at, member] of entry.members.entries()) bytes.writeUInt32LE(member, at * MEMBER_BYTES);
+    for (const [index, at] of MEMBERS_AT.entries()) bytes.writeUInt32LE(entry.members[index] ?? 0, at);
     return bytes;
   }
   const { ifindex, isTagged, isBare, uplinks } = entry;
@@ -244,9 +244,6 @@ export function encodeEntry(entry: TableEntry): Buffer {
   bytes.writeUInt32LE(uplinks, TABLE_VALUE.uplinks);
   return bytes;
 }
-
-/** Where in a list's value its members are, in bytes. */
-export const MEMBERS_AT = Array.from({ length: MEMBERS_PER_ENTRY }, (_, at) => at * MEMBER_BYTES);
 
 /** Which VLAN stands for which, as a program reads it: 16 bits for each of 4096. */
 export function encodeStandIns(vlans: VlanClasses): Buffer {
