@@ -32,53 +32,37 @@ export function forgetTouched(pid: number): void {
   }
 }
 
-/**
- * | from-to rwxp … | and beneath it lines of | Name:  number kB |, the last of them VmFlags. What lies below the first address is passed over a
- * piece at a time. @param pieces cut anywhere. Pure.
- */
+/** | from-to rwxp … | and beneath it lines of | Name:  number kB |, the last of them VmFlags. @param pieces cut anywhere. Pure. */
 export function parseResidency(pieces: Iterable<string>, addresses: readonly number[]): Residency | undefined {
-  const [first, last] = [Math.min(...addresses), Math.max(...addresses)];
+  const last = Math.max(...addresses);
   const sum = { residentBytes: 0, swappedBytes: 0, touchedBytes: 0 };
-  let rest: string | undefined;
-  for (const piece of pieces) {
-    rest = restAbove(first, `${rest ?? ""}${piece}`);
-    for (let end = endOfMapping(rest); end !== 0; end = endOfMapping(rest)) {
-      const { from, to } = rangeOf(rest);
-      if (addresses.some((address) => address >= from && address < to)) {
-        const text = rest.slice(0, end);
-        sum.residentBytes += numberBehind(text, "Rss:") * KIB;
-        sum.swappedBytes += numberBehind(text, "Swap:") * KIB;
-        sum.touchedBytes += numberBehind(text, "Referenced:") * KIB;
-      }
-      if (to > last) return sum;
-      rest = rest.slice(end);
+  let isThere = false;
+  for (const { from, to, text } of mappingsIn(pieces)) {
+    isThere = true;
+    if (addresses.some((address) => address >= from && address < to)) {
+      sum.residentBytes += numberBehind(text, "Rss:") * KIB;
+      sum.swappedBytes += numberBehind(text, "Swap:") * KIB;
+      sum.touchedBytes += numberBehind(text, "Referenced:") * KIB;
     }
+    if (to > last) break;
   }
-  return rest === undefined ? undefined : sum;
+  return isThere ? sum : undefined;
 }
 
 const KIB = 1024;
-const FIRST_LINE = "\nSize:"; // behind the range
 const LAST_LINE = "\nVmFlags:";
 
-/** Without its whole mappings, if even the last of them lies below. */
-function restAbove(address: number, text: string): string {
-  const lastLine = text.lastIndexOf(LAST_LINE);
-  const end = lastLine === -1 ? -1 : text.indexOf("\n", lastLine + LAST_LINE.length);
-  if (end === -1) return text;
-  const behindRange = text.lastIndexOf(FIRST_LINE, lastLine);
-  const { to } = rangeOf(text.slice(text.lastIndexOf("\n", behindRange - 1) + 1, behindRange));
-  return to > address ? text : text.slice(end + 1);
+function* mappingsIn(pieces: Iterable<string>): Generator<{ readonly from: number; readonly to: number; readonly text: string }, void> {
+  let rest = "";
+  for (const piece of pieces) {
+    rest += piece;
+    for (;;) {
+      const lastLine = rest.indexOf(LAST_LINE);
+      const end = lastLine === -1 ? -1 : rest.indexOf("\n", lastLine + LAST_LINE.length);
+      if (end === -1) break;
+      const text = rest.slice(0, end);
+      rest = rest.slice(end + 1);
+      yield { from: Number.parseInt(text, 16), to: Number.parseInt(text.slice(text.indexOf("-") + 1), 16), text };
+    }
+  }
 }
-
-/** Of the first one; 0 while it is not whole. */
-function endOfMapping(text: string): number {
-  const lastLine = text.indexOf(LAST_LINE);
-  return lastLine === -1 ? 0 : text.indexOf("\n", lastLine + LAST_LINE.length) + 1;
-}
-
-function rangeOf(text: string): { readonly from: number; readonly to: number } {
-  return { from: Number.parseInt(text, 16), to: Number.parseInt(text.slice(text.indexOf("-") + 1, HEX_CHARACTERS_MAX), 16) };
-}
-
-const HEX_CHARACTERS_MAX = 2 * 16 + 1;
