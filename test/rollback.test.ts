@@ -50,9 +50,14 @@ describe.skipIf(process.getuid?.() !== 0)("a host that is managed over the netwo
     client.call(SYSTEM, "UpdateVirtualSwitch", { vswitchName: "vSwitch0", spec: bond(...devices) });
   const uplinks = async () => ((await read(client, SYSTEM, "networkInfo")) as HostNetworkInfo).vswitch?.flatMap(({ pnic }) => pnic ?? []);
   const ofMachine = (name: string) =>
-    inNamespace(network.machine, () =>
-      findLink(name) ? [listAddresses(name).filter((one) => !one.startsWith("fe80")), listRoutes(name)] : undefined,
-    );
+    inNamespace(network.machine, () => {
+      try {
+        return [listAddresses(name).filter((one) => !one.startsWith("fe80")), listRoutes(name)];
+      } catch (cause) {
+        if (findLink(name)) throw cause;
+        return undefined; // it may have gone between the two
+      }
+    });
   const rollbacks = async () => {
     const events = await client.call(EVENTS, "QueryEvents", { filter: { eventTypeId: ["NetworkRollbackEvent"] } });
     return ((events ?? []) as readonly Event[]).map((event) => (event as Event & { methodName: string }).methodName);
