@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addSwapFile, parseSwaps, removeSwapFile, swapFiles } from "./swap.ts";
@@ -30,9 +30,14 @@ describe.skipIf(process.getuid?.() !== 0)("as root", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("one for which there is no room is not there afterwards", async () => {
+  test("one for which there is no room takes none, nor does one after which there would be none for logs", async () => {
     const path = join(folder, "swap-2");
-    await expect(addSwapFile(path, 2 ** 52)).rejects.toThrow(`swapping to ${path}`);
+    const { bsize, bavail } = statfsSync(folder);
+    for (const sizeBytes of [2 ** 52, bsize * bavail - 2 ** 20])
+      await expect(addSwapFile(path, sizeBytes)).rejects.toMatchObject({
+        message: `swapping to ${path}`,
+        cause: { message: expect.stringContaining("is to stay free") },
+      });
     expect(existsSync(path)).toBe(false);
   });
 });

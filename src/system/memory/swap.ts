@@ -4,8 +4,9 @@
  *
  *   header, a page:  | … | 1024 version 1 | 1028 last page | … | 4086 "SWAPSPACE2" |
  */
-import { accessSync, closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readFileSync, statfsSync, writeFileSync, writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { SystemError } from "../../base/index.ts";
 import { allocate } from "../files/syscalls.ts";
 import { libcCall } from "../libc.ts";
@@ -26,12 +27,16 @@ export interface SwapFile {
   readonly usedBytes: number;
 }
 
+/** Of the file system that swap files are on: that much stays free, for logs and all else that must be written. */
+const FREE_PART_MIN = 1 / 20;
+
 /**
  * Makes a file that only root reads, all of it there, and has the kernel swap to it.
  * @throws {SystemError} when there is no room, the file system cannot be swapped to, or root may not; then it is not there
  */
 export async function addSwapFile(path: string, sizeBytes: number): Promise<void> {
   try {
+    requireRoom(roomForSwap(dirname(path)), sizeBytes);
     const fd = openSync(path, "wx", 0o600);
     try {
       allocate(fd, { offset: 0, length: sizeBytes });
@@ -44,6 +49,19 @@ export async function addSwapFile(path: string, sizeBytes: number): Promise<void
     await rm(path, { force: true });
     throw new SystemError(`swapping to ${path}`, { cause });
   }
+}
+
+/** What swap files in a folder can take more, in bytes; less than 0 where more is taken already than should be. */
+export function roomForSwap(folder: string): number {
+  const { bsize, blocks, bavail } = statfsSync(folder);
+  return (bavail - Math.ceil(FREE_PART_MIN * blocks)) * bsize;
+}
+
+/** Before a block is taken: one that filled the disk, though but for a moment, would have the host's logs fail. */
+function requireRoom(roomBytes: number, sizeBytes: number): void {
+  const [room, size] = [roomBytes, sizeBytes].map((bytes) => Math.round(bytes / 2 ** 20));
+  if (sizeBytes > roomBytes)
+    throw new Error(`it needs ${size} MiB; there is room for ${room}, for a twentieth of the file system is to stay free`);
 }
 
 export function swapHeader(sizeBytes: number): Buffer {

@@ -5,10 +5,11 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../base/index.ts";
-import { addSwapFile, canCompressMemory, removeSwapFile, setCompression, swapFiles } from "../../system/index.ts";
+import { addSwapFile, canCompressMemory, removeSwapFile, roomForSwap, setCompression, swapFiles } from "../../system/index.ts";
 
-/** A file is no smaller: the kernel has room for some twenty of them. */
 const STEP_BYTES = 256 * 2 ** 20;
+/** Of all that is there already, a new file has at least as much: the kernel has room for some twenty, which so hold a tebibyte. */
+const GROWTH = 0.5;
 /** While more is in a file than this, it is not given up: what comes back holds up everything else. */
 const LEFT_BYTES_MAX = 64 * 2 ** 20;
 
@@ -32,7 +33,7 @@ export class SwapSpace {
     const missing = bytes - this.sizeBytes;
     if (missing <= 0) return;
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const sizeBytes = Math.ceil(missing / STEP_BYTES) * STEP_BYTES + STEP_BYTES / 256; // and its header
+    const sizeBytes = fileSize(missing, this.sizeBytes, roomForSwap(this.#folder));
     const path = join(this.#folder, `swap-${this.#nextNumber()}`);
     await addSwapFile(path, sizeBytes);
     this.#log(`guests can be swapped to ${path}: ${Math.round(sizeBytes / 2 ** 20)} MiB`);
@@ -84,4 +85,10 @@ export class SwapSpace {
     }
     for (const name of names) if (!used.has(join(this.#folder, name))) rmSync(join(this.#folder, name), { force: true });
   }
+}
+
+/** Of the next file, in bytes: what is missing, and more while the disk has room for twice that. Pure. */
+export function fileSize(missingBytes: number, presentBytes: number, roomBytes: number): number {
+  const ahead = Math.min(GROWTH * presentBytes, roomBytes / 2);
+  return Math.ceil(Math.max(missingBytes, ahead) / STEP_BYTES) * STEP_BYTES + STEP_BYTES / 256; // and its header
 }
