@@ -4,6 +4,7 @@
  */
 import { type DatastorePath, formatDatastorePath, messageOf, Turns, Undo, type VmId } from "../base/index.ts";
 import { fault } from "../wire/index.ts";
+import { AdapterRounds } from "./adapter-rounds.ts";
 import {
   type ChainParts,
   type ChildRequest,
@@ -99,6 +100,7 @@ export class Monitors {
   readonly #logs: VmLogs;
   readonly #starts: Turns;
   readonly #schedulers: Schedulers;
+  readonly #adapterRounds: AdapterRounds;
   #isShuttingDown = false;
 
   constructor(parts: MonitorsParts) {
@@ -108,7 +110,9 @@ export class Monitors {
     this.#logs = new VmLogs(parts);
     this.guests = new RunningGuests({ running: this.#running, logs: this.#logs, storage: parts.storage });
     this.#starts = new Turns(STARTS_PER_PROCESSOR * parts.limits.logicalCpus);
-    this.#schedulers = new Schedulers({ ...parts, running: () => this.#running.present() });
+    const running = () => this.#running.present();
+    this.#schedulers = new Schedulers({ ...parts, running });
+    this.#adapterRounds = new AdapterRounds({ ...parts, running });
   }
 
   /** Finds what an earlier vmkernel left, and takes up what runs. Before the first request. */
@@ -335,6 +339,7 @@ export class Monitors {
   /** Lets go of the guests; they run on. */
   release(): void {
     this.#schedulers[Symbol.dispose]();
+    this.#adapterRounds[Symbol.dispose]();
     this.#serialPorts.close();
     this.#running.release();
   }

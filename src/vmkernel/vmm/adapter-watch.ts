@@ -8,8 +8,8 @@ import type { AdapterState } from "../machine.ts";
 import { parseNetClients } from "./parse-net-clients.ts";
 import { parseRxFilters } from "./parse-rx-filters.ts";
 
-/** Until then a guest's new address is not known, and what it sends from it is forged. */
-const LOOK_INTERVAL_MS = 1000;
+/** Also of a guest that sends nothing: what is sent to its new address is to reach it. One that sends is looked at sooner. */
+const LOOK_INTERVAL_MS = 10_000;
 
 export interface AdapterWatchParts {
   /** QEMU's answers to `info network` and to `query-rx-filter`. */

@@ -188,6 +188,11 @@ export class Monitor {
     this.#onAdaptersChanged = listener;
   }
 
+  /** Asks what the guest's drivers have set by now. */
+  lookAtAdapters(): Promise<void> {
+    return this.#adapters.look();
+  }
+
   /** As the guest's drivers have set them, by the key of the NIC. */
   get adapters(): ReadonlyMap<number, AdapterState> {
     return this.#adapters.adapters;
@@ -388,7 +393,7 @@ export class Monitor {
         return;
       case "NIC_RX_FILTER_CHANGED":
         // QEMU tells of no further change until it was asked for this one, which the look does.
-        void this.#adapters.look();
+        void this.lookAtAdapters();
         return;
       case "VSERPORT_CHANGE":
         // The tools channel has the only port that a VM has.
