@@ -39,6 +39,30 @@ test("what was learned is forgotten once nobody waits", () => {
   expect(factors.get(id(1))).toBeCloseTo(1, 1);
 });
 
+test("whatever they used, waited and were granted, each factor is a number that the kernel can be told", () => {
+  const amount = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 2, noNaN: true }));
+  const rival = fc.record({
+    used: amount,
+    waited: amount,
+    grantedMhz: fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max: 2000, noNaN: true })),
+  });
+  fc.assert(
+    fc.property(fc.array(fc.array(rival, { minLength: 3, maxLength: 3 }), { minLength: 1, maxLength: 5 }), (looks) => {
+      let factors: ReadonlyMap<VmId, number> = new Map();
+      for (const rivals of looks) {
+        const vms = rivals.map((one, index): RunningVm => ({ vm: id(index), vcpus: 2, ...one }));
+        factors = correctWeights(factors, vms, MHZ);
+        for (const factor of factors.values()) expect(factor >= 1 / 8 && factor <= 8).toBe(true);
+      }
+    }),
+  );
+});
+
+test("of two that waited all the time, and used less than a tick of the clock, neither is corrected", () => {
+  const waiting = (number: number): RunningVm => ({ vm: id(number), vcpus: 1, used: 0, waited: 1, grantedMhz: 500 });
+  expect([...correctWeights(new Map(), [waiting(1), waiting(2)], MHZ).values()]).toEqual([1, 1]);
+});
+
 test("under a kernel that favours some by up to three times, each has its part in twenty looks, within 5 %", () => {
   const rival = fc.record({ shares: fc.integer({ min: 500, max: 2000 }), favour: fc.double({ min: 0.6, max: 1.7, noNaN: true }) });
   fc.assert(

@@ -5,7 +5,7 @@
  */
 import type { VmId } from "../../base/index.ts";
 import type { RunningVm } from "./plan-cpu.ts";
-import { rivalsAmong } from "./rivals.ts";
+import { type Rival, rivalsAmong } from "./rivals.ts";
 
 /** What of its deviation is taken back at each look: parts of a second are rough themselves, so not all of it. */
 const GAIN = 0.4;
@@ -21,10 +21,11 @@ const USED_MIN = 0.01;
 export function correctWeights(before: ReadonlyMap<VmId, number>, running: readonly RunningVm[], mhz: number): ReadonlyMap<VmId, number> {
   const factors = new Map(running.map(({ vm }) => [vm, relaxed(before.get(vm) ?? 1)]));
   for (const rivals of rivalsAmong(running, mhz)) {
-    const used = rivals.reduce((sum, rival) => sum + rival.used, 0);
+    const usedBy = (rival: Rival): number => Math.max(USED_MIN, rival.used);
+    const used = rivals.reduce((sum, rival) => sum + usedBy(rival), 0);
     const granted = rivals.reduce((sum, rival) => sum + rival.granted, 0);
     const led = rivals.map((rival) => {
-      const part = Math.max(USED_MIN, rival.used) / used;
+      const part = usedBy(rival) / used;
       return { vm: rival.vm, factor: (before.get(rival.vm) ?? 1) * (rival.granted / granted / part) ** GAIN };
     });
     const mean = Math.exp(led.reduce((sum, { factor }) => sum + Math.log(factor), 0) / led.length);
