@@ -8,6 +8,7 @@ import {
   compressedMemory,
   mergedBytesOf,
   mergedMemory,
+  type ProcessorTime,
   readMemory,
   readMemoryUse,
   setMemoryPortion,
@@ -146,9 +147,11 @@ export class Schedulers implements Disposable {
 
   /** Of those that are there; what ends meanwhile is left out. */
   async loads(): Promise<MonitorLoad[]> {
-    const compressedBytesOf = compressedMemory();
+    const times = await this.#cpu.timesAtNextLook();
     const turns = new Turns(SAMPLED_AT_ONCE);
-    const loads = await Promise.all(this.#parts.running().map((monitor) => turns.take(() => this.#loadOf(monitor, compressedBytesOf))));
+    const monitors = this.#parts.running();
+    const sample = { guests: monitors.length, compressedBytesOf: compressedMemory() };
+    const loads = await Promise.all(monitors.map((monitor) => turns.take(() => this.#loadOf(monitor, times.get(monitor.vm), sample))));
     const nics = this.#parts.network.loads();
     const entitlements = this.#cpu.entitlements();
     return loads.flatMap((load) => {
@@ -179,13 +182,15 @@ export class Schedulers implements Disposable {
 
   async #loadOf(
     monitor: Monitor,
-    compressedBytesOf: (cgroup: string) => number,
+    time: ProcessorTime | undefined,
+    { guests, compressedBytesOf }: { readonly guests: number; readonly compressedBytesOf: (cgroup: string) => number },
   ): Promise<Omit<MonitorLoad, "nics" | "entitledMhz" | "worstCaseMhz"> | undefined> {
-    const load = await loadOf(monitor);
+    const load = time && (await loadOf(monitor, time));
     if (load === undefined) return undefined;
     const { cgroup } = scheduledMonitor(monitor);
     const entitledBytes = this.#memory.entitledBytes(monitor.vm);
-    const look = await sampleGuestMemory(monitor, entitledBytes === undefined ? load.memoryBytes + load.sharedBytes : undefined);
+    const ownBytes = entitledBytes === undefined ? load.memoryBytes + load.sharedBytes : undefined;
+    const look = await sampleGuestMemory(monitor, ownBytes, guests);
     return {
       ...load,
       ...(look && { guestMemory: { ...look, compressedBytes: cgroup === undefined ? 0 : compressedBytesOf(cgroup) } }),

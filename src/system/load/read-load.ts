@@ -29,7 +29,6 @@ export interface ProcessLoad {
   readonly processorMs: number;
   /** Its own: not its program, which others have mapped too. A page that the kernel has merged with others' counts in full. */
   readonly memoryBytes: number;
-  readonly threads: number;
 }
 
 /** Of all threads of a process; both only grow, but for what a thread had waited that has ended. */
@@ -66,9 +65,15 @@ export function readLinkLoads(): readonly NicLoad[] {
 
 /** @returns undefined when it has ended */
 export function readProcessLoad(pid: number): ProcessLoad | undefined {
-  const [stat, status] = [readOfProcess(pid, "stat"), readOfProcess(pid, "status")];
-  if (stat === undefined || status === undefined) return undefined;
-  return { ...parseProcessStat(stat), memoryBytes: parseOwnMemoryBytes(status) };
+  const [stat, memoryBytes] = [readOfProcess(pid, "stat"), readOwnMemoryBytes(pid)];
+  if (stat === undefined || memoryBytes === undefined) return undefined;
+  return { processorMs: parseProcessStat(stat).processorMs, memoryBytes };
+}
+
+/** As in {@link ProcessLoad}. @returns undefined when it has ended */
+export function readOwnMemoryBytes(pid: number): number | undefined {
+  const status = readOfProcess(pid, "status");
+  return status === undefined ? undefined : parseOwnMemoryBytes(status);
 }
 
 /** @returns undefined when it has ended */

@@ -2,7 +2,7 @@
  * Keeps each monitor's part of the processors what its VM is entitled to: looks once a second at what all use, divides anew, and
  * writes what has changed. The one place where CPU shares, reservations and limits reach the kernel.
  */
-import { messageOf, repeat, Turns, type VmId } from "../../base/index.ts";
+import { defer, messageOf, repeat, Turns, type VmId } from "../../base/index.ts";
 import { type CoreThreads, type CpuPortion, type ProcessorTime, readIdleMs, readProcessorTime, setCpuPortion } from "../../system/index.ts";
 import type { LatencySensitivity } from "../machine.ts";
 import { NO_POOLS, type ResourceConfig } from "./config.ts";
@@ -53,6 +53,7 @@ export class CpuScheduler implements Disposable {
   #granted: CpuPlan["granted"] = new Map();
   #factors: ReturnType<typeof correctWeights> = new Map();
   #holds: ReturnType<typeof holdBack> = new Map();
+  #looked = defer<void>();
   #idle: { readonly ms: number; readonly atMs: number } | undefined;
   readonly #looking: Disposable;
   /** A vmkernel that was told nothing yet takes what it is told: what runs was started under it. */
@@ -91,6 +92,12 @@ export class CpuScheduler implements Disposable {
     return entitlements(this.#config, this.#describe(this.#parts.running()), this.#parts.processors);
   }
 
+  /** What each has used until the next look, which is within a second: it is read for that anyway. */
+  async timesAtNextLook(): Promise<ReadonlyMap<VmId, ProcessorTime>> {
+    if (this.#parts.running().length > 0) await this.#looked.promise;
+    return this.#looks;
+  }
+
   /** Also whenever a VM has started, or is weighed otherwise. */
   divideNow(): Promise<void> {
     return this.#turns.take(() => this.#divide());
@@ -120,11 +127,14 @@ export class CpuScheduler implements Disposable {
 
   [Symbol.dispose](): void {
     this.#looking[Symbol.dispose]();
+    this.#looked.resolve();
   }
 
   async #lookAndDivide(): Promise<void> {
     const monitors = this.#parts.running();
     await Promise.all(monitors.map((monitor) => this.#look(monitor)));
+    this.#looked.resolve();
+    this.#looked = defer();
     const seen = this.#describe(monitors);
     this.#factors = correctWeights(this.#factors, seen, this.#parts.processors.mhz);
     this.#holds = holdBack(seen, { mhz: this.#parts.processors.mhz, idle: this.#lookForIdle() });

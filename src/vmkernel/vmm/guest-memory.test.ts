@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseBalloon } from "./guest-memory.ts";
+import { parseBalloon, touchesCountMs } from "./guest-memory.ts";
 import { isGuestMemory } from "./plan-devices.ts";
 
 test.each<[string, unknown, number]>([
@@ -19,3 +19,16 @@ test("the guest's memory is its first piece and its modules, not what devices an
     ...["pc.ram", "/objects/memory0", "memory12"],
   ]);
 });
+
+test.each<[string, number, number, number]>([
+  ["few guests that are looked at in no time", 0.8, 50, 60_000],
+  ["more guests", 0.8, 200, 160_000],
+  ["fewer of more memory", 8, 20, 160_000],
+  ["many of much memory", 40, 200, 600_000],
+  ["none that was looked at yet", 0, 1, 60_000],
+])(
+  "of %s, touches are counted for a minute, or for as long as looking takes no more than a thousandth of a processor",
+  (_, tookMs, guests, countMs) => {
+    expect(touchesCountMs(tookMs, guests)).toBe(countMs);
+  },
+);

@@ -17,50 +17,70 @@ export interface GuestMemory extends Residency {
 /** Addresses of each guest's memory in its monitor, for as long as it has that much. */
 const places = new WeakMap<Monitor, { readonly memoryMiB: number; readonly addresses: readonly number[] }>();
 
-/**
- * @param balloon asks how much the guest has given back
- * @returns undefined when its monitor has ended, or does not answer
- */
-export async function readGuestMemory(monitor: Monitor, balloon = readBalloon): Promise<GuestMemory | undefined> {
+/** @returns undefined when its monitor has ended, or does not answer: whoever needs it asks again */
+export async function readGuestMemory(monitor: Monitor): Promise<GuestMemory | undefined> {
+  return (await look(monitor, { asksBalloon: true, forgets: false }))?.memory;
+}
+
+interface Look {
+  readonly memory: GuestMemory;
+  /** Of this thread's time, that the kernel needed. */
+  readonly tookMs: number;
+}
+
+async function look(monitor: Monitor, { asksBalloon, forgets }: Record<"asksBalloon" | "forgets", boolean>): Promise<Look | undefined> {
   const { pid } = monitor;
   try {
-    const residency = residencyOf(pid, await placesOf(monitor));
-    return residency && { ...residency, balloonedBytes: await balloon(monitor) };
+    const [places, balloonedBytes] = [await placesOf(monitor), asksBalloon ? await readBalloon(monitor) : 0];
+    const beganMs = performance.now();
+    const residency = residencyOf(pid, places);
+    if (forgets) forgetTouched(pid);
+    return residency && { memory: { ...residency, balloonedBytes }, tookMs: performance.now() - beganMs };
   } catch {
-    return undefined; // whoever needs it asks again
+    return undefined;
   }
 }
 
 /** ESXi's Mem.SamplePeriod: to count anew holds a guest's page faults up for a moment. */
 const TOUCHES_COUNT_MS = 60_000;
+const TOUCHES_COUNT_MAX_MS = 600_000;
+/** What counting may take of one processor, of all guests together. */
+const COUNTING_PART_MAX = 0.001;
 /** Of a guest's memory: less is no reason to look at it. */
 const CHANGE_MIN = 0.01;
+
+/** For how long touches of a guest's memory are counted until they are counted anew. @param tookMs to look at it. Pure. */
+export function touchesCountMs(tookMs: number, guests: number): number {
+  return Math.min(TOUCHES_COUNT_MAX_MS, Math.max(TOUCHES_COUNT_MS, (tookMs * guests) / COUNTING_PART_MAX));
+}
 
 interface Sampled {
   readonly memory: GuestMemory;
   /** What its monitor had of the machine's memory then. */
   readonly ownBytes: number;
-  /** When touches were counted anew. */
-  readonly sinceMs: number;
+  /** When touches are counted anew. */
+  readonly dueMs: number;
 }
 const sampled = new WeakMap<Monitor, Sampled>();
 
 /**
- * As {@link readGuestMemory}, for figures: the kernel walks page tables for it and QEMU is asked, so that is done only once a minute, when
- * {@link GuestMemory.touchedBytes} counts anew, and when the monitor has more or less memory than it had, of which the kernel keeps a sum.
+ * As {@link readGuestMemory}, for figures: the kernel walks page tables for it and QEMU is asked, so that is done once a minute, on a host
+ * of much memory more seldom, when {@link GuestMemory.touchedBytes} counts anew, and when the monitor has more or less memory than it had,
+ * of which the kernel keeps a sum.
  * @param ownBytes what the monitor has now; undefined: memory is being taken from guests, so it is looked at in any case
+ * @param guests how many there are to look at
  */
-export async function sampleGuestMemory(monitor: Monitor, ownBytes: number | undefined): Promise<GuestMemory | undefined> {
+export async function sampleGuestMemory(monitor: Monitor, ownBytes: number | undefined, guests: number): Promise<GuestMemory | undefined> {
   const [before, now] = [sampled.get(monitor), performance.now()];
-  const isDue = before === undefined || now - before.sinceMs >= TOUCHES_COUNT_MS;
+  const isDue = before === undefined || now >= before.dueMs;
   if (!isDue && ownBytes !== undefined && isNear(monitor, before.ownBytes, ownBytes)) return before.memory;
   // A balloon that was seen to hold nothing was told nothing since: QEMU need not be asked.
   const isFlat = ownBytes !== undefined && before?.memory.balloonedBytes === 0;
-  const memory = await readGuestMemory(monitor, isFlat ? async () => 0 : readBalloon);
-  if (memory === undefined) return undefined;
-  sampled.set(monitor, { memory, ownBytes: ownBytes ?? Number.NaN, sinceMs: isDue ? now : before.sinceMs });
-  if (isDue && before !== undefined) forgetTouched(monitor.pid);
-  return memory;
+  const found = await look(monitor, { asksBalloon: !isFlat, forgets: isDue && before !== undefined });
+  if (found === undefined) return undefined;
+  const dueMs = isDue ? now + touchesCountMs(found.tookMs, guests) : before.dueMs;
+  sampled.set(monitor, { memory: found.memory, ownBytes: ownBytes ?? Number.NaN, dueMs });
+  return found.memory;
 }
 
 function isNear({ record }: Monitor, before: number, now: number): boolean {

@@ -1,5 +1,12 @@
 /** What one monitor has used so far: seen from outside by its processes, and of its disks as it tells itself. */
-import { mergedBytesOf, type ProcessLoad, readProcessLoad, readTransferredBytes, readWaitedMs } from "../../system/index.ts";
+import {
+  mergedBytesOf,
+  type ProcessLoad,
+  type ProcessorTime,
+  readOwnMemoryBytes,
+  readProcessLoad,
+  readTransferredBytes,
+} from "../../system/index.ts";
 import type { MachineSpec } from "../machine.ts";
 import type { MonitorLoad, VirtualDiskLoad } from "../rpc.ts";
 import type { Monitor } from "./monitor.ts";
@@ -7,31 +14,29 @@ import type { Monitor } from "./monitor.ts";
 /** Without what its network and its scheduler know of it. */
 export type OwnLoad = Omit<MonitorLoad, "nics" | "entitledMhz" | "worstCaseMhz">;
 
-/** Of all processes of a sandbox; they offer no memory to be merged. */
-type SandboxLoad = Pick<ProcessLoad, "processorMs" | "memoryBytes">;
 /** What a monitor's sandbox has used: it sleeps while the monitor runs, and starts no other, so it is measured once. */
-const sandboxes = new WeakMap<Monitor, SandboxLoad>();
+const sandboxes = new WeakMap<Monitor, ProcessLoad>();
 
-/** @returns undefined when its process has ended meanwhile */
-export async function loadOf(monitor: Monitor): Promise<OwnLoad | undefined> {
+/** @param time of its process, which the scheduler has read just now. @returns undefined when its process has ended meanwhile */
+export async function loadOf(monitor: Monitor, time: ProcessorTime): Promise<OwnLoad | undefined> {
   const { pid } = monitor;
   const { machine, startedAtMs, sharingGroup } = monitor.record;
   const sandbox = sandboxes.get(monitor) ?? (await measureSandbox(monitor));
-  const own = readProcessLoad(pid);
-  if (own === undefined) return undefined;
+  const ownBytes = readOwnMemoryBytes(pid);
+  if (ownBytes === undefined) return undefined;
   const sharedBytes = sharingGroup === undefined ? 0 : mergedBytesOf(pid); // without a group, none of it was offered to be merged
   return {
     vm: machine.vm,
     startedAtMs,
-    processorMs: own.processorMs + sandbox.processorMs,
-    waitedMs: readWaitedMs(pid, own.threads) ?? 0,
-    memoryBytes: Math.max(0, own.memoryBytes + sandbox.memoryBytes - sharedBytes), // what is merged is there once, for all of them
+    processorMs: time.usedMs + sandbox.processorMs,
+    waitedMs: time.waitedMs,
+    memoryBytes: Math.max(0, ownBytes + sandbox.memoryBytes - sharedBytes), // what is merged is there once, for all of them
     sharedBytes,
     disks: await diskLoadsOf(monitor),
   };
 }
 
-async function measureSandbox(monitor: Monitor): Promise<SandboxLoad> {
+async function measureSandbox(monitor: Monitor): Promise<ProcessLoad> {
   const sum = { processorMs: 0, memoryBytes: 0 };
   for (const pid of await monitor.processes()) {
     const load = pid === monitor.pid ? undefined : readProcessLoad(pid);
