@@ -64,7 +64,7 @@ export interface SchedulersParts extends Pick<CpuSchedulerParts, "cores" | "hasC
 }
 
 /** The kernel's texts are read at once, without a promise: between one few monitors and the next, vmkernel does its other work. */
-const SAMPLED_AT_ONCE = 8;
+const SAMPLED_AT_ONCE = 64;
 
 export class Schedulers implements Disposable {
   readonly #parts: SchedulersParts;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { QMP_LINE_BYTES_MAX } from "../../wire/index.ts";
 import { AgentError, GuestAgent } from "./guest-agent.ts";
@@ -65,16 +66,13 @@ async function serve(reply: Reply, first = ""): Promise<void> {
 const done: Reply = ({ id }) => ({ return: {}, id });
 const open = (onEvent: (event: QmpEvent) => void = () => {}) => QmpConnection.open(path, onEvent, 300);
 
-test("answers find their commands although others come first, and an error names its command", async () => {
-  const late: unknown[] = [];
-  await serve(({ id, execute }, socket) => {
-    if (execute === "first") {
-      late.push(id);
-      return undefined;
-    }
-    if (execute === "bad") return { id, error: { class: "GenericError", desc: "no such thing" } };
-    if (late.length > 0) socket.write(`${JSON.stringify({ return: "one", id: late.pop() })}\n`);
-    return { return: "two", id };
+test("answers find their commands, also when one is late, and an error names its command", async () => {
+  await serve((command, socket) => {
+    const { execute } = command;
+    if (execute === "first") return undefined;
+    if (execute === "bad") return { error: { class: "GenericError", desc: "no such thing" } };
+    if (execute === "second") socket.write('{"return": "one"}\n');
+    return execute === "second" ? { return: "two" } : done(command, socket);
   }, GREETING);
   const qmp = await open();
   const [first, second] = [qmp.execute("first"), qmp.execute("second")];
@@ -82,6 +80,18 @@ test("answers find their commands although others come first, and an error names
   await expect(qmp.execute("bad")).rejects.toMatchObject({ name: "QmpError", errorClass: "GenericError", message: "bad: no such thing" });
   qmp.close();
   await expect(qmp.execute("after")).rejects.toBeInstanceOf(MonitorSilent);
+});
+
+test("what QEMU still answers to an earlier conversation is answered to nobody", async () => {
+  const reply: Reply = (command, socket) => {
+    if (command.execute !== "qmp_capabilities") return { return: command.execute };
+    socket.write('{"return": "from before"}\n{"error": {"class": "GenericError", "desc": "from before"}}\n{"return": "old", "id": 7}\n');
+    return done(command, socket);
+  };
+  await serve(reply, GREETING);
+  const qmp = await open();
+  expect(await Promise.all(["one", "two"].map((command) => qmp.execute(command)))).toEqual(["one", "two"]);
+  qmp.close();
 });
 
 test("events are heard beside answers", async () => {
@@ -121,13 +131,12 @@ test("a monitor that goes away in the middle of a command fails it", async () =>
   await expect(qmp.execute("quit")).rejects.toBeInstanceOf(MonitorSilent);
 });
 
-test("an answer to a command that was never given is passed over", async () => {
-  await serve((command, socket) => {
-    socket.write('{"return": "forged", "id": 4711}\n{"return": "forged"}\n');
-    return done(command, socket);
-  }, GREETING);
+test("an answer while nothing was asked is passed over", async () => {
+  await serve(({ execute }) => (execute === "stop" ? '{"return": {}}\n{"return": "forged"}\n' : { return: execute, id: 0 }), GREETING);
   const qmp = await open();
   expect(await qmp.execute("stop")).toEqual({});
+  await sleep(50);
+  expect(await qmp.execute("cont")).toBe("cont");
   qmp.close();
 });
 

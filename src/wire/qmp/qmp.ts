@@ -17,9 +17,16 @@ export class QmpSyntaxError extends Error {
   override readonly name = "QmpSyntaxError";
 }
 
+export interface QmpCommand {
+  readonly execute: string;
+  /** QEMU answers with it. */
+  readonly id?: number;
+  readonly arguments?: object;
+}
+
 /** Without a line's end: QEMU reads a byte at a time, at 5 µs each, and carries a command out at its last bracket. */
-export function encodeQmpCommand(command: { readonly id: number; readonly execute: string; readonly arguments?: object }): string {
-  return JSON.stringify({ execute: command.execute, id: command.id, ...(command.arguments && { arguments: command.arguments }) });
+export function encodeQmpCommand(command: QmpCommand): string {
+  return JSON.stringify(command);
 }
 
 /** @throws {QmpSyntaxError} when the line is none of greeting, return, error and event */
