@@ -4,13 +4,13 @@
  * DVSTrafficShapingPolicy.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { ShapedWay, VlanRange } from "../../vmkernel/index.ts";
+import { type ShapedWay, VGT_ID, type VlanRange } from "../../vmkernel/index.ts";
 import type { HostNetworkTrafficShapingPolicy } from "../../wire/index.ts";
 import { computePolicy } from "./computed-policy.ts";
 import { findPortGroup, type VirtualNetwork, type VirtualPortGroup, type VirtualSwitch } from "./network-config.ts";
 import { checkBandwidths, invalidArgument, readBandwidths } from "./parse-policy.ts";
 import { notFound } from "./plan-network.ts";
-import { TRUNK, withInbound, withShaping } from "./unsaid.ts";
+import { withInbound, withShaping } from "./unsaid.ts";
 
 const VLAN_MAX = 4094;
 const RANGES_MAX = 2048; // every second VLAN
@@ -28,7 +28,7 @@ export function setTrunk(
   { name, ranges }: { readonly name: string; readonly ranges: string | undefined },
 ): VirtualNetwork {
   return changePortGroup(network, name, ({ trunk: _, ...portGroup }) => {
-    if (portGroup.vlanId !== TRUNK) throw invalidArgument("vlanId", `the port group is of VLAN ${portGroup.vlanId}, so it is no trunk`);
+    if (portGroup.vlanId !== VGT_ID) throw invalidArgument("vlanId", `the port group is of VLAN ${portGroup.vlanId}, so it is no trunk`);
     return ranges === undefined ? portGroup : { ...portGroup, trunk: parseRanges(ranges) };
   });
 }

@@ -1,9 +1,6 @@
 /** What a switch or port group has and a client of vim25 cannot say: it stays when the client says the rest anew. Pure. */
-import type { PortGroupConfig, ShapedWay, ShapingPolicy } from "../../vmkernel/index.ts";
+import { type PortGroupConfig, type ShapedWay, type ShapingPolicy, VGT_ID } from "../../vmkernel/index.ts";
 import type { VirtualSwitch } from "./network-config.ts";
-
-/** The VLAN id of trunks. */
-export const TRUNK = 4095;
 
 export function withInbound(vswitch: VirtualSwitch, inbound: ShapedWay | undefined): VirtualSwitch {
   const { inbound: _, ...shaping } = vswitch.policy.shaping;
@@ -14,7 +11,7 @@ export function withInbound(vswitch: VirtualSwitch, inbound: ShapedWay | undefin
 export function withUnsaid(said: PortGroupConfig, { trunk, overrides }: PortGroupConfig): PortGroupConfig {
   const inbound = overrides.shaping?.inbound;
   const portGroup = inbound === undefined ? said : withShaping(said, { ...said.overrides.shaping, inbound });
-  return { ...portGroup, ...(trunk && said.vlanId === TRUNK && { trunk }) };
+  return { ...portGroup, ...(trunk && said.vlanId === VGT_ID && { trunk }) };
 }
 
 /** @param shaping all that it has of its own */

@@ -3,6 +3,7 @@
  * some VLANs, and shaping of what ports receive. ExecuteSoap carries it, as every command, with the privilege that the command needs.
  */
 
+import { VGT_ID } from "../../../vmkernel/index.ts";
 import { findPortGroup } from "../../network/network-config.ts";
 import { formatRanges, type InboundPlace, inboundOf } from "../../network/plan-trunks.ts";
 import { CommandFailed, command, flag, nothing, one, required, struct, text } from "../command.ts";
@@ -24,7 +25,7 @@ const trunks = [
     run(host, { portgroupname: name }) {
       const found = findPortGroup(host.network(), name)?.portGroup;
       if (found === undefined) throw new CommandFailed(`Unable to find portgroup ${name.slice(0, 256)}`);
-      const carried = found.vlanId === 4095 ? formatRanges(found.trunk) : [String(found.vlanId)];
+      const carried = found.vlanId === VGT_ID ? formatRanges(found.trunk) : [String(found.vlanId)];
       return { "VLAN ID": found.vlanId, VLANs: carried };
     },
   }),
