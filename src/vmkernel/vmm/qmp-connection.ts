@@ -111,7 +111,7 @@ export class QmpConnection {
    * @throws {MonitorSilent} when it does not answer, or goes away
    */
   execute(command: string, args?: object): Promise<unknown> {
-    return this.#ask((line) => this.#socket.write(line), { execute: command, ...(args && { arguments: args }) });
+    return this.#ask((line) => this.#socket.write(line), { execute: command, arguments: args });
   }
 
   /** As {@link execute}, but `send` puts the line on the wire: together with a descriptor, which a stream cannot do. */
@@ -120,7 +120,7 @@ export class QmpConnection {
       if (this.#socket.writableLength > 0) throw new Error("it takes nothing just now");
       send(line);
     };
-    return this.#ask(sendInTurn, { execute: command, ...(args && { arguments: args }) });
+    return this.#ask(sendInTurn, { execute: command, arguments: args });
   }
 
   close(): void {

@@ -21,7 +21,7 @@ export interface QmpCommand {
   readonly execute: string;
   /** QEMU answers with it. */
   readonly id?: number;
-  readonly arguments?: object;
+  readonly arguments?: object | undefined;
 }
 
 /** Without a line's end: QEMU reads a byte at a time, at 5 µs each, and carries a command out at its last bracket. */
